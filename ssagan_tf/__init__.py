@@ -1,0 +1,35 @@
+"""SSA-GAN in TensorFlow and Keras: a photo of a sky or a sea becomes a time-lapse video.
+
+Clips are `[B, T, H, W, C]`; float in [-1, 1] inside, uint8 in files and pictures.
+The import is light: Keras and TensorFlow load when a name that needs them is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "build_generator": "ssagan_tf.models",
+    "build_discriminator": "ssagan_tf.models",
+    "ModelOptions": "ssagan_tf.options",
+    "layers": None,
+    "models": None,
+    "options": None,
+}
+__all__ = ["ModelOptions", "build_discriminator", "build_generator", "layers", "models", "options"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES[name]
+    if home is None:
+        return importlib.import_module(f"{__name__}.{name}")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,1 @@
+"""Footage, its TFRecords, and the input pipeline."""

@@ -1,0 +1,86 @@
+"""absl flags made from the options, options made from flags, and flag files."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from absl import flags
+
+from ssagan_tf import options
+
+SECTIONS = (
+    options.ModelOptions,
+    options.PrepareOptions,
+    options.TrainOptions,
+    options.GenerateOptions,
+)
+
+SectionT = TypeVar("SectionT", bound=options.Section)
+
+
+def define(values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines the flags of all sections, so that every program can read any flag file."""
+    defined: dict[str, tuple[Any, Any]] = {}
+    for section in SECTIONS:
+        hints = get_type_hints(section)
+        for field in dataclasses.fields(section):
+            kind, default = hints[field.name], field.default
+            if field.name in defined:
+                if defined[field.name] != (kind, default):
+                    raise TypeError(f"{section.__name__}.{field.name} differs from its namesake")
+                continue
+            defined[field.name] = (kind, default)
+            _define_one(field.name, kind, default, field.metadata["help"], values)
+
+
+def _define_one(name: str, kind: Any, default: Any, help: str, values: flags.FlagValues) -> None:
+    if get_origin(kind) is Literal:
+        flags.DEFINE_enum(name, default, list(get_args(kind)), help, flag_values=values)
+    elif get_origin(kind) is tuple:
+        flags.DEFINE_list(name, list(default), help, flag_values=values)
+    else:
+        define_by_kind = {
+            bool: flags.DEFINE_bool,
+            int: flags.DEFINE_integer,
+            float: flags.DEFINE_float,
+            str: flags.DEFINE_string,
+        }
+        define_by_kind[kind](name, default, help, flag_values=values)
+
+
+def read(section: type[SectionT], values: flags.FlagValues = flags.FLAGS) -> SectionT:
+    """Makes one section from the parsed flags.
+
+    Raises:
+      options.OptionError: A value is impossible.
+    """
+    given = {field.name: values[field.name].value for field in dataclasses.fields(section)}
+    return section(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+
+
+def to_lines(*sections: options.Section) -> list[str]:
+    """The flag-file lines (`--name=value`) that make these sections again."""
+    lines = {}
+    for section in sections:
+        for field in dataclasses.fields(section):
+            value = getattr(section, field.name)
+            if isinstance(value, tuple):
+                value = ",".join(value)
+            if isinstance(value, bool):
+                value = str(value).lower()
+            lines[field.name] = f"--{field.name}={value}"
+    return list(lines.values())
+
+
+def from_file(path: str) -> flags.FlagValues:
+    """Reads a flag file by itself, without touching the program's own flags.
+
+    Raises:
+      flags.Error: A line is no known flag, or the file cannot be read.
+    """
+    values = flags.FlagValues()
+    define(values)
+    flags.DEFINE_string("flagfile", "", "", flag_values=values)
+    values(["", f"--flagfile={path}"])
+    return values

@@ -1,0 +1,275 @@
+"""Every setting once: its name, type, default, help and check.
+
+The sections below are frozen dataclasses. `flags.py` makes the command-line flags from
+them, so a setting is added here and nowhere else. A setting that two sections share
+(`seed`, `resolution`) has the same type and default in both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+FRAMES = 32  # length of a clip, fixed by the kernels of Table 1
+CORE_RESOLUTION = 64  # side of the smallest network (Sec. 5.3); larger ones double it
+
+Check = Callable[[Any], str | None]
+"""Takes the value; returns what it must be if it is wrong, else None."""
+
+
+class OptionError(ValueError):
+    """A setting with an impossible value (exit code 2). Message: ``name=value: why``."""
+
+    def __init__(self, name: str, value: Any, why: str):
+        super().__init__(f"{name}={value}: {why}")
+
+
+def setting(
+    default: Any, help: str, check: Check | None = None, *, may_change: bool = False
+) -> Any:
+    """Declares one setting.
+
+    Args:
+      default: The value when nothing is given. Its type is the annotation's.
+      help: One or two sentences for `--help`.
+      check: Refuses impossible values.
+      may_change: Whether a run that is resumed may be given another value.
+    """
+    metadata = {"help": help, "check": check, "may_change": may_change}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def at_least(low: float) -> Check:
+    return lambda value: None if value >= low else f"must be at least {low}"
+
+
+def between(low: float, high: float) -> Check:
+    return lambda v: None if low <= v <= high else f"must be between {low} and {high}"
+
+
+def above_zero(value: float) -> str | None:
+    return None if value > 0 else "must be greater than 0"
+
+
+def outer_levels(resolution: int) -> int:
+    """Number of outer U-Net levels k of a network of side 64·2^k, or -1 if it is none."""
+    quotient, rest = divmod(resolution, CORE_RESOLUTION)
+    if rest or quotient < 1 or quotient & (quotient - 1):
+        return -1
+    return quotient.bit_length() - 1
+
+
+def _network_side(resolution: int) -> str | None:
+    if outer_levels(resolution) < 0:
+        return "must be 64·2^k, that is 64, 128, 256, 512, …"
+    return None
+
+
+def _ssa_layers(value: str) -> str | None:
+    if value in ("standard", "all", "none"):
+        return None
+    if all(re.fullmatch(r"(de)?conv-?\d+", name) for name in value.split(",")):
+        return None
+    return "must be standard, all, none, or names of layers such as conv1,conv2,deconv5"
+
+
+# Settings of more than one section.
+
+
+def _resolution() -> Any:
+    return setting(128, "Side of the square frames in pixels: 64·2^k.", _network_side)
+
+
+def _seed() -> Any:
+    return setting(
+        0, "Seed of initial weights, data order, synthetic clouds and splits.", at_least(0)
+    )
+
+
+def _fit() -> Any:
+    return setting(
+        "auto",
+        "How a picture is made square: stretched (the paper), its centre cropped, or letterboxed "
+        "with black bars. auto: stretched, and in generate as the clips of the run were.",
+    )
+
+
+def _run_dir() -> Any:
+    return setting(
+        "", "Folder of the training run: settings, checkpoints, samples, generator.keras."
+    )
+
+
+def _fps() -> Any:
+    return setting(12.0, "Frames per second of the videos written.", above_zero, may_change=True)
+
+
+def _synthetic_clips() -> Any:
+    return setting(240, "Number of clips of the built-in synthetic clouds.", at_least(2))
+
+
+Fit = Literal["auto", "stretch", "crop", "letterbox"]
+
+
+class Section:
+    """What all sections of settings have in common: their checks."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if get_origin(hints[field.name]) is Literal:
+                choices = get_args(hints[field.name])
+                if value not in choices:
+                    raise OptionError(field.name, value, f"must be one of {', '.join(choices)}")
+            if (check := field.metadata["check"]) and (why := check(value)):
+                raise OptionError(field.name, value, why)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelOptions(Section):
+    """The networks. Without arguments: the paper's SSA-GAN at 128×128 (Table 1)."""
+
+    network: str = setting("ssagan", "Registered name of the networks.")
+    resolution: int = _resolution()
+    base_filters: int = setting(
+        32,
+        "Filters of conv1 in the 128×128 network (all others follow): 32 in the paper.",
+        at_least(1),
+    )
+    skips: Literal["concatenate", "add"] = setting(
+        "concatenate", "How encoder features join the decoder: as released, or added."
+    )
+    ssa_layers: str = setting(
+        "standard",
+        "Layers followed by spatial self-attention: standard (every convolution but conv6, every "
+        "deconvolution but the last), all, none, or a list such as conv1,deconv5.",
+        _ssa_layers,
+    )
+    ssa_gate: Literal["gamma", "none", "projected"] = setting(
+        "gamma",
+        "How attention joins its input (Sec. 5.4): gamma: γ·o + x; none: o + x; projected: "
+        "BN(W·o) + x with W zero at first, as released.",
+    )
+    ssa_ratio: float = setting(
+        1.0,
+        "Channels of queries and keys over those of the features, C̄/C (1 in the paper, "
+        "0.125 in the released second stage).",
+        lambda v: None if 0 < v <= 1 else "must be above 0 and at most 1",
+    )
+    spectral_norm: bool = setting(
+        False, "Spectral normalisation of all convolutions but those of the attention."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        halvings = max(outer_levels(self.resolution) - 1, 0)
+        if self.base_filters % 2**halvings:
+            raise OptionError(
+                "base_filters",
+                self.base_filters,
+                f"must be a multiple of {2**halvings} at resolution {self.resolution}, whose "
+                "outer layers halve it",
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareOptions(Section):
+    """From footage to TFRecords."""
+
+    source: str = setting("", "Folder of the footage (not needed for the layout synthetic).")
+    output: str = setting("", "Folder to write: the prepared set.")
+    layout: Literal["auto", "frames", "videos", "stacked", "synthetic"] = setting(
+        "auto",
+        "What the source holds: frames (folders of numbered pictures), videos (video files), "
+        "stacked (a picture per clip, frames one below the other), or nothing: synthetic clouds.",
+    )
+    list: str = setting(
+        "", "Layout stacked: text file of the pictures to take, relative to the source."
+    )
+    resolution: int = _resolution()
+    fit: Fit = _fit()
+    clip_rule: Literal["all", "first"] = setting(
+        "all", "Clips of a folder or video: every run of 32 frames, or only the first."
+    )
+    frame_stride: int = setting(1, "Take every n-th frame (2: twice as fast).", at_least(1))
+    test_fraction: float = setting(
+        0.1,
+        "Share of the videos kept for testing, where the source has no split of its own.",
+        between(0.0, 1.0),
+    )
+    synthetic_clips: int = _synthetic_clips()
+    seed: int = _seed()
+    workers: int = setting(0, "Processes that read and resize; 0: one per core.", at_least(0))
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions(Section):
+    """Training of one run. Defaults are the paper's (Sec. 4)."""
+
+    data: str = setting(
+        "", "Prepared set, or `synthetic` for the built-in clouds.", may_change=True
+    )
+    run_dir: str = _run_dir()
+    steps: int = setting(
+        20_000,
+        "Training steps; each updates the discriminator 5 times and the generator once.",
+        at_least(1),
+        may_change=True,
+    )
+    batch_size: int = setting(16, "Clips per update.", at_least(1))
+    discriminator_updates: int = setting(
+        5, "Discriminator updates before each generator update.", at_least(1)
+    )
+    adversarial: Literal["nonsaturating", "minimax"] = setting(
+        "nonsaturating",
+        "The generator's adversarial loss: −log D(G(x)), or literally Eq. 4: log(1 − D(G(x))).",
+    )
+    lambda_con: float = setting(1.0, "Weight of the L1 content loss (Eq. 6).", at_least(0.0))
+    learning_rate: float = setting(2e-4, "Adam's learning rate, fixed.", above_zero)
+    beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999))
+    beta_2: float = setting(0.9, "Adam's β₂.", between(0.0, 0.9999))
+    flip: bool = setting(False, "Mirror half of the training clips left to right.")
+    shuffle_window: int = setting(
+        512, "Clips (undecoded) that are shuffled among each other.", at_least(1)
+    )
+    synthetic_clips: int = _synthetic_clips()
+    seed: int = _seed()
+    checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
+    keep_checkpoints: int = setting(3, "Newest checkpoints kept.", at_least(1), may_change=True)
+    sample_every: int = setting(
+        250,
+        "Steps between sample videos, strips and the content loss on test clips.",
+        at_least(1),
+        may_change=True,
+    )
+    samples: int = setting(4, "Clips in a sample.", at_least(1), may_change=True)
+    log_every: int = setting(
+        10, "Steps between lines of metrics.jsonl.", at_least(1), may_change=True
+    )
+    fps: float = _fps()
+    deterministic: bool = setting(
+        False, "Same bits on every run of one machine: deterministic ops, one op at a time."
+    )
+    dry_run: bool = setting(
+        False, "Check settings and data, build the networks, and stop.", may_change=True
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class GenerateOptions(Section):
+    """From photos to videos."""
+
+    run_dir: str = _run_dir()
+    model: str = setting("", "A generator saved as FILE.keras (instead of --run_dir).")
+    image: tuple[str, ...] = setting((), "Photos, separated by commas.")
+    output: str = setting("", "FILE.mp4, FILE.gif, or a folder.")
+    format: Literal["auto", "mp4", "gif", "frames"] = setting(
+        "auto",
+        "What is written into a folder, named like each photo: an mp4, a GIF, or a folder of "
+        "frames. auto: by the ending of --output; frames in a folder.",
+    )
+    fit: Fit = _fit()
+    fps: float = _fps()

@@ -1,0 +1,84 @@
+"""What all programs share: flags in, one call, an exit code and at most one line of error out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from absl import flags
+
+import ssagan_tf.flags
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError, Section
+
+EXIT_DATA, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def run(
+    name: str,
+    about: str,
+    sections: Sequence[type[Section]],
+    call: Callable[..., None],
+    argv: Sequence[str] | None = None,
+) -> NoReturn:
+    """Runs a program and exits.
+
+    Args:
+      name: Name in messages, such as `train`.
+      about: First lines of `--help`.
+      sections: Settings of the program; `call` gets one of each, in this order.
+      call: The work. May raise `OptionError` (exit code 2) or `DataError` (1).
+      argv: Command line; `sys.argv` by default.
+    """
+    argv = list(sys.argv if argv is None else argv)
+    if any(argument in ("-h", "-help", "--help") for argument in argv[1:]):
+        print(help_text(name, about, sections))
+        sys.exit(0)
+    # TensorFlow's start-up notes would hide the program's own lines.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    ssagan_tf.flags.define()
+    try:
+        rest = flags.FLAGS(argv)[1:]
+        if rest:
+            raise flags.Error(
+                f"unexpected argument {rest[0]!r}; settings are given as --name=value"
+            )
+        call(*(ssagan_tf.flags.read(section) for section in sections))
+    except flags.Error as error:
+        _fail(name, str(error), EXIT_USAGE)
+    except OptionError as error:
+        _fail(name, f"--{error}", EXIT_USAGE)
+    except DataError as error:
+        _fail(name, str(error), EXIT_DATA)
+    except KeyboardInterrupt:
+        _fail(name, "interrupted", EXIT_INTERRUPTED)
+    sys.exit(0)
+
+
+def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
+    """A screen of help: what the program does and its settings with their defaults."""
+    lines = [f"python -m ssagan_tf.{name} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
+    shown = set()
+    for section in sections:
+        lines += ["", section.__doc__.strip().splitlines()[0]]
+        for field in dataclasses.fields(section):
+            if field.name in shown:
+                continue
+            shown.add(field.name)
+            default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+            lines.append(
+                f"  --{field.name}={str(default).lower() if isinstance(default, bool) else default}"
+            )
+            lines += textwrap.wrap(
+                field.metadata["help"], 92, initial_indent=" " * 6, subsequent_indent=" " * 6
+            )
+    return "\n".join(lines)
+
+
+def _fail(name: str, message: str, code: int) -> NoReturn:
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
