@@ -98,7 +98,9 @@ def _fit() -> Any:
 
 def _run_dir() -> Any:
     return setting(
-        "", "Folder of the training run: settings, checkpoints, samples, generator.keras."
+        "",
+        "Folder of the training run: settings, checkpoints, samples, generator.keras.",
+        may_change=True,  # it is found where it is
     )
 
 
@@ -246,6 +248,9 @@ class TrainOptions(Section):
         may_change=True,
     )
     samples: int = setting(4, "Clips in a sample.", at_least(1), may_change=True)
+    test_clips: int = setting(
+        64, "Test clips that the content loss is taken of.", at_least(1), may_change=True
+    )
     log_every: int = setting(
         10, "Steps between lines of metrics.jsonl.", at_least(1), may_change=True
     )

@@ -1,0 +1,143 @@
+"""A prepared set as `tf.data`: batches of clips for training, and clips in order.
+
+The order of training is a pure function of (seed, epoch, index in the epoch), the same in every
+process, and can be entered anywhere: a resumed run sees what an uninterrupted one would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from ssagan_tf.data import schema
+from ssagan_tf.data.info import PreparedSet, open_set
+from ssagan_tf.errors import DataError
+
+__all__ = ["PreparedSet", "clips_in_order", "open_set", "reading_errors", "training_batches"]
+
+_SHARDS, _BLOCKS, _FLIPS = range(3)  # uses of the seed that must not share their numbers
+
+
+def training_batches(
+    prepared: PreparedSet,
+    *,
+    batch: int,
+    seed: int,
+    start: int = 0,
+    flip: bool = False,
+    shuffle_window: int = 512,
+) -> tf.data.Dataset:
+    """Endless batches of training clips; they run across the ends of epochs.
+
+    Args:
+      prepared: The set.
+      batch: Clips per batch.
+      seed: Seed of order and flips.
+      start: Number of clips that the run has had before.
+      flip: Whether half of the clips are mirrored left to right.
+      shuffle_window: Number of records, undecoded, that are shuffled among each other.
+
+    Returns:
+      A dataset of `[batch, 32, H, W, 3]` uint8.
+
+    Raises:
+      DataError: The set has no training clips.
+    """
+    count = prepared.info.splits["train"].clips
+    if not count:
+        raise DataError(f"{prepared.folder} has no clips to train on")
+    paths = tf.constant(prepared.paths("train"))
+    first_epoch, first_index = divmod(start, count)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        shards = tf.random.experimental.stateless_shuffle(paths, _seed(seed, _SHARDS, epoch))
+        skip = tf.where(epoch == first_epoch, tf.constant(first_index, tf.int64), 0)
+        first_block = skip // shuffle_window
+        blocks = tf.data.TFRecordDataset(shards).skip(first_block * shuffle_window)
+        blocks = blocks.batch(shuffle_window).enumerate(first_block)
+        records = blocks.map(
+            lambda block, records: tf.random.experimental.stateless_shuffle(
+                records, _seed(seed, _BLOCKS, epoch, block)
+            )
+        )
+        return records.unbatch().skip(skip % shuffle_window)
+
+    def decode(index: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
+        clip = schema.decode_clip(record, prepared.info.resolution)
+        if flip:
+            draw = tf.random.stateless_uniform([], _seed(seed, _FLIPS, index))
+            clip = tf.cond(draw < 0.5, lambda: tf.reverse(clip, [2]), lambda: clip)
+        return clip
+
+    records = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).enumerate(start)
+    clips = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    batches = clips.batch(batch, drop_remainder=True)
+    return batches.prefetch(2).with_options(_options())
+
+
+def clips_in_order(prepared: PreparedSet, split: str, batch: int) -> tf.data.Dataset:
+    """All clips of `train` or `test` once, in stored order; the last batch may be smaller.
+
+    Returns:
+      A dataset of clips `[B, 32, H, W, 3]` uint8 and their names `[B]`.
+    """
+    clips = tf.data.TFRecordDataset(prepared.paths(split)).map(
+        lambda record: schema.decode_named_clip(record, prepared.info.resolution),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+    clips = clips.apply(tf.data.experimental.assert_cardinality(prepared.info.splits[split].clips))
+    return clips.batch(batch).prefetch(1).with_options(_options())
+
+
+@contextlib.contextmanager
+def reading_errors(prepared: PreparedSet) -> Iterator[None]:
+    """Around the use of a dataset of `prepared`: says which record is corrupt.
+
+    Raises:
+      DataError: A record is corrupt. The shards are only looked through if something was raised;
+        what is not due to them is raised as it was.
+    """
+    try:
+        yield
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as e:
+        if complaint := _find_corrupt(prepared):
+            raise DataError(f"{complaint}; prepare the set again") from e
+        raise
+
+
+def _find_corrupt(prepared: PreparedSet) -> str | None:
+    shards = {*prepared.shards("train"), *prepared.shards("test")}
+    for shard in sorted(shards, key=lambda shard: shard.name):
+        path = str(prepared.folder / shard.name)
+        index = 0
+        try:
+            for record in tf.data.TFRecordDataset(path):
+                schema.decode_clip(record, prepared.info.resolution)
+                index += 1
+        except tf.errors.OpError as error:
+            return f"{path}: record {index} of {shard.clips} is corrupt ({type(error).__name__})"
+        if index != shard.clips:
+            return f"{path} has {index} records instead of {shard.clips}"
+    return None
+
+
+def _seed(seed: int, *parts: int | tf.Tensor) -> tf.Tensor:
+    """A seed for stateless draws, from numbers that identify the draw."""
+    result = tf.constant([seed % 2**63, 0], tf.int64)
+    for part in parts:
+        result = tf.random.experimental.stateless_fold_in(result, tf.cast(part, tf.int64))
+    return result
+
+
+def _options() -> tf.data.Options:
+    options = tf.data.Options()
+    options.deterministic = True
+    # Every replica is fed from one pipeline.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    # Deterministic training gives TensorFlow itself a single thread.
+    options.threading.private_threadpool_size = max(2, os.cpu_count() or 1)
+    return options

@@ -1,0 +1,89 @@
+"""The one schema of a clip in a TFRecord, for writing and for reading.
+
+A clip is a `tf.train.SequenceExample`: its frames are JPEGs in the feature list
+`image/encoded`, and its context tells where it comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from ssagan_tf.options import FRAMES
+
+ENCODED = "image/encoded"  # FRAMES JPEGs
+HEIGHT, WIDTH = "image/height", "image/width"
+VIDEO = "video/filename"  # clips of one video have it in common
+NAME = "clip/name"  # unique in its set
+START = "clip/start/index"  # number of the first frame in its folder or video
+
+
+def encode_clip(
+    frames: Sequence[bytes], *, name: str, video: str, start: int, resolution: int
+) -> bytes:
+    """Makes the record of one clip; the same bytes for the same clip.
+
+    Args:
+      frames: 32 JPEGs of three channels and of side `resolution`.
+      name: Unique name of the clip.
+      video: Name of the video that it was cut from.
+      start: Number of its first frame there.
+      resolution: Side of the frames in pixels.
+    """
+    if len(frames) != FRAMES:
+        raise ValueError(f"a clip has {FRAMES} frames, not {len(frames)}")
+    context = {
+        NAME: _bytes(name.encode()),
+        VIDEO: _bytes(video.encode()),
+        START: _int(start),
+        HEIGHT: _int(resolution),
+        WIDTH: _int(resolution),
+    }
+    images = tf.train.FeatureList(feature=[_bytes(frame) for frame in frames])
+    record = tf.train.SequenceExample(
+        context=tf.train.Features(feature=context),
+        feature_lists=tf.train.FeatureLists(feature_list={ENCODED: images}),
+    )
+    return record.SerializeToString(deterministic=True)  # maps have no order by themselves
+
+
+def decode_clip(record: tf.Tensor, resolution: int) -> tf.Tensor:
+    """Decodes the frames of a record to the very pixels that Pillow decodes.
+
+    Args:
+      record: Scalar string.
+      resolution: Side of the frames.
+
+    Returns:
+      `[32, resolution, resolution, 3]` uint8.
+
+    Raises:
+      tf.errors.InvalidArgumentError: The record is not such a clip.
+    """
+    return decode_named_clip(record, resolution)[0]
+
+
+def decode_named_clip(record: tf.Tensor, resolution: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Like `decode_clip`; the clip's name, a scalar string, comes with it."""
+    context, lists = tf.io.parse_single_sequence_example(
+        record,
+        context_features={NAME: tf.io.FixedLenFeature([], tf.string)},
+        sequence_features={ENCODED: tf.io.FixedLenSequenceFeature([], tf.string)},
+    )
+    encoded = tf.ensure_shape(lists[ENCODED], [FRAMES])
+    # The default transform is faster but up to 15 levels off.
+    frames = [
+        tf.io.decode_jpeg(frame, channels=3, dct_method="INTEGER_ACCURATE")
+        for frame in tf.unstack(encoded)
+    ]
+    frames = [tf.ensure_shape(frame, [resolution, resolution, 3]) for frame in frames]
+    return tf.stack(frames), context[NAME]
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _int(value: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))

@@ -1,0 +1,267 @@
+"""Built-in synthetic clouds: procedural skies that need no footage.
+
+Every clip is a pure function of (seed, index); the resolution only says how finely it is drawn.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+_PERIOD = 1.7  # the cloud pattern repeats after so many widths of the picture's middle
+_MOTION = (0.005, 0.009)  # mean |x[t+1] - x[t]| aimed at, in [0, 1] units
+_PROBE = 32  # side of the few frames drawn first to find the speed that gives this motion
+
+
+@dataclasses.dataclass(frozen=True)
+class _Light:
+    """Colours of a time of day, sRGB in [0, 1]."""
+
+    zenith: tuple[float, float, float]
+    horizon: tuple[float, float, float]
+    lit: tuple[float, float, float]
+    shade: tuple[float, float, float]
+    sun: tuple[float, float, float]
+    glow: float  # strength of the glow about the sun
+    ground: tuple[float, float, float]
+    overcast: float = 0.0  # cloud cover beyond the usual
+
+
+_LIGHTS = {
+    "midday": _Light(
+        (0.13, 0.32, 0.66), (0.66, 0.80, 0.92), (1.0, 1.0, 0.99), (0.56, 0.62, 0.71),
+        (1.0, 0.97, 0.88), 0.35, (0.13, 0.18, 0.12),
+    ),
+    "summer": _Light(
+        (0.20, 0.45, 0.80), (0.75, 0.87, 0.95), (1.0, 0.99, 0.96), (0.66, 0.70, 0.77),
+        (1.0, 0.98, 0.90), 0.30, (0.18, 0.24, 0.14),
+    ),
+    "sunset": _Light(
+        (0.17, 0.22, 0.45), (0.98, 0.62, 0.32), (1.0, 0.72, 0.50), (0.36, 0.27, 0.38),
+        (1.0, 0.80, 0.45), 0.75, (0.07, 0.05, 0.07),
+    ),
+    "rose": _Light(
+        (0.30, 0.38, 0.62), (0.97, 0.72, 0.66), (1.0, 0.80, 0.76), (0.47, 0.42, 0.57),
+        (1.0, 0.86, 0.70), 0.45, (0.10, 0.08, 0.11),
+    ),
+    "dusk": _Light(
+        (0.05, 0.08, 0.22), (0.70, 0.42, 0.40), (0.52, 0.36, 0.44), (0.10, 0.11, 0.22),
+        (1.0, 0.55, 0.30), 0.45, (0.02, 0.02, 0.04),
+    ),
+    "grey": _Light(
+        (0.46, 0.51, 0.58), (0.74, 0.77, 0.80), (0.90, 0.91, 0.92), (0.34, 0.37, 0.42),
+        (0.98, 0.97, 0.94), 0.18, (0.12, 0.13, 0.13), 0.6,
+    ),
+}  # fmt: skip
+
+
+def synthetic_clip(seed: int, index: int, resolution: int, frames: int = 32) -> np.ndarray:
+    """Draws one clip of a moving sky.
+
+    Args:
+      seed: Seed of the whole set.
+      index: Number of the clip in the set.
+      resolution: Side of the frames. The same sky at any.
+      frames: Number of frames T.
+
+    Returns:
+      `[T, resolution, resolution, 3]` uint8.
+    """
+    sky = _Sky(seed, index)
+    probe = sky.draw(_PROBE, 3, speed=1.0)
+    speed = float(sky.motion / np.abs(np.diff(probe, axis=0)).mean().clip(1e-4))
+    clip = sky.draw(resolution, frames, min(max(speed, 0.4), 2.0))
+    return (clip * 255 + 0.5).astype(np.uint8)
+
+
+class _Sky:
+    """What a clip shows, chosen by its random numbers; `draw` makes the pixels."""
+
+    def __init__(self, seed: int, index: int):
+        rng = np.random.default_rng((seed, index))
+        self.motion = rng.uniform(*_MOTION)
+        self.light = _LIGHTS[rng.choice(list(_LIGHTS))]
+        self.ground = rng.choice(["none", "hills", "sea"], p=[0.4, 0.35, 0.25])
+        # Where the sky ends, from the top; without ground it ends below the picture.
+        self.horizon = 1.1 if self.ground == "none" else rng.uniform(0.66, 0.86)
+        self.sun = rng.uniform(0.1, 0.9), self.horizon - rng.uniform(0.08, 0.6)
+        self.glow = self.light.glow * float(rng.choice([0.25, 1.0], p=[0.4, 0.6]))
+        self.hills = rng.uniform(0, 2 * np.pi, (2, 7)), rng.normal(0, 1, (2, 7))
+        wind, cover = rng.uniform(0, 2 * np.pi), rng.uniform(-0.7, 0.6)
+        cover += self.light.overcast
+        # A high veil, and below it larger, faster clouds with firmer edges.
+        self.layers = [
+            _Layer((seed, index, 0), 3.0, cover + 0.2, 0.5, wind + rng.normal(0, 0.6), 0.006),
+            _Layer((seed, index, 1), 2.0, cover, 1.6, wind, 0.012),
+        ]
+
+    def draw(self, side: int, frames: int, speed: float) -> np.ndarray:
+        """`[frames, side, side, 3]` float32 in [0, 1]."""
+        light = self.light
+        x, y = _axes(side)
+        distance = np.hypot(x - self.sun[0], y - self.sun[1])[None, ..., None]
+        halo = self.glow * (0.75 * np.exp(-distance / 0.22) + np.exp(-((distance / 0.06) ** 2)))
+        height = np.clip(y / self.horizon, 0, 1)[None, ..., None] ** 1.5
+        sky = _mix(_colour(light.zenith), _colour(light.horizon), height)
+        sky = _screen(sky, halo * _colour(light.sun))
+        haze = 0.85 * height**3
+
+        picture = np.broadcast_to(sky, (frames, side, side, 3))
+        u, v = _plane(x, y, self.horizon)
+        # One direction for the whole sky: rays about the sun would comb the clouds into rings.
+        sunward = np.subtract(_plane(*self.sun, self.horizon), _plane(0.5, 0.35, self.horizon))
+        sunward = 0.022 * sunward / np.hypot(*sunward).clip(1e-3)
+        for layer in self.layers:
+            opacity, brightness = layer.draw(u, v, sunward, frames, speed)
+            cloud = _mix(_colour(light.shade), _colour(light.lit), brightness[..., None])
+            cloud = _screen(cloud, 0.6 * halo * _colour(light.sun))
+            picture = _mix(picture, cloud, opacity[..., None] * (1 - haze))
+        if self.ground == "hills":
+            picture = self._add_hills(picture, x, y)
+        if self.ground == "sea":
+            picture = self._add_sea(picture, x, y, speed)
+        return picture
+
+    def _add_hills(self, picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        waves = np.arange(1, 8) * 0.8
+        for ridge, (phases, sizes) in enumerate(zip(*self.hills, strict=True)):
+            shape = np.sin(2 * np.pi * waves * x[0, :, None] + phases) @ (sizes / waves**1.4)
+            top = self.horizon + 0.06 * ridge - 0.03 * shape.astype(np.float32)
+            covered = np.clip((y - top) * len(y) + 0.5, 0, 1)[None, ..., None]
+            colour = _mix(
+                _colour(self.light.horizon), _colour(self.light.ground), 0.6 + 0.4 * ridge
+            )
+            picture = _mix(picture, colour, covered)
+        return picture
+
+    def _add_sea(
+        self, picture: np.ndarray, x: np.ndarray, y: np.ndarray, speed: float
+    ) -> np.ndarray:
+        """The sky upside down, darker, broken by waves that shrink towards the horizon."""
+        frames, side = picture.shape[:2]
+        first = int(np.ceil(self.horizon * side))
+        below = (y[first:] - self.horizon)[None]
+        time = np.arange(frames, dtype=np.float32)[:, None, None] * speed
+        far = 1 / (below + 0.12)
+        waves = sum(
+            np.sin(across * x[None, first:] + along * far + phase + pace * time)
+            for across, along, pace, phase in zip(
+                (9, -14, 23), (4, 6, 8), (0.08, 0.11, 0.15), self.hills[0][0].tolist(), strict=False
+            )
+        )
+        mirrored = self.horizon - below * (1.4 + 0.2 * waves) - 0.02
+        rows = np.clip(mirrored * side, 0, side - 1).astype(np.intp)
+        reflected = np.take_along_axis(picture, rows[..., None], axis=1)
+        deep = _mix(_colour(self.light.ground), _colour(self.light.zenith), 0.35)
+        sea = _mix(deep, reflected, 0.62 - 0.5 * below[..., None] + 0.05 * waves[..., None])
+        return np.concatenate([picture[:, :first], np.clip(sea, 0, 1)], axis=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Layer:
+    """A sheet of cloud over the plane: a random field that drifts and changes."""
+
+    key: tuple[int, ...]  # of its random numbers
+    scale: float  # waves of the largest features per period
+    cover: float  # added to the field, of variance 1; cloud is where the sum is positive
+    firmness: float  # of the edges
+    wind: float  # direction, in radians
+    pace: float  # periods per frame at speed 1
+
+    def draw(
+        self,
+        u: np.ndarray,
+        v: np.ndarray,
+        sunward: np.ndarray,
+        frames: int,
+        speed: float,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Opacity and brightness, `[frames, side, side]`, at the points (u, v) of the plane.
+
+        `sunward` is a short way along the plane towards the sun.
+        """
+        texture = self._texture(2 * len(u), frames, speed)
+        field = _sample(texture, u, v)
+        # Where there is less cloud towards the sun, light comes in.
+        shadow = _sample(texture, u + sunward[0], v + sunward[1])
+        thickness = np.maximum(field + self.cover, 0)
+        opacity = 1 - np.exp(-((self.firmness * thickness) ** 1.5))
+        brightness = 0.85 - 0.28 * thickness + 0.5 * (field - shadow)
+        return opacity, np.clip(brightness, 0, 1)
+
+    def _texture(self, size: int, frames: int, speed: float) -> np.ndarray:
+        """The field over one period, `[frames, size, size]`, made wave by wave.
+
+        Each octave has random numbers of its own, so that a finer texture only adds detail.
+        Each wave drifts with the wind and at a random rate of its own, which slowly changes
+        the clouds' shapes.
+        """
+        spectrum = np.zeros((size, size // 2 + 1), np.complex64)
+        turn = np.zeros((size, size // 2 + 1), np.float32)  # radians per frame
+        variance = 0.0
+        for octave in range(size.bit_length() - 2):
+            low, high = 2**octave, 2 ** (octave + 1)
+            rng = np.random.default_rng((*self.key, octave))
+            ky, kx = np.arange(1 - high, high)[:, None], np.arange(high)[None]
+            real, imaginary, rate = rng.standard_normal(
+                (3, *np.broadcast_shapes(ky.shape, kx.shape))
+            )
+            k = np.hypot(ky, kx)
+            ring = np.maximum(abs(ky), kx) >= low
+            amplitude = ring * (k**2 + self.scale**2) ** -1.0
+            if octave < 5:  # the same at every resolution
+                variance += 2 * (amplitude**2).sum()
+            drift = self.pace * (np.cos(self.wind) * kx + np.sin(self.wind) * ky)
+            spectrum[ky, kx] += amplitude * (real + 1j * imaginary) / np.sqrt(2)
+            turn[ky, kx] += ring * (0.02 * rate * np.sqrt(k) - 2 * np.pi * drift)
+        spectrum *= size**2 / np.sqrt(variance)
+        time = np.arange(frames, dtype=np.float32)[:, None, None]
+        waves = spectrum * np.exp(1j * (speed * turn * time))
+        return np.fft.irfft2(waves, (size, size)).astype(np.float32)
+
+
+def _axes(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of the pixels' centres, `[side, side]` in [0, 1]."""
+    centres = (np.arange(side, dtype=np.float32) + 0.5) / side
+    x, y = np.meshgrid(centres, centres)
+    return x, y
+
+
+def _plane(x: ArrayLike, y: ArrayLike, horizon: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where the line of sight meets the plane of the clouds, in periods of their pattern.
+
+    The horizon lies a little nearer than infinity, which keeps the farthest clouds visible.
+    """
+    middle = horizon  # there, where y is 0.35, depth is 1
+    depth = middle / np.maximum(horizon + 0.35 - y, 0.2)
+    return (x - 0.5) * depth / _PERIOD, middle * depth / _PERIOD
+
+
+def _sample(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Bilinear interpolation of a periodic texture, `[T, N, N]`, at points `[H, W]`."""
+    size = texture.shape[1]
+    row, column = np.floor(v * size), np.floor(u * size)
+    down, right = v * size - row, u * size - column
+    row, column = row.astype(np.intp) % size, column.astype(np.intp) % size
+    flat = texture.reshape(len(texture), -1)
+    result = np.zeros((len(texture), *u.shape), np.float32)
+    for i, weight_i in ((0, 1 - down), (1, down)):
+        for j, weight_j in ((0, 1 - right), (1, right)):
+            place = (row + i) % size * size + (column + j) % size
+            result += np.take(flat, place, axis=1) * (weight_i * weight_j).astype(np.float32)
+    return result
+
+
+def _colour(rgb: tuple[float, float, float]) -> np.ndarray:
+    return np.array(rgb, np.float32)
+
+
+def _mix(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> np.ndarray:
+    return a + (b - a) * share
+
+
+def _screen(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Adds light without exceeding 1."""
+    return 1 - (1 - a) * (1 - np.clip(b, 0, 1))

@@ -1,0 +1,118 @@
+"""`python -m ssagan_tf.generate`: videos from photos."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from ssagan_tf import program, video
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import FRAMES, GenerateOptions, OptionError
+from ssagan_tf.progress import Progress
+
+ABOUT = """
+Makes a 32-frame time-lapse of each photo, with the generator of a run (--run_dir) or of a file
+(--model). Photos may be of any size; videos have their aspect.
+"""
+
+PHOTOS_AT_ONCE = 4
+WRITERS: dict[str, Callable[..., None]] = {
+    "mp4": video.write_mp4,
+    "gif": video.write_gif,
+    "frames": lambda path, frames, fps: video.write_frames(path, frames),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """Where the video of a photo goes, and as what."""
+
+    path: Path
+    format: str
+
+    def check_free(self) -> None:
+        """Raises DataError if writing there would mix with what is there."""
+        if self.format == "frames" and self.path.is_dir() and any(self.path.iterdir()):
+            raise DataError(f"the folder {self.path} holds something already; name another")
+
+
+def generate(options: GenerateOptions) -> None:
+    """Writes the videos of all photos, or nothing if a photo cannot be read.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+      DataError: A photo or the generator cannot be read, or an output not be written.
+    """
+    if bool(options.run_dir) == bool(options.model):
+        raise OptionError("model", options.model, "give either --run_dir or --model")
+    targets = _targets(options)
+    for target in targets:
+        target.check_free()
+    photos = [video.read_image(path) for path in options.image]
+
+    import numpy as np
+
+    from ssagan_tf.pixels import to_float, to_uint8
+    from ssagan_tf.training import checkpoint
+    from ssagan_tf.training.run import open_run
+
+    how = options.fit
+    if options.run_dir:
+        run = open_run(options.run_dir)
+        generator = checkpoint.load_generator(run)
+        how = run.data.fit if how == "auto" else how
+    else:
+        generator = checkpoint.load_keras_generator(Path(options.model))
+    how = "stretch" if how == "auto" else how
+    side = generator.options.resolution
+    print(f"{len(photos)} photo(s), {how} to {side}×{side}, {FRAMES} frames each")
+
+    fitted = np.stack([video.fit(photo, side, how) for photo in photos])
+    with Progress("generate", len(photos)) as progress:
+        for first in range(0, len(photos), PHOTOS_AT_ONCE):
+            some = slice(first, first + PHOTOS_AT_ONCE)
+            clips = to_uint8(generator(to_float(fitted[some]), training=False))
+            for photo, clip, target in zip(photos[some], clips, targets[some], strict=True):
+                frames = video.unfit(clip, photo.shape[:2], how)
+                WRITERS[target.format](target.path, frames, fps=options.fps)
+                progress.advance(note=str(target.path))
+
+
+def _targets(options: GenerateOptions) -> list[Target]:
+    for name in ("image", "output"):
+        if not getattr(options, name):
+            raise OptionError(name, "", "is needed")
+    output = Path(options.output)
+    ending = output.suffix.lower().removeprefix(".")
+    if ending in ("mp4", "gif"):
+        if options.format not in ("auto", ending):
+            raise OptionError("format", options.format, f"--output={output} ends otherwise")
+        if len(options.image) > 1:
+            raise OptionError(
+                "output",
+                output,
+                f"is one file, but there are {len(options.image)} photos; name "
+                f"a folder and --format={ending}",
+            )
+        return [Target(output, ending)]
+    if output.suffix and not output.is_dir():
+        raise OptionError("output", output, "must end in .mp4 or .gif, or be a folder")
+    kind = "frames" if options.format == "auto" else options.format
+    names = [Path(path).stem for path in options.image]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(
+            "image",
+            ",".join(options.image),
+            f"several photos would be named {twice[0]} in {output}",
+        )
+    suffix = "" if kind == "frames" else f".{kind}"
+    return [Target(output / f"{name}{suffix}", kind) for name in names]
+
+
+def main() -> None:
+    program.run("generate", ABOUT, [GenerateOptions], generate)
+
+
+if __name__ == "__main__":
+    main()

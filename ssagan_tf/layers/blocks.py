@@ -1,0 +1,118 @@
+"""One row of Table 1: convolution, batch normalisation, activation, attention."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from ssagan_tf.layers.attention import SpatialSelfAttention
+from ssagan_tf.layers.convolution import Convolution, TransposedConvolution
+from ssagan_tf.layers.normalization import BatchNormalization
+
+
+@keras.saving.register_keras_serializable("ssagan_tf")
+class ConvolutionBlock(keras.layers.Layer):
+    """3D convolution without bias → batch norm → activation → spatial self-attention.
+
+    Kernels are drawn from N(0, 0.02), as in the released code.
+
+    Args:
+      filters: Output channels.
+      kernel_size: (time, height, width).
+      strides: (time, height, width).
+      padding: `"same"`, which for the kernels and strides of Table 1 is its padding of 1, or
+        `"valid"`, its padding of 0.
+      transposed: Whether this is a deconvolution.
+      normalize: Whether batch normalisation follows.
+      activation: `None`, `"relu"` or `"leaky_relu"`.
+      negative_slope: Of the leaky ReLU.
+      ssa: `None`, or the arguments `gate` and `ratio` of the `SpatialSelfAttention` that follows.
+      spectral_norm: Whether the kernel is spectrally normalised.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: tuple[int, int, int],
+        strides: tuple[int, int, int],
+        padding: str,
+        *,
+        transposed: bool = False,
+        normalize: bool = True,
+        activation: str | None = None,
+        negative_slope: float = 0.2,
+        ssa: dict[str, Any] | None = None,
+        spectral_norm: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if activation not in (None, "relu", "leaky_relu"):
+            raise ValueError(
+                "`activation` must be None, 'relu' or 'leaky_relu'. "
+                f"Received: activation={activation!r}"
+            )
+        self._arguments = {
+            "filters": filters,
+            "kernel_size": tuple(kernel_size),
+            "strides": tuple(strides),
+            "padding": padding,
+            "transposed": transposed,
+            "normalize": normalize,
+            "activation": activation,
+            "negative_slope": negative_slope,
+            "ssa": ssa,
+            "spectral_norm": spectral_norm,
+        }
+        self.convolution = (TransposedConvolution if transposed else Convolution)(
+            filters,
+            kernel_size,
+            strides,
+            padding=padding,
+            use_bias=False,
+            kernel_initializer=_normal(),
+            spectral_norm=spectral_norm,
+            name="convolution",
+            dtype=self.dtype_policy,
+        )
+        self.batch_norm = self.ssa = None
+        if normalize:
+            self.batch_norm = BatchNormalization(name="batch_norm", dtype=self.dtype_policy)
+        if ssa is not None:
+            self.ssa = SpatialSelfAttention(
+                **ssa, kernel_initializer=_normal(), name="ssa", dtype=self.dtype_policy
+            )
+
+    def build(self, input_shape: tuple) -> None:
+        self.convolution.build(input_shape)
+        shape = self.convolution.compute_output_shape(input_shape)
+        for layer in (self.batch_norm, self.ssa):
+            if layer is not None:
+                layer.build(shape)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        x = self.convolution(inputs, training=training)
+        if self.batch_norm is not None:
+            x = self.batch_norm(x, training=training)
+        x = self._activate(x)
+        if self.ssa is not None:
+            x = self.ssa(x, training=training)
+        return x
+
+    def _activate(self, x: Any) -> Any:
+        activation = self._arguments["activation"]
+        if activation == "relu":
+            return keras.ops.relu(x)
+        if activation == "leaky_relu":
+            return keras.ops.leaky_relu(x, self._arguments["negative_slope"])
+        return x
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return self.convolution.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), **self._arguments}
+
+
+def _normal() -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(stddev=0.02)

@@ -1,0 +1,81 @@
+"""The discriminator: the encoder of Table 1 without attention.
+
+In: clip `[B, 32, H, W, 3]`, float in [-1, 1]. Out: score logits `[B, 1]`, float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ssagan_tf.layers import ConvolutionBlock
+from ssagan_tf.models.network import Network
+from ssagan_tf.models.table1 import IMAGE_CHANNELS, encoder_rows
+from ssagan_tf.options import FRAMES, ModelOptions
+
+# conv5 of the released code has its framework's default slope, kept for its checkpoints.
+CONV5_SLOPE = 0.01
+
+
+@keras.saving.register_keras_serializable("ssagan_tf")
+class Discriminator(Network):
+    """Scores a clip: high for real, low for generated. The paper's sigmoid is left to the losses.
+
+    Args:
+      options: Size and variants; the paper's 128² network by default.
+    """
+
+    def __init__(self, options: ModelOptions | None = None, **kwargs: Any):
+        super().__init__(options, **kwargs)
+        *features, last = encoder_rows(self.options)
+        self.features = [
+            ConvolutionBlock(
+                row.filters,
+                row.kernel_size,
+                row.strides,
+                row.padding,
+                normalize=row is not features[0],
+                activation="leaky_relu",
+                negative_slope=CONV5_SLOPE if row.name == "conv5" else 0.2,
+                spectral_norm=self.options.spectral_norm,
+                name=row.name,
+                dtype=self.dtype_policy,
+            )
+            for row in features
+        ]
+        self.score = ConvolutionBlock(
+            1,
+            last.kernel_size,
+            last.strides,
+            last.padding,
+            normalize=False,
+            spectral_norm=self.options.spectral_norm,
+            name="score",
+            dtype=self.dtype_policy,
+        )
+
+    @property
+    def input_axes(self) -> tuple[int, ...]:
+        side = self.options.resolution
+        return (FRAMES, side, side, IMAGE_CHANNELS)
+
+    def build(self, input_shape: tuple) -> None:
+        self.check_input(input_shape)
+        shape = tuple(input_shape)
+        for block in (*self.features, self.score):
+            block.build(shape)
+            shape = block.compute_output_shape(shape)
+        self.built = True
+
+    def call(self, clip: Any, training: bool | None = None) -> Any:
+        self.check_input(clip.shape)
+        x = clip
+        for block in self.features:
+            x = block(x, training=training)
+        score = self.score(x, training=training)
+        return ops.cast(ops.reshape(score, (-1, 1)), "float32")
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], 1)

@@ -1,0 +1,102 @@
+"""The generator: a 3D U-Net with spatial self-attention (Table 1).
+
+In: image `[B, H, W, 3]`, float in [-1, 1]. Out: clip `[B, 32, H, W, 3]`, float32 in (-1, 1).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ssagan_tf.layers import ConvolutionBlock
+from ssagan_tf.models.network import Network
+from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
+from ssagan_tf.options import FRAMES, ModelOptions
+
+
+@keras.saving.register_keras_serializable("ssagan_tf")
+class UNet(Network):
+    """The SSA-GAN generator (paper, Sec. 3.3 and Table 1; details as released).
+
+    The image is repeated 32 times. Batch norm follows every layer but the first and last
+    (de)convolution and conv6; leaky ReLU follows it in the encoder, ReLU in the decoder; then
+    SSA. Encoder features join the decoder's of the same size.
+
+    Args:
+      options: Size and variants; the paper's 128² network by default.
+    """
+
+    def __init__(self, options: ModelOptions | None = None, **kwargs: Any):
+        super().__init__(options, **kwargs)
+        options = self.options
+        with_ssa = ssa_layers(options)
+
+        def block(row, plain, activation, transposed):
+            return ConvolutionBlock(
+                row.filters,
+                row.kernel_size,
+                row.strides,
+                row.padding,
+                transposed=transposed,
+                normalize=not plain,
+                activation=None if plain else activation,
+                ssa={"gate": options.ssa_gate, "ratio": options.ssa_ratio}
+                if row.name in with_ssa
+                else None,
+                spectral_norm=options.spectral_norm,
+                name=row.name,
+                dtype=self.dtype_policy,
+            )
+
+        down, up = encoder_rows(options), decoder_rows(options)
+        self.encoder = [
+            block(row, row in (down[0], down[-1]), "leaky_relu", transposed=False) for row in down
+        ]
+        self.decoder = [block(row, row is up[-1], "relu", transposed=True) for row in up]
+
+    @property
+    def input_axes(self) -> tuple[int, ...]:
+        return (self.options.resolution, self.options.resolution, IMAGE_CHANNELS)
+
+    def build(self, input_shape: tuple) -> None:
+        self.check_input(input_shape)
+        shape = self.compute_output_shape(input_shape)
+        joined = []
+        for block in self.encoder:
+            block.build(shape)
+            shape = block.compute_output_shape(shape)
+            joined.append(shape)
+        joined.pop()
+        for block in self.decoder:
+            block.build(shape)
+            shape = block.compute_output_shape(shape)
+            if joined:
+                channels = joined.pop()[-1] if self.options.skips == "concatenate" else 0
+                shape = (*shape[:-1], shape[-1] + channels)
+        self.built = True
+
+    def call(self, image: Any, training: bool | None = None) -> Any:
+        self.check_input(image.shape)
+        x = ops.repeat(ops.expand_dims(image, 1), FRAMES, axis=1)
+        skips = []
+        for block in self.encoder:
+            x = block(x, training=training)
+            skips.append(x)
+        skips.pop()  # conv6: nothing of its size is decoded
+        for number, block in enumerate(self.decoder):
+            x = block(x, training=training)
+            if skips:
+                x = self._join(x, skips.pop(), innermost=number == 0)
+        return ops.tanh(ops.cast(x, "float32"))
+
+    def _join(self, decoded: Any, encoded: Any, innermost: bool) -> Any:
+        if self.options.skips == "add":
+            return decoded + encoded
+        # The order of the released code, which its checkpoints need.
+        pair = [encoded, decoded] if innermost else [decoded, encoded]
+        return ops.concatenate(pair, axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], FRAMES, *input_shape[1:])

@@ -1,0 +1,61 @@
+"""`python -m ssagan_tf.prepare`: footage in, TFRecord shards of clips out.
+
+Nothing here imports TensorFlow at the top: the worker processes import this module again.
+"""
+
+from __future__ import annotations
+
+import collections
+import time
+from typing import NoReturn
+
+from ssagan_tf import program
+from ssagan_tf.data import writer
+from ssagan_tf.data.info import FILE_NAME, DatasetInfo
+from ssagan_tf.options import FRAMES, PrepareOptions
+from ssagan_tf.progress import Progress
+
+ABOUT = f"""
+Cuts footage into clips of {FRAMES} square frames and writes them as TFRecord shards, for
+training and for testing, with a description of the set in {FILE_NAME}.
+"""
+_LISTED = 5  # skipped items named in the summary
+
+
+def main() -> NoReturn:
+    program.run("prepare", ABOUT, [PrepareOptions], prepare)
+
+
+def prepare(options: PrepareOptions) -> None:
+    """The program: prepares the set and tells about it."""
+    source = options.source
+    if options.layout == "synthetic":
+        source = f"{options.synthetic_clips} synthetic clips"
+    side = options.resolution
+    print(f"preparing {source} at {side}×{side} into {options.output}", flush=True)
+    start = time.monotonic()
+    with Progress("listing", None) as progress:
+        info = writer.prepare(options, progress.at)
+    for line in summary(info):
+        print(line)
+    print(f"wrote {options.output} in {time.monotonic() - start:.0f} s")
+
+
+def summary(info: DatasetInfo) -> list[str]:
+    """A few lines about a set: its clips, and what was skipped and why."""
+    lines = [
+        f"{name}: clips {split.clips}, videos {split.videos}, shards {len(split.shards)}"
+        for name, split in info.splits.items()
+    ]
+    if info.skipped:
+        kinds = collections.Counter(item.kind for item in info.skipped)
+        by_kind = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
+        lines.append(f"skipped: {len(info.skipped)} ({by_kind})")
+        lines += [f"  {item.item}: {item.reason}" for item in info.skipped[:_LISTED]]
+        if len(info.skipped) > _LISTED:
+            lines.append(f"  and {len(info.skipped) - _LISTED} more in {FILE_NAME}")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

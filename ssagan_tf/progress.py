@@ -1,0 +1,92 @@
+"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Shows how far `total` pieces of work are, with a note and the time that is left.
+
+    Args:
+      what: The work, such as `train`.
+      total: Number of pieces, or None if nobody knows.
+      done: Pieces done before this began (a resumed run).
+    """
+
+    def __init__(self, what: str, total: int | None, done: int = 0):
+        self._what, self._total = what, total
+        self._first = self._done = done
+        self._note = ""
+        self._console = Console()
+        self._bar: Bar | None = None
+        self._began = self._printed_at = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        if self._console.is_terminal:
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._task = self._bar.add_task(
+                self._what, total=self._total, completed=self._done, note=""
+            )
+            self._bar.start()
+        return self
+
+    def advance(self, pieces: int = 1, note: str | None = None) -> None:
+        """Counts pieces as done; `note` (such as the losses) replaces the last one."""
+        self._note = self._note if note is None else note
+        self.at(self._what, self._done + pieces, self._total)
+
+    def at(self, what: str, done: int, total: int | None) -> None:
+        """Says how far which work is; work of several stages calls this itself."""
+        if what != self._what:
+            self._first, self._began = done, time.monotonic()
+        self._what, self._done, self._total = what, done, total
+        if self._bar is not None:
+            self._bar.update(
+                self._task, description=what, completed=done, total=total, note=self._note
+            )
+        elif time.monotonic() - self._printed_at >= SECONDS_BETWEEN_LINES or (
+            self._note and done == total
+        ):
+            self._printed_at = time.monotonic()
+            print(self._line(), flush=True)
+
+    def say(self, line: str) -> None:
+        """Prints a line above the bar."""
+        if self._bar is not None:
+            self._bar.console.print(line, highlight=False, markup=False)
+        else:
+            print(line, flush=True)
+
+    def _line(self) -> str:
+        parts = [f"{self._what}: {self._done}" + (f"/{self._total}" if self._total else "")]
+        if self._note:
+            parts.append(self._note)
+        if self._total and self._done < self._total:
+            pace = (time.monotonic() - self._began) / max(self._done - self._first, 1)
+            minutes, seconds = divmod(round(pace * (self._total - self._done)), 60)
+            parts.append(f"{minutes}:{seconds:02d} left")
+        return " · ".join(parts)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()

@@ -1,0 +1,1 @@
+"""Training of a run: the step, the loop around it, and what it leaves on disk."""

@@ -1,0 +1,115 @@
+"""Checkpoints of a whole training state, and generators read from a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ssagan_tf import models
+from ssagan_tf.errors import DataError
+from ssagan_tf.training.gan import GAN
+from ssagan_tf.training.run import CHECKPOINTS, GENERATOR_FILE, Run
+
+
+class Checkpoints:
+    """Both networks with their statistics, and both optimizers.
+
+    That is all there is to a run's state: the generator's optimizer counts the steps, and from
+    the step and the seed follow the position in the data and every random draw.
+    """
+
+    def __init__(self, gan: GAN, folder: Path, keep: int):
+        self._gan = gan
+        self._checkpoint = tf.train.Checkpoint(
+            generator=_by_name(gan.generator.weights),
+            discriminator=_by_name(gan.discriminator.weights),
+            generator_optimizer=_by_name(gan.generator_optimizer.variables),
+            discriminator_optimizer=_by_name(gan.discriminator_optimizer.variables),
+        )
+        self._manager = tf.train.CheckpointManager(
+            self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
+        )
+
+    def save(self) -> None:
+        """Saves the state under its step.
+
+        Raises:
+          DataError: It cannot be written; older checkpoints stay.
+        """
+        try:
+            self._manager.save(checkpoint_number=self._gan.step)
+        except (tf.errors.OpError, OSError) as error:
+            raise DataError(
+                f"cannot save a checkpoint in {self._manager.directory}: {error}"
+            ) from error
+
+    def restore_latest(self) -> bool:
+        """Restores the newest state; False if there is none.
+
+        Raises:
+          DataError: It cannot be read or belongs to other networks.
+        """
+        path = self._manager.latest_checkpoint
+        if path is None:
+            return False
+        _restore(self._checkpoint, path)
+        return True
+
+
+def load_generator(run: Run) -> keras.Model:
+    """The finished run's generator, or that of the newest checkpoint.
+
+    Raises:
+      DataError: There is neither, or it cannot be read.
+    """
+    path = run.folder / GENERATOR_FILE
+    if path.is_file():
+        return load_keras_generator(path)
+    latest = tf.train.latest_checkpoint(str(run.folder / CHECKPOINTS))
+    if latest is None:
+        raise DataError(f"the run in {run.folder} has no checkpoint yet; train it first")
+    generator = models.build_generator(run.model)
+    _restore(tf.train.Checkpoint(generator=_by_name(generator.weights)), latest)
+    return generator
+
+
+def load_keras_generator(path: Path) -> keras.Model:
+    """Loads a generator from a `.keras` file.
+
+    Raises:
+      DataError: It is missing, damaged, or not one of our generators.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        generator = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises many kinds; none means more to the user
+        raise DataError(f"cannot load {path}: {str(error) or type(error).__name__}") from error
+    if not isinstance(generator, models.Network) or len(generator.input_axes) != 3:
+        raise DataError(f"{path} holds no generator of this project")
+    return generator
+
+
+def _by_name(variables: list[keras.Variable]) -> dict[str, tf.Variable]:
+    # Explicitly: not all variables of a Keras 3 model are reached through its attributes.
+    named = {variable.path: variable.value for variable in variables}
+    if len(named) != len(variables):
+        raise ValueError("two variables share a name")
+    return named
+
+
+def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
+    try:
+        status = checkpoint.restore(path)
+        # Everything that is here must come from the file, or training would go on half-fresh.
+        status.assert_existing_objects_matched()
+        status.expect_partial()
+    except (tf.errors.OpError, AssertionError, ValueError) as error:
+        reason = (
+            "it is of other networks"
+            if isinstance(error, AssertionError)
+            else str(error).splitlines()[0]
+        )
+        raise DataError(f"cannot restore the checkpoint {path}: {reason}") from error

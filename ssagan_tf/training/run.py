@@ -1,0 +1,105 @@
+"""A run's folder: the settings and the data it was made with, so that it can be gone on with.
+
+flags.cfg           all settings; `--flagfile=flags.cfg` replays the run
+dataset_info.json   of the prepared set it trains on
+checkpoints/ samples/ tensorboard/ metrics.jsonl generator.keras
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from absl import flags as absl_flags
+
+from ssagan_tf import flags
+from ssagan_tf.data.info import FILE_NAME as INFO_FILE
+from ssagan_tf.data.info import DatasetInfo
+from ssagan_tf.errors import DataError
+from ssagan_tf.files import replacing_file
+from ssagan_tf.options import ModelOptions, OptionError, Section, TrainOptions
+
+FLAGS_FILE = "flags.cfg"
+CHECKPOINTS = "checkpoints"
+GENERATOR_FILE = "generator.keras"
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run on disk."""
+
+    folder: Path
+    model: ModelOptions
+    train: TrainOptions
+    data: DatasetInfo
+
+
+def open_run(folder: str | Path) -> Run:
+    """Reads what a run was made with.
+
+    Raises:
+      DataError: There is no run, or its settings cannot be read.
+    """
+    folder = Path(folder)
+    path = folder / FLAGS_FILE
+    if not path.is_file():
+        raise DataError(f"{folder} holds no run (no {FLAGS_FILE})")
+    try:
+        values = flags.from_file(str(path))
+        model, train = flags.read(ModelOptions, values), flags.read(TrainOptions, values)
+        data = DatasetInfo.from_json((folder / INFO_FILE).read_text(encoding="utf-8"))
+    except (absl_flags.Error, OSError, ValueError) as error:
+        raise DataError(f"cannot read the run in {folder}: {error}") from error
+    return Run(folder, model, train, data)
+
+
+def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo) -> None:
+    """Refuses to go on with a run under other settings or with other clips.
+
+    A folder without a run is fine if it is empty or not there.
+
+    Raises:
+      OptionError: Names the first setting that differs.
+      DataError: The folder's run cannot be read.
+    """
+    folder = Path(train.run_dir)
+    if not (folder / FLAGS_FILE).is_file():
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OptionError("run_dir", folder, "holds something else than a run; name another")
+        return
+    run = open_run(folder)
+    for before, now in ((run.model, model), (run.train, train)):
+        _check_same(before, now, folder)
+    if run.data.fingerprint != data.fingerprint:
+        raise OptionError(
+            "data",
+            train.data,
+            f"holds other clips than the run in {folder} was begun with; "
+            "give those, or another --run_dir",
+        )
+
+
+def _check_same(before: Section, now: Section, folder: Path) -> None:
+    for field in dataclasses.fields(now):
+        was, given = getattr(before, field.name), getattr(now, field.name)
+        if was != given and not field.metadata["may_change"]:
+            raise OptionError(
+                field.name,
+                given,
+                f"the run in {folder} was begun with --{field.name}={was}; "
+                "give that, or another --run_dir",
+            )
+
+
+def write_settings(model: ModelOptions, train: TrainOptions, data: DatasetInfo) -> None:
+    """Writes what `open_run` reads.
+
+    Raises:
+      DataError: The folder cannot be written.
+    """
+    folder = Path(train.run_dir)
+    data.write(folder)
+    with replacing_file(folder / FLAGS_FILE) as temporary:
+        head = f"# Replays this run: python -m ssagan_tf.train --flagfile={folder / FLAGS_FILE}"
+        lines = [head, *flags.to_lines(model, train)]
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,416 @@
+"""Image and video files <-> uint8 RGB arrays, without TensorFlow or Keras.
+
+Images are `[H, W, 3]`, clips `[T, H, W, 3]`, both uint8 in [0, 255]. What is written appears
+as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from ssagan_tf.errors import DataError
+from ssagan_tf.files import replacing_file, replacing_folder
+
+PathLike = str | os.PathLike[str]
+
+FITS = ("stretch", "crop", "letterbox")
+_LONGEST = 8  # times the shorter side: the longest picture that unfit makes
+_BT709 = 1  # FFmpeg's number of the colour space of HD video and browsers
+# Bicubic, full chroma, accurate rounding: FFmpeg's quick default darkens by 1 to 2 levels.
+_EXACT = 0x4 | 0x2000 | 0x40000
+_NO_VIDEO = ("image2", "tty", "_pipe")  # FFmpeg's formats of single pictures and of text
+
+
+# Images.
+
+
+def read_image(path: PathLike) -> np.ndarray:
+    """Reads a picture as it is meant to be seen: upright, in colour, over black.
+
+    Args:
+      path: JPEG, PNG, WebP, TIFF, … of any mode that Pillow reads; greyscale of 16 bits is
+        scaled to 8. Of an animation, the first frame.
+
+    Returns:
+      `[H, W, 3]` uint8.
+
+    Raises:
+      DataError: It is missing, a folder, truncated, far too large, or no picture.
+    """
+    try:
+        return decode_image(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"cannot read the image {path}: {why}; give a JPEG, PNG, WebP or TIFF"
+        ) from error
+
+
+def decode_image(data: bytes) -> np.ndarray:
+    """Decodes the bytes of an image file: `read_image` without the file.
+
+    Returns:
+      `[H, W, 3]` uint8.
+
+    Raises:
+      ValueError: They are no picture, or a broken one.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return np.array(_rgb(ImageOps.exif_transpose(image)))
+    except Image.UnidentifiedImageError:
+        raise ValueError("it is no picture, or of an unknown kind") from None
+    except Exception as error:  # Pillow's decoders raise all sorts of things on broken files
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def fit(image: np.ndarray, side: int, how: str) -> np.ndarray:
+    """Makes a picture square.
+
+    Args:
+      image: `[H, W, 3]` uint8.
+      side: Height and width of the result.
+      how: `stretch` ignores the aspect, `crop` takes the centre square, `letterbox` adds black
+        bars.
+
+    Returns:
+      `[side, side, 3]` uint8; the image itself where it has that size already.
+    """
+    _check_how(how)
+    _check(image, 3)
+    height, width = image.shape[:2]
+    if (height, width) == (side, side):
+        return image
+    if how == "stretch":
+        return _resize(image, (side, side))
+    if how == "crop":
+        short = min(height, width)
+        top, left = (height - short) // 2, (width - short) // 2
+        return _resize(image[top : top + short, left : left + short], (side, side))
+    rows, columns = _inside_bars((height, width), side)
+    result = np.zeros((side, side, 3), np.uint8)
+    result[rows, columns] = _resize(image, (rows.stop - rows.start, columns.stop - columns.start))
+    return result
+
+
+def unfit(frames: np.ndarray, size: tuple[int, int], how: str) -> np.ndarray:
+    """Brings square frames back to the aspect of the picture that `fit` made square.
+
+    Args:
+      frames: `[T, S, S, 3]` uint8.
+      size: Height and width of that picture.
+      how: What `fit` was told. `stretch`: the shorter side stays S, the longer follows the
+        aspect, up to 8·S. `letterbox`: the bars are cut off. `crop`: nothing changes.
+
+    Returns:
+      `[T, H, W, 3]` uint8 with even H and W if S is even.
+    """
+    _check_how(how)
+    _check(frames, 4)
+    side = frames.shape[1]
+    if how == "letterbox":
+        rows, columns = _inside_bars(size, side)
+        return frames[:, rows, columns]
+    if how == "crop":
+        return frames
+    height, width = size
+    longer = min(_even(side * max(size) / min(size)), _LONGEST * side)
+    shape = (longer, side) if height > width else (side, longer)
+    if longer <= side:
+        return frames
+    return np.stack([_resize(frame, shape, Image.Resampling.BICUBIC) for frame in frames])
+
+
+def write_image(path: PathLike, image: np.ndarray) -> None:
+    """Writes a PNG.
+
+    Raises:
+      ValueError: `image` is not `[H, W, 3]` uint8, or `path` does not end in .png.
+      DataError: The file cannot be written.
+    """
+    _check(image, 3)
+    _check_suffix(path, ".png")
+    with replacing_file(path) as temporary:
+        Image.fromarray(image).save(temporary, "PNG")
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # Pillow's convert would clip what is above 255
+        values = np.asarray(image).clip(0, 65535).astype(np.uint32)
+        image = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    elif image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers of unknown range")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return image.convert("RGB")
+
+
+def _resize(
+    image: np.ndarray,
+    size: tuple[int, int],
+    filter: Image.Resampling = Image.Resampling.BILINEAR,
+) -> np.ndarray:
+    """`size` is (height, width). Pillow's filters widen when shrinking: no aliasing."""
+    return np.array(Image.fromarray(image).resize(size[::-1], filter))
+
+
+def _inside_bars(size: tuple[int, int], side: int) -> tuple[slice, slice]:
+    """Rows and columns of a square that a picture of `size` fills; even, as H.264 needs."""
+
+    def centred(length: int) -> slice:
+        extent = min(side, _even(side * length / max(size)))
+        start = (side - extent) // 2
+        return slice(start, start + extent)
+
+    return centred(size[0]), centred(size[1])
+
+
+def _even(length: float) -> int:
+    return max(2, 2 * round(length / 2))
+
+
+def _check_how(how: str) -> None:
+    if how not in FITS:
+        raise ValueError(f"how={how}: must be one of {', '.join(FITS)}")
+
+
+def _check(array: np.ndarray, rank: int) -> None:
+    shape = "[T, H, W, 3]" if rank == 4 else "[H, W, 3]"
+    array = np.asarray(array)
+    if array.dtype != np.uint8 or array.ndim != rank or array.shape[-1] != 3 or not array.size:
+        raise ValueError(f"must be uint8 {shape}, not {array.dtype} {list(array.shape)}")
+
+
+def _check_suffix(path: PathLike, suffix: str) -> None:
+    if Path(path).suffix.lower() != suffix:
+        raise ValueError(f"{path}: must end in {suffix}")
+
+
+# Videos.
+
+
+def read_video(path: PathLike) -> Iterator[np.ndarray]:
+    """Reads the frames of a video one after the other, turned upright.
+
+    Args:
+      path: Anything that FFmpeg reads as a video. Frames come as they are stored, whatever
+        their times.
+
+    Yields:
+      `[H, W, 3]` uint8.
+
+    Raises:
+      DataError: At the first frame if it is no video; later where it is broken or ends early.
+    """
+    count = 0
+    try:
+        with av.open(os.fspath(path)) as container:
+            if not container.streams.video or container.format.name.endswith(_NO_VIDEO):
+                raise DataError(f"cannot read the video {path}: it holds no video")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            end = 0.0
+            for frame in container.decode(stream):
+                if frame.is_corrupt:
+                    raise DataError(f"the video {path} is damaged after {count} frames")
+                yield np.ascontiguousarray(
+                    np.rot90(
+                        frame.to_ndarray(format="rgb24", interpolation=_EXACT),
+                        round(frame.rotation / 90),
+                    )
+                )
+                count += 1
+                end = max(end, frame.time or 0.0)
+            if not count:
+                raise DataError(f"cannot read the video {path}: it holds no frames")
+            if _ends_early(path, container, stream, end):
+                raise DataError(f"the video {path} is truncated: it ends after {count} frames")
+    except (av.FFmpegError, OSError) as error:
+        why = error.strerror or error
+        if count:
+            raise DataError(f"the video {path} is damaged after {count} frames: {why}") from error
+        raise DataError(f"cannot read the video {path}: {why}") from error
+
+
+def write_mp4(path: PathLike, frames: np.ndarray, fps: float) -> None:
+    """Writes an H.264 video that plays everywhere, browsers included.
+
+    Args:
+      path: Ends in .mp4.
+      frames: `[T, H, W, 3]` uint8. An odd last row or column is doubled, as H.264 needs even
+        sizes.
+      fps: Frames per second.
+
+    Raises:
+      ValueError: Wrong frames, suffix or fps.
+      DataError: The file cannot be written.
+    """
+    _check(frames, 4)
+    _check_suffix(path, ".mp4")
+    _check_fps(fps)
+    _, height, width, _ = frames.shape
+    frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), "edge")
+    with (
+        replacing_file(path) as temporary,
+        av.open(os.fspath(temporary), "w", "mp4", options={"movflags": "+faststart"}) as container,
+    ):
+        stream = container.add_stream("libx264", Fraction(fps).limit_denominator(1001))
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "18"}
+        # Untagged colours are guessed, differently by each player.
+        stream.codec_context.colorspace = _BT709
+        stream.codec_context.color_primaries = _BT709
+        stream.codec_context.color_trc = _BT709
+        for array in frames:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), "rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=_BT709, interpolation=_EXACT)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def write_gif(path: PathLike, frames: np.ndarray, fps: float) -> None:
+    """Writes an endless GIF; see `encode_gif`.
+
+    Raises:
+      ValueError: Wrong frames, suffix or fps.
+      DataError: The file cannot be written.
+    """
+    _check_suffix(path, ".gif")
+    data = encode_gif(frames, fps)
+    with replacing_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def encode_gif(frames: np.ndarray, fps: float) -> bytes:
+    """Makes an endless GIF with one palette for all frames.
+
+    Args:
+      frames: `[T, H, W, 3]` uint8. Equal neighbours become one frame of their total time.
+      fps: Frames per second. GIF counts in 1/100 s, so frames differ by one of those where
+        needed to keep the total; viewers go no faster than 50.
+    """
+    _check(frames, 4)
+    _check_fps(fps)
+    some = frames[np.linspace(0, len(frames) - 1, min(len(frames), 8)).round().astype(int)]
+    palette = Image.fromarray(np.concatenate(some)).quantize(256, Image.Quantize.MAXCOVERAGE)
+    # Dithered: skies are smooth, and bands in them look worse than grain.
+    pictures = [
+        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+        for frame in frames
+    ]
+    ends = [round(100 * (index + 1) / fps) for index in range(len(frames))]
+    durations = [max(2, end - start) for start, end in zip([0, *ends], ends, strict=False)]
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=[10 * duration for duration in durations],
+        loop=0,
+        optimize=False,
+    )
+    return buffer.getvalue()
+
+
+def write_frames(folder: PathLike, frames: np.ndarray) -> None:
+    """Writes frame_00001.png, frame_00002.png, … into a new or empty folder.
+
+    Raises:
+      ValueError: `frames` is not `[T, H, W, 3]` uint8.
+      DataError: The folder holds something already or cannot be written.
+    """
+    _check(frames, 4)
+    with replacing_folder(folder) as temporary:
+        for number, frame in enumerate(frames, 1):
+            Image.fromarray(frame).save(temporary / f"frame_{number:05d}.png")
+
+
+def _check_fps(fps: float) -> None:
+    if not 0 < fps <= 1000:
+        raise ValueError(f"fps={fps}: must be above 0 and at most 1000")
+
+
+def _ends_early(
+    path: PathLike, container: av.container.InputContainer, stream: av.VideoStream, end: float
+) -> bool:
+    """Whether a video whose decoding ended without complaint, at `end` seconds, is cut off."""
+    # mp4 and AVI know where each frame lies; trimmed mp4s list the frames shown only.
+    entries = getattr(stream, "index_entries", ())
+    if max((entry.pos + entry.size for entry in entries), default=0) > os.path.getsize(path):
+        return True
+    # Matroska promises a duration: of each stream if FFmpeg wrote it, else of the longest.
+    if "matroska" not in container.format.name:
+        return False
+    if promised := stream.metadata.get("DURATION"):
+        hours, minutes, seconds = map(float, promised.split(":"))
+        seconds = timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+    elif len(container.streams) == 1:
+        seconds = (container.duration or 0) / av.time_base
+    else:
+        return False
+    return end < 0.9 * seconds - 1
+
+
+# Contact strips.
+
+
+def strip(
+    clips: Mapping[str, np.ndarray] | Sequence[tuple[str, np.ndarray]], times: int = 8
+) -> np.ndarray:
+    """Draws clips one below the other, some frames of each side by side.
+
+    Args:
+      clips: Labels and clips, `[T, H, W, 3]` uint8, all of one size. A clip of one frame shows
+        in the first column only.
+      times: Number of columns, evenly spread from the first to the last frame.
+
+    Returns:
+      `[height, width, 3]` uint8.
+
+    Raises:
+      ValueError: No clips, or clips of different sizes.
+    """
+    rows = list(clips.items() if isinstance(clips, Mapping) else clips)
+    for _, frames in rows:
+        _check(frames, 4)
+    sizes = {frames.shape[1:3] for _, frames in rows}
+    lengths = {len(frames) for _, frames in rows if len(frames) > 1}
+    if len(sizes) != 1 or len(lengths) > 1 or times < 1:
+        raise ValueError(f"must be clips of one size, not {[frames.shape for _, frames in rows]}")
+    [(height, width)] = sizes
+    length = max(lengths, default=1)
+    columns = np.linspace(0, length - 1, min(times, length)).round().astype(int)
+
+    font = ImageFont.load_default(min(max(10, height // 8), 24))
+    gap, margin = 2, 6
+    left = 2 * margin + int(max(font.getlength(label) for label, _ in rows)) + 1
+    top = sum(font.getmetrics()) + margin
+    canvas = Image.new(
+        "RGB",
+        (left + len(columns) * (width + gap), top + len(rows) * (height + gap)),
+        "white",
+    )
+    draw = ImageDraw.Draw(canvas)
+    for column, time in enumerate(columns):
+        x = left + column * (width + gap)
+        draw.text((x + width / 2, top / 2), str(time + 1), "black", font, anchor="mm")
+        for row, (_, frames) in enumerate(rows):
+            if time < len(frames):
+                y = top + row * (height + gap)
+                canvas.paste(Image.fromarray(frames[time]), (x, y))
+    for row, (label, _) in enumerate(rows):
+        y = top + row * (height + gap) + height / 2
+        draw.text((left - margin, y), label, "black", font, anchor="rm")
+    return np.array(canvas)

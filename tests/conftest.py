@@ -1,0 +1,68 @@
+"""Footage and prepared sets that many tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssagan_tf.data import writer
+from ssagan_tf.options import PrepareOptions
+
+
+@pytest.fixture(scope="session")
+def synthetic_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a prepared set: 10 training and 2 test clips of synthetic clouds at 64×64."""
+    output = tmp_path_factory.mktemp("sets") / "synthetic"
+    writer.prepare(
+        PrepareOptions(
+            layout="synthetic",
+            output=str(output),
+            synthetic_clips=12,
+            resolution=64,
+            test_fraction=0.2,
+            workers=1,
+        )
+    )
+    return output
+
+
+@pytest.fixture(scope="session")
+def footage() -> Path:
+    """Folder of real footage, named by SSAGAN_FOOTAGE: sky48/, videos/, stacked/."""
+    folder = os.environ.get("SSAGAN_FOOTAGE")
+    if not folder:
+        pytest.skip("SSAGAN_FOOTAGE does not name a folder of real footage")
+    return Path(folder)
+
+
+@pytest.fixture
+def write_pictures() -> Callable[..., None]:
+    """Writes numbered pictures into a folder, each of its own colour."""
+
+    def write(
+        folder: Path, numbers: Iterable[int], size: tuple[int, int] = (16, 16), suffix: str = "jpg"
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in numbers:
+            colour = (number % 256, 7 * number % 256, sum(map(ord, folder.name)) % 256)
+            name = f"{folder.name}_frames_{number:08d}.{suffix}"
+            Image.new("RGB", size, colour).save(folder / name)
+
+    return write
+
+
+@pytest.fixture
+def noise() -> Callable[..., np.ndarray]:
+    """Makes uint8 noise, smooth enough to be a picture."""
+
+    def make(*shape: int, seed: int = 0) -> np.ndarray:
+        coarse = np.random.default_rng(seed).integers(0, 256, (*shape[:-3], 5, 5, 3), np.uint8)
+        rows, columns = (np.arange(side) * 5 // side for side in shape[-3:-1])
+        return np.ascontiguousarray(coarse[..., rows[:, None], columns, :])
+
+    return make

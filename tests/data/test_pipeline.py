@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import collections
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssagan_tf.data import pipeline
+from ssagan_tf.data.info import FILE_NAME
+from ssagan_tf.errors import DataError
+
+TRAIN = 10  # clips of synthetic_set
+
+
+def digest(clip: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(clip).tobytes()).hexdigest()[:16]
+
+
+def stream(folder: Path, clips: int, **settings: object) -> list[str]:
+    """Digests of the first clips of training."""
+    given = {"batch": 1, "seed": 5, "shuffle_window": 4, **settings}
+    batches = pipeline.training_batches(pipeline.open_set(folder), **given)
+    flat: Iterator[np.ndarray] = itertools.chain.from_iterable(batches.as_numpy_iterator())
+    return [digest(clip) for clip in itertools.islice(flat, clips)]
+
+
+@pytest.fixture(scope="module")
+def clips(synthetic_set: Path) -> dict[str, np.ndarray]:
+    """The training clips by digest."""
+    batches = pipeline.clips_in_order(pipeline.open_set(synthetic_set), "train", 4)
+    return {digest(clip): clip for batch, _ in batches.as_numpy_iterator() for clip in batch}
+
+
+@pytest.fixture
+def copy(tmp_path: Path, synthetic_set: Path) -> Path:
+    return Path(shutil.copytree(synthetic_set, tmp_path / "copy"))
+
+
+def test_clips_in_order(synthetic_set: Path) -> None:
+    prepared = pipeline.open_set(synthetic_set)
+    for split, sizes in (("train", [4, 4, 2]), ("test", [2])):
+        batches = list(pipeline.clips_in_order(prepared, split, 4).as_numpy_iterator())
+        assert [len(names) for _, names in batches] == sizes
+        assert [clips.shape[1:] for clips, _ in batches] == [(32, 64, 64, 3)] * len(sizes)
+        assert batches[0][0].dtype == np.uint8
+        names = [name for _, names in batches for name in names]
+        assert len(set(names)) == sum(sizes)
+
+
+def test_static_shapes(synthetic_set: Path) -> None:
+    batches = pipeline.training_batches(pipeline.open_set(synthetic_set), batch=3, seed=0)
+    assert batches.element_spec.shape == (3, 32, 64, 64, 3)
+
+
+@pytest.mark.parametrize("window", [1, 4, 10, 512])
+def test_every_clip_once_per_epoch(synthetic_set: Path, clips, window: int) -> None:
+    order = stream(synthetic_set, 3 * TRAIN, shuffle_window=window)
+    for epoch in range(3):
+        assert set(order[epoch * TRAIN : (epoch + 1) * TRAIN]) == set(clips)
+    if window > 1:
+        assert order[:TRAIN] != order[TRAIN : 2 * TRAIN]
+
+
+def test_order_depends_on_the_seed_alone(synthetic_set: Path) -> None:
+    order = stream(synthetic_set, TRAIN)
+    assert order == stream(synthetic_set, TRAIN)
+    assert order == stream(synthetic_set, TRAIN, batch=5)
+    assert order != stream(synthetic_set, TRAIN, seed=6)
+
+
+def test_order_is_the_same_in_another_process(synthetic_set: Path) -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+import tensorflow as tf
+tf.random.set_seed(99)
+import test_pipeline
+print("\\n".join(test_pipeline.stream({str(synthetic_set)!r}, 15, flip=True)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+    )
+    assert run.stdout.split() == stream(synthetic_set, 15, flip=True)
+
+
+@pytest.mark.parametrize("start", [1, 5, 9, 10, 27])
+def test_resuming_gives_what_would_have_come(synthetic_set: Path, start: int) -> None:
+    whole = stream(synthetic_set, 35, flip=True)
+    assert stream(synthetic_set, 35 - start, flip=True, start=start) == whole[start:]
+
+
+def test_batches_run_across_epochs(synthetic_set: Path) -> None:
+    order = stream(synthetic_set, 48)
+    assert stream(synthetic_set, 48, batch=24) == order  # larger than the set
+    assert stream(synthetic_set, 48, batch=4) == order
+
+
+def test_flips_mirror_all_frames_of_a_clip_or_none(synthetic_set: Path, clips) -> None:
+    mirrored = {digest(clip[:, :, ::-1]): key for key, clip in clips.items()}
+    plain = stream(synthetic_set, 60)
+    flipped = stream(synthetic_set, 60, flip=True)
+    assert [mirrored.get(key, key) for key in flipped] == plain
+    assert 15 < sum(key in mirrored for key in flipped) < 45
+    # A clip is not flipped alike in every epoch.
+    count = collections.Counter(flipped)
+    assert any(0 < count[key] < 6 for key in mirrored)
+
+
+def test_needs_training_clips(copy: Path) -> None:
+    described = json.loads((copy / FILE_NAME).read_text())
+    described["splits"]["train"] = {"clips": 0, "videos": 0, "shards": []}
+    (copy / FILE_NAME).write_text(json.dumps(described))
+    with pytest.raises(DataError, match="no clips to train on"):
+        pipeline.training_batches(pipeline.open_set(copy), batch=1, seed=0)
+
+
+def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
+    with pytest.raises(DataError, match="no such folder"):
+        pipeline.open_set(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"is no prepared set .* python -m ssagan_tf.prepare"):
+        pipeline.open_set(tmp_path)
+    shard = copy / "train-00000-of-00001.tfrecord"
+    data = shard.read_bytes()
+    shard.write_bytes(data[:-1])
+    with pytest.raises(DataError, match=f"{shard.name} has {len(data) - 1} bytes instead of"):
+        pipeline.open_set(copy)
+    shard.unlink()
+    with pytest.raises(DataError, match=f"{shard.name} is missing"):
+        pipeline.open_set(copy)
+    described = json.loads((copy / FILE_NAME).read_text())
+    for text, complaint in (
+        (json.dumps({**described, "format": 99}), "its format is 99, this program reads 1"),
+        ("{}", "not as prepare writes it"),
+        ("[]", "not as prepare writes it"),
+        ("no json", "cannot use"),
+    ):
+        (copy / FILE_NAME).write_text(text)
+        with pytest.raises(DataError, match=complaint):
+            pipeline.open_set(copy)
+
+
+def test_a_corrupt_record_is_named(copy: Path) -> None:
+    prepared = pipeline.open_set(copy)
+    [path] = prepared.paths("train")
+    data = bytearray(Path(path).read_bytes())
+    data[len(data) * 45 // 100] ^= 1  # in the fifth of ten records of like sizes
+    Path(path).write_bytes(data)
+    with (
+        pytest.raises(DataError, match=rf"{path}: record [345] of 10 is corrupt"),
+        pipeline.reading_errors(prepared),
+    ):
+        list(pipeline.clips_in_order(prepared, "train", 4))
+    with (
+        pytest.raises(DataError, match="is corrupt"),
+        pipeline.reading_errors(prepared),
+    ):
+        next(iter(pipeline.training_batches(prepared, batch=10, seed=0)))
+
+
+def test_other_errors_pass(synthetic_set: Path) -> None:
+    import tensorflow as tf
+
+    prepared = pipeline.open_set(synthetic_set)
+    with (
+        pytest.raises(tf.errors.InvalidArgumentError),
+        pipeline.reading_errors(prepared),
+    ):
+        tf.ensure_shape(tf.zeros([2]), [3])

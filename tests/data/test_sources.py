@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssagan_tf import video
+from ssagan_tf.data import sources
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+
+
+def options(source: Path, **settings: object) -> PrepareOptions:
+    return PrepareOptions(source=str(source), **{"resolution": 64, **settings})
+
+
+def names(listing: sources.Listing) -> list[str]:
+    return sorted(item.name for item in listing.items)
+
+
+def reasons(listing: sources.Listing) -> dict[str, str]:
+    return {item.item: item.reason for item in listing.skipped}
+
+
+def pixels(jpeg: bytes) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(jpeg)))
+
+
+def test_listing_and_reading_do_not_import_tensorflow() -> None:
+    check = "import sys, ssagan_tf.prepare; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+# frames
+
+
+def test_frames_of_both_depths_and_their_own_split(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "sky_train" / "A" / "A_1", range(5, 75))
+    write_pictures(tmp_path / "sky_train" / "B", range(32))
+    write_pictures(tmp_path / "sky_test" / "C" / "1", range(1, 33))
+    write_pictures(tmp_path / "other", range(32))
+    (tmp_path / "notes.txt").touch()
+    listing = sources.list_items(options(tmp_path))
+    assert listing.layout == "frames"
+    assert names(listing) == ["A/A_1/37", "A/A_1/5", "B/0", "C/1/1"]
+    found = {item.name: (item.video, item.split) for item in listing.items}
+    assert found["A/A_1/37"] == ("A", "train")
+    assert found["C/1/1"] == ("C", "test")
+    beside = "beside the *_train and *_test folders"
+    assert reasons(listing) == {"other": beside, "notes.txt": beside}
+    assert pickle.loads(pickle.dumps(listing)) == listing
+
+
+def test_one_name_in_both_splits_is_two_videos(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "sky_train" / "A" / "1", range(32))
+    write_pictures(tmp_path / "sky_test" / "A" / "1", range(32))
+    listing = sources.list_items(options(tmp_path))
+    assert sorted(item.video for item in listing.items) == ["sky_test/A", "sky_train/A"]
+    assert names(listing) == ["sky_test/A/1/0", "sky_train/A/1/0"]
+
+
+def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for number in range(1, 33):
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(tmp_path / f"f{number}.png")
+    [item] = sources.list_items(options(tmp_path)).items
+    assert item.files == tuple(f"f{number}.png" for number in range(1, 33))
+    assert item.video == tmp_path.name
+
+
+def test_a_gap_breaks_a_run(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "A", [*range(20), *range(21, 60), *range(100, 164)])
+    listing = sources.list_items(options(tmp_path))
+    assert names(listing) == ["A/100", "A/132", "A/21"]
+    first = sources.list_items(options(tmp_path, clip_rule="first"))
+    assert names(first) == ["A/21"]
+
+
+def test_a_change_of_names_breaks_a_run(tmp_path: Path) -> None:
+    for number in range(64):
+        letter = "a" if number < 40 else "b"
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{letter}_{number}.png")
+    assert names(sources.list_items(options(tmp_path))) == [f"{tmp_path.name}/0"]
+
+
+def test_frame_stride(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "A", range(64))
+    [item] = sources.list_items(options(tmp_path, frame_stride=2)).items
+    assert [int(name[-7:-4]) for name in item.files] == list(range(0, 64, 2))
+    listing = sources.list_items(options(tmp_path, frame_stride=3))
+    assert not listing.items
+    assert reasons(listing) == {"A": "too short: 22 of 32 frames without a gap"}
+
+
+def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "A", range(32))
+    write_pictures(tmp_path / "short", range(31))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "A" / "Thumbs.db").touch()
+    (tmp_path / "A" / "._A_frames_00000001.jpg").touch()
+    (tmp_path / "A" / "cover.jpg").touch()
+    (tmp_path / "A" / "other_3.jpg").touch()
+    listing = sources.list_items(options(tmp_path, layout="frames"))
+    assert names(listing) == ["A/0"]
+    assert reasons(listing) == {
+        "short": "too short: 31 of 32 frames without a gap",
+        "empty": "empty folder",
+        "A/Thumbs.db": "not a picture",
+        "A/._A_frames_00000001.jpg": "not a picture",
+        "A/cover.jpg": "no number in its name",
+        "A/other_3.jpg": "a number twice: as A_frames_00000003.jpg",
+    }
+
+
+def test_a_broken_picture_is_named(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "A", range(32))
+    broken = tmp_path / "A" / "A_frames_00000007.jpg"
+    broken.write_bytes(broken.read_bytes()[:300])
+    given = options(tmp_path, layout="frames")
+    [item] = sources.list_items(given).items
+    with pytest.raises(DataError, match=r"^broken picture: A_frames_00000007.jpg: "):
+        list(item.clips(given))
+
+
+def _saved(image: Image.Image, format: str = "JPEG", **how: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format, **how)
+    return buffer.getvalue()
+
+
+def _turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("kept", "make"),
+    [
+        (True, lambda image: _saved(image, quality=70)),
+        (False, lambda image: _saved(image, progressive=True)),
+        (False, lambda image: _saved(image.convert("L"))),
+        (False, lambda image: _saved(image.resize((32, 32)))),
+        (False, lambda image: _saved(image, "PNG")),
+        (False, lambda image: _saved(image, exif=_turned())),
+        (True, lambda image: _saved(image) + b"more"),
+    ],
+    ids=["plain", "progressive", "grey", "small", "png", "turned", "longer"],
+)
+def test_jpegs_are_kept_when_they_fit(
+    tmp_path: Path, noise, kept: bool, make: Callable[[Image.Image], bytes]
+) -> None:
+    import tensorflow as tf
+
+    data = make(Image.fromarray(noise(64, 64, 3)))
+    for number in range(FRAMES):
+        (tmp_path / f"{number}.jpg").write_bytes(data)
+    given = options(tmp_path, layout="frames")
+    [item] = sources.list_items(given).items
+    [clip] = item.clips(given)
+    assert set(clip.frames) == {clip.frames[0]}
+    assert (clip.frames[0] == data) is kept
+    decoded = tf.io.decode_jpeg(clip.frames[0], channels=3, dct_method="INTEGER_ACCURATE")
+    np.testing.assert_array_equal(decoded, pixels(clip.frames[0]))
+    near = video.fit(video.decode_image(data), 64, "stretch").astype(int)
+    assert np.abs(decoded.numpy() - near).mean() < 3
+
+
+def test_fit(tmp_path: Path) -> None:
+    image = np.zeros((40, 80, 3), np.uint8)
+    image[:, 20:60] = 255
+    for number in range(FRAMES):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    means = {}
+    for fit in ("auto", "stretch", "crop", "letterbox"):
+        given = options(tmp_path, layout="frames", fit=fit)
+        [item] = sources.list_items(given).items
+        [clip] = item.clips(given)
+        means[fit] = pixels(clip.frames[0]).mean() / 255
+    assert means["auto"] == means["stretch"] == pytest.approx(0.5, abs=0.02)
+    assert means["crop"] == pytest.approx(1, abs=0.02)
+    assert means["letterbox"] == pytest.approx(0.25, abs=0.02)
+
+
+# videos
+
+
+def test_videos_are_cut_one_clip_after_the_other(tmp_path: Path, noise) -> None:
+    frames = noise(70, 36, 64, 3)
+    video.write_mp4(tmp_path / "a.mp4", frames, 24)
+    (tmp_path / "manifest.csv").touch()
+    given = options(tmp_path)
+    listing = sources.list_items(given)
+    assert listing.layout == "videos"
+    assert reasons(listing) == {"manifest.csv": "not a video"}
+    [item] = listing.items
+    clips = list(item.clips(given))
+    assert [(clip.name, clip.video, clip.start) for clip in clips] == [
+        ("a/0", "a.mp4", 0),
+        ("a/32", "a.mp4", 32),
+    ]
+    stored = list(video.read_video(tmp_path / "a.mp4"))
+    expected = video.fit(stored[33], 64, "stretch").astype(int)
+    assert np.abs(pixels(clips[1].frames[1]) - expected).mean() < 3
+
+    strided = options(tmp_path, frame_stride=2, clip_rule="first")
+    [clip] = item.clips(strided)
+    expected = video.fit(stored[62], 64, "stretch").astype(int)
+    assert np.abs(pixels(clip.frames[31]) - expected).mean() < 3
+    with pytest.raises(DataError, match="too short: 24 of 32 frames at stride 3"):
+        list(item.clips(options(tmp_path, frame_stride=3)))
+
+
+def test_videos_of_one_stem_keep_their_suffixes(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.MOV", "b.mkv"):
+        (tmp_path / name).touch()
+    listing = sources.list_items(options(tmp_path))
+    assert names(listing) == ["a.MOV", "a.mp4", "b.mkv"]
+
+
+def test_a_truncated_video_is_broken(tmp_path: Path, noise) -> None:
+    path = tmp_path / "a.mp4"
+    video.write_mp4(path, noise(80, 64, 64, 3), 24)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
+    given = options(tmp_path)
+    [item] = sources.list_items(given).items
+    with pytest.raises(DataError, match=r"^broken video: .*a\.mp4"):
+        list(item.clips(given))
+
+
+# stacked
+
+
+def _stack(path: Path, frames: int, side: int = 16) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shades = np.arange(frames, dtype=np.uint8).repeat(side)[:, None, None] * 7
+    Image.fromarray(np.broadcast_to(shades, (frames * side, side, 3)).copy()).save(path)
+
+
+def test_stacked_frames_and_the_last_one_repeated(tmp_path: Path) -> None:
+    for name, count in (("a", 34), ("b", 20)):
+        _stack(tmp_path / "clips" / f"{name}.png", count)
+    given = options(tmp_path)
+    listing = sources.list_items(given)
+    assert listing.layout == "stacked"
+    assert [item.video for item in listing.items] == ["clips/a.png", "clips/b.png"]
+    long, short = (next(item.clips(given)).frames for item in listing.items)
+    assert [round(pixels(frame).mean() / 7) for frame in long] == list(range(32))
+    assert [round(pixels(frame).mean() / 7) for frame in short] == [*range(20), *[19] * 12]
+
+
+def test_stacked_list(tmp_path: Path) -> None:
+    source = tmp_path / "beach"
+    for name in ("v/1.png", "v/2.png", "w/1.png", "w/unlisted.png"):
+        _stack(source / name, 16)
+    listed = tmp_path / "list.txt"
+    listed.write_text("v/1.png\nv/2.png\n\nw/1.png\nw/1.png\nw/gone.png\n")
+    listing = sources.list_items(options(source, list=str(listed)))
+    assert names(listing) == ["v/1", "v/2", "w/1"]
+    assert [item.video for item in listing.items] == ["v", "v", "w"]
+    assert reasons(listing) == {"w/1.png": "listed twice", "w/gone.png": "no such file"}
+
+
+def test_stacked_refuses_other_shapes(tmp_path: Path) -> None:
+    Image.new("RGB", (16, 100)).save(tmp_path / "a.png")
+    given = options(tmp_path)
+    [item] = sources.list_items(given).items
+    with pytest.raises(DataError, match="no stacked frames: 16×100"):
+        list(item.clips(given))
+
+
+# synthetic, auto
+
+
+def test_synthetic_clips_are_videos_of_their_own() -> None:
+    given = PrepareOptions(layout="synthetic", synthetic_clips=3, resolution=64)
+    listing = sources.list_items(given)
+    assert len({item.video for item in listing.items}) == 3
+    [clip] = listing.items[0].clips(given)
+    assert pixels(clip.frames[0]).shape == (64, 64, 3)
+
+
+def test_auto_refuses_to_guess(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
+    Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
+    with pytest.raises(OptionError, match=r"layout=auto: .*both videos and pictures"):
+        sources.list_items(options(tmp_path))
+
+
+def test_auto_finds_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no videos and no pictures"):
+        sources.list_items(options(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"source": ""}, "source=: give the folder"),
+        ({"source": "nowhere"}, "source=nowhere: no such folder"),
+        ({"list": "nowhere.txt", "source": "."}, "list=nowhere.txt: No such file"),
+        ({"list": "a.txt", "layout": "frames"}, "list=a.txt: is for --layout=stacked only"),
+    ],
+)
+def test_impossible_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict, complaint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OptionError, match=complaint):
+        sources.list_items(dataclasses.replace(options(tmp_path), **settings))

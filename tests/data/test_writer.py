@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from ssagan_tf import video
+from ssagan_tf.data import schema, writer
+from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Skipped, open_set
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError, PrepareOptions
+
+
+def options(source: Path, output: Path, **settings: object) -> PrepareOptions:
+    common = {"layout": "frames", "resolution": 64, "workers": 1, "test_fraction": 0.3}
+    return PrepareOptions(source=str(source), output=str(output), **{**common, **settings})
+
+
+def stored(folder: Path, split: str) -> list[tuple[str, str]]:
+    """Names and videos of the clips, in order."""
+    result = []
+    for record in tf.data.TFRecordDataset(open_set(folder).paths(split)).as_numpy_iterator():
+        context = tf.train.SequenceExample.FromString(record).context.feature
+        name, video_name = (context[key].bytes_list.value[0] for key in (schema.NAME, schema.VIDEO))
+        result.append((name.decode(), video_name.decode()))
+    return result
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, write_pictures) -> Path:
+    """Seven videos of one to three clips."""
+    source = tmp_path / "pictures"
+    for index in range(7):
+        write_pictures(source / f"V{index}" / "1", range(10, 42 + 32 * (index % 3)))
+    return source
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_same_bytes_with_any_number_of_workers(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = pictures / "V3" / "1" / "1_frames_00000012.jpg"
+    broken.write_bytes(broken.read_bytes()[:100])
+    monkeypatch.setattr(writer, "SHARD_CLIPS", 3)
+    for workers in (1, 2):
+        writer.prepare(options(pictures, tmp_path / f"by{workers}", workers=workers))
+    assert contents(tmp_path / "by1") == contents(tmp_path / "by2")
+    info = open_set(tmp_path / "by1").info
+    assert len(info.splits["train"].shards) > 1
+    [skipped] = info.skipped
+    assert skipped.item == "V3/1/10"
+    assert skipped.reason.startswith("broken picture: 1_frames_00000012.jpg: ")
+
+
+def test_every_clip_once_and_no_video_in_both_splits(tmp_path: Path, pictures: Path) -> None:
+    info = writer.prepare(options(pictures, tmp_path / "set"))
+    train, test = (stored(tmp_path / "set", split) for split in SPLITS)
+    assert len(train) == info.splits["train"].clips
+    assert len({name for name, _ in train + test}) == len(train + test) == 13
+    assert {v for _, v in train}.isdisjoint({v for _, v in test})
+    assert len({v for _, v in test}) == info.splits["test"].videos == 2
+    assert train != sorted(train)  # mixed
+    other = writer.prepare(options(pictures, tmp_path / "other", seed=1))
+    assert other.fingerprint != info.fingerprint
+    assert info == open_set(tmp_path / "set").info
+
+
+def test_own_split_is_kept(tmp_path: Path, write_pictures) -> None:
+    for split, video_name in (("train", "A"), ("train", "B"), ("test", "C")):
+        write_pictures(tmp_path / f"sky_{split}" / video_name / "1", range(32))
+    writer.prepare(options(tmp_path, tmp_path / "set", test_fraction=0.9))
+    assert {video_name for _, video_name in stored(tmp_path / "set", "train")} == {"A", "B"}
+    assert stored(tmp_path / "set", "test") == [("C/1/0", "C")]
+
+
+@pytest.mark.parametrize(("fraction", "videos"), [(0.0, 0), (0.01, 1), (0.99, 6), (1.0, 7)])
+def test_test_fraction(tmp_path: Path, pictures: Path, fraction: float, videos: int) -> None:
+    info = writer.prepare(options(pictures, tmp_path / "set", test_fraction=fraction))
+    assert info.splits["test"].videos == videos
+    assert info.splits["train"].videos == 7 - videos
+    assert all(shard.clips for split in info.splits.values() for shard in split.shards)
+
+
+def test_a_single_video_is_for_training(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "A", range(64))
+    info = writer.prepare(options(tmp_path, tmp_path / "set", test_fraction=0.9))
+    assert (info.splits["train"].clips, info.splits["test"].clips) == (2, 0)
+
+
+def test_nothing_of_a_broken_video_is_used(tmp_path: Path, noise) -> None:
+    for name in ("a", "b", "c"):
+        video.write_mp4(tmp_path / f"{name}.mp4", noise(80, 64, 64, 3), 24)
+    cut = tmp_path / "b.mp4"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
+    info = writer.prepare(options(tmp_path, tmp_path / "set", layout="videos"))
+    names = [name for split in SPLITS for name, _ in stored(tmp_path / "set", split)]
+    assert sorted(names) == ["a/0", "a/32", "c/0", "c/32"]
+    [skipped] = info.skipped
+    assert (skipped.item, skipped.kind) == ("b", "broken video")
+
+
+def test_refuses_an_output_that_holds_a_set(tmp_path: Path, pictures: Path) -> None:
+    given = options(pictures, tmp_path / "set")
+    writer.prepare(given)
+    before = contents(tmp_path / "set")
+    with pytest.raises(DataError, match="holds a prepared set already; choose another --output"):
+        writer.prepare(given)
+    assert contents(tmp_path / "set") == before
+
+
+def test_leftovers_of_its_own_are_removed(tmp_path: Path, pictures: Path) -> None:
+    output = tmp_path / "set"
+    (output / ".spool").mkdir(parents=True)
+    for name in ("train-00000-of-00099.tfrecord", ".tmp-1-test-00000-of-00099.tfrecord", "mine"):
+        (output / name).touch()
+    writer.prepare(options(pictures, output))
+    assert sorted(contents(output)) == [
+        FILE_NAME,
+        "mine",
+        "test-00000-of-00001.tfrecord",
+        "train-00000-of-00001.tfrecord",
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("during", ["reading frames", "writing shards"])
+def test_interrupted(tmp_path: Path, pictures: Path, workers: int, during: str) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
+        if what == during and done:
+            raise KeyboardInterrupt
+
+    output = tmp_path / "set"
+    with pytest.raises(KeyboardInterrupt):
+        writer.prepare(options(pictures, output, workers=workers), interrupt)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("setting", ["output", "source"])
+def test_missing_settings(tmp_path: Path, setting: str) -> None:
+    given = dataclasses.replace(options(tmp_path, tmp_path / "set"), **{setting: ""})
+    with pytest.raises(OptionError, match=f"{setting}=: give the folder"):
+        writer.prepare(given)
+
+
+def test_nothing_usable(tmp_path: Path, write_pictures) -> None:
+    source = tmp_path / "pictures"
+    write_pictures(source / "A", range(20))
+    with pytest.raises(DataError, match=r"pictures holds no usable clip .*A: too short: 20 of 32"):
+        writer.prepare(options(source, tmp_path / "set"))
+    assert not (tmp_path / "set").exists()
+
+
+def test_an_output_that_cannot_be_written(tmp_path: Path, pictures: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot write into"):
+        writer.prepare(options(pictures, tmp_path / "file" / "set"))
+
+
+def test_info_comes_back_from_json(tmp_path: Path, synthetic_set: Path) -> None:
+    info = open_set(synthetic_set).info
+    info = dataclasses.replace(info, skipped=(Skipped("a", "broken picture: b"),))
+    assert DatasetInfo.from_json(info.to_json()) == info
+    assert info.settings["layout"] == "synthetic"
+    assert "workers" not in info.settings
+
+
+def test_real_footage(tmp_path: Path, footage: Path) -> None:
+    info = writer.prepare(options(footage / "sky48", tmp_path / "sky", resolution=128))
+    assert (info.splits["train"].clips, info.splits["test"].clips) == (30, 6)
+    assert not info.skipped
+    [clip] = tf.data.TFRecordDataset(open_set(tmp_path / "sky").paths("test")).take(1)
+    example = tf.train.SequenceExample.FromString(clip.numpy())
+    name = example.context.feature[schema.NAME].bytes_list.value[0].decode()
+    folder = footage / "sky48" / "sky_test" / name.rpartition("/")[0]
+    frames = example.feature_lists.feature_list[schema.ENCODED].feature
+    assert [frame.bytes_list.value[0] for frame in frames] == [
+        path.read_bytes() for path in sorted(folder.iterdir())
+    ]
+
+    listed = str(footage / "stacked" / "list.txt")
+    given = options(footage / "stacked", tmp_path / "beach", layout="auto", list=listed)
+    info = writer.prepare(given)
+    assert sum(split.clips for split in info.splits.values()) == 3

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ssagan_tf.errors import DataError
+from ssagan_tf.files import replacing_file, replacing_folder
+
+
+def everything_in(folder):
+    return sorted(path.name for path in folder.rglob("*"))
+
+
+def test_file_appears_whole_with_parents(tmp_path):
+    target = tmp_path / "a" / "b" / "clip.mp4"
+    with replacing_file(target) as temporary:
+        assert temporary.parent == target.parent
+        assert temporary.suffix == ".mp4"
+        temporary.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert everything_in(tmp_path) == ["a", "b", "clip.mp4"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_interrupted_file_keeps_the_old_one(tmp_path, error):
+    target = tmp_path / "clip.mp4"
+    target.write_text("old")
+
+    def interrupted():
+        with replacing_file(target) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        interrupted()
+    assert target.read_text() == "old"
+    assert everything_in(tmp_path) == ["clip.mp4"]
+
+
+def test_file_through_a_link_keeps_the_link(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    with replacing_file(tmp_path / "link.txt") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_impossible_places_are_data_errors(tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path, tmp_path / "file" / "clip.mp4", tmp_path / ("x" * 300)):
+        with pytest.raises(DataError, match="cannot write"), replacing_file(place):
+            pass
+    for place in (tmp_path / "file", tmp_path / "file" / "folder"):
+        with pytest.raises(DataError, match="cannot write"), replacing_folder(place):
+            pass
+
+
+def test_full_disk_is_one_line(tmp_path):
+    def full():
+        with replacing_file(tmp_path / "clip.mp4"):
+            raise OSError(28, os.strerror(28))
+
+    with pytest.raises(DataError, match=r"cannot write .*clip\.mp4: No space left on device"):
+        full()
+    assert everything_in(tmp_path) == []
+
+
+def test_folder_appears_whole(tmp_path):
+    target = tmp_path / "a" / "frames"
+    with replacing_folder(target) as temporary:
+        (temporary / "1.png").write_text("1")
+        assert not target.exists()
+    assert everything_in(tmp_path) == ["1.png", "a", "frames"]
+
+
+def test_empty_folder_is_replaced_and_a_full_one_refused(tmp_path):
+    target = tmp_path / "frames"
+    target.mkdir()
+    with replacing_folder(target) as temporary:
+        (temporary / "1.png").write_text("1")
+    with pytest.raises(DataError, match=f"{target} holds something"), replacing_folder(target):
+        pass
+    assert everything_in(tmp_path) == ["1.png", "frames"]
+
+
+def test_interrupted_folder_leaves_nothing(tmp_path):
+    def interrupted():
+        with replacing_folder(tmp_path / "frames") as temporary:
+            (temporary / "1.png").write_text("1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert everything_in(tmp_path) == []
+
+
+def test_leftovers_of_a_killed_process_are_no_obstacle(tmp_path):
+    leftover = tmp_path / f".tmp-{os.getpid()}-frames"
+    leftover.mkdir()
+    (leftover / "old.png").write_text("")
+    with replacing_folder(tmp_path / "frames") as temporary:
+        (temporary / "1.png").write_text("1")
+    assert everything_in(tmp_path) == ["1.png", "frames"]

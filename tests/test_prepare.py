@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ssagan_tf import video
+from ssagan_tf.data.info import FILE_NAME, open_set
+
+
+def prepare(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ssagan_tf.prepare", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+
+
+def complaint(run: subprocess.CompletedProcess[str]) -> str:
+    """The one line of an error."""
+    [line] = run.stderr.splitlines()
+    assert line.startswith("prepare: ")
+    return line.removeprefix("prepare: ")
+
+
+@pytest.fixture
+def clouds(tmp_path: Path, write_pictures) -> Path:
+    for name in "ABC":
+        write_pictures(tmp_path / "clouds" / name / "1", range(32))
+    return tmp_path / "clouds"
+
+
+def test_prepares_with_workers(tmp_path: Path, clouds: Path, noise) -> None:
+    (clouds / "stray.txt").touch()
+    run = prepare(tmp_path, "--source=clouds", "--output=set", "--resolution=64", "--workers=2")
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert lines[0] == "preparing clouds at 64×64 into set"
+    assert "train: clips 2, videos 2, shards 1" in lines
+    assert "test: clips 1, videos 1, shards 1" in lines
+    assert "skipped: 1 (1 not a picture)" in lines
+    info = open_set(tmp_path / "set").info
+    assert (info.layout, info.fit, info.resolution) == ("frames", "stretch", 64)
+    assert json.loads((tmp_path / "set" / FILE_NAME).read_text())["counts"]["clips"] == 3
+
+    run = prepare(tmp_path, "--source=clouds", "--output=set", "--resolution=64")
+    assert run.returncode == 1
+    assert complaint(run).startswith("set holds a prepared set already")
+
+
+def test_a_truncated_video(tmp_path: Path, noise) -> None:
+    for name in ("good", "bad"):
+        (tmp_path / name).mkdir()
+        video.write_mp4(tmp_path / name / f"{name}.mp4", noise(40, 64, 64, 3), 24)
+    cut = tmp_path / "bad" / "bad.mp4"
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
+    settings = ("--output=set", "--resolution=64", "--workers=1")
+
+    run = prepare(tmp_path, "--source=bad", *settings)
+    assert run.returncode == 1
+    assert "bad holds no usable clip" in complaint(run)
+    assert "bad.mp4" in complaint(run)
+
+    run = prepare(tmp_path, "--source=.", *settings)
+    assert run.returncode == 0, run.stderr
+    assert "skipped: 1 (1 broken video)" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        ([], 2, "--output=: give the folder to write"),
+        (["--output=set"], 2, "--source=: give the folder of the footage"),
+        (["--output=set", "--source=nowhere"], 2, "--source=nowhere: no such folder"),
+        (["--output=set", "--source=empty"], 1, "empty holds no videos and no pictures"),
+        (["--output=set", "--source=empty", "--layout=videos"], 1, "empty holds no usable clip"),
+        (["--output=set", "--source=broken"], 1, "broken holds no usable clip to train on (V/0: "),
+        (["--output=set", "--resolution=100"], 2, "--resolution=100: must be 64·2^k"),
+        (["--output=set", "--sauce=clouds"], 2, "Unknown command line flag 'sauce'"),
+        (["--output=a_file", "--source=empty"], 2, "--output=a_file: is a file, not a folder"),
+    ],
+)
+def test_bad_input(tmp_path: Path, arguments: list[str], code: int, expected: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken" / "V").mkdir(parents=True)
+    for number in range(32):
+        (tmp_path / "broken" / "V" / f"{number}.jpg").write_bytes(b"\xff\xd8 no picture")
+    (tmp_path / "a_file").touch()
+    run = prepare(tmp_path, *arguments)
+    assert run.returncode == code
+    assert expected in complaint(run)
+    assert not (tmp_path / "set" / FILE_NAME).exists()
