@@ -6,10 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from ssagan_tf import program, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, GenerateOptions, OptionError
 from ssagan_tf.progress import Progress
+from ssagan_tf.startup import load_tensorflow
 
 ABOUT = """
 Makes a 32-frame time-lapse of each photo, with the generator of a run (--run_dir) or of a file
@@ -51,8 +54,7 @@ def generate(options: GenerateOptions) -> None:
         target.check_free()
     photos = [video.read_image(path) for path in options.image]
 
-    import numpy as np
-
+    load_tensorflow()
     from ssagan_tf.pixels import to_float, to_uint8
     from ssagan_tf.training import checkpoint
     from ssagan_tf.training.run import open_run

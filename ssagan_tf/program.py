@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -38,8 +37,6 @@ def run(
     if any(argument in ("-h", "-help", "--help") for argument in argv[1:]):
         print(help_text(name, about, sections))
         sys.exit(0)
-    # TensorFlow's start-up notes would hide the program's own lines.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     ssagan_tf.flags.define()
     try:
         rest = flags.FLAGS(argv)[1:]

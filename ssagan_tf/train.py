@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ssagan_tf import program
 from ssagan_tf.options import ModelOptions, TrainOptions
+from ssagan_tf.startup import load_tensorflow
 
 ABOUT = """
 Trains a generator on a prepared set (or --data=synthetic) and leaves settings, checkpoints,
@@ -12,7 +13,8 @@ samples, metrics and generator.keras in --run_dir. The same command again resume
 
 
 def train(model: ModelOptions, options: TrainOptions) -> None:
-    from ssagan_tf.training import loop  # TensorFlow loads once the flags are right
+    load_tensorflow()  # now that the flags are right
+    from ssagan_tf.training import loop
 
     loop.train(model, options)
 

@@ -26,6 +26,7 @@ from ssagan_tf.data.info import FILE_NAME, SHARD_PATTERN, SPLITS, DatasetInfo, S
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+from ssagan_tf.startup import load_tensorflow
 
 SHARD_CLIPS, SHARD_BYTES = 256, 128 << 20  # at most, but for a single larger clip
 FEW_SHARDS, FEW_CLIPS = 4, 16  # at least 4 shards, as long as they hold 16 clips each
@@ -258,6 +259,7 @@ def _shards(split: str, clips: Sequence[_Spooled]) -> Iterator[tuple[str, Sequen
 
 def _write_shard(path: Path, clips: Sequence[_Spooled], resolution: int) -> Shard:
     # Loaded here: what is wrong with settings and footage is told at once.
+    load_tensorflow()
     import tensorflow as tf
 
     from ssagan_tf.data import schema

@@ -24,6 +24,7 @@ from ssagan_tf.training.gan import GAN
 from ssagan_tf.training.run import (
     CHECKPOINTS,
     GENERATOR_FILE,
+    SYNTHETIC_DATA,
     check_same_run,
     write_settings,
 )
@@ -52,8 +53,8 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
         options = dataclasses.replace(options, data=str(Path(options.data).resolve()))
     prepared = _prepared(model, options)
     if prepared is not None:
-        _check_clips(prepared, model, options)
-        check_same_run(model, options, prepared.info)
+        _check_size(prepared, model)
+    check_same_run(model, options, prepared and prepared.info)
 
     # Networks, optimizers, and where an earlier command has brought them.
     gan = GAN(models.build_generator(model), models.build_discriminator(model), options)
@@ -152,7 +153,7 @@ def _split_updates(clips: Any, options: TrainOptions) -> Any:
 
 
 def _synthetic_folder(options: TrainOptions) -> Path:
-    return Path(options.run_dir) / "data"
+    return Path(options.run_dir) / SYNTHETIC_DATA
 
 
 def _prepared(model: ModelOptions, options: TrainOptions) -> PreparedSet | None:
@@ -177,7 +178,7 @@ def _write_synthetic(model: ModelOptions, options: TrainOptions) -> PreparedSet:
     return open_set(folder)
 
 
-def _check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOptions) -> None:
+def _check_size(prepared: PreparedSet, model: ModelOptions) -> None:
     side = prepared.info.resolution
     if side != model.resolution:
         raise OptionError(

@@ -21,6 +21,7 @@ from ssagan_tf.options import ModelOptions, OptionError, Section, TrainOptions
 
 FLAGS_FILE = "flags.cfg"
 CHECKPOINTS = "checkpoints"
+SYNTHETIC_DATA = "data"  # where a run on synthetic clouds keeps them
 GENERATOR_FILE = "generator.keras"
 
 
@@ -53,10 +54,10 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, model, train, data)
 
 
-def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo) -> None:
+def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo | None) -> None:
     """Refuses to go on with a run under other settings or with other clips.
 
-    A folder without a run is fine if it is empty or not there.
+    A folder without a run is fine if it is not there, or empty but for synthetic clouds.
 
     Raises:
       OptionError: Names the first setting that differs.
@@ -64,13 +65,15 @@ def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo) 
     """
     folder = Path(train.run_dir)
     if not (folder / FLAGS_FILE).is_file():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (
+            not folder.is_dir() or {path.name for path in folder.iterdir()} - {SYNTHETIC_DATA}
+        ):
             raise OptionError("run_dir", folder, "holds something else than a run; name another")
         return
     run = open_run(folder)
     for before, now in ((run.model, model), (run.train, train)):
         _check_same(before, now, folder)
-    if run.data.fingerprint != data.fingerprint:
+    if data is not None and run.data.fingerprint != data.fingerprint:
         raise OptionError(
             "data",
             train.data,

@@ -1,0 +1,39 @@
+"""Loading TensorFlow without the half dozen lines that it prints while it looks for a GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+def load_tensorflow() -> None:
+    """Imports TensorFlow and looks for devices, quietly.
+
+    With the environment variable TF_CPP_MIN_LOG_LEVEL set, everything is shown that it asks for.
+    """
+    if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
+        return
+    os.environ[LOG_LEVEL] = "2"
+    # Early messages ignore the level, so the stream itself is closed for the moment.
+    with _no_stderr():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def _no_stderr() -> Iterator[None]:
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
