@@ -36,10 +36,9 @@ def spatial_attention(query: Any, key: Any, value: Any) -> Any:
         # Unscaled sums over T·C̄ products pass float16's 65504; bfloat16 has float32's range.
         query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
     logits = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
-    if logits.shape[-1] == 1:  # softmax is 1, and Keras would warn about it
-        weights = 0.0 * logits + 1.0
-    else:
-        weights = ops.softmax(logits, axis=-1)
+    # Of one position softmax is 1, and Keras would warn about it.
+    alone = logits.shape[-1] == 1
+    weights = 0.0 * logits + 1.0 if alone else ops.softmax(logits, axis=-1)
     weights = ops.cast(weights, value.dtype)
     batch, time, height, width, channels = ops.shape(value)
     attended = ops.matmul(weights, _to_rows(value))

@@ -37,9 +37,11 @@ class _SpectralNormOption:
             return self.kernel
         return self.normalization(ops.convert_to_tensor(self.kernel), training=training)
 
-    def _phases_apply(self, larger_shape: tuple) -> bool:
-        return max(self.dilation_rate) == 1 and phases.applies(
-            self.kernel_size, self.strides, self.padding, larger_shape
+    def _over_phases(self, larger_shape: tuple, smaller: int, transposed: bool) -> bool:
+        return (
+            max(self.dilation_rate) == 1
+            and phases.pays(larger_shape[-1], smaller, transposed)
+            and phases.applies(self.kernel_size, self.strides, self.padding, larger_shape)
         )
 
     def _finish(self, outputs: Any) -> Any:
@@ -61,7 +63,7 @@ class Convolution(_SpectralNormOption, keras.layers.Conv3D):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         kernel = self._kernel_now(training)
-        if inputs.shape[-1] <= phases.MOST_CHANNELS and self._phases_apply(inputs.shape):
+        if self._over_phases(inputs.shape, self.filters, transposed=False):
             return self._finish(phases.convolve(inputs, kernel, self.strides))
         outputs = ops.conv(
             inputs,
@@ -82,10 +84,8 @@ class TransposedConvolution(_SpectralNormOption, keras.layers.Conv3DTranspose):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         kernel = self._kernel_now(training)
-        low, high = phases.FEWEST_CHANNELS_TRANSPOSED, phases.MOST_CHANNELS
-        if low <= self.filters <= high and self._phases_apply(
-            self.compute_output_shape(inputs.shape)
-        ):
+        larger_shape = self.compute_output_shape(inputs.shape)
+        if self._over_phases(larger_shape, inputs.shape[-1], transposed=True):
             return self._finish(phases.convolve_transposed(inputs, kernel, self.strides))
         outputs = ops.conv_transpose(
             inputs,

@@ -17,10 +17,19 @@ from keras import ops
 Three = tuple[int, int, int]
 
 
-# Where it pays, by the channels of the larger map: with more, TensorFlow's own are as fast, and a
-# transposed convolution to a picture's 3 would waste most of its time on moving phases.
+# Where it pays (benchmarks/convolution.py), by channels of the larger and of the smaller map:
+# with many, TensorFlow's own gradients are as fast, and a transposed convolution to the 3 of a
+# picture spends its time on moving phases unless it comes from a few itself.
 MOST_CHANNELS = 64
-FEWEST_CHANNELS_TRANSPOSED = 8
+FEWEST_CHANNELS = 8
+FEW_INPUTS = 16
+
+
+def pays(larger: int, smaller: int, transposed: bool) -> bool:
+    """Whether this is the faster way, by the channels of the larger and the smaller map."""
+    if transposed and larger < FEWEST_CHANNELS:
+        return smaller <= FEW_INPUTS
+    return larger <= MOST_CHANNELS
 
 
 def applies(kernel_size: Three, strides: Three, padding: str, shape: tuple) -> bool:

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ssagan_tf import losses, models
+from ssagan_tf.data import synthetic
+from ssagan_tf.options import ModelOptions, TrainOptions
+from ssagan_tf.pixels import to_float
+from ssagan_tf.training.gan import GAN, METRICS
+
+MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv3,deconv3")
+OPTIONS = TrainOptions(batch_size=2, discriminator_updates=2)
+
+
+def make(model: ModelOptions = MODEL, options: TrainOptions = OPTIONS, seed: int = 0) -> GAN:
+    keras.utils.set_random_seed(seed)
+    return GAN(models.build_generator(model), models.build_discriminator(model), options)
+
+
+def clips(number: int, updates: int = 2) -> tf.Tensor:
+    clouds = [synthetic.synthetic_clip(0, index, 64) for index in range(number * updates)]
+    return tf.constant(np.stack(clouds).reshape(number, updates, 32, 64, 64, 3))
+
+
+def values(variables) -> list[np.ndarray]:
+    return [np.array(variable) for variable in variables]
+
+
+@pytest.fixture(scope="module")
+def batch() -> tf.Tensor:
+    return clips(2)
+
+
+@pytest.mark.parametrize("adversarial", ["nonsaturating", "minimax"])
+def test_step_is_what_it_says(batch: tf.Tensor, adversarial: str) -> None:
+    """Against the update schedule written out plainly: nothing shared, nothing skipped."""
+    options = TrainOptions(
+        batch_size=2, discriminator_updates=2, adversarial=adversarial, lambda_con=3.0
+    )
+    gan, plain = make(options=options), make(options=options)
+    for network in (gan, plain):  # SGD: Adam would hide a wrong scale
+        for side in ("generator", "discriminator"):
+            optimizer = keras.optimizers.SGD(0.1)
+            optimizer.build(getattr(network, side).trainable_variables)
+            setattr(network, f"{side}_optimizer", optimizer)
+    for a, b in zip(gan.weights, plain.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+    logs = tf.function(gan.train_step)(batch)
+
+    g, d = plain.generator, plain.discriminator
+    statistics = [w for w in g.weights if "moving" in w.name]
+    seen = []
+    for update in range(2):
+        real = to_float(batch[:, update])
+        with tf.GradientTape() as tape:
+            fake = g(real[:, 0], training=True)
+            real_logits, fake_logits = d(real, training=True), d(fake, training=True)
+            loss = losses.discriminator_loss(real_logits, fake_logits)
+        seen.append(float(loss))
+        gradients = tape.gradient(loss, d.trainable_variables)
+        for variable, gradient in zip(d.trainable_variables, gradients, strict=True):
+            variable.assign_sub(0.1 * gradient)
+    kept = values(statistics)
+    with tf.GradientTape() as tape:
+        fake = g(real[:, 0], training=True)
+        logits = d(fake, training=True)
+        adversarial_loss = losses.generator_adversarial_loss(logits, adversarial)
+        loss = adversarial_loss + 3.0 * losses.content_loss(real, fake)
+    for variable, value in zip(statistics, kept, strict=True):
+        variable.assign(value)  # the shared forward pass moves them once
+    gradients = tape.gradient(loss, g.trainable_variables)
+    for variable, gradient in zip(g.trainable_variables, gradients, strict=True):
+        variable.assign_sub(0.1 * gradient)
+
+    np.testing.assert_allclose(logs["discriminator_loss"], np.mean(seen), rtol=1e-4)
+    np.testing.assert_allclose(logs["generator_loss"], loss, rtol=1e-4)
+    np.testing.assert_allclose(logs["adversarial_loss"], adversarial_loss, rtol=1e-4)
+    for ours, theirs in zip(
+        (*gan.generator.weights, *gan.discriminator.weights), (*g.weights, *d.weights), strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-5, err_msg=ours.path)
+
+
+def test_discriminator_update_leaves_the_generator(batch: tf.Tensor) -> None:
+    gan = make()
+    generator, discriminator = (
+        values(network.trainable_variables) for network in (gan.generator, gan.discriminator)
+    )
+    real = to_float(batch[:, 0])
+    gan._update_discriminator(real, gan.generator(real[:, 0], training=True))
+    for variable, before in zip(gan.generator.trainable_variables, generator, strict=True):
+        np.testing.assert_array_equal(variable, before)
+    for variable, before in zip(gan.discriminator.trainable_variables, discriminator, strict=True):
+        assert (np.asarray(variable) != before).any(), variable.path
+
+
+def test_generator_update_leaves_the_discriminator(batch: tf.Tensor) -> None:
+    gan = make()
+    # Discriminator updates that do nothing, so that what moves was moved by the generator's.
+    gan.discriminator_optimizer.learning_rate = 0.0
+    generator, discriminator = (
+        values(network.trainable_variables) for network in (gan.generator, gan.discriminator)
+    )
+    gan.train_step(batch)
+    for variable, before in zip(gan.discriminator.trainable_variables, discriminator, strict=True):
+        np.testing.assert_array_equal(variable, before)
+    # The attention's own weights wait for γ, which is 0 in the first step.
+    waiting = ("query", "key", "value")
+    for variable, before in zip(gan.generator.trainable_variables, generator, strict=True):
+        if not any(name in variable.path for name in waiting):
+            assert (np.asarray(variable) != before).any(), variable.path
+
+
+def test_all_weights_learn_in_the_end(batch: tf.Tensor) -> None:
+    gan = make()
+    before = values(gan.generator.trainable_variables)
+    for _ in range(3):
+        logs = gan.train_step(batch)
+    assert gan.step == 3
+    assert set(logs) == set(METRICS)
+    for variable, value in zip(gan.generator.trainable_variables, before, strict=True):
+        assert (np.asarray(variable) != value).any(), variable.path
+
+
+def test_one_clip_can_be_overfitted() -> None:
+    model = ModelOptions(resolution=64, base_filters=4, ssa_layers="conv4,deconv2")
+    options = TrainOptions(
+        batch_size=1, discriminator_updates=1, learning_rate=2e-3, lambda_con=100.0
+    )
+    gan = make(model, options)
+    one = clips(1, 1)
+    step = tf.function(gan.train_step)
+    first = float(step(one)["content_loss"])
+    for _ in range(150):
+        gan.reset_metrics()
+        last = float(step(one)["content_loss"])
+    assert last < 0.1 * first
+    # A photo that stands still is not the answer that it has learnt.
+    real = to_float(one[:, 0])
+    assert last < float(losses.content_loss(real, real[:, :1]))
+
+
+def test_spectral_vectors_move_in_training_only(batch: tf.Tensor) -> None:
+    gan = make(dataclasses.replace(MODEL, spectral_norm=True))
+    vectors = [w for w in gan.discriminator.weights if w.name == "u"]
+    before = values(vectors)
+    gan.discriminator(to_float(batch[:, 0]), training=False)
+    for vector, value in zip(vectors, before, strict=True):
+        np.testing.assert_array_equal(vector, value)
+    gan.train_step(batch)
+    assert any((np.asarray(v) != b).any() for v, b in zip(vectors, before, strict=True))
