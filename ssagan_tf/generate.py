@@ -10,7 +10,7 @@ import numpy as np
 
 from ssagan_tf import program, video
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import FRAMES, GenerateOptions, OptionError
+from ssagan_tf.options import FRAMES, GenerateOptions, OptionError, require
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import load_tensorflow
 
@@ -82,9 +82,7 @@ def generate(options: GenerateOptions) -> None:
 
 
 def _targets(options: GenerateOptions) -> list[Target]:
-    for name in ("image", "output"):
-        if not getattr(options, name):
-            raise OptionError(name, "", "is needed")
+    require(options, "image", "output")
     output = Path(options.output)
     ending = output.suffix.lower().removeprefix(".")
     if ending in ("mp4", "gif"):

@@ -130,6 +130,13 @@ class Section:
                 raise OptionError(field.name, value, why)
 
 
+def require(section: Section, *names: str) -> None:
+    """Raises OptionError unless the settings of these names were given."""
+    for name in names:
+        if not getattr(section, name):
+            raise OptionError(name, "", "is needed; see --help")
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelOptions(Section):
     """The networks. Without arguments: the paper's SSA-GAN at 128×128 (Table 1)."""

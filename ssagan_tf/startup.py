@@ -17,12 +17,13 @@ def load_tensorflow() -> None:
     """
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return
-    os.environ[LOG_LEVEL] = "2"
     # Early messages ignore the level, so the stream itself is closed for the moment.
+    os.environ[LOG_LEVEL] = "2"
     with _no_stderr():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
+    del os.environ[LOG_LEVEL]  # read by now; a child process decides for itself
 
 
 @contextlib.contextmanager

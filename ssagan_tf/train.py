@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ssagan_tf import program
-from ssagan_tf.options import ModelOptions, TrainOptions
+from ssagan_tf.options import ModelOptions, TrainOptions, require
 from ssagan_tf.startup import load_tensorflow
 
 ABOUT = """
@@ -13,6 +13,7 @@ samples, metrics and generator.keras in --run_dir. The same command again resume
 
 
 def train(model: ModelOptions, options: TrainOptions) -> None:
+    require(options, "data", "run_dir")
     load_tensorflow()  # now that the flags are right
     from ssagan_tf.training import loop
 

@@ -16,7 +16,7 @@ from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import PreparedSet, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
-from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions
+from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions, require
 from ssagan_tf.progress import Progress
 from ssagan_tf.training import callbacks
 from ssagan_tf.training.checkpoint import Checkpoints
@@ -39,9 +39,7 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
       OptionError: A setting is missing, impossible, or not the run's.
       DataError: The data or the run's folder cannot be used.
     """
-    for name in ("data", "run_dir"):
-        if not getattr(options, name):
-            raise OptionError(name, "", "is needed")
+    require(options, "data", "run_dir")
     if options.deterministic:
         make_deterministic()
     keras.utils.set_random_seed(options.seed)

@@ -1,0 +1,108 @@
+"""The rules of the layout: imports go one way, and the package imports lightly."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "ssagan_tf"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+PROGRAMS = {"prepare", "train", "generate"}
+ALWAYS = {"options", "errors"}  # import nothing of ours
+# What each room may import of ours; rooms further down the list import from those above.
+ROOMS = {
+    "options": set(),
+    "errors": set(),
+    "startup": set(),
+    "progress": set(),
+    "pixels": set(),
+    "__init__": set(),
+    "flags": ALWAYS,
+    "files": ALWAYS,
+    "video": ALWAYS | {"files"},
+    "layers": {"layers"},
+    "losses": set(),
+    "models": ALWAYS | {"layers", "models"},
+    "data": ALWAYS | {"files", "video", "data", "startup"},
+    "training": ALWAYS
+    | {"files", "video", "flags", "progress", "pixels"}
+    | {"losses", "models", "data", "training"},
+    "program": ALWAYS | {"flags"},
+}
+EVERY_MODULE = pytest.mark.parametrize(
+    "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]
+)
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of all modules imported, anywhere in the file."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@EVERY_MODULE
+def test_imports_go_one_way(path: Path) -> None:
+    ours = {name.split(".")[1] for name in imports(path) if name.startswith("ssagan_tf.")}
+    if room(path) not in PROGRAMS:
+        assert ours <= ROOMS[room(path)]
+    assert not any(name.split(".")[0] in ("export", "tests") for name in imports(path))
+
+
+@EVERY_MODULE
+def test_layers_and_models_run_on_every_backend(path: Path) -> None:
+    if room(path) in ("layers", "models", "losses", "pixels"):
+        assert not any(name.split(".")[0] == "tensorflow" for name in imports(path))
+
+
+@EVERY_MODULE
+def test_only_programs_read_the_command_line(path: Path) -> None:
+    source = path.read_text()
+    if room(path) not in ("program", "flags"):
+        assert "FLAGS" not in source.replace("FLAGS_FILE", "")
+        assert "sys.argv" not in source
+
+
+def test_nothing_is_called_utils() -> None:
+    assert not [path for path in MODULES if "util" in path.stem or "helper" in path.stem]
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("ssagan_tf", ("keras", "tensorflow", "numpy", "av", "PIL")),
+        ("ssagan_tf.video", ("keras", "tensorflow")),
+        ("ssagan_tf.data.writer", ("keras", "tensorflow")),
+        ("ssagan_tf.train", ("keras", "tensorflow")),
+        ("ssagan_tf.generate", ("keras", "tensorflow")),
+    ],
+)
+def test_import_is_light(module: str, absent: tuple[str, ...]) -> None:
+    code = f"import sys, {module}; print([n for n in {absent!r} if n in sys.modules])"
+    output = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.strip() == "[]"
+
+
+def test_names_are_looked_up_when_used() -> None:
+    code = (
+        "import ssagan_tf; from ssagan_tf.options import ModelOptions;"
+        "assert ssagan_tf.ModelOptions is ModelOptions;"
+        "assert set(ssagan_tf.__all__) <= set(dir(ssagan_tf));"
+        "ssagan_tf.layers.SpatialSelfAttention; ssagan_tf.build_generator"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from absl import flags as absl_flags
+
+from ssagan_tf import flags, options
+
+ALL = [(section, field) for section in flags.SECTIONS for field in dataclasses.fields(section)]
+EVERY_SETTING = pytest.mark.parametrize(
+    ("section", "field"), ALL, ids=[f"{s.__name__}.{f.name}" for s, f in ALL]
+)
+
+
+@EVERY_SETTING
+def test_every_setting_has_a_flag_and_help(section, field) -> None:
+    values = absl_flags.FlagValues()
+    flags.define(values)
+    values([""])
+    assert field.name in values
+    assert field.metadata["help"].endswith(".")
+    section()  # the default passes its own check
+    default = values[field.name].value
+    assert (tuple(default) if isinstance(default, list) else default) == field.default
+
+
+def test_flags_make_the_options_again(tmp_path) -> None:
+    model = options.ModelOptions(resolution=256, base_filters=8, ssa_gate="none", ssa_ratio=0.125)
+    train = options.TrainOptions(data="set", run_dir="a b", steps=7, flip=True, lambda_con=0.5)
+    generate = options.GenerateOptions(run_dir="a b", image=("a.jpg", "b.png"))
+    path = tmp_path / "flags.cfg"
+    path.write_text("# a comment\n" + "\n".join(flags.to_lines(model, train, generate)))
+    values = flags.from_file(str(path))
+    assert flags.read(options.ModelOptions, values) == model
+    assert flags.read(options.TrainOptions, values) == train
+    assert flags.read(options.GenerateOptions, values) == generate
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: options.ModelOptions(resolution=100), "resolution=100: must be 64·2^k"),
+        (lambda: options.ModelOptions(resolution=192), "resolution=192"),
+        (lambda: options.ModelOptions(base_filters=0), "base_filters=0: must be at least 1"),
+        (
+            lambda: options.ModelOptions(resolution=256, base_filters=3),
+            "base_filters=3: must be a multiple of 2 at resolution 256",
+        ),
+        (lambda: options.ModelOptions(ssa_gate="sum"), "ssa_gate=sum: must be one of gamma"),
+        (lambda: options.ModelOptions(ssa_layers="conv1 conv2"), "ssa_layers"),
+        (lambda: options.ModelOptions(ssa_ratio=0.0), "ssa_ratio"),
+        (lambda: options.PrepareOptions(test_fraction=1.5), "test_fraction=1.5"),
+        (lambda: options.PrepareOptions(frame_stride=0), "frame_stride=0"),
+        (lambda: options.TrainOptions(learning_rate=0.0), "learning_rate=0.0"),
+        (lambda: options.TrainOptions(batch_size=0), "batch_size=0"),
+        (lambda: options.TrainOptions(adversarial="hinge"), "adversarial=hinge"),
+        (lambda: options.GenerateOptions(fps=0.0), "fps=0.0"),
+    ],
+)
+def test_impossible_values_are_named(make, message: str) -> None:
+    with pytest.raises(options.OptionError) as caught:
+        make()
+    assert str(caught.value).startswith(message)
+
+
+def test_the_defaults_are_the_papers() -> None:
+    model, train = options.ModelOptions(), options.TrainOptions()
+    assert (model.resolution, model.base_filters, model.ssa_gate) == (128, 32, "gamma")
+    assert (train.batch_size, train.discriminator_updates) == (16, 5)
+    assert (train.learning_rate, train.beta_1, train.beta_2) == (2e-4, 0.5, 0.9)
+    assert train.lambda_con == 1.0

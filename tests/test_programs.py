@@ -1,0 +1,294 @@
+"""train and generate as a user runs them: as programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssagan_tf import video
+
+ROOT = Path(__file__).parents[1]
+SMALL = (
+    "--resolution=64",
+    "--base_filters=2",
+    "--ssa_layers=conv4,deconv2",
+    "--batch_size=2",
+    "--discriminator_updates=2",
+    "--samples=2",
+    "--sample_every=2",
+    "--checkpoint_every=2",
+    "--log_every=1",
+    "--flip",
+)
+
+
+def command(program: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", f"ssagan_tf.{program}", *map(str, arguments)]
+
+
+def run(program: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(program, *arguments), cwd=cwd, capture_output=True, text=True, check=False
+    )
+
+
+def complaint(result: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line of an error."""
+    assert result.returncode == code, result.stderr
+    [line] = result.stderr.splitlines()
+    return line
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, synthetic_set: Path) -> Path:
+    """A run of four steps that was killed after the second and resumed."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    arguments = (*SMALL, f"--data={synthetic_set}", f"--run_dir={folder}")
+    log = folder.parent / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command("train", *arguments, "--steps=1000000"), cwd=ROOT, stdout=output, stderr=output
+        )
+        while not list((folder / "checkpoints").glob("*2.index")):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    killed_at = max(json.loads(x)["step"] for x in _lines(folder / "metrics.jsonl"))
+    steps = killed_at + 4
+    result = run("train", *arguments, f"--steps={steps}")
+    assert result.returncode == 0, result.stderr
+    assert "resuming at step" in result.stdout
+    (folder.parent / "steps").write_text(str(steps))
+    return folder
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines() if line.endswith("}")]
+
+
+@pytest.fixture
+def steps(trained: Path) -> int:
+    return int((trained.parent / "steps").read_text())
+
+
+def test_a_killed_run_goes_on(trained: Path, steps: int) -> None:
+    metrics = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    losses = [entry for entry in metrics if "generator_loss" in entry]
+    assert [entry["step"] for entry in losses] == list(range(1, steps + 1))  # each step once
+    assert all(np.isfinite(list(entry.values())).all() for entry in metrics)
+    tests = [entry["step"] for entry in metrics if "test_content_loss" in entry]
+    assert tests[0] == 0
+    assert tests[-1] == steps
+    assert (trained / "generator.keras").is_file()
+    assert list((trained / "tensorboard").glob("events.*"))
+    assert not [p for p in trained.rglob("*") if p.name.startswith(".tmp")]
+    film = np.stack(list(video.read_video(trained / "samples" / f"step_{steps:06d}.mp4")))
+    assert film.shape == (32, 2 * 64, 3 * 64, 3)
+    assert video.read_image(trained / "samples" / f"step_{steps:06d}.png").ndim == 3
+
+
+def test_a_finished_run_says_so(trained: Path, steps: int) -> None:
+    before = (trained / "generator.keras").read_bytes()
+    result = run("train", f"--flagfile={trained / 'flags.cfg'}")
+    assert result.returncode == 0, result.stderr
+    assert f"finished (step {steps})" in result.stdout
+    assert (trained / "generator.keras").read_bytes() == before
+
+
+def test_other_settings_are_refused(trained: Path) -> None:
+    result = run("train", f"--flagfile={trained / 'flags.cfg'}", "--base_filters=4")
+    assert "--base_filters=4: the run in" in complaint(result, 2)
+
+
+def test_dry_run_writes_nothing(tmp_path: Path, synthetic_set: Path) -> None:
+    folder = tmp_path / "run"
+    result = run("train", *SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--dry_run")
+    assert result.returncode == 0, result.stderr
+    assert "10 train clips + 2 test clips" in result.stdout
+    assert not folder.exists()
+
+
+def test_synthetic_data(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    arguments = [*SMALL, "--data=synthetic", "--synthetic_clips=4", f"--run_dir={folder}"]
+    result = run("train", *arguments, "--steps=1")
+    assert result.returncode == 0, result.stderr
+    assert (folder / "data" / "dataset_info.json").is_file()
+    result = run("train", *arguments, "--steps=2")
+    assert "resuming at step 1" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "code", "message"),
+    [
+        ("train", ["--run_dir=r"], 2, "--data=: "),
+        ("train", ["--data=synthetic"], 2, "--run_dir=: "),
+        ("train", ["--data=nowhere", "--run_dir=r"], 1, "nowhere: no such folder"),
+        ("train", ["--resolution=100"], 2, "--resolution=100: must be 64·2^k"),
+        ("train", ["--resolutoin=64"], 2, "Did you mean: resolution"),
+        ("train", ["--steps=many"], 2, "--steps"),
+        ("train", ["--flagfile=nowhere.cfg"], 2, "nowhere.cfg"),
+        ("train", ["extra"], 2, "unexpected argument 'extra'"),
+        ("train", ["--ssa_layers=conv9", "--data=synthetic", "--run_dir=r"], 2, "no conv9"),
+        ("generate", ["--image=a.jpg", "--output=a.mp4"], 2, "either --run_dir or --model"),
+        ("generate", ["--model=m.keras", "--output=a.mp4"], 2, "--image=: "),
+        ("generate", ["--model=m.keras", "--image=a.jpg"], 2, "--output=: "),
+        ("generate", ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"], 1, "a.jpg"),
+        ("generate", ["--model=m.keras", "--image=a.jpg", "--output=a.avi"], 2, "--output=a.avi"),
+        ("generate", ["--model=m", "--image=a.jpg,b.jpg", "--output=a.mp4"], 2, "2 photos"),
+        ("generate", ["--model=m", "--image=x/a.jpg,y/a.png", "--output=d"], 2, "named a in d"),
+    ],
+)
+def test_bad_input_gets_one_line(program, arguments, code, message, tmp_path) -> None:
+    result = run(program, *arguments, cwd=tmp_path)
+    line = complaint(result, code)
+    assert line.startswith(f"{program}: ")
+    assert message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
+    result = run("train", f"--data={synthetic_set}", f"--run_dir={tmp_path / 'r'}")
+    assert "--resolution=128: the clips in" in complaint(result, 2)
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize("program", ["prepare", "train", "generate"])
+def test_help_is_short_and_names_every_setting(program: str) -> None:
+    result = run(program, "--help")
+    assert result.returncode == 0
+    assert "--output=" in result.stdout or "--run_dir=" in result.stdout
+    assert "Traceback" not in result.stderr
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Callable[..., Path]:
+    def write(name: str, size: tuple[int, int] = (90, 60), mode: str = "RGB", **save) -> Path:
+        gradient = np.linspace(0, 255, size[0] * size[1]).reshape(size[::-1]).astype("uint8")
+        path = tmp_path / name
+        Image.fromarray(gradient).convert(mode).save(path, **save)
+        return path
+
+    return write
+
+
+def test_photos_of_all_kinds_at_once(trained: Path, photo, tmp_path: Path) -> None:
+    rotated = Image.Exif()
+    rotated[0x0112] = 6  # stands on its side
+    photos = [
+        photo("wide.jpg", (300, 100)),
+        photo("rotated.jpg", (90, 60), exif=rotated),
+        photo("grey.png", (64, 64), "L"),
+        photo("alpha.png", (50, 77), "RGBA"),
+        photo("modern.webp", (41, 33)),
+    ]
+    images = ",".join(map(str, photos))
+    output = tmp_path / "videos"
+    result = run(
+        "generate",
+        f"--run_dir={trained}",
+        f"--image={images}",
+        f"--output={output}",
+        "--format=mp4",
+    )
+    assert result.returncode == 0, result.stderr
+    sizes = {}
+    for path in output.iterdir():
+        frames = list(video.read_video(path))
+        assert len(frames) == 32
+        sizes[path.stem] = frames[0].shape[:2]
+    assert sizes == {
+        "wide": (64, 192),
+        "rotated": (96, 64),
+        "grey": (64, 64),
+        "alpha": (98, 64),
+        "modern": (64, 80),
+    }
+
+
+@pytest.mark.parametrize(
+    ("fit", "size"), [("stretch", (64, 96)), ("crop", (64, 64)), ("letterbox", (42, 64))]
+)
+def test_ways_to_fit(trained: Path, photo, tmp_path: Path, fit: str, size) -> None:
+    model = trained / "generator.keras"
+    path = photo("photo.jpg", (90, 60))
+    output = tmp_path / "photo.gif"
+    result = run(
+        "generate", f"--model={model}", f"--image={path}", f"--output={output}", f"--fit={fit}"
+    )
+    assert result.returncode == 0, result.stderr
+    with Image.open(output) as gif:
+        assert gif.size == size[::-1]
+        assert gif.n_frames == 32
+
+
+def test_frames_and_a_run_without_its_generator(trained: Path, photo, tmp_path: Path) -> None:
+    """From the newest checkpoint, what generator.keras gives; and never over what is there."""
+    path = photo("photo.jpg")
+    with_file, without = tmp_path / "with", tmp_path / "without"
+    assert (
+        run(
+            "generate",
+            f"--run_dir={trained}",
+            f"--image={path}",
+            f"--output={with_file}",
+        ).returncode
+        == 0
+    )
+    kept = trained / "generator.keras"
+    kept.rename(trained / "hidden")
+    try:
+        result = run("generate", f"--run_dir={trained}", f"--image={path}", f"--output={without}")
+    finally:
+        (trained / "hidden").rename(kept)
+    assert result.returncode == 0, result.stderr
+    frames = sorted(p.name for p in (without / "photo").iterdir())
+    assert len(frames) == 32
+    for name in frames:
+        one = video.read_image(with_file / "photo" / name)
+        np.testing.assert_array_equal(one, video.read_image(without / "photo" / name))
+    result = run("generate", f"--run_dir={trained}", f"--image={path}", f"--output={without}")
+    assert "holds something already" in complaint(result, 1)
+
+
+def test_one_bad_photo_among_good_ones_writes_nothing(trained: Path, photo, tmp_path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"\xff\xd8\xff nothing")
+    output = tmp_path / "videos"
+    result = run(
+        "generate",
+        f"--run_dir={trained}",
+        f"--image={photo('good.jpg')},{bad}",
+        f"--output={output}",
+    )
+    assert "bad.jpg" in complaint(result, 1)
+    assert not output.exists()
+
+
+def test_deterministic_runs_are_equal(tmp_path: Path, synthetic_set: Path) -> None:
+    outcomes = []
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        arguments = [*SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--deterministic"]
+        result = run("train", *arguments, "--steps=2", cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        outcomes.append(
+            [
+                {k: v for k, v in json.loads(line).items() if k != "seconds_per_step"}
+                for line in (folder / "metrics.jsonl").read_text().splitlines()
+            ]
+        )
+    assert outcomes[0] == outcomes[1]
+    assert os.path.getsize(tmp_path / "a" / "generator.keras")

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ssagan_tf import models
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import ModelOptions, TrainOptions
+from ssagan_tf.training.checkpoint import Checkpoints, load_keras_generator
+from ssagan_tf.training.gan import GAN
+
+MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4", spectral_norm=True)
+OPTIONS = TrainOptions(batch_size=1, discriminator_updates=1)
+
+
+def make(model: ModelOptions = MODEL) -> GAN:
+    return GAN(models.build_generator(model), models.build_discriminator(model), OPTIONS)
+
+
+def state(gan: GAN) -> dict[str, np.ndarray]:
+    variables = (
+        *gan.generator.weights,
+        *gan.discriminator.weights,
+        *gan.generator_optimizer.variables,
+        *gan.discriminator_optimizer.variables,
+    )
+    return {f"{index} {v.path}": np.array(v) for index, v in enumerate(variables)}
+
+
+@pytest.fixture(scope="module")
+def trained() -> GAN:
+    gan = make()
+    clips = np.random.default_rng(0).integers(0, 256, (1, 1, 32, 64, 64, 3), np.uint8)
+    for _ in range(2):
+        gan.train_step(tf.constant(clips))
+    return gan
+
+
+def test_everything_comes_back(trained: GAN, tmp_path: Path) -> None:
+    Checkpoints(trained, tmp_path, keep=2).save()
+    fresh = make()
+    assert Checkpoints(fresh, tmp_path, keep=2).restore_latest()
+    assert fresh.step == trained.step == 2
+    before, after = state(trained), state(fresh)
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        np.testing.assert_array_equal(after[name], value, err_msg=name)
+
+
+def test_nothing_to_restore(trained: GAN, tmp_path: Path) -> None:
+    assert not Checkpoints(trained, tmp_path, keep=2).restore_latest()
+
+
+def test_a_checkpoint_of_other_networks(trained: GAN, tmp_path: Path) -> None:
+    Checkpoints(trained, tmp_path, keep=2).save()
+    other = make(ModelOptions(resolution=64, base_filters=2, ssa_layers="all"))
+    with pytest.raises(DataError, match="of other networks"):
+        Checkpoints(other, tmp_path, keep=2).restore_latest()
+
+
+def test_a_damaged_checkpoint(trained: GAN, tmp_path: Path) -> None:
+    Checkpoints(trained, tmp_path, keep=2).save()
+    [data] = tmp_path.glob("*.data-*")
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    data.write_bytes(bytes(content))
+    with pytest.raises(DataError, match="cannot restore the checkpoint"):
+        Checkpoints(make(), tmp_path, keep=2).restore_latest()
+
+
+def test_generators_from_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        load_keras_generator(tmp_path / "missing.keras")
+    (tmp_path / "broken.keras").write_bytes(b"not a model")
+    with pytest.raises(DataError, match=r"cannot load .*broken\.keras"):
+        load_keras_generator(tmp_path / "broken.keras")
+    models.build_discriminator(MODEL).save(tmp_path / "discriminator.keras")
+    with pytest.raises(DataError, match="holds no generator"):
+        load_keras_generator(tmp_path / "discriminator.keras")
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "dense.keras")
+    with pytest.raises(DataError, match="holds no generator"):
+        load_keras_generator(tmp_path / "dense.keras")

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from ssagan_tf.data.info import DatasetInfo, Shard, Split, open_set
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import ModelOptions, OptionError, TrainOptions
+from ssagan_tf.training import callbacks, run
+
+MODEL = ModelOptions(resolution=64, base_filters=2)
+
+
+@pytest.fixture
+def begun(tmp_path, synthetic_set) -> tuple[ModelOptions, TrainOptions, DatasetInfo]:
+    train = TrainOptions(data=str(synthetic_set), run_dir=str(tmp_path / "run"), batch_size=2)
+    data = open_set(synthetic_set).info
+    run.write_settings(MODEL, train, data)
+    return MODEL, train, data
+
+
+def test_a_run_is_read_as_it_was_written(begun) -> None:
+    model, train, data = begun
+    opened = run.open_run(train.run_dir)
+    assert (opened.model, opened.train) == (model, train)
+    assert opened.data.fingerprint == data.fingerprint
+    assert opened.data.fit == "stretch"
+
+
+def test_the_same_settings_go_on(begun) -> None:
+    model, train, data = begun
+    run.check_same_run(model, train, data)
+    may_change = dataclasses.replace(train, steps=7, sample_every=3, data="moved", fps=5.0)
+    run.check_same_run(model, may_change, data)
+
+
+@pytest.mark.parametrize(
+    ("model_changes", "train_changes", "message"),
+    [
+        ({"base_filters": 4}, {}, "base_filters=4: the run in .* was begun with --base_filters=2"),
+        ({"ssa_gate": "none"}, {"batch_size": 9}, "ssa_gate=none: .* --ssa_gate=gamma"),
+        ({}, {"batch_size": 4, "seed": 3}, "batch_size=4: .* --batch_size=2"),
+        ({}, {"lambda_con": 2.0}, "lambda_con=2.0: .* --lambda_con=1.0"),
+    ],
+)
+def test_other_settings_are_refused_by_name(begun, model_changes, train_changes, message) -> None:
+    model, train, data = begun
+    with pytest.raises(OptionError, match=message):
+        run.check_same_run(
+            dataclasses.replace(model, **model_changes),
+            dataclasses.replace(train, **train_changes),
+            data,
+        )
+
+
+def test_other_clips_are_refused(begun) -> None:
+    model, train, data = begun
+    other = dataclasses.replace(
+        data,
+        splits={
+            "train": Split(1, 1, (Shard("train-00000-of-00001.tfrecord", 1, 1, "0"),)),
+            "test": Split(0, 0, ()),
+        },
+    )
+    with pytest.raises(OptionError, match=r"data=.*: holds other clips"):
+        run.check_same_run(model, train, other)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(OptionError, match=r"run_dir=.*: holds something else"):
+        run.check_same_run(MODEL, TrainOptions(run_dir=str(tmp_path)), None)
+    run.check_same_run(MODEL, TrainOptions(run_dir=str(tmp_path / "new")), None)
+
+
+@pytest.mark.parametrize("line", ["--no_such_flag=1", "--resolution=100", "--steps=many"])
+def test_damaged_settings(begun, line: str) -> None:
+    _, train, _ = begun
+    with open(f"{train.run_dir}/flags.cfg", "a") as file:
+        file.write(line + "\n")
+    with pytest.raises(DataError, match="cannot read the run"):
+        run.open_run(train.run_dir)
+    with pytest.raises(DataError, match="holds no run"):
+        run.open_run("nowhere")
+
+
+def test_metrics_of_steps_that_are_made_again_are_dropped(tmp_path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [json.dumps({"step": step, "loss": 1.0}) + "\n" for step in (0, 10, 20, 30)]
+    path.write_text("".join(lines) + '{"step": 4')  # killed while it wrote
+    log = callbacks.MetricsLog(tmp_path, 20)
+    log.write(25, {"loss": 2.0})
+    steps = [json.loads(line)["step"] for line in path.read_text().splitlines()]
+    assert steps == [0, 10, 20, 25]
