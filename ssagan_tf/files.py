@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,17 +21,22 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Raises:
       DataError: The file cannot be written: no permission, disk full, a folder is in its place.
+        Errors of the caller's that are about other files are raised as they are.
     """
-    target = Path(path).resolve()
     with _reporting(path):
+        target = Path(path).resolve()
         if target.is_dir():
             raise DataError(f"cannot write {path}: it is a folder")
         temporary = _beside(target)
-        try:
+    try:
+        with _reporting(path):
             temporary.touch()  # an unwritable place shows before the work, not after it
+        with _reporting(path, temporary):
             yield temporary
+        with _reporting(path):
             os.replace(temporary, target)
-        finally:
+    finally:
+        with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
@@ -43,8 +49,8 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
       DataError: `path` holds something already or is a file, or the folder cannot be written.
     """
-    target = Path(path).resolve()
     with _reporting(path):
+        target = Path(path).resolve()
         if target.is_dir() and any(target.iterdir()):
             raise DataError(
                 f"the folder {path} holds something already; name another or empty it first"
@@ -52,14 +58,17 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         if target.exists() and not target.is_dir():
             raise DataError(f"cannot write the folder {path}: a file has this name")
         temporary = _beside(target)
-        try:
+    try:
+        with _reporting(path):
             temporary.mkdir()
+        with _reporting(path, temporary):
             yield temporary
+        with _reporting(path):
             if target.is_dir():
                 target.rmdir()  # refuses if something came in meanwhile
             os.replace(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _beside(target: Path) -> Path:
@@ -73,9 +82,40 @@ def _beside(target: Path) -> Path:
     return temporary
 
 
+def remove_leftovers(folder: str | os.PathLike[str]) -> None:
+    """Removes the temporary files of processes that were killed while they wrote into `folder`."""
+    for path in Path(folder).glob(".tmp-*"):
+        match = re.match(r"\.tmp-(\d+)-", path.name)
+        if match and path.is_file() and not _is_alive(int(match[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True
+
+
 @contextlib.contextmanager
-def _reporting(path: str | os.PathLike[str]) -> Iterator[None]:
+def _reporting(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
+    """Makes OSErrors one line about `path`; with `temporary`, only those that are about it."""
     try:
         yield
     except OSError as error:
+        if temporary is not None and not _about(temporary, error.filename):
+            raise
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _about(temporary: Path, filename: object) -> bool:
+    """Whether an OSError with this `filename` is about what is written; a full disk names none."""
+    if filename is None:
+        return True
+    if not isinstance(filename, str | bytes | os.PathLike):
+        return False
+    path = Path(os.fsdecode(filename))
+    return temporary in (path, *path.parents)

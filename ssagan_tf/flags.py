@@ -19,6 +19,11 @@ SECTIONS = (
 SectionT = TypeVar("SectionT", bound=options.Section)
 
 
+def setting_names() -> list[str]:
+    """Names of the settings of all sections."""
+    return [field.name for section in SECTIONS for field in dataclasses.fields(section)]
+
+
 def define(values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines the flags of all sections, so that every program can read any flag file."""
     defined: dict[str, tuple[Any, Any]] = {}
@@ -77,10 +82,13 @@ def from_file(path: str) -> flags.FlagValues:
     """Reads a flag file by itself, without touching the program's own flags.
 
     Raises:
-      flags.Error: A line is no known flag, or the file cannot be read.
+      ValueError: A line is no known flag, or the file cannot be read.
     """
     values = flags.FlagValues()
     define(values)
     flags.DEFINE_string("flagfile", "", "", flag_values=values)
-    values(["", f"--flagfile={path}"])
+    try:
+        values(["", f"--flagfile={path}"])
+    except flags.Error as error:
+        raise ValueError(str(error)) from error
     return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, GenerateOptions, OptionError, require
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import load_tensorflow
+from ssagan_tf.training.run import open_run
 
 ABOUT = """
 Makes a 32-frame time-lapse of each photo, with the generator of a run (--run_dir) or of a file
@@ -47,59 +49,69 @@ def generate(options: GenerateOptions) -> None:
       OptionError: A setting is missing or impossible.
       DataError: A photo or the generator cannot be read, or an output not be written.
     """
+    require(options, "image", "output")
+    photos = _photos(options)
+    targets = _targets(options, photos)
     if bool(options.run_dir) == bool(options.model):
-        raise OptionError("model", options.model, "give either --run_dir or --model")
-    targets = _targets(options)
+        raise OptionError("run_dir", options.run_dir, "give either --run_dir or --model")
+    run = open_run(options.run_dir) if options.run_dir else None
     for target in targets:
         target.check_free()
-    photos = [video.read_image(path) for path in options.image]
+    for photo in photos:
+        video.read_image(photo)  # all can be read, or nothing is written
 
     load_tensorflow()
     from ssagan_tf.pixels import to_float, to_uint8
     from ssagan_tf.training import checkpoint
-    from ssagan_tf.training.run import open_run
 
-    how = options.fit
-    if options.run_dir:
-        run = open_run(options.run_dir)
-        generator = checkpoint.load_generator(run)
-        how = run.data.fit if how == "auto" else how
-    else:
+    if run is None:
         generator = checkpoint.load_keras_generator(Path(options.model))
-    how = "stretch" if how == "auto" else how
+    else:
+        generator = checkpoint.load_generator(run)
+    how = options.fit
+    if how == "auto":
+        how = "stretch" if run is None else run.data.fit
     side = generator.options.resolution
-    print(f"{len(photos)} photo(s), {how} to {side}×{side}, {FRAMES} frames each")
+    print(f"{len(photos)} photo(s), {how} to {side}×{side}, {FRAMES} frames each", flush=True)
 
-    fitted = np.stack([video.fit(photo, side, how) for photo in photos])
     with Progress("generate", len(photos)) as progress:
         for first in range(0, len(photos), PHOTOS_AT_ONCE):
             some = slice(first, first + PHOTOS_AT_ONCE)
-            clips = to_uint8(generator(to_float(fitted[some]), training=False))
-            for photo, clip, target in zip(photos[some], clips, targets[some], strict=True):
-                frames = video.unfit(clip, photo.shape[:2], how)
+            images = [video.read_image(photo) for photo in photos[some]]
+            fitted = np.stack([video.fit(image, side, how) for image in images])
+            clips = to_uint8(generator(to_float(fitted), training=False))
+            for image, clip, target in zip(images, clips, targets[some], strict=True):
+                frames = video.unfit(clip, image.shape[:2], how)
                 WRITERS[target.format](target.path, frames, fps=options.fps)
                 progress.advance(note=str(target.path))
 
 
-def _targets(options: GenerateOptions) -> list[Target]:
-    require(options, "image", "output")
+def _photos(options: GenerateOptions) -> list[str]:
+    photos: list[str] = []
+    for name in options.image:
+        is_pattern = not Path(name).exists() and glob.has_magic(name)
+        photos += (is_pattern and sorted(glob.glob(name))) or [name]
+    return photos
+
+
+def _targets(options: GenerateOptions, photos: list[str]) -> list[Target]:
     output = Path(options.output)
     ending = output.suffix.lower().removeprefix(".")
     if ending in ("mp4", "gif"):
         if options.format not in ("auto", ending):
             raise OptionError("format", options.format, f"--output={output} ends otherwise")
-        if len(options.image) > 1:
+        if len(photos) > 1:
             raise OptionError(
                 "output",
                 output,
-                f"is one file, but there are {len(options.image)} photos; name "
+                f"is one file, but there are {len(photos)} photos; name "
                 f"a folder and --format={ending}",
             )
         return [Target(output, ending)]
     if output.suffix and not output.is_dir():
         raise OptionError("output", output, "must end in .mp4 or .gif, or be a folder")
     kind = "frames" if options.format == "auto" else options.format
-    names = [Path(path).stem for path in options.image]
+    names = [Path(path).stem for path in photos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise OptionError(
             "image",

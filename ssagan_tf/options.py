@@ -8,12 +8,15 @@ them, so a setting is added here and nowhere else. A setting that two sections s
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 FRAMES = 32  # length of a clip, fixed by the kernels of Table 1
 CORE_RESOLUTION = 64  # side of the smallest network (Sec. 5.3); larger ones double it
+
+Fit = Literal["auto", "stretch", "crop", "letterbox"]
 
 Check = Callable[[Any], str | None]
 """Takes the value; returns what it must be if it is wrong, else None."""
@@ -42,14 +45,17 @@ def setting(
 
 
 def at_least(low: float) -> Check:
+    """Checks that a number is `low` or more."""
     return lambda value: None if value >= low else f"must be at least {low}"
 
 
 def between(low: float, high: float) -> Check:
+    """Checks that a number is in [low, high]."""
     return lambda v: None if low <= v <= high else f"must be between {low} and {high}"
 
 
 def above_zero(value: float) -> str | None:
+    """Checks that a number is positive."""
     return None if value > 0 else "must be greater than 0"
 
 
@@ -84,7 +90,9 @@ def _resolution() -> Any:
 
 def _seed() -> Any:
     return setting(
-        0, "Seed of initial weights, data order, synthetic clouds and splits.", at_least(0)
+        0,
+        "Seed of initial weights, data order, synthetic clouds and splits.",
+        between(0, 2**32 - 1),
     )
 
 
@@ -105,23 +113,40 @@ def _run_dir() -> Any:
 
 
 def _fps() -> Any:
-    return setting(12.0, "Frames per second of the videos written.", above_zero, may_change=True)
+    return setting(
+        12.0, "Frames per second of the videos written.", between(0.1, 1000.0), may_change=True
+    )
 
 
 def _synthetic_clips() -> Any:
     return setting(240, "Number of clips of the built-in synthetic clouds.", at_least(2))
 
 
-Fit = Literal["auto", "stretch", "crop", "letterbox"]
+def _type_error(value: Any, kind: Any) -> str | None:
+    """What the value must be if it is not of the annotated type."""
+    if get_origin(kind) is tuple:
+        of_strings = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+        return None if of_strings else "must be a tuple of strings"
+    if kind is float:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return None if is_number and math.isfinite(value) else "must be a finite number"
+    if kind is int:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if is_whole else "must be a whole number"
+    if kind in (bool, str):
+        return None if isinstance(value, kind) else f"must be a {kind.__name__}"
+    return None  # a Literal, whose choices are checked
 
 
 class Section:
-    """What all sections of settings have in common: their checks."""
+    """What all sections of settings have in common: their types and checks."""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            if why := _type_error(value, hints[field.name]):
+                raise OptionError(field.name, value, why)
             if get_origin(hints[field.name]) is Literal:
                 choices = get_args(hints[field.name])
                 if value not in choices:
@@ -224,7 +249,8 @@ class TrainOptions(Section):
     run_dir: str = _run_dir()
     steps: int = setting(
         20_000,
-        "Training steps; each updates the discriminator 5 times and the generator once.",
+        "Training steps; each updates the discriminator --discriminator_updates times and the "
+        "generator once.",
         at_least(1),
         may_change=True,
     )
@@ -276,7 +302,9 @@ class GenerateOptions(Section):
 
     run_dir: str = _run_dir()
     model: str = setting("", "A generator saved as FILE.keras (instead of --run_dir).")
-    image: tuple[str, ...] = setting((), "Photos, separated by commas.")
+    image: tuple[str, ...] = setting(
+        (), "Photos, separated by commas; patterns such as 'photos/*.jpg' are expanded."
+    )
     output: str = setting("", "FILE.mp4, FILE.gif, or a folder.")
     format: Literal["auto", "mp4", "gif", "frames"] = setting(
         "auto",

@@ -27,7 +27,13 @@ def main() -> NoReturn:
 
 
 def prepare(options: PrepareOptions) -> None:
-    """The program: prepares the set and tells about it."""
+    """The program: prepares the set and tells about it.
+
+    Raises:
+      OptionError: A setting is missing or does not fit the source.
+      DataError: There is no usable clip, or the output cannot be written or holds something.
+    """
+    writer.check(options)
     source = options.source
     if options.layout == "synthetic":
         source = f"{options.synthetic_clips} synthetic clips"
@@ -47,6 +53,8 @@ def summary(info: DatasetInfo) -> list[str]:
         f"{name}: clips {split.clips}, videos {split.videos}, shards {len(split.shards)}"
         for name, split in info.splits.items()
     ]
+    if not info.splits["test"].clips and info.settings["test_fraction"] > 0:
+        lines.append(f"no test clips: {_why_no_test(info)}")
     if info.skipped:
         kinds = collections.Counter(item.kind for item in info.skipped)
         by_kind = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
@@ -55,6 +63,12 @@ def summary(info: DatasetInfo) -> list[str]:
         if len(info.skipped) > _LISTED:
             lines.append(f"  and {len(info.skipped) - _LISTED} more in {FILE_NAME}")
     return lines
+
+
+def _why_no_test(info: DatasetInfo) -> str:
+    if info.splits["train"].videos > 1:  # the split was the source's own, or there would be some
+        return "the source's test split has none that is usable"
+    return "only one video is usable" if info.skipped else "the source is one video"
 
 
 if __name__ == "__main__":

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from absl import flags
 
@@ -34,26 +35,37 @@ def run(
       argv: Command line; `sys.argv` by default.
     """
     argv = list(sys.argv if argv is None else argv)
-    if any(argument in ("-h", "-help", "--help") for argument in argv[1:]):
+    if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
         print(help_text(name, about, sections))
         sys.exit(0)
     ssagan_tf.flags.define()
     try:
         rest = flags.FLAGS(argv)[1:]
+        _refuse_others(name, sections, argv)
         if rest:
             raise flags.Error(
                 f"unexpected argument {rest[0]!r}; settings are given as --name=value"
             )
         call(*(ssagan_tf.flags.read(section) for section in sections))
     except flags.Error as error:
-        _fail(name, str(error), EXIT_USAGE)
+        _fail(name, str(error).removeprefix("ERROR:: "), EXIT_USAGE)
     except OptionError as error:
         _fail(name, f"--{error}", EXIT_USAGE)
     except DataError as error:
         _fail(name, str(error), EXIT_DATA)
-    except KeyboardInterrupt:
-        _fail(name, "interrupted", EXIT_INTERRUPTED)
+    except KeyboardInterrupt as error:
+        _fail(name, f"interrupted; {error}" if str(error) else "interrupted", EXIT_INTERRUPTED)
     sys.exit(0)
+
+
+def _refuse_others(name: str, sections: Sequence[type[Section]], argv: Sequence[str]) -> None:
+    """Every program knows all flags, for flag files; typed by hand, another's is a mistake."""
+    own = {field.name for section in sections for field in dataclasses.fields(section)}
+    for argument in argv[1:]:
+        flag = re.sub(r"=.*", "", argument, flags=re.DOTALL).lstrip("-")
+        others = {flag, flag.removeprefix("no")} & set(ssagan_tf.flags.setting_names())
+        if argument.startswith("-") and others and not others & own:
+            raise flags.Error(f"--{others.pop()} is no setting of {name}; see --help")
 
 
 def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
@@ -62,18 +74,24 @@ def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
     shown = set()
     for section in sections:
         lines += ["", section.__doc__.strip().splitlines()[0]]
+        hints = get_type_hints(section)
         for field in dataclasses.fields(section):
             if field.name in shown:
                 continue
             shown.add(field.name)
-            default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-            lines.append(
-                f"  --{field.name}={str(default).lower() if isinstance(default, bool) else default}"
-            )
+            lines.append(f"  --{field.name}={_default(field, hints[field.name])}")
             lines += textwrap.wrap(
                 field.metadata["help"], 92, initial_indent=" " * 6, subsequent_indent=" " * 6
             )
     return "\n".join(lines)
+
+
+def _default(field: dataclasses.Field, kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return f"{field.default}  ({', '.join(get_args(kind))})"
+    if isinstance(field.default, bool):
+        return str(field.default).lower()
+    return ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
 
 
 def _fail(name: str, message: str, code: int) -> NoReturn:

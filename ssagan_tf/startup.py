@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 
+from ssagan_tf.errors import DataError
+
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 
@@ -14,7 +16,13 @@ def load_tensorflow() -> None:
     """Imports TensorFlow and looks for devices, quietly.
 
     With the environment variable TF_CPP_MIN_LOG_LEVEL set, everything is shown that it asks for.
+
+    Raises:
+      DataError: The environment asks Keras for another backend.
     """
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise DataError(f"KERAS_BACKEND={backend}: this program needs tensorflow; unset it")
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return
     # Early messages ignore the level, so the stream itself is closed for the moment.

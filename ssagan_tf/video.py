@@ -6,10 +6,11 @@ as a whole or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+import re
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +31,14 @@ _EXACT = 0x4 | 0x2000 | 0x40000
 _NO_VIDEO = ("image2", "tty", "_pipe")  # FFmpeg's formats of single pictures and of text
 
 
+class UnreadableError(DataError):
+    """A picture or video that cannot be read; `why` says so without its name."""
+
+    def __init__(self, kind: str, path: PathLike, why: object, advice: str = ""):
+        super().__init__(f"cannot read the {kind} {os.fspath(path)}: {why}{advice}")
+        self.why = str(why)
+
+
 # Images.
 
 
@@ -44,15 +53,13 @@ def read_image(path: PathLike) -> np.ndarray:
       `[H, W, 3]` uint8.
 
     Raises:
-      DataError: It is missing, a folder, truncated, far too large, or no picture.
+      UnreadableError: It is missing, a folder, truncated, far too large, or no picture.
     """
     try:
         return decode_image(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise DataError(
-            f"cannot read the image {path}: {why}; give a JPEG, PNG, WebP or TIFF"
-        ) from error
+        raise UnreadableError("image", path, why, "; give a JPEG, PNG, WebP or TIFF") from error
 
 
 def decode_image(data: bytes) -> np.ndarray:
@@ -210,36 +217,44 @@ def read_video(path: PathLike) -> Iterator[np.ndarray]:
       `[H, W, 3]` uint8.
 
     Raises:
-      DataError: At the first frame if it is no video; later where it is broken or ends early.
+      UnreadableError: At the first frame if it is no video; later where it is broken or ends
+        early.
     """
     count = 0
-    try:
-        with av.open(os.fspath(path)) as container:
-            if not container.streams.video or container.format.name.endswith(_NO_VIDEO):
-                raise DataError(f"cannot read the video {path}: it holds no video")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            end = 0.0
-            for frame in container.decode(stream):
-                if frame.is_corrupt:
-                    raise DataError(f"the video {path} is damaged after {count} frames")
-                yield np.ascontiguousarray(
-                    np.rot90(
-                        frame.to_ndarray(format="rgb24", interpolation=_EXACT),
-                        round(frame.rotation / 90),
-                    )
-                )
-                count += 1
-                end = max(end, frame.time or 0.0)
-            if not count:
-                raise DataError(f"cannot read the video {path}: it holds no frames")
-            if _ends_early(path, container, stream, end):
-                raise DataError(f"the video {path} is truncated: it ends after {count} frames")
-    except (av.FFmpegError, OSError) as error:
-        why = error.strerror or error
-        if count:
-            raise DataError(f"the video {path} is damaged after {count} frames: {why}") from error
-        raise DataError(f"cannot read the video {path}: {why}") from error
+    with contextlib.closing(_decode(path)) as images:
+        while True:
+            try:
+                image = next(images, None)
+            except Exception as error:  # FFmpeg's errors, and PyAV's on what it makes of them
+                why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                if count:
+                    why = f"it is damaged after {count} frames: {why}"
+                raise UnreadableError("video", path, why) from error
+            if image is None:
+                return
+            yield image
+            count += 1
+
+
+def _decode(path: PathLike) -> Iterator[np.ndarray]:
+    """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
+    # Titles and the like need not be UTF-8.
+    with av.open(os.fspath(path), metadata_errors="replace") as container:
+        if not container.streams.video or container.format.name.endswith(_NO_VIDEO):
+            raise ValueError("it holds no video")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        end = None
+        for frame in container.decode(stream):
+            if frame.is_corrupt:
+                raise ValueError("a frame is corrupt")
+            image = frame.to_ndarray(format="rgb24", interpolation=_EXACT)
+            yield np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+            end = max(end or 0.0, frame.time or 0.0)
+        if end is None:
+            raise ValueError("it holds no frames")
+        if _ends_early(path, container, stream, end):
+            raise ValueError("it is truncated")
 
 
 def write_mp4(path: PathLike, frames: np.ndarray, fps: float) -> None:
@@ -249,7 +264,7 @@ def write_mp4(path: PathLike, frames: np.ndarray, fps: float) -> None:
       path: Ends in .mp4.
       frames: `[T, H, W, 3]` uint8. An odd last row or column is doubled, as H.264 needs even
         sizes.
-      fps: Frames per second.
+      fps: Frames per second, 0.1 to 1000.
 
     Raises:
       ValueError: Wrong frames, suffix or fps.
@@ -297,8 +312,14 @@ def encode_gif(frames: np.ndarray, fps: float) -> bytes:
 
     Args:
       frames: `[T, H, W, 3]` uint8. Equal neighbours become one frame of their total time.
-      fps: Frames per second. GIF counts in 1/100 s, so frames differ by one of those where
-        needed to keep the total; viewers go no faster than 50.
+      fps: Frames per second, 0.1 to 1000. GIF counts in 1/100 s, so frames differ by one of
+        those where needed to keep the total; viewers go no faster than 50.
+
+    Returns:
+      The bytes of the file.
+
+    Raises:
+      ValueError: Wrong frames or fps.
     """
     _check(frames, 4)
     _check_fps(fps)
@@ -338,8 +359,8 @@ def write_frames(folder: PathLike, frames: np.ndarray) -> None:
 
 
 def _check_fps(fps: float) -> None:
-    if not 0 < fps <= 1000:
-        raise ValueError(f"fps={fps}: must be above 0 and at most 1000")
+    if not 0.1 <= fps <= 1000:
+        raise ValueError(f"fps={fps}: must be between 0.1 and 1000")
 
 
 def _ends_early(
@@ -353,9 +374,9 @@ def _ends_early(
     # Matroska promises a duration: of each stream if FFmpeg wrote it, else of the longest.
     if "matroska" not in container.format.name:
         return False
-    if promised := stream.metadata.get("DURATION"):
-        hours, minutes, seconds = map(float, promised.split(":"))
-        seconds = timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+    if promised := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = map(float, promised.groups())
+        seconds += 60 * (minutes + 60 * hours)
     elif len(container.streams) == 1:
         seconds = (container.duration or 0) / av.time_base
     else:
@@ -366,9 +387,7 @@ def _ends_early(
 # Contact strips.
 
 
-def strip(
-    clips: Mapping[str, np.ndarray] | Sequence[tuple[str, np.ndarray]], times: int = 8
-) -> np.ndarray:
+def strip(clips: Sequence[tuple[str, np.ndarray]], times: int = 8) -> np.ndarray:
     """Draws clips one below the other, some frames of each side by side.
 
     Args:
@@ -382,35 +401,34 @@ def strip(
     Raises:
       ValueError: No clips, or clips of different sizes.
     """
-    rows = list(clips.items() if isinstance(clips, Mapping) else clips)
-    for _, frames in rows:
+    for _, frames in clips:
         _check(frames, 4)
-    sizes = {frames.shape[1:3] for _, frames in rows}
-    lengths = {len(frames) for _, frames in rows if len(frames) > 1}
+    sizes = {frames.shape[1:3] for _, frames in clips}
+    lengths = {len(frames) for _, frames in clips if len(frames) > 1}
     if len(sizes) != 1 or len(lengths) > 1 or times < 1:
-        raise ValueError(f"must be clips of one size, not {[frames.shape for _, frames in rows]}")
+        raise ValueError(f"must be clips of one size, not {[frames.shape for _, frames in clips]}")
     [(height, width)] = sizes
     length = max(lengths, default=1)
     columns = np.linspace(0, length - 1, min(times, length)).round().astype(int)
 
     font = ImageFont.load_default(min(max(10, height // 8), 24))
     gap, margin = 2, 6
-    left = 2 * margin + int(max(font.getlength(label) for label, _ in rows)) + 1
+    left = 2 * margin + int(max(font.getlength(label) for label, _ in clips)) + 1
     top = sum(font.getmetrics()) + margin
     canvas = Image.new(
         "RGB",
-        (left + len(columns) * (width + gap), top + len(rows) * (height + gap)),
+        (left + len(columns) * (width + gap), top + len(clips) * (height + gap)),
         "white",
     )
     draw = ImageDraw.Draw(canvas)
     for column, time in enumerate(columns):
         x = left + column * (width + gap)
         draw.text((x + width / 2, top / 2), str(time + 1), "black", font, anchor="mm")
-        for row, (_, frames) in enumerate(rows):
+        for row, (_, frames) in enumerate(clips):
             if time < len(frames):
                 y = top + row * (height + gap)
                 canvas.paste(Image.fromarray(frames[time]), (x, y))
-    for row, (label, _) in enumerate(rows):
+    for row, (label, _) in enumerate(clips):
         y = top + row * (height + gap) + height / 2
         draw.text((left - margin, y), label, "black", font, anchor="rm")
     return np.array(canvas)

@@ -17,7 +17,7 @@ ALWAYS = {"options", "errors"}  # import nothing of ours
 ROOMS = {
     "options": set(),
     "errors": set(),
-    "startup": set(),
+    "startup": ALWAYS,
     "progress": set(),
     "pixels": set(),
     "__init__": set(),

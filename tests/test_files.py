@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import replacing_file, replacing_folder
+from ssagan_tf.files import remove_leftovers, replacing_file, replacing_folder
 
 
 def everything_in(folder):
@@ -68,6 +70,31 @@ def test_full_disk_is_one_line(tmp_path):
     assert everything_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("replacing", [replacing_file, replacing_folder])
+def test_errors_about_other_files_pass_through(tmp_path, replacing):
+    with pytest.raises(FileNotFoundError, match="elsewhere"), replacing(tmp_path / "clips.bin"):
+        (tmp_path / "elsewhere").read_bytes()
+    with pytest.raises(OSError, match="number"), replacing(tmp_path / "clips.bin"):
+        raise OSError(5, "number", 7)
+    assert everything_in(tmp_path) == []
+
+
+def test_errors_about_what_is_written_are_one_line(tmp_path):
+    def vanished():
+        with replacing_file(tmp_path / "clips") as temporary:
+            temporary.unlink()
+            temporary.read_bytes()
+
+    def too_long():
+        with replacing_folder(tmp_path / "clips") as temporary:
+            (temporary / ("x" * 300)).touch()
+
+    for fail, why in ((vanished, "No such file"), (too_long, "File name too long")):
+        with pytest.raises(DataError, match=f"cannot write {tmp_path / 'clips'}: {why}"):
+            fail()
+    assert everything_in(tmp_path) == []
+
+
 def test_folder_appears_whole(tmp_path):
     target = tmp_path / "a" / "frames"
     with replacing_folder(target) as temporary:
@@ -104,3 +131,18 @@ def test_leftovers_of_a_killed_process_are_no_obstacle(tmp_path):
     with replacing_folder(tmp_path / "frames") as temporary:
         (temporary / "1.png").write_text("1")
     assert everything_in(tmp_path) == ["1.png", "frames"]
+
+
+def test_leftovers_of_dead_processes_are_removed(tmp_path) -> None:
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    for name in (f".tmp-{dead}-a.mp4", f".tmp-{os.getpid()}-b.mp4", ".tmp-notes", "c.mp4"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    kept = {path.name for path in tmp_path.iterdir()}
+    assert kept == {f".tmp-{os.getpid()}-b.mp4", ".tmp-notes", "c.mp4"}
+    remove_leftovers(tmp_path / "nowhere")

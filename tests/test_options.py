@@ -56,6 +56,11 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         (lambda: options.TrainOptions(batch_size=0), "batch_size=0"),
         (lambda: options.TrainOptions(adversarial="hinge"), "adversarial=hinge"),
         (lambda: options.GenerateOptions(fps=0.0), "fps=0.0"),
+        (lambda: options.ModelOptions(resolution="64"), "resolution=64: must be a whole number"),
+        (lambda: options.ModelOptions(base_filters=8.5), "base_filters=8.5: must be a whole"),
+        (lambda: options.ModelOptions(spectral_norm="false"), "spectral_norm=false: must be a"),
+        (lambda: options.TrainOptions(lambda_con=float("nan")), "lambda_con=nan: must be a finite"),
+        (lambda: options.GenerateOptions(image="a.jpg"), "image=a.jpg: must be a tuple"),
     ],
 )
 def test_impossible_values_are_named(make, message: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ssagan_tf import video
-from ssagan_tf.data.info import FILE_NAME, open_set
+from ssagan_tf.data.info import FILE_NAME, DatasetInfo, Skipped, Split, open_set
+from ssagan_tf.prepare import summary
 
 
 def prepare(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -73,15 +74,44 @@ def test_a_truncated_video(tmp_path: Path, noise) -> None:
     assert "skipped: 1 (1 broken video)" in run.stdout
 
 
+def info_of(train: int, test: int, fraction: float = 0.1, skipped: int = 0) -> DatasetInfo:
+    splits = {"train": Split(train, train, ()), "test": Split(test, test, ())}
+    items = (Skipped("a", "not a video"),) * skipped
+    settings = {"test_fraction": fraction}
+    return DatasetInfo(64, 32, "videos", "stretch", settings, splits, items)
+
+
+@pytest.mark.parametrize(
+    ("info", "why"),
+    [
+        (info_of(1, 0), "no test clips: the source is one video"),
+        (info_of(1, 0, skipped=1), "no test clips: only one video is usable"),
+        (info_of(2, 0, skipped=1), "no test clips: the source's test split has none that"),
+        (info_of(2, 0, fraction=0.0), None),
+        (info_of(2, 1), None),
+    ],
+)
+def test_summary_says_why_there_are_no_test_clips(info: DatasetInfo, why: str | None) -> None:
+    lines = summary(info)
+    assert sum("no test clips" in line for line in lines) == (why is not None)
+    assert why is None or any(line.startswith(why) for line in lines)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        ([], 2, "--output=: give the folder to write"),
-        (["--output=set"], 2, "--source=: give the folder of the footage"),
+        ([], 2, "--source=: is needed; see --help"),
+        (["--output=set"], 2, "--source=: is needed; see --help"),
+        (["--source=empty"], 2, "--output=: is needed; see --help"),
+        (["--layout=synthetic"], 2, "--output=: is needed; see --help"),
+        (["--source=empty", "--layout=synthetic", "--output=set"], 2, "leave one out"),
+        (["--output=full", "--source=broken"], 1, "the folder full holds something already"),
         (["--output=set", "--source=nowhere"], 2, "--source=nowhere: no such folder"),
         (["--output=set", "--source=empty"], 1, "empty holds no videos and no pictures"),
         (["--output=set", "--source=empty", "--layout=videos"], 1, "empty holds no usable clip"),
         (["--output=set", "--source=broken"], 1, "broken holds no usable clip to train on (V/0: "),
+        (["--output=set", "--source=./broken/"], 1, "(V/0: broken picture: broken/V/0.jpg: "),
+        (["--output=set", "--source=broken"], 1, "or name another --layout"),
         (["--output=set", "--resolution=100"], 2, "--resolution=100: must be 64·2^k"),
         (["--output=set", "--sauce=clouds"], 2, "Unknown command line flag 'sauce'"),
         (["--output=a_file", "--source=empty"], 2, "--output=a_file: is a file, not a folder"),
@@ -93,7 +123,11 @@ def test_bad_input(tmp_path: Path, arguments: list[str], code: int, expected: st
     for number in range(32):
         (tmp_path / "broken" / "V" / f"{number}.jpg").write_bytes(b"\xff\xd8 no picture")
     (tmp_path / "a_file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "train-00000-of-00004.tfrecord").touch()
     run = prepare(tmp_path, *arguments)
     assert run.returncode == code
     assert expected in complaint(run)
+    assert code == 1 or not run.stdout  # nothing is announced that cannot begin
+    assert (tmp_path / "full" / "train-00000-of-00004.tfrecord").exists()
     assert not (tmp_path / "set" / FILE_NAME).exists()

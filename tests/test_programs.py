@@ -140,6 +140,9 @@ def test_synthetic_data(tmp_path: Path) -> None:
         ("train", ["--steps=many"], 2, "--steps"),
         ("train", ["--flagfile=nowhere.cfg"], 2, "nowhere.cfg"),
         ("train", ["extra"], 2, "unexpected argument 'extra'"),
+        ("train", ["--fit=crop", "--data=d"], 2, "--fit is no setting of train"),
+        ("train", ["--seed=9999999999"], 2, "--seed=9999999999: must be between"),
+        ("train", ["--learning_rate=inf"], 2, "--learning_rate=inf: must be a finite number"),
         ("train", ["--ssa_layers=conv9", "--data=synthetic", "--run_dir=r"], 2, "no conv9"),
         ("generate", ["--image=a.jpg", "--output=a.mp4"], 2, "either --run_dir or --model"),
         ("generate", ["--model=m.keras", "--output=a.mp4"], 2, "--image=: "),
@@ -156,6 +159,42 @@ def test_bad_input_gets_one_line(program, arguments, code, message, tmp_path) ->
     assert line.startswith(f"{program}: ")
     assert message in line
     assert not list(tmp_path.iterdir())
+
+
+def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    result = run("train", "--data=synthetic", "--run_dir=r", cwd=tmp_path)
+    assert "KERAS_BACKEND=jax" in complaint(result, 1)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, synthetic_set: Path) -> None:
+    folder = tmp_path / "run"
+    arguments = [*SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--steps=3"]
+    result = run("train", *arguments, "--learning_rate=1e30", "--checkpoint_every=1")
+    line = complaint(result, 1)
+    assert "loss became nan at step" in line or "loss became inf at step" in line
+    assert "lower --learning_rate" in line
+    assert not (folder / "generator.keras").exists()
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path: Path, synthetic_set: Path) -> None:
+    folder = tmp_path / "run"
+    arguments = [*SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--steps=1000000"]
+    process = subprocess.Popen(
+        command("train", *arguments),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list((folder / "checkpoints").glob("*.index")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    [line] = errors.splitlines()
+    assert line.startswith("train: interrupted; the same command goes on from step ")
 
 
 def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:

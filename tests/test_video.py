@@ -300,6 +300,99 @@ def test_no_videos(tmp_path):
         assert message.startswith(f"cannot read the video {tmp_path / name}")
 
 
+def test_titles_need_not_be_utf8(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "Ciel d'hiver"
+        stream = container.add_stream("libx264", 12)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for frame in moving_gradient(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
+        container.mux(stream.encode())
+    data = path.read_bytes()
+    assert b"d'hiver" in data
+    path.write_bytes(data.replace(b"d'hiver", b"d'\xe9t\xe9  "))
+    assert len(list(video.read_video(path))) == 4
+
+
+@pytest.mark.parametrize("count", [0, 3])
+@pytest.mark.parametrize("error", [UnicodeDecodeError("utf-8", b"\xe9", 0, 1, "no"), KeyError()])
+def test_whatever_the_decoder_raises_is_a_data_error(tmp_path, monkeypatch, count, error):
+    path = tmp_path / "a.mp4"
+    video.write_mp4(path, moving_gradient(), 12)
+    rotations = iter([0] * count)
+
+    class Frame:
+        is_corrupt, time = False, 0.0
+
+        def to_ndarray(self, **_):
+            return moving_gradient(1)[0]
+
+        @property
+        def rotation(self):
+            for angle in rotations:
+                return angle
+            raise error
+
+    class Container:
+        def __getattr__(self, name):
+            return getattr(container, name)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            container.close()
+
+        def decode(self, _):
+            return (Frame() for _ in range(12))
+
+    container = av.open(str(path))
+    monkeypatch.setattr(av, "open", lambda *_, **__: Container())
+    found, message = read_until_error(path)
+    assert found == count
+    assert message.startswith(f"cannot read the video {path}: ")
+    assert ("damaged after 3 frames" in message) is (count > 0)
+
+
+def test_errors_of_the_reader_of_a_video_stay_what_they_are(tmp_path):
+    path = tmp_path / "a.mp4"
+    video.write_mp4(path, moving_gradient(), 12)
+    frames = video.read_video(path)
+    next(frames)
+    with pytest.raises(RuntimeError, match="mine"):
+        frames.throw(RuntimeError("mine"))
+
+
+@pytest.mark.parametrize(("promised", "whole"), [("00:01:00.00", False), ("soon", True)])
+def test_the_promised_duration_of_matroska(tmp_path, promised, whole):
+    path = tmp_path / "a.mkv"
+    long_video(path)
+    data = path.read_bytes()
+    start = data.index(b"00:00:06.")
+    path.write_bytes(data[:start] + promised.encode().ljust(18, b"0") + data[start + 18 :])
+    if whole:
+        assert len(list(video.read_video(path))) == 60
+    else:
+        assert read_until_error(path)[0] == 60
+
+
+@pytest.mark.parametrize("fps", [0.1, 1000])
+def test_slowest_and_fastest(tmp_path, fps):
+    frames = moving_gradient(4)
+    video.write_mp4(tmp_path / "a.mp4", frames, fps)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        assert float(container.streams.video[0].average_rate) == pytest.approx(fps)
+    assert len(list(video.read_video(tmp_path / "a.mp4"))) == 4
+    for clip in (frames, frames[:1].repeat(32, 0)):  # all equal: one frame of the total time
+        with Image.open(io.BytesIO(video.encode_gif(clip, fps))) as gif:
+            total = 0
+            for index in range(gif.n_frames):
+                gif.seek(index)
+                total += gif.info["duration"]
+        assert total == max(20, 1000 / fps) * len(clip)
+
+
 def test_gif(tmp_path):
     frames = synthetic_clip(0, 4, 64)
     video.write_gif(tmp_path / "a.gif", frames, 12)
@@ -356,8 +449,11 @@ def test_wrong_arguments_are_value_errors(tmp_path):
         video.write_mp4(tmp_path / "a.avi", good, 12)
     with pytest.raises(ValueError, match=r"must end in \.gif"):
         video.write_gif(tmp_path / "a.mp4", good, 12)
-    with pytest.raises(ValueError, match="fps=0"):
-        video.encode_gif(good, 0)
+    for fps in (0, 0.05, 1001, float("nan")):
+        with pytest.raises(ValueError, match=r"between 0\.1 and 1000"):
+            video.encode_gif(good, fps)
+        with pytest.raises(ValueError, match=r"between 0\.1 and 1000"):
+            video.write_mp4(tmp_path / "a.mp4", good, fps)
     assert os.listdir(tmp_path) == []
 
 
@@ -379,8 +475,7 @@ def test_strip_shows_the_frames_asked_for():
     assert (result[:top, left:] < 100).any()  # numbers
 
 
-def test_strip_takes_a_dict_and_refuses_mixed_sizes():
-    assert video.strip({"a": noise(3, 8, 8, 3)}).shape[2] == 3
+def test_strip_refuses_mixed_sizes():
     for clips in ([], [("a", noise(3, 8, 8, 3)), ("b", noise(3, 9, 8, 3))]):
         with pytest.raises(ValueError, match="clips of one size"):
             video.strip(clips)

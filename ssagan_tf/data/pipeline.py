@@ -13,10 +13,8 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from ssagan_tf.data import schema
-from ssagan_tf.data.info import PreparedSet, open_set
+from ssagan_tf.data.info import PreparedSet
 from ssagan_tf.errors import DataError
-
-__all__ = ["PreparedSet", "clips_in_order", "open_set", "reading_errors", "training_batches"]
 
 _SHARDS, _BLOCKS, _FLIPS = range(3)  # uses of the seed that must not share their numbers
 
@@ -81,8 +79,17 @@ def training_batches(
 def clips_in_order(prepared: PreparedSet, split: str, batch: int) -> tf.data.Dataset:
     """All clips of `train` or `test` once, in stored order; the last batch may be smaller.
 
+    Args:
+      prepared: The set.
+      split: `train` or `test`. One without clips gives no batches.
+      batch: Clips per batch.
+
     Returns:
       A dataset of clips `[B, 32, H, W, 3]` uint8 and their names `[B]`.
+
+    Raises:
+      KeyError: There is no such split.
+      tf.errors.OpError: While it is iterated, at a corrupt record; see `reading_errors`.
     """
     clips = tf.data.TFRecordDataset(prepared.paths(split)).map(
         lambda record: schema.decode_named_clip(record, prepared.info.resolution),

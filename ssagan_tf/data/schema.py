@@ -30,6 +30,12 @@ def encode_clip(
       video: Name of the video that it was cut from.
       start: Number of its first frame there.
       resolution: Side of the frames in pixels.
+
+    Returns:
+      A serialized `tf.train.SequenceExample`.
+
+    Raises:
+      ValueError: There are not 32 frames.
     """
     if len(frames) != FRAMES:
         raise ValueError(f"a clip has {FRAMES} frames, not {len(frames)}")

@@ -12,20 +12,34 @@ import contextlib
 import dataclasses
 import hashlib
 import multiprocessing
+import multiprocessing.connection
 import os
 import pickle
+import re
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
-from ssagan_tf.data import sources
-from ssagan_tf.data.info import FILE_NAME, SHARD_PATTERN, SPLITS, DatasetInfo, Shard, Skipped, Split
+from ssagan_tf.data import layouts
+from ssagan_tf.data.info import (
+    FILE_NAME,
+    SHARD_PATTERN,
+    SPLITS,
+    DatasetInfo,
+    Shard,
+    Skipped,
+    Split,
+    open_set,
+)
+from ssagan_tf.data.layouts import splits
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
-from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+from ssagan_tf.options import FRAMES, OptionError, PrepareOptions, require
 from ssagan_tf.startup import load_tensorflow
 
 SHARD_CLIPS, SHARD_BYTES = 256, 128 << 20  # at most, but for a single larger clip
@@ -41,43 +55,75 @@ Report = Callable[[str, int, int], None]
 def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> DatasetInfo:
     """Writes a prepared set; `dataset_info.json` comes last and marks it as whole.
 
+    What an interrupted `prepare` left in the output is removed, and nothing else.
+
     Args:
       options: What to read and where to write.
       report: Called as the work goes on.
 
     Raises:
       OptionError: A setting is missing or does not fit the source.
-      DataError: There is no usable clip, or the output cannot be written or holds a set already.
+      DataError: There is no usable clip, or the output cannot be written or holds something.
     """
-    output = _check_output(options)
-    listing = sources.list_items(options)
+    check(options)
+    output = Path(options.output)
+    if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
+        _remove_spool(output)
+        return open_set(output).info
+    listing = layouts.list_items(options)
     if not listing.items:
         raise _nothing(options, listing.skipped)
     made = not output.exists()
-    try:
+    with _reporting(output):
         output.mkdir(parents=True, exist_ok=True)
-        _remove_ours(output)
         try:
-            return _prepare(options, output, listing, report)
+            _remove_ours(output)
+            info = _prepare(options, output, listing, report)
         except BaseException:
             _remove_ours(output)
             if made:
                 with contextlib.suppress(OSError):
                     output.rmdir()
             raise
-        finally:
-            shutil.rmtree(output / _SPOOL, ignore_errors=True)
-    except OSError as error:
-        raise DataError(f"cannot write into {output}: {error.strerror or error}") from error
+        _remove_spool(output)
+        return info
+
+
+def check(options: PrepareOptions) -> None:
+    """Checks what can be told before any work: settings, source and output.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+      DataError: The output holds something that is not the rest of an interrupted `prepare`.
+    """
+    layouts.check_source(options)
+    require(options, "output")
+    output = Path(options.output)
+    if not os.path.isdir(output):
+        if os.path.exists(output):
+            raise OptionError("output", options.output, "is a file, not a folder")
+        return
+    interrupted = os.path.isdir(output / _SPOOL)
+    if os.path.exists(output / FILE_NAME):
+        if not interrupted or open_set(output).info.settings != _settings(options):
+            raise DataError(
+                f"{output} holds a prepared set already; choose another --output or remove it"
+            )
+        return
+    with _reporting(output):
+        if not interrupted and any(output.iterdir()):
+            raise DataError(
+                f"the folder {output} holds something already; name another or empty it"
+            )
 
 
 def _prepare(
-    options: PrepareOptions, output: Path, listing: sources.Listing, report: Report
+    options: PrepareOptions, output: Path, listing: layouts.Listing, report: Report
 ) -> DatasetInfo:
     clips: list[_Spooled] = []
     skipped = list(listing.skipped)
     spool = output / _SPOOL
-    spool.mkdir()
+    spool.mkdir()  # before any other file, and removed after all: the mark of unfinished work
     with contextlib.closing(_read_all(listing.items, options, spool)) as results:
         for done, result in enumerate(results):
             report(f"reading {listing.layout}", done, len(listing.items))
@@ -87,63 +133,76 @@ def _prepare(
                 clips += result
     report(f"reading {listing.layout}", len(listing.items), len(listing.items))
 
-    in_split = _divide(clips, options)
+    in_split = splits.divide(clips, options)
     if not clips or (not in_split["train"] and options.test_fraction < 1):
         raise _nothing(options, skipped)
     written = 0
-    splits = {}
+    written_splits = {}
     for split in SPLITS:
-        ordered = sorted(in_split[split], key=lambda clip: _draw(options.seed, clip.name))
+        ordered = sorted(in_split[split], key=lambda clip: splits.draw(options.seed, clip.name))
         shards = []
         for name, part in _shards(split, ordered):
             shards.append(_write_shard(output / name, part, options.resolution))
             written += len(part)
             report("writing shards", written, len(clips))
-        splits[split] = Split(len(ordered), len({clip.video for clip in ordered}), tuple(shards))
+        written_splits[split] = Split(
+            len(ordered), len({clip.video for clip in ordered}), tuple(shards)
+        )
 
-    settings = dataclasses.asdict(options)
     info = DatasetInfo(
         resolution=options.resolution,
         frames=FRAMES,
         layout=listing.layout,
-        fit="stretch" if options.fit == "auto" else options.fit,
-        settings={k: v for k, v in settings.items() if k not in _NOT_SETTINGS},
-        splits=splits,
+        fit=layouts.fit_of(options),
+        settings=_settings(options),
+        splits=written_splits,
         skipped=tuple(skipped),
     )
     info.write(output)
     return info
 
 
-def _check_output(options: PrepareOptions) -> Path:
-    if not options.output:
-        raise OptionError("output", "", "give the folder to write")
-    output = Path(options.output)
-    if output.exists() and not output.is_dir():
-        raise OptionError("output", options.output, "is a file, not a folder")
-    if (output / FILE_NAME).exists():
-        raise DataError(
-            f"{output} holds a prepared set already; choose another --output or remove it"
-        )
-    return output
+@contextlib.contextmanager
+def _reporting(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = "" if error.filename is None else f" ({error.filename})"
+        raise DataError(f"cannot write into {output}: {error.strerror or error}{where}") from error
+
+
+def _settings(options: PrepareOptions) -> dict[str, Any]:
+    """The settings that the content depends on."""
+    settings = dataclasses.asdict(options)
+    return {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
 
 
 def _remove_ours(output: Path) -> None:
-    """Removes what an interrupted `prepare` left, and nothing else."""
-    shutil.rmtree(output / _SPOOL, ignore_errors=True)
+    """Removes what an interrupted `prepare` left, and nothing else; without a spool, nothing."""
+    if not (output / _SPOOL).is_dir():
+        return
+    (output / FILE_NAME).unlink(missing_ok=True)  # first: where it is, the set is whole
     for path in output.iterdir():
         # Temporary names end in the final one.
-        if SHARD_PATTERN.fullmatch(path.name) or (
-            path.name.startswith(".tmp-") and SHARD_PATTERN.search(path.name)
-        ):
+        name = re.sub(r"^\.tmp-\d+-", "", path.name)
+        if SHARD_PATTERN.fullmatch(name) or name == FILE_NAME:
             path.unlink()
+    _remove_spool(output)
+
+
+def _remove_spool(output: Path) -> None:
+    """The last thing to go, and the folder itself goes last."""
+    shutil.rmtree(output / _SPOOL, ignore_errors=True)
 
 
 def _nothing(options: PrepareOptions, skipped: Sequence[Skipped]) -> DataError:
     first = "; ".join(f"{item.item}: {item.reason}" for item in skipped[:3])
     more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
     source = options.source or options.layout
-    return DataError(f"{source} holds no usable clip to train on ({first or 'empty'}{more})")
+    return DataError(
+        f"{source} holds no usable clip to train on ({first or 'empty'}{more}); give videos or "
+        f"runs of {FRAMES} numbered pictures, or name another --layout"
+    )
 
 
 # Reading.
@@ -163,7 +222,7 @@ class _Spooled:
 
 
 def _read_all(
-    items: Sequence[sources.Item], options: PrepareOptions, spool: Path
+    items: Sequence[layouts.Item], options: PrepareOptions, spool: Path
 ) -> Iterator[list[_Spooled] | Skipped]:
     """Reads in worker processes; the results come in the order of the items."""
     jobs = ((item, options, str(spool / f"{index:08d}")) for index, item in enumerate(items))
@@ -174,7 +233,7 @@ def _read_all(
     before = set(multiprocessing.active_children())
     # Spawned, as TensorFlow's threads do not survive a fork.
     pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+        workers, multiprocessing.get_context("spawn"), initializer=_start_worker
     )
     waiting: collections.deque[Future] = collections.deque()
     try:
@@ -196,48 +255,39 @@ def _read_all(
         pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
+def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _read(item: sources.Item, options: PrepareOptions, path: str) -> list[_Spooled] | Skipped:
+def _exit_with_parent() -> None:
+    """A worker would wait for ever for the next item of a parent that was killed."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
+
+
+def _read(item: layouts.Item, options: PrepareOptions, path: str) -> list[_Spooled] | Skipped:
     """Spools the clips of an item. Only errors of writing are raised."""
-    clips = []
-    try:
-        with open(path, "wb") as file:
-            for clip in item.clips(options):
-                size = sum(map(len, clip.frames))
-                clips.append(
-                    _Spooled(clip.name, clip.video, item.split, clip.start, size, path, file.tell())
-                )
-                pickle.dump(clip.frames, file)
-    except DataError as error:
-        os.unlink(path)
-        return Skipped(item.name, str(error))
-    return clips
+    spooled = []
+    clips = item.clips(options)
+    with open(path, "wb") as file:
+        while True:
+            try:
+                clip = next(clips, None)
+            except Exception as error:  # whatever a file does to its decoder, the others go on
+                os.unlink(path)
+                known = isinstance(error, DataError)
+                return Skipped(item.name, str(error) if known else f"unreadable: {error!r}")
+            if clip is None:
+                return spooled
+            size = sum(map(len, clip.frames))
+            spooled.append(
+                _Spooled(clip.name, clip.video, item.split, clip.start, size, path, file.tell())
+            )
+            pickle.dump(clip.frames, file)
 
 
-# Split, order, shards.
-
-
-def _draw(seed: int, name: str) -> bytes:
-    """A random number of a name: the order drawn for one depends on no other."""
-    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
-
-
-def _divide(clips: Iterable[_Spooled], options: PrepareOptions) -> dict[str, list[_Spooled]]:
-    """Into train and test: as the source says, or video by video."""
-    clips = list(clips)
-    videos = {clip.video for clip in clips if clip.split is None}
-    number = round(options.test_fraction * len(videos))
-    if 0 < options.test_fraction < 1:  # some for each, for training first
-        number = min(max(number, 1), max(len(videos) - 1, 0))
-    drawn = sorted(videos, key=lambda video: _draw(options.seed, f"split/{video}"))[:number]
-    test = frozenset(drawn)
-    parts: dict[str, list[_Spooled]] = {split: [] for split in SPLITS}
-    for clip in clips:
-        parts[clip.split or ("test" if clip.video in test else "train")].append(clip)
-    return parts
+# Shards.
 
 
 def _shards(split: str, clips: Sequence[_Spooled]) -> Iterator[tuple[str, Sequence[_Spooled]]]:

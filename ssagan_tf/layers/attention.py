@@ -36,7 +36,8 @@ def spatial_attention(query: Any, key: Any, value: Any) -> Any:
         # Unscaled sums over T·C̄ products pass float16's 65504; bfloat16 has float32's range.
         query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
     logits = ops.matmul(query, ops.transpose(key, (0, 2, 1)))
-    # Of one position softmax is 1, and Keras would warn about it.
+    # Of one position softmax is 1, and Keras would warn about it. The product keeps q and k in
+    # the graph, with gradients of 0 instead of none, which optimizers would warn about.
     alone = logits.shape[-1] == 1
     weights = 0.0 * logits + 1.0 if alone else ops.softmax(logits, axis=-1)
     weights = ops.cast(weights, value.dtype)
@@ -106,7 +107,6 @@ class SpatialSelfAttention(keras.layers.Layer):
         self.ratio = ratio
         self.gate = gate
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.supports_masking = False
 
     def build(self, input_shape: tuple) -> None:
         if len(input_shape) != 5:

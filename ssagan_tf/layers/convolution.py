@@ -20,6 +20,8 @@ class _SpectralNormOption:
     _output_axis: int
 
     def __init__(self, *args: Any, spectral_norm: bool = False, **kwargs: Any):
+        if kwargs.pop("data_format", "channels_last") != "channels_last":
+            raise ValueError(f"{type(self).__name__} takes channels last, [B, T, H, W, C]")
         super().__init__(*args, data_format="channels_last", **kwargs)
         self.spectral_norm = spectral_norm
 
@@ -39,7 +41,8 @@ class _SpectralNormOption:
 
     def _over_phases(self, larger_shape: tuple, smaller: int, transposed: bool) -> bool:
         return (
-            max(self.dilation_rate) == 1
+            max(self.dilation_rate) == getattr(self, "groups", 1) == 1
+            and getattr(self, "output_padding", None) is None
             and phases.pays(larger_shape[-1], smaller, transposed)
             and phases.applies(self.kernel_size, self.strides, self.padding, larger_shape)
         )

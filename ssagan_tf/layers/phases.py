@@ -19,17 +19,17 @@ Three = tuple[int, int, int]
 
 # Where it pays (benchmarks/convolution.py), by channels of the larger and of the smaller map:
 # with many, TensorFlow's own gradients are as fast, and a transposed convolution to the 3 of a
-# picture spends its time on moving phases unless it comes from a few itself.
-MOST_CHANNELS = 64
-FEWEST_CHANNELS = 8
-FEW_INPUTS = 16
+# picture spends its time on moving phases unless it comes from a few itself. Measured on CPUs.
+PHASES_UP_TO_CHANNELS = 64
+PICTURE_BELOW_CHANNELS = 8
+PICTURE_FROM_UP_TO_CHANNELS = 16
 
 
 def pays(larger: int, smaller: int, transposed: bool) -> bool:
     """Whether this is the faster way, by the channels of the larger and the smaller map."""
-    if transposed and larger < FEWEST_CHANNELS:
-        return smaller <= FEW_INPUTS
-    return larger <= MOST_CHANNELS
+    if transposed and larger < PICTURE_BELOW_CHANNELS:
+        return smaller <= PICTURE_FROM_UP_TO_CHANNELS
+    return larger <= PHASES_UP_TO_CHANNELS
 
 
 def applies(kernel_size: Three, strides: Three, padding: str, shape: tuple) -> bool:
@@ -60,7 +60,7 @@ def convolve(clip: Any, kernel: Any, strides: Three) -> Any:
       `[B, T / s, H / s, W / s, filters]`.
     """
     split = _split_phases(ops.pad(clip, _ONE_AROUND), strides)
-    return _convolve(split, _kernel_of_phases(kernel, strides, inputs_axis=3))
+    return _convolve(split, _kernel_of_phases(kernel, strides))
 
 
 def convolve_transposed(clip: Any, kernel: Any, strides: Three) -> Any:
@@ -74,7 +74,7 @@ def convolve_transposed(clip: Any, kernel: Any, strides: Three) -> Any:
     Returns:
       `[B, T · s, H · s, W · s, filters]`.
     """
-    kernel = _kernel_of_phases(kernel, strides, inputs_axis=3)
+    kernel = _kernel_of_phases(kernel, strides)
     kernel = ops.transpose(ops.flip(kernel, axis=(0, 1, 2)), (0, 1, 2, 4, 3))
     around = [(0, 0), *((taps - 1, taps - 1) for taps in kernel.shape[:3]), (0, 0)]
     return _join_phases(_convolve(ops.pad(clip, around), kernel), strides)[:, 1:-1, 1:-1, 1:-1, :]
@@ -105,7 +105,7 @@ def _join_phases(clip: Any, strides: Three) -> Any:
     return ops.reshape(clip, (-1, time * a, height * b, width * c, channels))
 
 
-def _kernel_of_phases(kernel: Any, strides: Three, inputs_axis: int) -> Any:
+def _kernel_of_phases(kernel: Any, strides: Three) -> Any:
     """`[t·s, h·s, w·s, X, Y]` -> `[t, h, w, s·s·s·X, Y]`."""
     *size, inputs, outputs = kernel.shape
     taps = [k // s for k, s in zip(size, strides, strict=True)]

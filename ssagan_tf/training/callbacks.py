@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorboard.plugins.image import metadata as image_metadata
 
 from ssagan_tf import losses, video
+from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
@@ -46,14 +47,24 @@ class MetricsLog:
     def __init__(self, folder: Path, step: int):
         self._path = folder / "metrics.jsonl"
         if self._path.exists():
+            # A run that begins again from step 0 writes that line again, too.
+            step = step or -1
             lines = self._path.read_text().splitlines(keepends=True)
             with replacing_file(self._path) as temporary:
                 temporary.write_text("".join(x for x in lines if _step_of(x) <= step))
         self._writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        with self._path.open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        """Writes a line; a step may have several.
+
+        Raises:
+          DataError: It cannot be written.
+        """
+        try:
+            with self._path.open("a") as file:
+                file.write(json.dumps({"step": step, **values}) + "\n")
+        except OSError as error:
+            raise DataError(f"cannot write {self._path}: {error.strerror or error}") from error
         with self._writer.as_default(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
@@ -79,23 +90,48 @@ def _step_of(line: str) -> float:
         return float("inf")  # half a line: the process was killed while it wrote
 
 
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Stops before a loss that is no number reaches a checkpoint."""
+
+    def __init__(self, checkpoints: Checkpoints):
+        super().__init__()
+        self._checkpoints = checkpoints
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        for name, value in (logs or {}).items():
+            if not np.isfinite(value):
+                raise DataError(
+                    f"the {name} became {value} at step {self.model.step}; the same command goes "
+                    f"on from step {self._checkpoints.latest_step or 0}. If it happens again, "
+                    "begin a run with a lower --learning_rate"
+                )
+
+
 class LogLosses(EverySteps):
-    """Logs the means of the losses since the last time, and shows them."""
+    """Logs the means of the losses since the last time, and the pace of the steps themselves."""
 
     def __init__(self, every: int, last: int, log: MetricsLog):
         super().__init__(every, last)
         self._log = log
+        self._seconds: list[float] = []
+        self._compiled = False
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._since, self._step = time.monotonic(), self.model.step
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._compiled:  # the first step of a process is spent on compiling
+            self._seconds.append(time.monotonic() - self._began)
+        self._compiled = True
+        super().on_train_batch_end(batch, logs)
 
     def at(self, step: int) -> None:
         values = {metric.name: float(metric.result()) for metric in self.model.metrics}
         self.model.reset_metrics()
-        now = time.monotonic()
-        seconds = (now - self._since) / (step - self._step)
-        self._since, self._step = now, step
-        self._log.write(step, {**values, "seconds_per_step": round(seconds, 4)})
+        if self._seconds:
+            values["seconds_per_step"] = round(float(np.mean(self._seconds)), 4)
+            self._seconds.clear()
+        self._log.write(step, values)
 
 
 class ShowProgress(keras.callbacks.Callback):
@@ -120,7 +156,8 @@ class WriteSamples(EverySteps):
       every: Steps between samples.
       last: Last step.
       log: Gets `test_content_loss`, in inference mode.
-      clips: uint8 `[N, T, H, W, 3]`, test clips for the loss; the first `shown` are drawn.
+      split: Of the clips: `test`, or `train` where there are no test clips.
+      clips: uint8 `[N, T, H, W, 3]`, for the loss; the first `shown` are drawn.
       shown: Clips in a sample.
       batch: Clips generated at once.
       folder: Of the samples.
@@ -133,6 +170,7 @@ class WriteSamples(EverySteps):
         every: int,
         last: int,
         log: MetricsLog,
+        split: str,
         clips: np.ndarray,
         shown: int,
         batch: int,
@@ -141,29 +179,30 @@ class WriteSamples(EverySteps):
         progress: Progress,
     ):
         super().__init__(every, last)
-        self._log, self._clips, self._shown, self._batch = log, clips, shown, batch
+        self._log, self._split, self._clips = log, split, clips
+        self._shown, self._batch = shown, batch
         self._folder, self._fps, self._progress = folder, fps, progress
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._infer = tf.function(lambda image: self.model.generator(image, training=False))
         if self.model.step == 0:
             # What a photo that just stands still scores: the number to beat.
-            still = np.repeat(self._clips[:, :1], self._clips.shape[1], axis=1)
-            self._log.write(0, {"still_content_loss": self._content_loss(to_float(still))})
+            pairs = ((to_float(clip), to_float(clip[:1])) for clip in self._clips)
+            still = np.mean([losses.content_loss(clip, photo) for clip, photo in pairs])
+            self._log.write(0, {"still_content_loss": float(still)})
             self.at(0)
 
     def at(self, step: int) -> None:
-        photos = self._clips[:, 0]
-        fakes = np.concatenate(
-            [
-                self._infer(to_float(photos[i : i + self._batch])).numpy()
-                for i in range(0, len(photos), self._batch)
-            ]
-        )
-        loss = self._content_loss(fakes)
-        self._log.write(step, {"test_content_loss": loss})
+        total, shown = 0.0, []
+        for first in range(0, len(self._clips), self._batch):
+            real = self._clips[first : first + self._batch]
+            fake = self._infer(to_float(real[:, 0]))
+            total += float(losses.content_loss(to_float(real), fake)) * len(real)
+            shown.append(to_uint8(fake[: max(self._shown - first, 0)]))
+        loss = total / len(self._clips)
+        self._log.write(step, {f"{self._split}_content_loss": loss})
 
-        real, fake = self._clips[: self._shown], to_uint8(fakes[: self._shown])
+        real, fake = self._clips[: self._shown], np.concatenate(shown)
         film = side_by_side(real, fake)
         name = f"step_{step:06d}"
         video.write_mp4(self._folder / f"{name}.mp4", film, self._fps)
@@ -175,12 +214,9 @@ class WriteSamples(EverySteps):
         video.write_image(self._folder / f"{name}.png", video.strip(rows))
         self._log.write_gif(step, "input | real | generated", film, self._fps)
         self._progress.say(
-            f"step {step}: content loss on {len(self._clips)} test clips {loss:.4f}; "
+            f"step {step}: content loss on {len(self._clips)} {self._split} clips {loss:.4f}; "
             f"sample {self._folder / name}.mp4"
         )
-
-    def _content_loss(self, fakes: Any) -> float:
-        return float(losses.content_loss(to_float(self._clips), fakes))
 
 
 def side_by_side(real: np.ndarray, fake: np.ndarray) -> np.ndarray:

@@ -45,17 +45,28 @@ class Checkpoints:
                 f"cannot save a checkpoint in {self._manager.directory}: {error}"
             ) from error
 
+    @property
+    def latest_step(self) -> int | None:
+        """Step of the newest checkpoint."""
+        path = self._manager.latest_checkpoint
+        return None if path is None else int(path.rpartition("-")[2])
+
     def restore_latest(self) -> bool:
-        """Restores the newest state; False if there is none.
+        """Restores the newest state that can be read; False if there is none.
 
         Raises:
-          DataError: It cannot be read or belongs to other networks.
+          DataError: There are some, but none can be read or they are of other networks.
         """
-        path = self._manager.latest_checkpoint
-        if path is None:
-            return False
-        _restore(self._checkpoint, path)
-        return True
+        paths = list(reversed(self._manager.checkpoints))
+        for path in paths:
+            try:
+                _restore(self._checkpoint, path)
+                return True
+            except DataError as error:
+                if path == paths[-1]:
+                    raise
+                print(f"{error}; trying the one before", flush=True)
+        return False
 
 
 def load_generator(run: Run) -> keras.Model:
@@ -66,10 +77,12 @@ def load_generator(run: Run) -> keras.Model:
     """
     path = run.folder / GENERATOR_FILE
     if path.is_file():
+        print(f"generator: {path}")
         return load_keras_generator(path)
     latest = tf.train.latest_checkpoint(str(run.folder / CHECKPOINTS))
     if latest is None:
         raise DataError(f"the run in {run.folder} has no checkpoint yet; train it first")
+    print(f"generator: {latest}, as the run is not finished")
     generator = models.build_generator(run.model)
     _restore(tf.train.Checkpoint(generator=_by_name(generator.weights)), latest)
     return generator
@@ -82,13 +95,13 @@ def load_keras_generator(path: Path) -> keras.Model:
       DataError: It is missing, damaged, or not one of our generators.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file")
+        raise DataError(f"{path}: no such file; name a .keras file of train")
     try:
         generator = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds; none means more to the user
         raise DataError(f"cannot load {path}: {str(error) or type(error).__name__}") from error
     if not isinstance(generator, models.Network) or len(generator.input_axes) != 3:
-        raise DataError(f"{path} holds no generator of this project")
+        raise DataError(f"{path} holds no generator of this project; name a generator.keras")
     return generator
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ from ssagan_tf.data import pipeline, writer
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import PreparedSet, open_set
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import replacing_file
+from ssagan_tf.files import remove_leftovers, replacing_file
 from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions, require
 from ssagan_tf.progress import Progress
 from ssagan_tf.training import callbacks
@@ -30,6 +33,7 @@ from ssagan_tf.training.run import (
 )
 
 SYNTHETIC = "synthetic"
+SAMPLES = "samples"
 
 
 def train(model: ModelOptions, options: TrainOptions) -> None:
@@ -49,14 +53,14 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
     run_dir = Path(options.run_dir)
     if options.data != SYNTHETIC:
         options = dataclasses.replace(options, data=str(Path(options.data).resolve()))
-    prepared = _prepared(model, options)
+    prepared = _prepared(options)
     if prepared is not None:
         _check_size(prepared, model)
     check_same_run(model, options, prepared and prepared.info)
 
     # Networks, optimizers, and where an earlier command has brought them.
     gan = GAN(models.build_generator(model), models.build_discriminator(model), options)
-    print(_summary(gan, model, options, prepared))
+    print(_summary(gan, model, options, prepared), flush=True)
     if options.dry_run:
         print("dry run: nothing was written")
         return
@@ -67,8 +71,10 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
     resumed = checkpoints.restore_latest()
     start = gan.step
     if start >= options.steps and (run_dir / GENERATOR_FILE).is_file():
-        print(f"the run in {run_dir} is finished (step {start}); --steps beyond that goes on")
+        print(f"the run in {run_dir} is finished (step {start}); more --steps go on with it")
         return
+    for folder in (run_dir, run_dir / SAMPLES):
+        remove_leftovers(folder)
     write_settings(model, options, prepared.info)
     print(f"resuming at step {start} of {options.steps}" if resumed else "starting at step 0")
 
@@ -83,13 +89,15 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
         shuffle_window=options.shuffle_window,
     ).map(lambda clips: _split_updates(clips, options))
     if start < options.steps:
+        # The run is no longer finished: the file of an earlier end must not pass for its result.
+        (run_dir / GENERATOR_FILE).unlink(missing_ok=True)
         _fit(gan, dataset, prepared, options, checkpoints, start)
 
     # The result.
     with replacing_file(run_dir / GENERATOR_FILE) as temporary:
         gan.generator.save(temporary)
     print(f"generator: {run_dir / GENERATOR_FILE}")
-    print(f"samples:   {run_dir / 'samples'} (the last one: step_{gan.step:06d}.mp4)")
+    print(f"samples:   {run_dir / SAMPLES} (the last one: step_{gan.step:06d}.mp4)")
 
 
 def make_deterministic() -> None:
@@ -116,33 +124,50 @@ def _fit(
     run_dir = Path(options.run_dir)
     last = options.steps
     log = callbacks.MetricsLog(run_dir, start)
+    split, clips = _sample_clips(prepared, options)
     with (
         Progress("train", last, start) as progress,
         pipeline.reading_errors(prepared),
+        _said_plainly(checkpoints),
     ):
+        progress.say("compiling the step; the first one takes a while")
         gan.fit(
             dataset,
             steps_per_epoch=last - start,
             shuffle=False,
             verbose=0,
             callbacks=[
+                callbacks.StopOnNonFinite(checkpoints),
                 callbacks.LogLosses(options.log_every, last, log),
                 callbacks.WriteSamples(
                     options.sample_every,
                     last,
                     log,
-                    _sample_clips(prepared, options),
-                    options.samples,
-                    options.batch_size,
-                    run_dir / "samples",
-                    options.fps,
-                    progress,
+                    split=split,
+                    clips=clips,
+                    shown=options.samples,
+                    batch=options.batch_size,
+                    folder=run_dir / SAMPLES,
+                    fps=options.fps,
+                    progress=progress,
                 ),
                 # After the others: what they wrote up to here belongs to the checkpoint.
                 callbacks.SaveCheckpoints(options.checkpoint_every, last, checkpoints),
                 callbacks.ShowProgress(progress),
             ],
         )
+
+
+@contextlib.contextmanager
+def _said_plainly(checkpoints: Checkpoints) -> Iterator[None]:
+    """Says what to do after an interruption, or when the memory is too small."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        step = checkpoints.latest_step or 0
+        raise KeyboardInterrupt(f"the same command goes on from step {step}") from error
+    except tf.errors.ResourceExhaustedError as error:
+        raise DataError("out of memory; a smaller --batch_size needs less") from error
 
 
 def _split_updates(clips: Any, options: TrainOptions) -> Any:
@@ -154,18 +179,29 @@ def _synthetic_folder(options: TrainOptions) -> Path:
     return Path(options.run_dir) / SYNTHETIC_DATA
 
 
-def _prepared(model: ModelOptions, options: TrainOptions) -> PreparedSet | None:
+def _prepared(options: TrainOptions) -> PreparedSet | None:
     """The set to train on; None if it is the synthetic one, which is yet to be written."""
     if options.data != SYNTHETIC:
         return open_set(options.data)
-    folder = _synthetic_folder(options)
-    return open_set(folder) if (folder / INFO_FILE).is_file() else None
+    folder = Path(options.run_dir) / SYNTHETIC_DATA
+    if not (folder / INFO_FILE).is_file():
+        return None
+    prepared = open_set(folder)
+    for name in ("seed", "synthetic_clips"):
+        was, given = prepared.info.settings[name], getattr(options, name)
+        if was != given:
+            raise OptionError(
+                name,
+                given,
+                f"the clouds in {folder} were made with --{name}={was}; "
+                "give that, or another --run_dir",
+            )
+    return prepared
 
 
 def _write_synthetic(model: ModelOptions, options: TrainOptions) -> PreparedSet:
-    folder = _synthetic_folder(options)
     clouds = PrepareOptions(
-        output=str(folder),
+        output=str(Path(options.run_dir) / SYNTHETIC_DATA),
         layout="synthetic",
         resolution=model.resolution,
         synthetic_clips=options.synthetic_clips,
@@ -173,7 +209,7 @@ def _write_synthetic(model: ModelOptions, options: TrainOptions) -> PreparedSet:
     )
     with Progress("synthetic clouds", None) as progress:
         writer.prepare(clouds, progress.at)
-    return open_set(folder)
+    return open_set(clouds.output)
 
 
 def _check_size(prepared: PreparedSet, model: ModelOptions) -> None:
@@ -187,11 +223,20 @@ def _check_size(prepared: PreparedSet, model: ModelOptions) -> None:
         )
 
 
-def _sample_clips(prepared: PreparedSet, options: TrainOptions) -> np.ndarray:
+def _sample_clips(prepared: PreparedSet, options: TrainOptions) -> tuple[str, np.ndarray]:
+    """Clips to look at, `[N, T, H, W, 3]` uint8, and the split they are of."""
     split = "test" if prepared.info.splits["test"].clips else "train"
     wanted = max(options.test_clips, options.samples)
     batches = pipeline.clips_in_order(prepared, split, batch=1).take(wanted)
-    return np.concatenate([clips.numpy() for clips, _ in batches])
+    return split, np.concatenate([clips.numpy() for clips, _ in batches])
+
+
+def _device() -> str:
+    if gpus := tf.config.list_physical_devices("GPU"):
+        names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+        return f"GPU {names[0] or gpus[0].name}"
+    why = "TF_CPP_MIN_LOG_LEVEL=0 shows why no GPU was found"
+    return f"CPU with {os.cpu_count()} cores ({why})"
 
 
 def _summary(
@@ -209,6 +254,7 @@ def _summary(
     return (
         f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} weights\n"
         f"data: {clips} from {options.data}\n"
+        f"device: {_device()}\n"
         f"run: {options.steps} steps of {options.discriminator_updates} discriminator updates and "
         f"1 generator update, {options.batch_size} clips each, in {options.run_dir}"
     )

@@ -10,8 +10,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from absl import flags as absl_flags
-
 from ssagan_tf import flags
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import DatasetInfo
@@ -44,13 +42,15 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     path = folder / FLAGS_FILE
     if not path.is_file():
-        raise DataError(f"{folder} holds no run (no {FLAGS_FILE})")
+        raise DataError(f"{folder} holds no run (no {FLAGS_FILE}); name a --run_dir of train")
     try:
         values = flags.from_file(str(path))
         model, train = flags.read(ModelOptions, values), flags.read(TrainOptions, values)
         data = DatasetInfo.from_json((folder / INFO_FILE).read_text(encoding="utf-8"))
-    except (absl_flags.Error, OSError, ValueError) as error:
-        raise DataError(f"cannot read the run in {folder}: {error}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"cannot read the run in {folder}: {error}; mend the file, or name another --run_dir"
+        ) from error
     return Run(folder, model, train, data)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf.data import pipeline
-from ssagan_tf.data.info import FILE_NAME
+from ssagan_tf.data.info import FILE_NAME, open_set
 from ssagan_tf.errors import DataError
 
 TRAIN = 10  # clips of synthetic_set
@@ -28,7 +28,7 @@ def digest(clip: np.ndarray) -> str:
 def stream(folder: Path, clips: int, **settings: object) -> list[str]:
     """Digests of the first clips of training."""
     given = {"batch": 1, "seed": 5, "shuffle_window": 4, **settings}
-    batches = pipeline.training_batches(pipeline.open_set(folder), **given)
+    batches = pipeline.training_batches(open_set(folder), **given)
     flat: Iterator[np.ndarray] = itertools.chain.from_iterable(batches.as_numpy_iterator())
     return [digest(clip) for clip in itertools.islice(flat, clips)]
 
@@ -36,7 +36,7 @@ def stream(folder: Path, clips: int, **settings: object) -> list[str]:
 @pytest.fixture(scope="module")
 def clips(synthetic_set: Path) -> dict[str, np.ndarray]:
     """The training clips by digest."""
-    batches = pipeline.clips_in_order(pipeline.open_set(synthetic_set), "train", 4)
+    batches = pipeline.clips_in_order(open_set(synthetic_set), "train", 4)
     return {digest(clip): clip for batch, _ in batches.as_numpy_iterator() for clip in batch}
 
 
@@ -46,7 +46,7 @@ def copy(tmp_path: Path, synthetic_set: Path) -> Path:
 
 
 def test_clips_in_order(synthetic_set: Path) -> None:
-    prepared = pipeline.open_set(synthetic_set)
+    prepared = open_set(synthetic_set)
     for split, sizes in (("train", [4, 4, 2]), ("test", [2])):
         batches = list(pipeline.clips_in_order(prepared, split, 4).as_numpy_iterator())
         assert [len(names) for _, names in batches] == sizes
@@ -57,7 +57,7 @@ def test_clips_in_order(synthetic_set: Path) -> None:
 
 
 def test_static_shapes(synthetic_set: Path) -> None:
-    batches = pipeline.training_batches(pipeline.open_set(synthetic_set), batch=3, seed=0)
+    batches = pipeline.training_batches(open_set(synthetic_set), batch=3, seed=0)
     assert batches.element_spec.shape == (3, 32, 64, 64, 3)
 
 
@@ -124,22 +124,22 @@ def test_needs_training_clips(copy: Path) -> None:
     described["splits"]["train"] = {"clips": 0, "videos": 0, "shards": []}
     (copy / FILE_NAME).write_text(json.dumps(described))
     with pytest.raises(DataError, match="no clips to train on"):
-        pipeline.training_batches(pipeline.open_set(copy), batch=1, seed=0)
+        pipeline.training_batches(open_set(copy), batch=1, seed=0)
 
 
 def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
-        pipeline.open_set(tmp_path / "nowhere")
+        open_set(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"is no prepared set .* python -m ssagan_tf.prepare"):
-        pipeline.open_set(tmp_path)
+        open_set(tmp_path)
     shard = copy / "train-00000-of-00001.tfrecord"
     data = shard.read_bytes()
     shard.write_bytes(data[:-1])
     with pytest.raises(DataError, match=f"{shard.name} has {len(data) - 1} bytes instead of"):
-        pipeline.open_set(copy)
+        open_set(copy)
     shard.unlink()
     with pytest.raises(DataError, match=f"{shard.name} is missing"):
-        pipeline.open_set(copy)
+        open_set(copy)
     described = json.loads((copy / FILE_NAME).read_text())
     for text, complaint in (
         (json.dumps({**described, "format": 99}), "its format is 99, this program reads 1"),
@@ -149,11 +149,11 @@ def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
     ):
         (copy / FILE_NAME).write_text(text)
         with pytest.raises(DataError, match=complaint):
-            pipeline.open_set(copy)
+            open_set(copy)
 
 
 def test_a_corrupt_record_is_named(copy: Path) -> None:
-    prepared = pipeline.open_set(copy)
+    prepared = open_set(copy)
     [path] = prepared.paths("train")
     data = bytearray(Path(path).read_bytes())
     data[len(data) * 45 // 100] ^= 1  # in the fifth of ten records of like sizes
@@ -173,7 +173,7 @@ def test_a_corrupt_record_is_named(copy: Path) -> None:
 def test_other_errors_pass(synthetic_set: Path) -> None:
     import tensorflow as tf
 
-    prepared = pipeline.open_set(synthetic_set)
+    prepared = open_set(synthetic_set)
     with (
         pytest.raises(tf.errors.InvalidArgumentError),
         pipeline.reading_errors(prepared),

@@ -27,9 +27,11 @@ def encode(frames: list[bytes], resolution: int = 64) -> bytes:
     return schema.encode_clip(frames, name="v/1", video="v", start=1, resolution=resolution)
 
 
-@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:0"])
-def test_decodes_to_the_pixels_of_pillow(subsampling: str) -> None:
-    frames = jpegs(64, quality=80, subsampling=subsampling)
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("quality", [30, 80])
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_decodes_to_the_pixels_of_pillow(subsampling: str, quality: int, progressive: bool) -> None:
+    frames = jpegs(64, quality=quality, subsampling=subsampling, progressive=progressive)
     clip, name = schema.decode_named_clip(encode(frames), 64)
     expected = np.stack([np.array(Image.open(io.BytesIO(frame))) for frame in frames])
     np.testing.assert_array_equal(clip.numpy(), expected)

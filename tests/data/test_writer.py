@@ -1,6 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -54,7 +60,7 @@ def test_same_bytes_with_any_number_of_workers(
     assert len(info.splits["train"].shards) > 1
     [skipped] = info.skipped
     assert skipped.item == "V3/1/10"
-    assert skipped.reason.startswith("broken picture: 1_frames_00000012.jpg: ")
+    assert skipped.reason.startswith(f"broken picture: {broken}: ")
 
 
 def test_every_clip_once_and_no_video_in_both_splits(tmp_path: Path, pictures: Path) -> None:
@@ -116,7 +122,12 @@ def test_refuses_an_output_that_holds_a_set(tmp_path: Path, pictures: Path) -> N
 def test_leftovers_of_its_own_are_removed(tmp_path: Path, pictures: Path) -> None:
     output = tmp_path / "set"
     (output / ".spool").mkdir(parents=True)
-    for name in ("train-00000-of-00099.tfrecord", ".tmp-1-test-00000-of-00099.tfrecord", "mine"):
+    for name in (
+        "train-00000-of-00099.tfrecord",
+        ".tmp-1-test-00000-of-00099.tfrecord",
+        f".tmp-1-{FILE_NAME}",
+        "mine",
+    ):
         (output / name).touch()
     writer.prepare(options(pictures, output))
     assert sorted(contents(output)) == [
@@ -125,6 +136,119 @@ def test_leftovers_of_its_own_are_removed(tmp_path: Path, pictures: Path) -> Non
         "test-00000-of-00001.tfrecord",
         "train-00000-of-00001.tfrecord",
     ]
+
+
+@pytest.mark.parametrize("name", ["train-00000-of-00004.tfrecord", "mine"])
+def test_refuses_an_output_with_files_of_others(tmp_path: Path, pictures: Path, name: str) -> None:
+    output = tmp_path / "set"
+    output.mkdir()
+    (output / name).write_text("mine")
+    with pytest.raises(DataError, match="set holds something already; name another or empty it"):
+        writer.prepare(options(pictures, output))
+    assert contents(output) == {name: b"mine"}
+
+
+def test_goes_on_from_wherever_it_was_killed(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies on disk before each change of the output is what a SIGKILL there leaves."""
+    output, left = tmp_path / "set", tmp_path / "left"
+    states: dict[tuple[str, ...], Path] = {}
+
+    def recording(change: Callable[..., object]) -> Callable[..., object]:
+        def changed(*arguments: object, **named: object) -> object:
+            with monkeypatch.context() as patch:
+                for name, original in originals.items():
+                    patch.setattr(os, name, original)
+                files = tuple(sorted(str(p.relative_to(output)) for p in output.rglob("*")))
+                if output.exists() and files not in states:
+                    states[files] = Path(shutil.copytree(output, left / str(len(states))))
+            return change(*arguments, **named)
+
+        return changed
+
+    originals = {name: getattr(os, name) for name in ("mkdir", "replace", "unlink", "rmdir")}
+    with monkeypatch.context() as patch:
+        for name, original in originals.items():
+            patch.setattr(os, name, recording(original))
+        writer.prepare(options(pictures, output))
+    whole = contents(output)
+    kinds = {(FILE_NAME in files, ".spool" in files) for files in states}
+    assert kinds == {(False, False), (False, True), (True, True)}
+    assert len(states) > 15
+    for folder in states.values():
+        writer.prepare(options(pictures, folder))
+        assert contents(folder) == whole
+    half = Path(shutil.copytree(output, tmp_path / "half"))
+    (half / ".spool").mkdir()
+    with pytest.raises(DataError, match="holds a prepared set already"):  # a whole one of another
+        writer.prepare(options(pictures, half, seed=1))
+
+
+def _running(process: int) -> bool:
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds children in /proc")
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    output = tmp_path / "set"
+    command = [sys.executable, "-m", "ssagan_tf.prepare", "--layout=synthetic", "--workers=2"]
+    command += [f"--output={output}", "--synthetic_clips=5000", "--resolution=64"]
+    parent = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while len(list(output.glob(".spool/*"))) < 4:  # both are at work
+            assert parent.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        assert len(children) >= 2
+    finally:
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 10
+    while any(_running(int(child)) for child in children):
+        assert time.monotonic() < deadline, "workers outlive their parent"
+        time.sleep(0.05)
+    given = PrepareOptions(
+        layout="synthetic", output=str(output), synthetic_clips=3, resolution=64, workers=1
+    )
+    writer.prepare(given)
+    assert sum(split.clips for split in open_set(output).info.splits.values()) == 3
+
+
+def test_one_bad_item_does_not_end_the_work(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = video.decode_image
+    calls = iter(range(1000))
+
+    def fail_once(data: bytes) -> object:
+        if next(calls) == 40:
+            raise KeyError("unforeseen")
+        return read(data)
+
+    monkeypatch.setattr(video, "decode_image", fail_once)
+    info = writer.prepare(options(pictures, tmp_path / "set"))
+    [skipped] = info.skipped
+    assert skipped.reason == "unreadable: KeyError('unforeseen')"
+    assert sum(split.clips for split in info.splits.values()) == 12
+
+
+def test_a_full_disk_is_not_a_bad_item(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(writer.pickle, "dump", full)
+    with pytest.raises(DataError, match=r"cannot write into .*set: No space left on device$"):
+        writer.prepare(options(pictures, tmp_path / "set"))
+    assert not (tmp_path / "set").exists()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -143,7 +267,7 @@ def test_interrupted(tmp_path: Path, pictures: Path, workers: int, during: str) 
 @pytest.mark.parametrize("setting", ["output", "source"])
 def test_missing_settings(tmp_path: Path, setting: str) -> None:
     given = dataclasses.replace(options(tmp_path, tmp_path / "set"), **{setting: ""})
-    with pytest.raises(OptionError, match=f"{setting}=: give the folder"):
+    with pytest.raises(OptionError, match=f"{setting}=: is needed"):
         writer.prepare(given)
 
 

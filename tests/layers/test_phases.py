@@ -99,3 +99,18 @@ def test_other_convolutions_are_keras_own(kind) -> None:
         ours.build(clip.shape), theirs.build(clip.shape)
         theirs.set_weights(ours.get_weights())
         np.testing.assert_allclose(ours(clip), theirs(clip), rtol=1e-4, atol=1e-5)
+
+
+def test_groups_are_keras_own() -> None:
+    clip = numbers(1, 4, 6, 8, 4)
+    arguments = {"kernel_size": 4, "strides": 2, "padding": "same", "groups": 2}
+    ours, theirs = Convolution(6, **arguments), Convolution.__mro__[2](6, **arguments)
+    ours.build(clip.shape), theirs.build(clip.shape)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(clip), theirs(clip), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [Convolution, TransposedConvolution])
+def test_channels_first_is_refused(kind) -> None:
+    with pytest.raises(ValueError, match="channels last"):
+        kind(6, 4, data_format="channels_first")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import io
+import os
 import pickle
 import subprocess
 import sys
@@ -13,7 +15,8 @@ import pytest
 from PIL import Image
 
 from ssagan_tf import video
-from ssagan_tf.data import sources
+from ssagan_tf.data import layouts
+from ssagan_tf.data.layouts import folders
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 
@@ -22,11 +25,11 @@ def options(source: Path, **settings: object) -> PrepareOptions:
     return PrepareOptions(source=str(source), **{"resolution": 64, **settings})
 
 
-def names(listing: sources.Listing) -> list[str]:
+def names(listing: layouts.Listing) -> list[str]:
     return sorted(item.name for item in listing.items)
 
 
-def reasons(listing: sources.Listing) -> dict[str, str]:
+def reasons(listing: layouts.Listing) -> dict[str, str]:
     return {item.item: item.reason for item in listing.skipped}
 
 
@@ -39,6 +42,25 @@ def test_listing_and_reading_do_not_import_tensorflow() -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
+def test_plainest_names_as_its_examples_say() -> None:
+    results = doctest.testmod(folders)
+    assert results.attempted
+    assert not results.failed
+
+
+def test_names_that_are_not_utf8_are_skipped(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "A", range(32))
+    for path in (tmp_path, tmp_path / "A"):
+        try:
+            (path / os.fsdecode(b"caf\xe9.jpg")).touch()
+        except OSError:
+            pytest.skip("this file system has no such names")
+    listing = layouts.list_items(options(tmp_path, layout="frames"))
+    assert names(listing) == ["A/0"]
+    why = "name is not UTF-8"
+    assert reasons(listing) == {r"./caf\xe9.jpg": why, r"A/caf\xe9.jpg": why}
+
+
 # frames
 
 
@@ -48,7 +70,7 @@ def test_frames_of_both_depths_and_their_own_split(tmp_path: Path, write_picture
     write_pictures(tmp_path / "sky_test" / "C" / "1", range(1, 33))
     write_pictures(tmp_path / "other", range(32))
     (tmp_path / "notes.txt").touch()
-    listing = sources.list_items(options(tmp_path))
+    listing = layouts.list_items(options(tmp_path))
     assert listing.layout == "frames"
     assert names(listing) == ["A/A_1/37", "A/A_1/5", "B/0", "C/1/1"]
     found = {item.name: (item.video, item.split) for item in listing.items}
@@ -62,7 +84,7 @@ def test_frames_of_both_depths_and_their_own_split(tmp_path: Path, write_picture
 def test_one_name_in_both_splits_is_two_videos(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "sky_train" / "A" / "1", range(32))
     write_pictures(tmp_path / "sky_test" / "A" / "1", range(32))
-    listing = sources.list_items(options(tmp_path))
+    listing = layouts.list_items(options(tmp_path))
     assert sorted(item.video for item in listing.items) == ["sky_test/A", "sky_train/A"]
     assert names(listing) == ["sky_test/A/1/0", "sky_train/A/1/0"]
 
@@ -70,16 +92,16 @@ def test_one_name_in_both_splits_is_two_videos(tmp_path: Path, write_pictures) -
 def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for number in range(1, 33):
         Image.new("RGB", (16, 16), (number, 0, 0)).save(tmp_path / f"f{number}.png")
-    [item] = sources.list_items(options(tmp_path)).items
+    [item] = layouts.list_items(options(tmp_path)).items
     assert item.files == tuple(f"f{number}.png" for number in range(1, 33))
     assert item.video == tmp_path.name
 
 
 def test_a_gap_breaks_a_run(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "A", [*range(20), *range(21, 60), *range(100, 164)])
-    listing = sources.list_items(options(tmp_path))
+    listing = layouts.list_items(options(tmp_path))
     assert names(listing) == ["A/100", "A/132", "A/21"]
-    first = sources.list_items(options(tmp_path, clip_rule="first"))
+    first = layouts.list_items(options(tmp_path, clip_rule="first"))
     assert names(first) == ["A/21"]
 
 
@@ -87,14 +109,14 @@ def test_a_change_of_names_breaks_a_run(tmp_path: Path) -> None:
     for number in range(64):
         letter = "a" if number < 40 else "b"
         Image.new("RGB", (8, 8)).save(tmp_path / f"{letter}_{number}.png")
-    assert names(sources.list_items(options(tmp_path))) == [f"{tmp_path.name}/0"]
+    assert names(layouts.list_items(options(tmp_path))) == [f"{tmp_path.name}/0"]
 
 
 def test_frame_stride(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "A", range(64))
-    [item] = sources.list_items(options(tmp_path, frame_stride=2)).items
+    [item] = layouts.list_items(options(tmp_path, frame_stride=2)).items
     assert [int(name[-7:-4]) for name in item.files] == list(range(0, 64, 2))
-    listing = sources.list_items(options(tmp_path, frame_stride=3))
+    listing = layouts.list_items(options(tmp_path, frame_stride=3))
     assert not listing.items
     assert reasons(listing) == {"A": "too short: 22 of 32 frames without a gap"}
 
@@ -107,7 +129,7 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
     (tmp_path / "A" / "._A_frames_00000001.jpg").touch()
     (tmp_path / "A" / "cover.jpg").touch()
     (tmp_path / "A" / "other_3.jpg").touch()
-    listing = sources.list_items(options(tmp_path, layout="frames"))
+    listing = layouts.list_items(options(tmp_path, layout="frames"))
     assert names(listing) == ["A/0"]
     assert reasons(listing) == {
         "short": "too short: 31 of 32 frames without a gap",
@@ -124,9 +146,11 @@ def test_a_broken_picture_is_named(tmp_path: Path, write_pictures) -> None:
     broken = tmp_path / "A" / "A_frames_00000007.jpg"
     broken.write_bytes(broken.read_bytes()[:300])
     given = options(tmp_path, layout="frames")
-    [item] = sources.list_items(given).items
-    with pytest.raises(DataError, match=r"^broken picture: A_frames_00000007.jpg: "):
+    [item] = layouts.list_items(given).items
+    with pytest.raises(DataError) as raised:
         list(item.clips(given))
+    assert str(raised.value).startswith(f"broken picture: {broken}: ")
+    assert str(raised.value).count(broken.name) == 1
 
 
 def _saved(image: Image.Image, format: str = "JPEG", **how: object) -> bytes:
@@ -145,14 +169,15 @@ def _turned() -> Image.Exif:
     ("kept", "make"),
     [
         (True, lambda image: _saved(image, quality=70)),
-        (False, lambda image: _saved(image, progressive=True)),
+        (True, lambda image: _saved(image, progressive=True, subsampling="4:4:4")),
+        (True, lambda image: _saved(image, progressive=True, subsampling="4:2:0", quality=40)),
         (False, lambda image: _saved(image.convert("L"))),
         (False, lambda image: _saved(image.resize((32, 32)))),
         (False, lambda image: _saved(image, "PNG")),
         (False, lambda image: _saved(image, exif=_turned())),
         (True, lambda image: _saved(image) + b"more"),
     ],
-    ids=["plain", "progressive", "grey", "small", "png", "turned", "longer"],
+    ids=["plain", "progressive", "progressive 4:2:0", "grey", "small", "png", "turned", "longer"],
 )
 def test_jpegs_are_kept_when_they_fit(
     tmp_path: Path, noise, kept: bool, make: Callable[[Image.Image], bytes]
@@ -163,7 +188,7 @@ def test_jpegs_are_kept_when_they_fit(
     for number in range(FRAMES):
         (tmp_path / f"{number}.jpg").write_bytes(data)
     given = options(tmp_path, layout="frames")
-    [item] = sources.list_items(given).items
+    [item] = layouts.list_items(given).items
     [clip] = item.clips(given)
     assert set(clip.frames) == {clip.frames[0]}
     assert (clip.frames[0] == data) is kept
@@ -181,7 +206,7 @@ def test_fit(tmp_path: Path) -> None:
     means = {}
     for fit in ("auto", "stretch", "crop", "letterbox"):
         given = options(tmp_path, layout="frames", fit=fit)
-        [item] = sources.list_items(given).items
+        [item] = layouts.list_items(given).items
         [clip] = item.clips(given)
         means[fit] = pixels(clip.frames[0]).mean() / 255
     assert means["auto"] == means["stretch"] == pytest.approx(0.5, abs=0.02)
@@ -197,7 +222,7 @@ def test_videos_are_cut_one_clip_after_the_other(tmp_path: Path, noise) -> None:
     video.write_mp4(tmp_path / "a.mp4", frames, 24)
     (tmp_path / "manifest.csv").touch()
     given = options(tmp_path)
-    listing = sources.list_items(given)
+    listing = layouts.list_items(given)
     assert listing.layout == "videos"
     assert reasons(listing) == {"manifest.csv": "not a video"}
     [item] = listing.items
@@ -221,7 +246,7 @@ def test_videos_are_cut_one_clip_after_the_other(tmp_path: Path, noise) -> None:
 def test_videos_of_one_stem_keep_their_suffixes(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.MOV", "b.mkv"):
         (tmp_path / name).touch()
-    listing = sources.list_items(options(tmp_path))
+    listing = layouts.list_items(options(tmp_path))
     assert names(listing) == ["a.MOV", "a.mp4", "b.mkv"]
 
 
@@ -230,9 +255,11 @@ def test_a_truncated_video_is_broken(tmp_path: Path, noise) -> None:
     video.write_mp4(path, noise(80, 64, 64, 3), 24)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 3 // 4])
     given = options(tmp_path)
-    [item] = sources.list_items(given).items
-    with pytest.raises(DataError, match=r"^broken video: .*a\.mp4"):
+    [item] = layouts.list_items(given).items
+    with pytest.raises(DataError) as raised:
         list(item.clips(given))
+    assert str(raised.value).startswith(f"broken video: {path}: it is damaged after ")
+    assert str(raised.value).count("a.mp4") == 1
 
 
 # stacked
@@ -248,7 +275,7 @@ def test_stacked_frames_and_the_last_one_repeated(tmp_path: Path) -> None:
     for name, count in (("a", 34), ("b", 20)):
         _stack(tmp_path / "clips" / f"{name}.png", count)
     given = options(tmp_path)
-    listing = sources.list_items(given)
+    listing = layouts.list_items(given)
     assert listing.layout == "stacked"
     assert [item.video for item in listing.items] == ["clips/a.png", "clips/b.png"]
     long, short = (next(item.clips(given)).frames for item in listing.items)
@@ -262,7 +289,7 @@ def test_stacked_list(tmp_path: Path) -> None:
         _stack(source / name, 16)
     listed = tmp_path / "list.txt"
     listed.write_text("v/1.png\nv/2.png\n\nw/1.png\nw/1.png\nw/gone.png\n")
-    listing = sources.list_items(options(source, list=str(listed)))
+    listing = layouts.list_items(options(source, list=str(listed)))
     assert names(listing) == ["v/1", "v/2", "w/1"]
     assert [item.video for item in listing.items] == ["v", "v", "w"]
     assert reasons(listing) == {"w/1.png": "listed twice", "w/gone.png": "no such file"}
@@ -271,9 +298,19 @@ def test_stacked_list(tmp_path: Path) -> None:
 def test_stacked_refuses_other_shapes(tmp_path: Path) -> None:
     Image.new("RGB", (16, 100)).save(tmp_path / "a.png")
     given = options(tmp_path)
-    [item] = sources.list_items(given).items
+    [item] = layouts.list_items(given).items
     with pytest.raises(DataError, match="no stacked frames: 16×100"):
         list(item.clips(given))
+
+
+def test_a_broken_stack_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path)
+    given = options(Path("."), layout="stacked")
+    [item] = layouts.list_items(given).items
+    with pytest.raises(DataError) as raised:
+        list(item.clips(given))
+    assert str(raised.value) == "broken picture: a.png: it is no picture, or of an unknown kind"
 
 
 # synthetic, auto
@@ -281,7 +318,7 @@ def test_stacked_refuses_other_shapes(tmp_path: Path) -> None:
 
 def test_synthetic_clips_are_videos_of_their_own() -> None:
     given = PrepareOptions(layout="synthetic", synthetic_clips=3, resolution=64)
-    listing = sources.list_items(given)
+    listing = layouts.list_items(given)
     assert len({item.video for item in listing.items}) == 3
     [clip] = listing.items[0].clips(given)
     assert pixels(clip.frames[0]).shape == (64, 64, 3)
@@ -291,18 +328,20 @@ def test_auto_refuses_to_guess(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
     with pytest.raises(OptionError, match=r"layout=auto: .*both videos and pictures"):
-        sources.list_items(options(tmp_path))
+        layouts.list_items(options(tmp_path))
 
 
 def test_auto_finds_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no videos and no pictures"):
-        sources.list_items(options(tmp_path))
+    with pytest.raises(DataError, match="holds no videos and no pictures; name a folder"):
+        layouts.list_items(options(tmp_path))
 
 
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"source": ""}, "source=: give the folder"),
+        ({"source": ""}, "source=: is needed; see --help"),
+        ({"source": "x" * 300}, "source=x+: no such folder"),
+        ({"source": "a", "layout": "synthetic"}, "source=a: is not read with --layout=synthetic"),
         ({"source": "nowhere"}, "source=nowhere: no such folder"),
         ({"list": "nowhere.txt", "source": "."}, "list=nowhere.txt: No such file"),
         ({"list": "a.txt", "layout": "frames"}, "list=a.txt: is for --layout=stacked only"),
@@ -313,4 +352,4 @@ def test_impossible_settings(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OptionError, match=complaint):
-        sources.list_items(dataclasses.replace(options(tmp_path), **settings))
+        layouts.list_items(dataclasses.replace(options(tmp_path), **settings))

@@ -1,0 +1,103 @@
+"""The folders of a source, what kind a file is, and names that tell clips apart."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from ssagan_tf.data.info import SPLITS, Skipped
+from ssagan_tf.data.layouts.splits import own_split
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm")
+VIDEOS = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"),
+    *(".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv", ".3gp", ".gif"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Folder:
+    """A folder of the source, with the files that lie in it."""
+
+    split: str | None
+    root: str  # the *_train or *_test folder with a slash; empty where there is no such split
+    path: str  # relative to the source, `.` for the source itself
+    files: tuple[str, ...]
+
+    def below(self, name: str = "") -> str:
+        """The path of the folder, or of a file in it, relative to the source."""
+        return os.path.normpath(os.path.join(self.path, name)).replace(os.sep, "/")
+
+    def in_root(self, name: str = "") -> str:
+        """Likewise, relative to the folder of the split."""
+        return self.below(name)[len(self.root) :] or "."
+
+
+def walk(source: Path, skipped: list[Skipped]) -> Iterator[Folder]:
+    """Goes through all folders. A split of the source's own bounds what is looked at.
+
+    Args:
+      source: Where to begin.
+      skipped: Takes what is passed over.
+    """
+    children = sorted(name for name in os.listdir(source) if _shown(name) == name)
+    splits = {name: own_split(name) for name in children if (source / name).is_dir()}
+    own = set(SPLITS) <= set(splits.values())
+    seen = set()
+
+    def unreadable(error: OSError) -> None:
+        skipped.append(Skipped(_shown(os.path.relpath(error.filename, source)), "cannot be read"))
+
+    for path, subfolders, files in os.walk(source, followlinks=True, onerror=unreadable):
+        subfolders.sort()
+        relative = os.path.relpath(path, source)
+        parts = relative.split(os.sep)
+        for names in (subfolders, files):  # what cannot be written down has no place in a record
+            for name in [name for name in names if _shown(name) != name]:
+                skipped.append(Skipped(_shown(os.path.join(relative, name)), "name is not UTF-8"))
+                names.remove(name)
+        if relative == "." and own:
+            for name in children:
+                if splits.get(name) is None:
+                    skipped.append(Skipped(name, "beside the *_train and *_test folders"))
+            subfolders[:] = [name for name in subfolders if splits[name]]
+            continue
+        for name in [name for name in subfolders if name.startswith(".")]:
+            skipped.append(Skipped(os.path.join(relative, name), "hidden"))
+            subfolders.remove(name)
+        if (real := os.path.realpath(path)) in seen:  # links may go round
+            subfolders.clear()
+            continue
+        seen.add(real)
+        if not subfolders and not files:
+            skipped.append(Skipped(relative, "empty folder"))
+            continue
+        root = parts[0] + "/" if own else ""
+        yield Folder(splits[parts[0]] if own else None, root, relative, tuple(sorted(files)))
+
+
+def suffix_of(name: str) -> str:
+    """Lower-case suffix; none for hidden files, as some systems put such beside each file."""
+    return "" if name.startswith(".") else os.path.splitext(name)[1].lower()
+
+
+def plainest(candidates: Iterable[Sequence[str]]) -> list[str]:
+    """Of names given from plain to elaborate, the plainest kind that tells all apart.
+
+    Where no kind does, the most elaborate one is taken.
+
+    >>> plainest([("a", "a.mp4"), ("b", "b.mkv")])
+    ['a', 'b']
+    >>> plainest([("a", "a.mp4"), ("a", "a.mkv")])
+    ['a.mp4', 'a.mkv']
+    """
+    kinds = [list(kind) for kind in zip(*candidates, strict=True)]
+    unique = (names for names in kinds if len(set(names)) == len(names))
+    return next(unique, kinds[-1] if kinds else [])
+
+
+def _shown(name: str) -> str:
+    """A name that can be written down; the name itself if it is valid UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -1,0 +1,99 @@
+"""What a source holds: checks the settings, picks the layout, lists the items."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.layouts.clip import Item
+from ssagan_tf.data.layouts.clouds import list_clouds
+from ssagan_tf.data.layouts.folders import PICTURES, VIDEOS, Folder, suffix_of, walk
+from ssagan_tf.data.layouts.frames import list_frames
+from ssagan_tf.data.layouts.stacked import list_stacked
+from ssagan_tf.data.layouts.videos import list_videos
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError, PrepareOptions, require
+
+_LISTERS = {"frames": list_frames, "videos": list_videos, "stacked": list_stacked}
+_LOOKED_AT = 32  # pictures tried until one can be opened
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """What a source holds."""
+
+    layout: str
+    items: tuple[Item, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def check_source(options: PrepareOptions) -> None:
+    """Checks what can be told without looking into the source.
+
+    Raises:
+      OptionError: Source, layout or list do not fit together, or the source does not exist.
+    """
+    if options.list and options.layout not in ("auto", "stacked"):
+        raise OptionError("list", options.list, "is for --layout=stacked only")
+    if options.layout == "synthetic":
+        if options.source:
+            raise OptionError(
+                "source", options.source, "is not read with --layout=synthetic; leave one out"
+            )
+        return
+    require(options, "source")
+    if not os.path.isdir(options.source):
+        why = "is a file, not a folder" if os.path.exists(options.source) else "no such folder"
+        raise OptionError("source", options.source, why)
+
+
+def list_items(options: PrepareOptions) -> Listing:
+    """Lists the items of a source in a fixed order.
+
+    Raises:
+      OptionError: Source, layout or list do not fit together or do not exist.
+      DataError: The source holds no footage.
+    """
+    check_source(options)
+    if options.layout == "synthetic":
+        return Listing("synthetic", tuple(list_clouds(options)), ())
+    source = Path(options.source)
+    skipped: list[Skipped] = []
+    try:
+        folders = list(walk(source, skipped))
+    except OSError as error:
+        raise DataError(f"cannot read {source}: {error.strerror or error}") from error
+    layout = options.layout
+    if layout == "auto":
+        layout = "stacked" if options.list else _guess(source, folders)
+    items = tuple(_LISTERS[layout](source, folders, options, skipped))
+    return Listing(layout, items, tuple(skipped))
+
+
+def _guess(source: Path, folders: Sequence[Folder]) -> str:
+    files = [folder.below(name) for folder in folders for name in folder.files]
+    pictures = [name for name in files if suffix_of(os.path.basename(name)) in PICTURES]
+    has_videos = any(suffix_of(os.path.basename(name)) in VIDEOS for name in files)
+    if pictures and has_videos:
+        raise OptionError(
+            "layout", "auto", f"{source} holds both videos and pictures; say which to take"
+        )
+    if has_videos:
+        return "videos"
+    if not pictures:
+        raise DataError(
+            f"{source} holds no videos and no pictures; name a folder of video files, or of "
+            "folders of numbered pictures"
+        )
+    for name in pictures[:_LOOKED_AT]:  # the first ones may be broken
+        try:
+            with Image.open(source / name) as image:
+                return "stacked" if image.height >= 4 * image.width else "frames"
+        except Exception:  # Pillow raises all sorts of things on broken files
+            continue
+    return "frames"

@@ -1,0 +1,82 @@
+"""Layout stacked: a picture per clip, its frames one below the other."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Container, Iterator, Sequence
+from pathlib import Path
+
+from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.layouts.clip import Clip, make_frame, read_picture
+from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class StackedPicture:
+    """A picture of square frames; the last one is repeated where there are less than 32."""
+
+    name: str
+    video: str
+    split: str | None
+    path: str
+
+    def clips(self, options: PrepareOptions) -> Iterator[Clip]:
+        _, image = read_picture(self.path)
+        height, width = image.shape[:2]
+        if height % width or height == width:
+            raise DataError(f"no stacked frames: {width}×{height} pixels")
+        squares = image.reshape(height // width, width, width, 3)[:FRAMES]
+        frames = [make_frame(square, options) for square in squares]
+        frames += frames[-1:] * (FRAMES - len(frames))
+        yield Clip(self.name, self.video, 0, tuple(frames))
+
+
+def list_stacked(
+    source: Path, folders: Sequence[Folder], options: PrepareOptions, skipped: list[Skipped]
+) -> Iterator[StackedPicture]:
+    """Lists the pictures, or those of `options.list`; `skipped` takes what is none."""
+    paths = [(folder, name) for folder in folders for name in folder.files]
+    pictures = {folder.below(n): (folder, n) for folder, n in paths if suffix_of(n) in PICTURES}
+    if options.list:
+        wanted = _read_list(options.list, source, pictures, skipped)
+    else:
+        wanted = list(pictures)
+        others = [folder.below(name) for folder, name in paths if suffix_of(name) not in PICTURES]
+        skipped += [Skipped(path, "not a picture") for path in others]
+    found = [pictures[path] for path in wanted]
+    files = plainest((folder.in_root(name), folder.below(name)) for folder, name in found)
+    names = plainest((os.path.splitext(path)[0], path) for path in files)
+    # A folder holds the clips of one video, unless there is only one folder.
+    holders = list({folder.path: folder for folder, _ in found}.values())
+    paths = plainest((folder.in_root(), folder.below()) for folder in holders)
+    video_of = {folder.path: path for folder, path in zip(holders, paths, strict=True)}
+    for (folder, file), path, name in zip(found, files, names, strict=True):
+        video_name = path if len(holders) == 1 else video_of[folder.path]
+        yield StackedPicture(
+            name, video_name, folder.split, os.path.join(source, folder.path, file)
+        )
+
+
+def _read_list(
+    list_file: str, source: Path, pictures: Container[str], skipped: list[Skipped]
+) -> list[str]:
+    try:
+        lines = Path(list_file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is not a text file"
+        raise OptionError("list", list_file, why) from error
+    wanted: dict[str, None] = {}  # an ordered set
+    for entry in filter(None, map(str.strip, lines)):
+        path = os.path.normpath(entry).replace(os.sep, "/")
+        if path in wanted:
+            skipped.append(Skipped(entry, "listed twice"))
+        elif path in pictures:
+            wanted[path] = None
+        elif (source / path).is_file():
+            skipped.append(Skipped(entry, "not a picture of the source"))
+        else:
+            skipped.append(Skipped(entry, "no such file"))
+    return list(wanted)
