@@ -48,7 +48,8 @@ def seconds(*calls) -> list[float]:
 
 
 def compare(name, own, ours, *arguments) -> None:
-    forward = seconds(*(lambda f=tf.function(f): f(*arguments) for f in (own, ours)))
+    compiled = [tf.function(own), tf.function(ours)]
+    forward = seconds(*(lambda f=f: f(*arguments) for f in compiled))
     both = seconds(*(gradients(f, *arguments) for f in (own, ours)))
     print(
         f"{name:24} {forward[0]:9.4f} {forward[1]:9.4f} {forward[0] / forward[1]:7.2f}"
@@ -59,9 +60,8 @@ def compare(name, own, ours, *arguments) -> None:
 
 def main(batch: int = 4, base_filters: int = 8) -> None:
     print(f"batch {batch}, base filters {base_filters}")
-    print(
-        f"{'layer':24} {'own':>9} {'phases':>9} {'ratio':>7} {'own +grad':>12} {'phases':>9}   ratio"
-    )
+    columns = f"{'own':>9} {'phases':>9} {'ratio':>7} {'own +grad':>12} {'phases':>9} {'ratio':>7}"
+    print(f"{'layer':24} {columns}")
     time_, side, channels = FRAMES, 128, IMAGE_CHANNELS
     for row in encoder_rows(ModelOptions(base_filters=base_filters))[:-1]:
         strides = (1, *row.strides, 1)
