@@ -221,7 +221,7 @@ class PrepareOptions(Section):
         "stacked (a picture per clip, frames one below the other), or nothing: synthetic clouds.",
     )
     list: str = setting(
-        "", "Layout stacked: text file of the pictures to take, relative to the source."
+        "", "Layout stacked: text file of the pictures to take, a path below the source per line."
     )
     resolution: int = _resolution()
     fit: Fit = _fit()

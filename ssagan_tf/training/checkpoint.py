@@ -96,10 +96,13 @@ def load_keras_generator(path: Path) -> keras.Model:
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; name a .keras file of train")
+    if path.suffix != ".keras":
+        raise DataError(f"{path} is no .keras file; name a generator.keras of train")
     try:
         generator = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises many kinds; none means more to the user
-        raise DataError(f"cannot load {path}: {str(error) or type(error).__name__}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(f"cannot load {path}: {reason}") from error
     if not isinstance(generator, models.Network) or len(generator.input_axes) != 3:
         raise DataError(f"{path} holds no generator of this project; name a generator.keras")
     return generator

@@ -75,6 +75,9 @@ def test_a_damaged_checkpoint(trained: GAN, tmp_path: Path) -> None:
 def test_generators_from_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         load_keras_generator(tmp_path / "missing.keras")
+    (tmp_path / "photo.jpg").touch()
+    with pytest.raises(DataError, match=r"is no \.keras file"):
+        load_keras_generator(tmp_path / "photo.jpg")
     (tmp_path / "broken.keras").write_bytes(b"not a model")
     with pytest.raises(DataError, match=r"cannot load .*broken\.keras"):
         load_keras_generator(tmp_path / "broken.keras")
