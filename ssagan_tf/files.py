@@ -1,4 +1,4 @@
-"""Writing so that a file or folder is there as a whole or not at all."""
+"""Writing so that a file or folder is there as a whole or not at all, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -13,6 +13,27 @@ from ssagan_tf.errors import DataError
 
 
 @contextlib.contextmanager
+def errors_of_writing(
+    path: str | os.PathLike[str], temporary: Path | None = None
+) -> Iterator[None]:
+    """Makes errors of writing one line about `path`.
+
+    Args:
+      path: What is to be written, as it is called in the message.
+      temporary: Where it is written for now. Errors about other files are then raised as they are.
+
+    Raises:
+      DataError: There was an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if temporary is not None and not _about(temporary, error.filename):
+            raise
+        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
 def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path to write to, which becomes `path` if all goes well.
 
@@ -23,17 +44,17 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
       DataError: The file cannot be written: no permission, disk full, a folder is in its place.
         Errors of the caller's that are about other files are raised as they are.
     """
-    with _reporting(path):
+    with errors_of_writing(path):
         target = Path(path).resolve()
         if target.is_dir():
             raise DataError(f"cannot write {path}: it is a folder")
         temporary = _beside(target)
     try:
-        with _reporting(path):
+        with errors_of_writing(path):
             temporary.touch()  # an unwritable place shows before the work, not after it
-        with _reporting(path, temporary):
+        with errors_of_writing(path, temporary):
             yield temporary
-        with _reporting(path):
+        with errors_of_writing(path):
             os.replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):
@@ -49,7 +70,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
       DataError: `path` holds something already or is a file, or the folder cannot be written.
     """
-    with _reporting(path):
+    with errors_of_writing(path):
         target = Path(path).resolve()
         if target.is_dir() and any(target.iterdir()):
             raise DataError(
@@ -59,11 +80,11 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise DataError(f"cannot write the folder {path}: a file has this name")
         temporary = _beside(target)
     try:
-        with _reporting(path):
+        with errors_of_writing(path):
             temporary.mkdir()
-        with _reporting(path, temporary):
+        with errors_of_writing(path, temporary):
             yield temporary
-        with _reporting(path):
+        with errors_of_writing(path):
             if target.is_dir():
                 target.rmdir()  # refuses if something came in meanwhile
             os.replace(temporary, target)
@@ -98,17 +119,6 @@ def _is_alive(process: int) -> bool:
     except OSError:
         return True  # another user's
     return True
-
-
-@contextlib.contextmanager
-def _reporting(path: str | os.PathLike[str], temporary: Path | None = None) -> Iterator[None]:
-    """Makes OSErrors one line about `path`; with `temporary`, only those that are about it."""
-    try:
-        yield
-    except OSError as error:
-        if temporary is not None and not _about(temporary, error.filename):
-            raise
-        raise DataError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _about(temporary: Path, filename: object) -> bool:

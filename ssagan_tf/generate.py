@@ -111,6 +111,8 @@ def _targets(options: GenerateOptions, photos: list[str]) -> list[Target]:
     if output.suffix and not output.is_dir():
         raise OptionError("output", output, "must end in .mp4 or .gif, or be a folder")
     kind = "frames" if options.format == "auto" else options.format
+    if kind == "frames" and len(photos) == 1:
+        return [Target(output, kind)]
     names = [Path(path).stem for path in photos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise OptionError(

@@ -262,7 +262,7 @@ class TrainOptions(Section):
         "nonsaturating",
         "The generator's adversarial loss: −log D(G(x)), or literally Eq. 4: log(1 − D(G(x))).",
     )
-    lambda_con: float = setting(1.0, "Weight of the L1 content loss (Eq. 6).", at_least(0.0))
+    lambda_con: float = setting(1.0, "Weight of the L1 content loss (Eq. 7).", at_least(0.0))
     learning_rate: float = setting(2e-4, "Adam's learning rate, fixed.", above_zero)
     beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999))
     beta_2: float = setting(0.9, "Adam's β₂.", between(0.0, 0.9999))
@@ -308,8 +308,8 @@ class GenerateOptions(Section):
     output: str = setting("", "FILE.mp4, FILE.gif, or a folder.")
     format: Literal["auto", "mp4", "gif", "frames"] = setting(
         "auto",
-        "What is written into a folder, named like each photo: an mp4, a GIF, or a folder of "
-        "frames. auto: by the ending of --output; frames in a folder.",
+        "What is written into a folder, named like each photo: mp4, GIF, or folders of frames. "
+        "auto: by the ending of --output; frames in a folder (of one photo: right there).",
     )
     fit: Fit = _fit()
     fps: float = _fps()

@@ -33,7 +33,7 @@ def prepare(options: PrepareOptions) -> None:
       OptionError: A setting is missing or does not fit the source.
       DataError: There is no usable clip, or the output cannot be written or holds something.
     """
-    writer.check(options)
+    work = writer.plan(options)
     source = options.source
     if options.layout == "synthetic":
         source = f"{options.synthetic_clips} synthetic clips"
@@ -41,7 +41,7 @@ def prepare(options: PrepareOptions) -> None:
     print(f"preparing {source} at {side}×{side} into {options.output}", flush=True)
     start = time.monotonic()
     with Progress("listing", None) as progress:
-        info = writer.prepare(options, progress.at)
+        info = work(progress.at)
     for line in summary(info):
         print(line)
     print(f"wrote {options.output} in {time.monotonic() - start:.0f} s")

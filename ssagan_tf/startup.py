@@ -1,4 +1,4 @@
-"""Loading TensorFlow without the half dozen lines that it prints while it looks for a GPU."""
+"""What must happen before TensorFlow works: loading it quietly, and determinism."""
 
 from __future__ import annotations
 
@@ -32,6 +32,21 @@ def load_tensorflow() -> None:
 
         tf.config.list_physical_devices()
     del os.environ[LOG_LEVEL]  # read by now; a child process decides for itself
+
+
+def make_deterministic() -> None:
+    """Same bits on every run: the CPU's gradients need one op at a time as well.
+
+    Raises:
+      DataError: TensorFlow has begun to work already, too late for this.
+    """
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError as error:
+        raise DataError("--deterministic must be set before TensorFlow is first used") from error
+    tf.config.experimental.enable_op_determinism()
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ samples, metrics and generator.keras in --run_dir. The same command again resume
 
 
 def train(model: ModelOptions, options: TrainOptions) -> None:
-    require(options, "data", "run_dir")
+    require(options, "data", "run_dir")  # before seconds of loading
     load_tensorflow()  # now that the flags are right
     from ssagan_tf.training import loop
 

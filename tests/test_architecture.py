@@ -29,7 +29,7 @@ ROOMS = {
     "models": ALWAYS | {"layers", "models"},
     "data": ALWAYS | {"files", "video", "data", "startup"},
     "training": ALWAYS
-    | {"files", "video", "flags", "progress", "pixels"}
+    | {"files", "video", "flags", "progress", "pixels", "startup"}
     | {"losses", "models", "data", "training"},
     "program": ALWAYS | {"flags"},
 }

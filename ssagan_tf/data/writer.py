@@ -1,27 +1,20 @@
-"""From footage to a prepared set: reads in parallel, splits, shuffles, writes TFRecord shards.
+"""From footage to a prepared set: splits and shuffles what was read, writes TFRecord shards.
 
-The clips read are spooled to disk, so that memory stays bounded and the order of the records
-can be drawn when all are known. What is written depends on the source and the settings only,
-not on the number of workers.
+The clips read are spooled to disk first, as the order of the records can be drawn only when all
+are known. What is written depends on the source and the settings only, not on the number of
+workers.
 """
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
+import functools
 import hashlib
-import multiprocessing
-import multiprocessing.connection
 import os
-import pickle
 import re
 import shutil
-import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +30,14 @@ from ssagan_tf.data.info import (
     open_set,
 )
 from ssagan_tf.data.layouts import splits
+from ssagan_tf.data.reading import Spooled, read_all
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import replacing_file
+from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions, require
 from ssagan_tf.startup import load_tensorflow
 
 SHARD_CLIPS, SHARD_BYTES = 256, 128 << 20  # at most, but for a single larger clip
 FEW_SHARDS, FEW_CLIPS = 4, 16  # at least 4 shards, as long as they hold 16 clips each
-IN_FLIGHT = 32  # items per worker handed out beyond the one waited for
 _SPOOL = ".spool"
 _NOT_SETTINGS = ("output", "workers")  # the content does not depend on them
 
@@ -65,32 +58,14 @@ def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> Datase
       OptionError: A setting is missing or does not fit the source.
       DataError: There is no usable clip, or the output cannot be written or holds something.
     """
-    check(options)
-    output = Path(options.output)
-    if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
-        _remove_spool(output)
-        return open_set(output).info
-    listing = layouts.list_items(options)
-    if not listing.items:
-        raise _nothing(options, listing.skipped)
-    made = not output.exists()
-    with _reporting(output):
-        output.mkdir(parents=True, exist_ok=True)
-        try:
-            _remove_ours(output)
-            info = _prepare(options, output, listing, report)
-        except BaseException:
-            _remove_ours(output)
-            if made:
-                with contextlib.suppress(OSError):
-                    output.rmdir()
-            raise
-        _remove_spool(output)
-        return info
+    return plan(options)(report)
 
 
-def check(options: PrepareOptions) -> None:
+def plan(options: PrepareOptions) -> Callable[[Report], DatasetInfo]:
     """Checks what can be told before any work: settings, source and output.
+
+    Returns:
+      The work of `prepare`, to be called.
 
     Raises:
       OptionError: A setting is missing or impossible.
@@ -98,7 +73,11 @@ def check(options: PrepareOptions) -> None:
     """
     layouts.check_source(options)
     require(options, "output")
-    output = Path(options.output)
+    _check_output(options, Path(options.output))
+    return functools.partial(_prepare, options, Path(options.output))
+
+
+def _check_output(options: PrepareOptions, output: Path) -> None:
     if not os.path.isdir(output):
         if os.path.exists(output):
             raise OptionError("output", options.output, "is a file, not a folder")
@@ -110,21 +89,44 @@ def check(options: PrepareOptions) -> None:
                 f"{output} holds a prepared set already; choose another --output or remove it"
             )
         return
-    with _reporting(output):
+    with errors_of_writing(output):
         if not interrupted and any(output.iterdir()):
             raise DataError(
                 f"the folder {output} holds something already; name another or empty it"
             )
 
 
-def _prepare(
+def _prepare(options: PrepareOptions, output: Path, report: Report) -> DatasetInfo:
+    if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
+        _remove_spool(output)
+        return open_set(output).info
+    listing = layouts.list_items(options)
+    if not listing.items:
+        raise _nothing(options, listing.skipped)
+    made = not output.exists()
+    with errors_of_writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+        try:
+            _remove_ours(output)
+            info = _write(options, output, listing, report)
+        except BaseException:
+            _remove_ours(output)
+            if made:
+                with contextlib.suppress(OSError):
+                    output.rmdir()
+            raise
+        _remove_spool(output)
+        return info
+
+
+def _write(
     options: PrepareOptions, output: Path, listing: layouts.Listing, report: Report
 ) -> DatasetInfo:
-    clips: list[_Spooled] = []
+    clips: list[Spooled] = []
     skipped = list(listing.skipped)
     spool = output / _SPOOL
     spool.mkdir()  # before any other file, and removed after all: the mark of unfinished work
-    with contextlib.closing(_read_all(listing.items, options, spool)) as results:
+    with contextlib.closing(read_all(listing.items, options, spool)) as results:
         for done, result in enumerate(results):
             report(f"reading {listing.layout}", done, len(listing.items))
             if isinstance(result, Skipped):
@@ -162,15 +164,6 @@ def _prepare(
     return info
 
 
-@contextlib.contextmanager
-def _reporting(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        where = "" if error.filename is None else f" ({error.filename})"
-        raise DataError(f"cannot write into {output}: {error.strerror or error}{where}") from error
-
-
 def _settings(options: PrepareOptions) -> dict[str, Any]:
     """The settings that the content depends on."""
     settings = dataclasses.asdict(options)
@@ -205,92 +198,7 @@ def _nothing(options: PrepareOptions, skipped: Sequence[Skipped]) -> DataError:
     )
 
 
-# Reading.
-
-
-@dataclasses.dataclass(frozen=True)
-class _Spooled:
-    """A clip whose frames wait in a file."""
-
-    name: str
-    video: str
-    split: str | None
-    start: int
-    bytes: int
-    path: str
-    offset: int
-
-
-def _read_all(
-    items: Sequence[layouts.Item], options: PrepareOptions, spool: Path
-) -> Iterator[list[_Spooled] | Skipped]:
-    """Reads in worker processes; the results come in the order of the items."""
-    jobs = ((item, options, str(spool / f"{index:08d}")) for index, item in enumerate(items))
-    workers = min(options.workers or os.cpu_count() or 1, len(items))
-    if workers == 1:
-        yield from (_read(*job) for job in jobs)
-        return
-    before = set(multiprocessing.active_children())
-    # Spawned, as TensorFlow's threads do not survive a fork.
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), initializer=_start_worker
-    )
-    waiting: collections.deque[Future] = collections.deque()
-    try:
-        for job in jobs:
-            waiting.append(pool.submit(_read, *job))
-            if len(waiting) > IN_FLIGHT * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            "a worker process died, perhaps for want of memory; try fewer --workers"
-        ) from error
-    except BaseException:  # Ctrl-C: a long video is not waited for
-        for process in set(multiprocessing.active_children()) - before:
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
-
-
-def _exit_with_parent() -> None:
-    """A worker would wait for ever for the next item of a parent that was killed."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
-
-
-def _read(item: layouts.Item, options: PrepareOptions, path: str) -> list[_Spooled] | Skipped:
-    """Spools the clips of an item. Only errors of writing are raised."""
-    spooled = []
-    clips = item.clips(options)
-    with open(path, "wb") as file:
-        while True:
-            try:
-                clip = next(clips, None)
-            except Exception as error:  # whatever a file does to its decoder, the others go on
-                os.unlink(path)
-                known = isinstance(error, DataError)
-                return Skipped(item.name, str(error) if known else f"unreadable: {error!r}")
-            if clip is None:
-                return spooled
-            size = sum(map(len, clip.frames))
-            spooled.append(
-                _Spooled(clip.name, clip.video, item.split, clip.start, size, path, file.tell())
-            )
-            pickle.dump(clip.frames, file)
-
-
-# Shards.
-
-
-def _shards(split: str, clips: Sequence[_Spooled]) -> Iterator[tuple[str, Sequence[_Spooled]]]:
+def _shards(split: str, clips: Sequence[Spooled]) -> Iterator[tuple[str, Sequence[Spooled]]]:
     """Cuts into shards of about the same number of clips."""
     if not clips:
         return
@@ -307,7 +215,7 @@ def _shards(split: str, clips: Sequence[_Spooled]) -> Iterator[tuple[str, Sequen
         yield name, clips[bounds[index] : bounds[index + 1]]
 
 
-def _write_shard(path: Path, clips: Sequence[_Spooled], resolution: int) -> Shard:
+def _write_shard(path: Path, clips: Sequence[Spooled], resolution: int) -> Shard:
     # Loaded here: what is wrong with settings and footage is told at once.
     load_tensorflow()
     import tensorflow as tf
@@ -318,12 +226,9 @@ def _write_shard(path: Path, clips: Sequence[_Spooled], resolution: int) -> Shar
         try:
             with tf.io.TFRecordWriter(str(temporary)) as writer:
                 for clip in clips:
-                    with open(clip.path, "rb") as file:
-                        file.seek(clip.offset)
-                        frames = pickle.load(file)
                     writer.write(
                         schema.encode_clip(
-                            frames,
+                            clip.load(),
                             name=clip.name,
                             video=clip.video,
                             start=clip.start,

@@ -1,4 +1,4 @@
-"""Keras layers of the paper. They use `keras.ops` only, so they run on every Keras backend."""
+"""Keras layers of the paper. They use `keras.ops` only, to run on any Keras backend."""
 
 from ssagan_tf.layers.attention import SpatialSelfAttention
 from ssagan_tf.layers.blocks import ConvolutionBlock

@@ -139,8 +139,9 @@ class SpatialSelfAttention(keras.layers.Layer):
     def _pointwise(self, filters: int, name: str, initializer: Any = None) -> keras.layers.Dense:
         # A 1×1×1 convolution is a matrix product over the channels.
         if initializer is None:
-            # A copy: a shared initializer would draw the same numbers for q, k and v.
-            initializer = self.kernel_initializer.clone()
+            # Copies: a shared initializer would draw the same numbers for q, k and v.
+            initializer = self.kernel_initializer
+            initializer = initializer.clone() if hasattr(initializer, "clone") else initializer
         return keras.layers.Dense(
             filters, kernel_initializer=initializer, name=name, dtype=self.dtype_policy
         )

@@ -14,8 +14,8 @@ from ssagan_tf.layers import phases
 from ssagan_tf.layers.spectral_norm import SpectralNormalization
 
 
-class _SpectralNormOption:
-    """The part that both convolutions share: which kernel the call uses."""
+class _ChannelsLastConvolution:
+    """What both convolutions share: channels last, the normalised kernel, the choice of phases."""
 
     _output_axis: int
 
@@ -59,7 +59,7 @@ class _SpectralNormOption:
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
-class Convolution(_SpectralNormOption, keras.layers.Conv3D):
+class Convolution(_ChannelsLastConvolution, keras.layers.Conv3D):
     """`keras.layers.Conv3D` (channels last) with `spectral_norm=True|False`."""
 
     _output_axis = -1
@@ -80,7 +80,7 @@ class Convolution(_SpectralNormOption, keras.layers.Conv3D):
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
-class TransposedConvolution(_SpectralNormOption, keras.layers.Conv3DTranspose):
+class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspose):
     """`keras.layers.Conv3DTranspose` (channels last) with `spectral_norm=True|False`."""
 
     _output_axis = -2

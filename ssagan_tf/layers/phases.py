@@ -3,8 +3,8 @@
 A kernel of 4 with stride 2 reads its input in two interleaved phases: with the phases moved to
 the channels it is a kernel of 2 with stride 1, and the transposed convolution is the mirror
 image. It is the same sum of the same products. TensorFlow's gradients of strided 3D convolutions
-run over 50 times slower on some CPUs and sizes (benchmarks/convolution.py); those of stride 1
-do not.
+fall to paths tens of times slower at some sizes on some CPUs (benchmarks/convolution.py); those
+of stride 1 do not.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
@@ -14,10 +14,11 @@ from tensorboard.plugins.image import metadata as image_metadata
 
 from ssagan_tf import losses, video
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import replacing_file
+from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
 from ssagan_tf.training.checkpoint import Checkpoints
+from ssagan_tf.training.run import METRICS_FILE, TENSORBOARD
 
 
 class EverySteps(keras.callbacks.Callback):
@@ -45,14 +46,14 @@ class MetricsLog:
     """
 
     def __init__(self, folder: Path, step: int):
-        self._path = folder / "metrics.jsonl"
+        self._path = folder / METRICS_FILE
         if self._path.exists():
             # A run that begins again from step 0 writes that line again, too.
             step = step or -1
             lines = self._path.read_text().splitlines(keepends=True)
             with replacing_file(self._path) as temporary:
                 temporary.write_text("".join(x for x in lines if _step_of(x) <= step))
-        self._writer = tf.summary.create_file_writer(str(folder / "tensorboard"))
+        self._writer = tf.summary.create_file_writer(str(folder / TENSORBOARD))
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Writes a line; a step may have several.
@@ -60,11 +61,8 @@ class MetricsLog:
         Raises:
           DataError: It cannot be written.
         """
-        try:
-            with self._path.open("a") as file:
-                file.write(json.dumps({"step": step, **values}) + "\n")
-        except OSError as error:
-            raise DataError(f"cannot write {self._path}: {error.strerror or error}") from error
+        with errors_of_writing(self._path), self._path.open("a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
         with self._writer.as_default(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
@@ -91,20 +89,35 @@ def _step_of(line: str) -> float:
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops before a loss that is no number reaches a checkpoint."""
+    """Stops before numbers gone bad reach a log or a checkpoint.
 
-    def __init__(self, checkpoints: Checkpoints):
+    Args:
+      every: Steps between looks at the weights: where checkpoints are saved.
+      last: Last step.
+      checkpoints: Asked for the step to go on from.
+    """
+
+    def __init__(self, every: int, last: int, checkpoints: Checkpoints):
         super().__init__()
-        self._checkpoints = checkpoints
+        self._every, self._last, self._checkpoints = every, last, checkpoints
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         for name, value in (logs or {}).items():
             if not np.isfinite(value):
-                raise DataError(
-                    f"the {name} became {value} at step {self.model.step}; the same command goes "
-                    f"on from step {self._checkpoints.latest_step or 0}. If it happens again, "
-                    "begin a run with a lower --learning_rate"
-                )
+                self._stop(f"the {name} became {value}")
+        # The losses are of the weights before the update; a checkpoint holds those after it.
+        if self.model.step % self._every == 0 or self.model.step == self._last:
+            try:
+                self.model.check_finite()
+            except DataError as error:
+                self._stop(str(error))
+
+    def _stop(self, what: str) -> NoReturn:
+        raise DataError(
+            f"{what} at step {self.model.step}; the same command goes on from step "
+            f"{self._checkpoints.latest_step or 0}. If it happens again, begin a run with a lower "
+            "--learning_rate"
+        )
 
 
 class LogLosses(EverySteps):

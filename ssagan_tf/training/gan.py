@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from ssagan_tf import losses
+from ssagan_tf.errors import DataError
 from ssagan_tf.options import TrainOptions
 from ssagan_tf.pixels import to_float
 
@@ -63,6 +65,12 @@ class GAN(keras.Model):
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self.trackers.values())
+
+    def check_finite(self) -> None:
+        """Raises DataError if a weight of either network is no finite number, naming it."""
+        for variable in (*self.generator.weights, *self.discriminator.weights):
+            if not np.isfinite(variable.numpy()).all():
+                raise DataError(f"the weight {variable.path} became infinite or no number")
 
     def train_step(self, clips: Any) -> dict[str, Any]:
         *earlier, last = tf.unstack(clips, axis=1, num=self.options.discriminator_updates)

@@ -21,19 +21,21 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.files import remove_leftovers, replacing_file
 from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions, require
 from ssagan_tf.progress import Progress
+from ssagan_tf.startup import make_deterministic
 from ssagan_tf.training import callbacks
 from ssagan_tf.training.checkpoint import Checkpoints
 from ssagan_tf.training.gan import GAN
 from ssagan_tf.training.run import (
     CHECKPOINTS,
     GENERATOR_FILE,
-    SYNTHETIC_DATA,
+    SAMPLES,
+    SYNTHETIC_FOLDER,
     check_same_run,
+    refuse_change,
     write_settings,
 )
 
 SYNTHETIC = "synthetic"
-SAMPLES = "samples"
 
 
 def train(model: ModelOptions, options: TrainOptions) -> None:
@@ -55,7 +57,7 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
         options = dataclasses.replace(options, data=str(Path(options.data).resolve()))
     prepared = _prepared(options)
     if prepared is not None:
-        _check_size(prepared, model)
+        _check_clips(prepared, model)
     check_same_run(model, options, prepared and prepared.info)
 
     # Networks, optimizers, and where an earlier command has brought them.
@@ -100,19 +102,6 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
     print(f"samples:   {run_dir / SAMPLES} (the last one: step_{gan.step:06d}.mp4)")
 
 
-def make_deterministic() -> None:
-    """Same bits on every run: the CPU's gradients need one op at a time as well.
-
-    Raises:
-      DataError: TensorFlow has begun to work already, too late for this.
-    """
-    try:
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError as error:
-        raise DataError("--deterministic must be set before TensorFlow is first used") from error
-    tf.config.experimental.enable_op_determinism()
-
-
 def _fit(
     gan: GAN,
     dataset: tf.data.Dataset,
@@ -124,12 +113,12 @@ def _fit(
     run_dir = Path(options.run_dir)
     last = options.steps
     log = callbacks.MetricsLog(run_dir, start)
-    split, clips = _sample_clips(prepared, options)
     with (
         Progress("train", last, start) as progress,
         pipeline.reading_errors(prepared),
         _said_plainly(checkpoints),
     ):
+        split, clips = _sample_clips(prepared, options)
         progress.say("compiling the step; the first one takes a while")
         gan.fit(
             dataset,
@@ -137,7 +126,7 @@ def _fit(
             shuffle=False,
             verbose=0,
             callbacks=[
-                callbacks.StopOnNonFinite(checkpoints),
+                callbacks.StopOnNonFinite(options.checkpoint_every, last, checkpoints),
                 callbacks.LogLosses(options.log_every, last, log),
                 callbacks.WriteSamples(
                     options.sample_every,
@@ -175,33 +164,24 @@ def _split_updates(clips: Any, options: TrainOptions) -> Any:
     return tf.reshape(clips, shape)
 
 
-def _synthetic_folder(options: TrainOptions) -> Path:
-    return Path(options.run_dir) / SYNTHETIC_DATA
-
-
 def _prepared(options: TrainOptions) -> PreparedSet | None:
     """The set to train on; None if it is the synthetic one, which is yet to be written."""
     if options.data != SYNTHETIC:
         return open_set(options.data)
-    folder = Path(options.run_dir) / SYNTHETIC_DATA
+    folder = Path(options.run_dir) / SYNTHETIC_FOLDER
     if not (folder / INFO_FILE).is_file():
         return None
     prepared = open_set(folder)
     for name in ("seed", "synthetic_clips"):
         was, given = prepared.info.settings[name], getattr(options, name)
         if was != given:
-            raise OptionError(
-                name,
-                given,
-                f"the clouds in {folder} were made with --{name}={was}; "
-                "give that, or another --run_dir",
-            )
+            refuse_change(name, was, given, f"the set of synthetic clouds in {folder}")
     return prepared
 
 
 def _write_synthetic(model: ModelOptions, options: TrainOptions) -> PreparedSet:
     clouds = PrepareOptions(
-        output=str(Path(options.run_dir) / SYNTHETIC_DATA),
+        output=str(Path(options.run_dir) / SYNTHETIC_FOLDER),
         layout="synthetic",
         resolution=model.resolution,
         synthetic_clips=options.synthetic_clips,
@@ -212,7 +192,9 @@ def _write_synthetic(model: ModelOptions, options: TrainOptions) -> PreparedSet:
     return open_set(clouds.output)
 
 
-def _check_size(prepared: PreparedSet, model: ModelOptions) -> None:
+def _check_clips(prepared: PreparedSet, model: ModelOptions) -> None:
+    if not prepared.info.splits["train"].clips:
+        raise DataError(f"{prepared.folder} has no clips to train on; lower its --test_fraction")
     side = prepared.info.resolution
     if side != model.resolution:
         raise OptionError(

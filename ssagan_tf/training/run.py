@@ -1,6 +1,6 @@
 """A run's folder: the settings and the data it was made with, so that it can be gone on with.
 
-flags.cfg           all settings; `--flagfile=flags.cfg` replays the run
+flags.cfg           all settings; `--flagfile=flags.cfg` goes on with the run
 dataset_info.json   of the prepared set it trains on
 checkpoints/ samples/ tensorboard/ metrics.jsonl generator.keras
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import NoReturn
 
 from ssagan_tf import flags
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
@@ -19,7 +20,10 @@ from ssagan_tf.options import ModelOptions, OptionError, Section, TrainOptions
 
 FLAGS_FILE = "flags.cfg"
 CHECKPOINTS = "checkpoints"
-SYNTHETIC_DATA = "data"  # where a run on synthetic clouds keeps them
+SAMPLES = "samples"
+TENSORBOARD = "tensorboard"
+METRICS_FILE = "metrics.jsonl"
+SYNTHETIC_FOLDER = "data"  # where a run on synthetic clouds keeps them
 GENERATOR_FILE = "generator.keras"
 
 
@@ -57,7 +61,8 @@ def open_run(folder: str | Path) -> Run:
 def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo | None) -> None:
     """Refuses to go on with a run under other settings or with other clips.
 
-    A folder without a run is fine if it is not there, or empty but for synthetic clouds.
+    A folder without a run is fine if it is not there, or holds only what a command that was
+    killed before it wrote `flags.cfg` leaves.
 
     Raises:
       OptionError: Names the first setting that differs.
@@ -65,9 +70,7 @@ def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo |
     """
     folder = Path(train.run_dir)
     if not (folder / FLAGS_FILE).is_file():
-        if folder.exists() and (
-            not folder.is_dir() or {path.name for path in folder.iterdir()} - {SYNTHETIC_DATA}
-        ):
+        if folder.exists() and not _is_hardly_begun(folder):
             raise OptionError("run_dir", folder, "holds something else than a run; name another")
         return
     run = open_run(folder)
@@ -82,16 +85,25 @@ def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo |
         )
 
 
+def _is_hardly_begun(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()} - {SYNTHETIC_FOLDER, INFO_FILE}
+    return all(name.startswith(".tmp-") for name in names)
+
+
+def refuse_change(name: str, was: object, given: object, what: str) -> NoReturn:
+    """Raises OptionError: a setting differs from the one that `what` was begun with."""
+    raise OptionError(
+        name, given, f"{what} was begun with --{name}={was}; give that, or another --run_dir"
+    )
+
+
 def _check_same(before: Section, now: Section, folder: Path) -> None:
     for field in dataclasses.fields(now):
         was, given = getattr(before, field.name), getattr(now, field.name)
         if was != given and not field.metadata["may_change"]:
-            raise OptionError(
-                field.name,
-                given,
-                f"the run in {folder} was begun with --{field.name}={was}; "
-                "give that, or another --run_dir",
-            )
+            refuse_change(field.name, was, given, f"the run in {folder}")
 
 
 def write_settings(model: ModelOptions, train: TrainOptions, data: DatasetInfo) -> None:
@@ -103,6 +115,7 @@ def write_settings(model: ModelOptions, train: TrainOptions, data: DatasetInfo) 
     folder = Path(train.run_dir)
     data.write(folder)
     with replacing_file(folder / FLAGS_FILE) as temporary:
-        head = f"# Replays this run: python -m ssagan_tf.train --flagfile={folder / FLAGS_FILE}"
+        command = f"python -m ssagan_tf.train --flagfile={folder / FLAGS_FILE}"
+        head = f"# Goes on with this run: {command}\n# Replays it: {command} --run_dir=ELSEWHERE"
         lines = [head, *flags.to_lines(model, train)]
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -89,6 +89,36 @@ def test_one_name_in_both_splits_is_two_videos(tmp_path: Path, write_pictures) -
     assert names(listing) == ["sky_test/A/1/0", "sky_train/A/1/0"]
 
 
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_half_a_split_is_looked_into(tmp_path: Path, write_pictures, split: str) -> None:
+    for name in ("A", "B"):
+        write_pictures(tmp_path / f"sky_{split}" / name / "1", range(32))
+    (tmp_path / ".cache").mkdir()
+    (tmp_path / "notes.txt").touch()
+    listing = layouts.list_items(options(tmp_path))
+    assert names(listing) == ["A/1/0", "B/1/0"]
+    assert {(item.video, item.split) for item in listing.items} == {("A", None), ("B", None)}
+    assert reasons(listing) == {"./.cache": "hidden", "notes.txt": "not a picture"}
+
+    write_pictures(tmp_path / f"sea_{split}" / "A", range(32))
+    listing = layouts.list_items(options(tmp_path))
+    assert sorted(item.video for item in listing.items) == [
+        f"sea_{split}/A",
+        f"sky_{split}/A",
+        f"sky_{split}/B",
+    ]
+
+
+def test_a_video_may_be_called_like_half_a_split(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "fast_train", range(32))
+    assert [item.video for item in layouts.list_items(options(tmp_path)).items] == ["fast_train"]
+    write_pictures(tmp_path / "station" / "1", range(32))
+    write_pictures(tmp_path / "fast_train" / "1", range(32))
+    listing = layouts.list_items(options(tmp_path))
+    assert names(listing) == ["fast_train/0", "fast_train/1/0", "station/1/0"]
+    assert {item.video for item in listing.items} == {"fast_train", "station"}
+
+
 def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
     for number in range(1, 33):
         Image.new("RGB", (16, 16), (number, 0, 0)).save(tmp_path / f"f{number}.png")
@@ -101,6 +131,8 @@ def test_a_gap_breaks_a_run(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "A", [*range(20), *range(21, 60), *range(100, 164)])
     listing = layouts.list_items(options(tmp_path))
     assert names(listing) == ["A/100", "A/132", "A/21"]
+    short = "too short: 20 of 32 frames without a gap"
+    assert reasons(listing) == {"A/A_frames_00000000.jpg": short}
     first = layouts.list_items(options(tmp_path, clip_rule="first"))
     assert names(first) == ["A/21"]
 
@@ -109,7 +141,9 @@ def test_a_change_of_names_breaks_a_run(tmp_path: Path) -> None:
     for number in range(64):
         letter = "a" if number < 40 else "b"
         Image.new("RGB", (8, 8)).save(tmp_path / f"{letter}_{number}.png")
-    assert names(layouts.list_items(options(tmp_path))) == [f"{tmp_path.name}/0"]
+    listing = layouts.list_items(options(tmp_path))
+    assert names(listing) == [f"{tmp_path.name}/0"]
+    assert reasons(listing) == {"b_40.png": "too short: 24 of 32 frames without a gap"}
 
 
 def test_frame_stride(tmp_path: Path, write_pictures) -> None:
@@ -343,7 +377,6 @@ def test_auto_finds_nothing(tmp_path: Path) -> None:
         ({"source": "x" * 300}, "source=x+: no such folder"),
         ({"source": "a", "layout": "synthetic"}, "source=a: is not read with --layout=synthetic"),
         ({"source": "nowhere"}, "source=nowhere: no such folder"),
-        ({"list": "nowhere.txt", "source": "."}, "list=nowhere.txt: No such file"),
         ({"list": "a.txt", "layout": "frames"}, "list=a.txt: is for --layout=stacked only"),
     ],
 )
@@ -352,4 +385,9 @@ def test_impossible_settings(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(OptionError, match=complaint):
-        layouts.list_items(dataclasses.replace(options(tmp_path), **settings))
+        layouts.check_source(dataclasses.replace(options(tmp_path), **settings))
+
+
+def test_a_list_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"list=nowhere.txt: No such file"):
+        layouts.list_items(options(tmp_path, list="nowhere.txt"))

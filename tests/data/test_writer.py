@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import dataclasses
 import os
 import shutil
@@ -13,10 +14,10 @@ import pytest
 import tensorflow as tf
 
 from ssagan_tf import video
-from ssagan_tf.data import schema, writer
+from ssagan_tf.data import layouts, reading, schema, writer
 from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Skipped, open_set
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import OptionError, PrepareOptions
+from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 
 
 def options(source: Path, output: Path, **settings: object) -> PrepareOptions:
@@ -82,6 +83,13 @@ def test_own_split_is_kept(tmp_path: Path, write_pictures) -> None:
     writer.prepare(options(tmp_path, tmp_path / "set", test_fraction=0.9))
     assert {video_name for _, video_name in stored(tmp_path / "set", "train")} == {"A", "B"}
     assert stored(tmp_path / "set", "test") == [("C/1/0", "C")]
+
+
+def test_half_a_split_is_divided(tmp_path: Path, write_pictures) -> None:
+    for video_name in "ABCD":
+        write_pictures(tmp_path / "pictures" / "sky_train" / video_name / "1", range(32))
+    info = writer.prepare(options(tmp_path / "pictures", tmp_path / "set", test_fraction=0.5))
+    assert (info.splits["train"].videos, info.splits["test"].videos) == (2, 2)
 
 
 @pytest.mark.parametrize(("fraction", "videos"), [(0.0, 0), (0.01, 1), (0.99, 6), (1.0, 7)])
@@ -245,8 +253,8 @@ def test_a_full_disk_is_not_a_bad_item(
     def full(*_: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(writer.pickle, "dump", full)
-    with pytest.raises(DataError, match=r"cannot write into .*set: No space left on device$"):
+    monkeypatch.setattr(reading.pickle, "dump", full)
+    with pytest.raises(DataError, match=r"cannot write .*set: No space left on device$"):
         writer.prepare(options(pictures, tmp_path / "set"))
     assert not (tmp_path / "set").exists()
 
@@ -271,6 +279,23 @@ def test_missing_settings(tmp_path: Path, setting: str) -> None:
         writer.prepare(given)
 
 
+def test_every_check_once_and_before_the_work(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    for module, name in ((layouts, "check_source"), (writer, "_check_output")):
+        original = getattr(module, name)
+        monkeypatch.setattr(
+            module, name, lambda *given, n=name, call=original: (calls.append(n), call(*given))
+        )
+    work = writer.plan(options(pictures, tmp_path / "set"))
+    assert calls == ["check_source", "_check_output"]
+    assert not (tmp_path / "set").exists()
+    work(lambda *_: None)
+    assert len(calls) == 2
+    assert open_set(tmp_path / "set")
+
+
 def test_nothing_usable(tmp_path: Path, write_pictures) -> None:
     source = tmp_path / "pictures"
     write_pictures(source / "A", range(20))
@@ -281,7 +306,7 @@ def test_nothing_usable(tmp_path: Path, write_pictures) -> None:
 
 def test_an_output_that_cannot_be_written(tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot write into"):
+    with pytest.raises(DataError, match=r"cannot write .*set: Not a directory$"):
         writer.prepare(options(pictures, tmp_path / "file" / "set"))
 
 
@@ -310,3 +335,22 @@ def test_real_footage(tmp_path: Path, footage: Path) -> None:
     given = options(footage / "stacked", tmp_path / "beach", layout="auto", list=listed)
     info = writer.prepare(given)
     assert sum(split.clips for split in info.splits.values()) == 3
+
+
+def test_real_videos(tmp_path: Path, footage: Path) -> None:
+    with (footage / "videos" / "manifest.csv").open(newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: (int(row["frames"]), row["file"]))
+    source = tmp_path / "videos"
+    clips = {}
+    for split, number in (("train", 2), ("test", 1)):
+        chosen = [r for r in rows if r["split"] == split and int(r["frames"]) >= 128][:number]
+        for name in (row["file"] for row in chosen):
+            (source / f"sky_{split}").mkdir(parents=True, exist_ok=True)
+            (source / f"sky_{split}" / name).symlink_to(footage / "videos" / f"sky_{split}" / name)
+        clips[split] = sum(-(-int(row["frames"]) // 2) // FRAMES for row in chosen)
+    given = options(source, tmp_path / "set", layout="auto", frame_stride=2)
+    info = writer.prepare(given)
+    assert info.layout == "videos"
+    assert not info.skipped
+    assert {split: info.splits[split].clips for split in SPLITS} == clips
+    assert (info.splits["train"].videos, info.splits["test"].videos) == (2, 1)

@@ -105,6 +105,12 @@ def test_queries_and_keys_are_drawn_apart() -> None:
     np.testing.assert_allclose(query.std(), 0.02, rtol=0.1)
 
 
+def test_any_initializer() -> None:
+    layer = SpatialSelfAttention(kernel_initializer=lambda shape, dtype=None: tf.ones(shape, dtype))
+    layer(numbers(1, 2, 3, 3, 4))
+    np.testing.assert_array_equal(layer.key.kernel, np.ones((4, 4)))
+
+
 def test_any_size_in_one_model() -> None:
     inputs = keras.Input((None, None, None, 4))
     model = keras.Model(inputs, SpatialSelfAttention(gate="none")(inputs))

@@ -73,12 +73,13 @@ def test_one_iteration_a_training_call_and_none_at_inference(kind: type, output_
 
 
 @KINDS
-def test_gradient_flows_through_sigma(kind: type, output_axis: int) -> None:
+@pytest.mark.parametrize("training", [True, False])
+def test_gradient_flows_through_sigma(kind: type, output_axis: int, training: bool) -> None:
     layer = make(kind, steps=30)
     kernel = np.asarray(layer.kernel, "float64")
     weight = np.random.default_rng(1).standard_normal(kernel.shape)
     with tf.GradientTape() as tape:
-        used = layer.normalization(tf.convert_to_tensor(layer.kernel))
+        used = layer.normalization(tf.convert_to_tensor(layer.kernel), training=training)
         loss = tf.reduce_sum(weight.astype("float32") * used)
     gradient = tape.gradient(loss, layer.kernel.value).numpy()
     u, v = (np.asarray(x, "float64") for x in (layer.normalization.u, layer.normalization.v))

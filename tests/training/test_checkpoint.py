@@ -72,6 +72,24 @@ def test_a_damaged_checkpoint(trained: GAN, tmp_path: Path) -> None:
         Checkpoints(make(), tmp_path, keep=2).restore_latest()
 
 
+def test_an_older_checkpoint_stands_in_for_a_damaged_one(
+    trained: GAN, tmp_path: Path, capsys
+) -> None:
+    checkpoints = Checkpoints(trained, tmp_path, keep=2)
+    checkpoints.save()
+    before = state(trained)
+    trained.generator_optimizer.iterations.assign_add(1)
+    checkpoints.save()
+    trained.generator_optimizer.iterations.assign_add(-1)
+    next(tmp_path.glob("step-3.data-*")).write_bytes(b"damaged")
+    fresh = make()
+    assert Checkpoints(fresh, tmp_path, keep=2).restore_latest()
+    assert "step-3" in capsys.readouterr().out
+    assert fresh.step == 2
+    for name, value in state(fresh).items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+
+
 def test_generators_from_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         load_keras_generator(tmp_path / "missing.keras")

@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from ssagan_tf.data.info import DatasetInfo, Shard, Split, open_set
 from ssagan_tf.errors import DataError
@@ -75,6 +79,12 @@ def test_a_folder_of_something_else_is_refused(tmp_path) -> None:
     run.check_same_run(MODEL, TrainOptions(run_dir=str(tmp_path / "new")), None)
 
 
+def test_a_run_killed_before_it_began_goes_on(begun) -> None:
+    model, train, data = begun
+    (Path(train.run_dir) / "flags.cfg").rename(Path(train.run_dir) / ".tmp-1-flags.cfg")
+    run.check_same_run(model, train, data)
+
+
 @pytest.mark.parametrize("line", ["--no_such_flag=1", "--resolution=100", "--steps=many"])
 def test_damaged_settings(begun, line: str) -> None:
     _, train, _ = begun
@@ -84,6 +94,20 @@ def test_damaged_settings(begun, line: str) -> None:
         run.open_run(train.run_dir)
     with pytest.raises(DataError, match="holds no run"):
         run.open_run("nowhere")
+
+
+def test_tensorboard_has_scalars_and_moving_pictures(tmp_path) -> None:
+    log = callbacks.MetricsLog(tmp_path, 0)
+    log.write(3, {"content_loss": 0.25})
+    log.write_gif(3, "sample", np.zeros((4, 8, 6, 3), np.uint8), 12.0)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    [loss] = events.Tensors("content_loss")
+    assert (loss.step, tf.make_ndarray(loss.tensor_proto)) == (3, np.float32(0.25))
+    [sample] = events.Tensors("sample")
+    width, height, picture = sample.tensor_proto.string_val
+    assert (width, height, picture[:6]) == (b"6", b"8", b"GIF89a")
+    metadata = events.SummaryMetadata("sample")
+    assert metadata.plugin_data.plugin_name == "images"
 
 
 def test_metrics_of_steps_that_are_made_again_are_dropped(tmp_path) -> None:

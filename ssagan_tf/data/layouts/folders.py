@@ -22,7 +22,7 @@ class Folder:
     """A folder of the source, with the files that lie in it."""
 
     split: str | None
-    root: str  # the *_train or *_test folder with a slash; empty where there is no such split
+    root: str  # the *_train or *_test folder looked into, with a slash; empty where there is none
     path: str  # relative to the source, `.` for the source itself
     files: tuple[str, ...]
 
@@ -38,6 +38,9 @@ class Folder:
 def walk(source: Path, skipped: list[Skipped]) -> Iterator[Folder]:
     """Goes through all folders. A split of the source's own bounds what is looked at.
 
+    It takes both `*_train` and `*_test` folders. Where all folders are `*_train`, or all `*_test`,
+    they are looked into, and their videos are divided like those of a source without a split.
+
     Args:
       source: Where to begin.
       skipped: Takes what is passed over.
@@ -45,6 +48,7 @@ def walk(source: Path, skipped: list[Skipped]) -> Iterator[Folder]:
     children = sorted(name for name in os.listdir(source) if _shown(name) == name)
     splits = {name: own_split(name) for name in children if (source / name).is_dir()}
     own = set(SPLITS) <= set(splits.values())
+    looked_into = own or all(splits[name] for name in splits if not name.startswith("."))
     seen = set()
 
     def unreadable(error: OSError) -> None:
@@ -74,7 +78,7 @@ def walk(source: Path, skipped: list[Skipped]) -> Iterator[Folder]:
         if not subfolders and not files:
             skipped.append(Skipped(relative, "empty folder"))
             continue
-        root = parts[0] + "/" if own else ""
+        root = parts[0] + "/" if looked_into and relative != "." else ""
         yield Folder(splits[parts[0]] if own else None, root, relative, tuple(sorted(files)))
 
 

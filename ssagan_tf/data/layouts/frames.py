@@ -36,24 +36,35 @@ class FrameRun:
 def list_frames(
     source: Path, folders: Sequence[Folder], options: PrepareOptions, skipped: list[Skipped]
 ) -> Iterator[FrameRun]:
-    """Lists the runs of 32 pictures; `skipped` takes what is in none."""
+    """Lists the runs of 32 pictures.
+
+    Args:
+      source: Where the folders lie.
+      folders: Where to look.
+      options: How to cut.
+      skipped: Takes what is no picture, the folders without a clip, and in the other folders the
+        runs from gap to gap that are too short for one, by their first picture.
+    """
     found = []
     for folder in folders:
         numbered = _numbered(folder, skipped)
         if not numbered:
             continue
-        runs = list(_runs(numbered))
-        clips = [clip for run in runs for clip in _cut(run[:: options.frame_stride])]
-        if not clips:
-            longest = max(len(run[:: options.frame_stride]) for run in runs)
-            reason = f"too short: {longest} of {FRAMES} frames without a gap"
-            skipped.append(Skipped(folder.path, reason))
+        runs = [run[:: options.frame_stride] for run in _runs(numbered)]
+        clips = [clip for run in runs for clip in _cut(run)]
+        if clips:
+            short = [(folder.below(run[0][1]), len(run)) for run in runs if len(run) < FRAMES]
+        else:
+            short = [(folder.path, max(map(len, runs)))]
+        for item, length in short:
+            reason = f"too short: {length} of {FRAMES} frames without a gap"
+            skipped.append(Skipped(item, reason))
         found.append((folder, clips[:1] if options.clip_rule == "first" else clips))
 
-    # The video is the folder on top. A source that holds the pictures itself is one video.
+    # The video is the folder on top. One that holds all the pictures itself is one video.
     def on_top(folder: Folder) -> tuple[str, str]:
         top = folder.in_root().split("/")[0]
-        return (top if top != "." else source.resolve().name), folder.root
+        return (top if top != "." else folder.root[:-1] or source.resolve().name), folder.root
 
     tops = sorted({on_top(folder) for folder, clips in found if clips})
     names = dict(zip(tops, plainest((top, root + top) for top, root in tops), strict=True))

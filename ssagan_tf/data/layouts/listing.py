@@ -55,11 +55,13 @@ def check_source(options: PrepareOptions) -> None:
 def list_items(options: PrepareOptions) -> Listing:
     """Lists the items of a source in a fixed order.
 
+    Args:
+      options: What `check_source` found possible.
+
     Raises:
-      OptionError: Source, layout or list do not fit together or do not exist.
+      OptionError: The layout cannot be told, or the list cannot be read.
       DataError: The source holds no footage.
     """
-    check_source(options)
     if options.layout == "synthetic":
         return Listing("synthetic", tuple(list_clouds(options)), ())
     source = Path(options.source)
