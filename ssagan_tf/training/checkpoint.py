@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from pathlib import Path
 
 import keras
@@ -28,28 +30,29 @@ class Checkpoints:
             generator_optimizer=_by_name(gan.generator_optimizer.variables),
             discriminator_optimizer=_by_name(gan.discriminator_optimizer.variables),
         )
-        self._manager = tf.train.CheckpointManager(
-            self._checkpoint, str(folder), max_to_keep=keep, checkpoint_name="step"
-        )
+        self._folder, self._keep = folder, keep
 
     def save(self) -> None:
-        """Saves the state under its step.
+        """Saves the state under its step, and removes all but the newest few.
 
         Raises:
           DataError: It cannot be written; older checkpoints stay.
         """
+        path = self._folder / f"step-{self._gan.step}"
         try:
-            self._manager.save(checkpoint_number=self._gan.step)
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._checkpoint.write(str(path))
         except (tf.errors.OpError, OSError) as error:
-            raise DataError(
-                f"cannot save a checkpoint in {self._manager.directory}: {error}"
-            ) from error
+            _remove(path)
+            reason = str(error).splitlines()[0]
+            raise DataError(f"cannot save a checkpoint in {self._folder}: {reason}") from error
+        for old in _paths(self._folder)[self._keep :]:
+            _remove(old)
 
     @property
     def latest_step(self) -> int | None:
         """Step of the newest checkpoint."""
-        path = self._manager.latest_checkpoint
-        return None if path is None else int(path.rpartition("-")[2])
+        return next(map(_step_of, _paths(self._folder)), None)
 
     def restore_latest(self) -> bool:
         """Restores the newest state that can be read; False if there is none.
@@ -57,7 +60,7 @@ class Checkpoints:
         Raises:
           DataError: There are some, but none can be read or they are of other networks.
         """
-        paths = list(reversed(self._manager.checkpoints))
+        paths = _paths(self._folder)
         for path in paths:
             try:
                 _restore(self._checkpoint, path)
@@ -67,6 +70,24 @@ class Checkpoints:
                     raise
                 print(f"{error}; trying the one before", flush=True)
         return False
+
+
+def _paths(folder: Path) -> list[Path]:
+    """Checkpoints in a folder, newest first. Found by their index, which is written last."""
+    found = [path.with_suffix("") for path in folder.glob("step-*.index")]
+    return sorted(found, key=_step_of, reverse=True)
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
+def _remove(path: Path) -> None:
+    # The index first: without it the rest is no checkpoint any more.
+    for part in (path.with_suffix(".index"), *path.parent.glob(f"{path.name}.data-*")):
+        with contextlib.suppress(OSError):
+            part.unlink()
+    shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
 
 
 def load_generator(run: Run) -> keras.Model:
@@ -79,7 +100,7 @@ def load_generator(run: Run) -> keras.Model:
     if path.is_file():
         print(f"generator: {path}")
         return load_keras_generator(path)
-    latest = tf.train.latest_checkpoint(str(run.folder / CHECKPOINTS))
+    latest = next(iter(_paths(run.folder / CHECKPOINTS)), None)
     if latest is None:
         raise DataError(f"the run in {run.folder} has no checkpoint yet; train it first")
     print(f"generator: {latest}, as the run is not finished")
@@ -116,9 +137,9 @@ def _by_name(variables: list[keras.Variable]) -> dict[str, tf.Variable]:
     return named
 
 
-def _restore(checkpoint: tf.train.Checkpoint, path: str) -> None:
+def _restore(checkpoint: tf.train.Checkpoint, path: Path) -> None:
     try:
-        status = checkpoint.restore(path)
+        status = checkpoint.read(str(path))
         # Everything that is here must come from the file, or training would go on half-fresh.
         status.assert_existing_objects_matched()
         status.expect_partial()

@@ -51,6 +51,37 @@ def test_everything_comes_back(trained: GAN, tmp_path: Path) -> None:
         np.testing.assert_array_equal(after[name], value, err_msg=name)
 
 
+def test_only_the_newest_are_kept(trained: GAN, tmp_path: Path) -> None:
+    checkpoints = Checkpoints(trained, tmp_path, keep=2)
+    for _ in range(10):  # step 9 is older than step 10
+        trained.generator_optimizer.iterations.assign_add(1)
+        checkpoints.save()
+    assert checkpoints.latest_step == 12
+    trained.generator_optimizer.iterations.assign_add(-10)
+    names = {path.name.split(".")[0] for path in tmp_path.iterdir()}
+    assert names == {"step-11", "step-12"}
+
+
+def test_a_full_disk_leaves_the_checkpoints_before(
+    trained: GAN, tmp_path: Path, monkeypatch
+) -> None:
+    checkpoints = Checkpoints(trained, tmp_path, keep=1)
+    checkpoints.save()
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def write(self, path: str) -> None:
+        Path(f"{path}.data-00000-of-00001").write_bytes(b"half of it")
+        Path(f"{path}_temp").mkdir()
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    monkeypatch.setattr(tf.train.Checkpoint, "write", write)
+    trained.generator_optimizer.iterations.assign_add(1)
+    with pytest.raises(DataError, match=r"cannot save a checkpoint .*No space left"):
+        checkpoints.save()
+    trained.generator_optimizer.iterations.assign_add(-1)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_nothing_to_restore(trained: GAN, tmp_path: Path) -> None:
     assert not Checkpoints(trained, tmp_path, keep=2).restore_latest()
 
