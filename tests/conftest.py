@@ -6,12 +6,18 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from ssagan_tf.data import writer
 from ssagan_tf.options import PrepareOptions
+
+
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")
