@@ -9,7 +9,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from ssagan_tf.startup import use_onednn
+
 __version__ = "0.1.0"
+
+use_onednn()  # here, because it counts only before TensorFlow is first imported
 
 _HOMES = {
     "build_generator": "ssagan_tf.models",

@@ -11,6 +11,7 @@ from ssagan_tf import options
 
 SECTIONS = (
     options.ModelOptions,
+    options.ComputeOptions,
     options.PrepareOptions,
     options.TrainOptions,
     options.GenerateOptions,

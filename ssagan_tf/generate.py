@@ -11,7 +11,7 @@ import numpy as np
 
 from ssagan_tf import program, video
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import FRAMES, GenerateOptions, OptionError, require
+from ssagan_tf.options import FRAMES, ComputeOptions, GenerateOptions, OptionError, require
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training.run import open_run
@@ -42,7 +42,7 @@ class Target:
             raise DataError(f"the folder {self.path} holds something already; name another")
 
 
-def generate(options: GenerateOptions) -> None:
+def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
     """Writes the videos of all photos, or nothing if a photo cannot be read.
 
     Raises:
@@ -65,9 +65,9 @@ def generate(options: GenerateOptions) -> None:
     from ssagan_tf.training import checkpoint
 
     if run is None:
-        generator = checkpoint.load_keras_generator(Path(options.model))
+        generator = checkpoint.load_keras_generator(Path(options.model), compute)
     else:
-        generator = checkpoint.load_generator(run)
+        generator = checkpoint.load_generator(run, compute)
     how = options.fit
     if how == "auto":
         how = "stretch" if run is None else run.data.fit
@@ -125,7 +125,7 @@ def _targets(options: GenerateOptions, photos: list[str]) -> list[Target]:
 
 
 def main() -> None:
-    program.run("generate", ABOUT, [GenerateOptions], generate)
+    program.run("generate", ABOUT, [GenerateOptions, ComputeOptions], generate)
 
 
 if __name__ == "__main__":

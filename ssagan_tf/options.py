@@ -210,6 +210,30 @@ class ModelOptions(Section):
 
 
 @dataclasses.dataclass(frozen=True)
+class ComputeOptions(Section):
+    """How the networks are computed. What they compute stays the same, but for rounding."""
+
+    precision: Literal["float32", "mixed_bfloat16"] = setting(
+        "float32",
+        "Arithmetic of the layers. mixed_bfloat16 is meant for hardware that has it; weights, "
+        "batch moments and losses stay float32.",
+    )
+    attention_memory: int = setting(
+        256,
+        "MiB that the weights of one attention module may take for a batch. Where they need more, "
+        "they are computed in blocks, and in training a second time.",
+        at_least(1),
+        may_change=True,
+    )
+    remat: bool = setting(
+        False,
+        "Gradient checkpointing: the generator's layers are computed again in the gradient instead "
+        "of kept. Less memory for more time.",
+        may_change=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class PrepareOptions(Section):
     """From footage to TFRecords."""
 

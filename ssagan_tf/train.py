@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ssagan_tf import program
-from ssagan_tf.options import ModelOptions, TrainOptions, require
+from ssagan_tf.options import ComputeOptions, ModelOptions, TrainOptions, require
 from ssagan_tf.startup import load_tensorflow
 
 ABOUT = """
@@ -12,16 +12,16 @@ samples, metrics and generator.keras in --run_dir. The same command again resume
 """
 
 
-def train(model: ModelOptions, options: TrainOptions) -> None:
+def train(model: ModelOptions, compute: ComputeOptions, options: TrainOptions) -> None:
     require(options, "data", "run_dir")  # before seconds of loading
     load_tensorflow()  # now that the flags are right
     from ssagan_tf.training import loop
 
-    loop.train(model, options)
+    loop.train(model, compute, options)
 
 
 def main() -> None:
-    program.run("train", ABOUT, [ModelOptions, TrainOptions], train)
+    program.run("train", ABOUT, [ModelOptions, ComputeOptions, TrainOptions], train)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssagan_tf  # isort: skip  # noqa: F401  before Keras loads TensorFlow: it turns oneDNN on
+
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path

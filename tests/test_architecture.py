@@ -20,7 +20,7 @@ ROOMS = {
     "startup": ALWAYS,
     "progress": set(),
     "pixels": set(),
-    "__init__": set(),
+    "__init__": {"startup"},
     "flags": ALWAYS,
     "files": ALWAYS,
     "video": ALWAYS | {"files"},

@@ -28,11 +28,13 @@ def test_every_setting_has_a_flag_and_help(section, field) -> None:
 def test_flags_make_the_options_again(tmp_path) -> None:
     model = options.ModelOptions(resolution=256, base_filters=8, ssa_gate="none", ssa_ratio=0.125)
     train = options.TrainOptions(data="set", run_dir="a b", steps=7, flip=True, lambda_con=0.5)
+    compute = options.ComputeOptions(precision="mixed_bfloat16", attention_memory=64, remat=True)
     generate = options.GenerateOptions(run_dir="a b", image=("a.jpg", "b.png"))
     path = tmp_path / "flags.cfg"
-    path.write_text("# a comment\n" + "\n".join(flags.to_lines(model, train, generate)))
+    path.write_text("# a comment\n" + "\n".join(flags.to_lines(model, compute, train, generate)))
     values = flags.from_file(str(path))
     assert flags.read(options.ModelOptions, values) == model
+    assert flags.read(options.ComputeOptions, values) == compute
     assert flags.read(options.TrainOptions, values) == train
     assert flags.read(options.GenerateOptions, values) == generate
 

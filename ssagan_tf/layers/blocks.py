@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import keras
@@ -27,8 +28,12 @@ class ConvolutionBlock(keras.layers.Layer):
       normalize: Whether batch normalisation follows.
       activation: `None`, `"relu"` or `"leaky_relu"`.
       negative_slope: Of the leaky ReLU.
-      ssa: `None`, or the arguments `gate` and `ratio` of the `SpatialSelfAttention` that follows.
+      ssa: `None`, or the arguments of the `SpatialSelfAttention` that follows.
       spectral_norm: Whether the kernel is spectrally normalised.
+      remat: Whether training keeps nothing but the input, and computes the block again for its
+        gradient (gradient checkpointing).
+
+    Called with `frames`, it takes the slices of a static clip (`static_clip.py`).
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class ConvolutionBlock(keras.layers.Layer):
         negative_slope: float = 0.2,
         ssa: dict[str, Any] | None = None,
         spectral_norm: bool = False,
+        remat: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -63,6 +69,7 @@ class ConvolutionBlock(keras.layers.Layer):
             "negative_slope": negative_slope,
             "ssa": ssa,
             "spectral_norm": spectral_norm,
+            "remat": remat,
         }
         self.convolution = (TransposedConvolution if transposed else Convolution)(
             filters,
@@ -90,14 +97,34 @@ class ConvolutionBlock(keras.layers.Layer):
             if layer is not None:
                 layer.build(shape)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        x = self.convolution(inputs, training=training)
+    def call(self, inputs: Any, training: bool | None = None, frames: int | None = None) -> Any:
+        parts = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        if not (self._arguments["remat"] and training):
+            return self._forward(parts, training, frames, update=True)
+        # The first call is the forward pass, the second its repetition for the gradient.
+        calls = itertools.count()
+        return keras.remat(
+            lambda *parts: self._forward(list(parts), training, frames, update=next(calls) == 0)
+        )(*parts)
+
+    def _forward(
+        self, parts: list, training: bool | None, frames: int | None, *, update: bool
+    ) -> Any:
+        how = {"training": training, "update": update}
+        x = self.convolution(parts if len(parts) > 1 else parts[0], frames=frames, **how)
+        if frames is not None:
+            frames = self.frames_after(frames)
         if self.batch_norm is not None:
-            x = self.batch_norm(x, training=training)
+            x = self.batch_norm(x, frames=frames, **how)
         x = self._activate(x)
         if self.ssa is not None:
-            x = self.ssa(x, training=training)
+            x = self.ssa(x, frames=frames, **how)
         return x
+
+    def frames_after(self, frames: int) -> int:
+        """Length of the output for a clip of this length."""
+        shape = (None, frames, *self._arguments["kernel_size"][1:], None)
+        return self.convolution.compute_output_shape(shape)[1]
 
     def _activate(self, x: Any) -> Any:
         activation = self._arguments["activation"]

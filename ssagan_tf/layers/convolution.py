@@ -1,21 +1,19 @@
-"""3D convolutions, plain and transposed, with spectral normalisation by option.
-
-Strided ones are computed over phases where that pays; see `phases.py`.
-"""
+"""3D convolutions, plain and transposed, with spectral normalisation by option."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import keras
 from keras import ops
 
-from ssagan_tf.layers import phases
+from ssagan_tf.layers import patches, static_clip
 from ssagan_tf.layers.spectral_norm import SpectralNormalization
 
 
 class _ChannelsLastConvolution:
-    """What both convolutions share: channels last, the normalised kernel, the choice of phases."""
+    """What both convolutions share: channels last, and the normalised kernel."""
 
     _output_axis: int
 
@@ -34,23 +32,29 @@ class _ChannelsLastConvolution:
             self.normalization.build(self.kernel.shape)
             self.normalization.start_from(self.kernel)
 
-    def _kernel_now(self, training: bool | None) -> Any:
-        if not self.spectral_norm:
-            return self.kernel
-        return self.normalization(ops.convert_to_tensor(self.kernel), training=training)
-
-    def _over_phases(self, larger_shape: tuple, smaller: int, transposed: bool) -> bool:
-        return (
-            max(self.dilation_rate) == getattr(self, "groups", 1) == 1
-            and getattr(self, "output_padding", None) is None
-            and phases.pays(larger_shape[-1], smaller, transposed)
-            and phases.applies(self.kernel_size, self.strides, self.padding, larger_shape)
-        )
+    def _kernel_now(self, training: bool | None, update: bool) -> Any:
+        kernel = ops.convert_to_tensor(self.kernel)
+        if self.spectral_norm:
+            # Computed again for a gradient, it uses the vectors that it has just found.
+            return self.normalization(kernel, training=training and update)
+        return kernel
 
     def _finish(self, outputs: Any) -> Any:
         if self.use_bias:
             outputs = outputs + self.bias
         return outputs if self.activation is None else self.activation(outputs)
+
+    def _as_patches(self, larger_shape: tuple, smaller: tuple) -> bool:
+        return (
+            patches.pays(smaller)
+            and None not in larger_shape[1:4]
+            and self.padding in ("same", "valid")
+            and max(self.dilation_rate) == getattr(self, "groups", 1) == 1
+            and getattr(self, "output_padding", None) is None
+        )
+
+    def _keeps_static(self) -> bool:
+        return static_clip.padded_by_one(self.kernel_size, self.strides, self.padding)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -60,14 +64,32 @@ class _ChannelsLastConvolution:
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class Convolution(_ChannelsLastConvolution, keras.layers.Conv3D):
-    """`keras.layers.Conv3D` (channels last) with `spectral_norm=True|False`."""
+    """`keras.layers.Conv3D` (channels last) with `spectral_norm=True|False`.
+
+    Called with `frames`, it takes the slices of a static clip (`static_clip.py`), and gives those
+    of the output if it can.
+    """
 
     _output_axis = -1
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        kernel = self._kernel_now(training)
-        if self._over_phases(inputs.shape, self.filters, transposed=False):
-            return self._finish(phases.convolve(inputs, kernel, self.strides))
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        frames: int | None = None,
+        update: bool = True,
+    ) -> Any:
+        if static_clip.is_static(inputs, frames):
+            if self._keeps_static() and frames % self.strides[0] == 0:
+                inputs = static_clip.for_convolution(inputs, frames, self.strides[0])
+            else:
+                inputs = static_clip.expand(inputs, frames)
+        kernel = self._kernel_now(training, update)
+        smaller = self.compute_output_shape(inputs.shape)[1:4]
+        if self._as_patches(inputs.shape, smaller):
+            return self._finish(
+                patches.convolve(inputs, kernel, self.strides, self.padding, smaller)
+            )
         outputs = ops.conv(
             inputs,
             kernel,
@@ -81,17 +103,56 @@ class Convolution(_ChannelsLastConvolution, keras.layers.Conv3D):
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspose):
-    """`keras.layers.Conv3DTranspose` (channels last) with `spectral_norm=True|False`."""
+    """`keras.layers.Conv3DTranspose` (channels last) with `spectral_norm=True|False`.
+
+    Its input may be a list of clips, which are joined along their channels. Called with `frames`,
+    any of them may be the slices of a static clip (`static_clip.py`), whose part of the output is
+    computed on these slices; the output has all its frames.
+    """
 
     _output_axis = -2
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        kernel = self._kernel_now(training)
-        larger_shape = self.compute_output_shape(inputs.shape)
-        if self._over_phases(larger_shape, inputs.shape[-1], transposed=True):
-            return self._finish(phases.convolve_transposed(inputs, kernel, self.strides))
-        outputs = ops.conv_transpose(
-            inputs,
+    def build(self, input_shape: tuple) -> None:
+        super().build(input_shape)
+        self.input_spec = None  # it knows no lists
+
+    def call(
+        self,
+        inputs: Any,
+        training: bool | None = None,
+        frames: int | None = None,
+        update: bool = True,
+    ) -> Any:
+        parts = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
+        kernel = self._kernel_now(training, update)
+        channels = [part.shape[-1] for part in parts]
+        if sum(channels) != kernel.shape[-1]:
+            raise ValueError(
+                f"TransposedConvolution was built for {kernel.shape[-1]} channels. "
+                f"Received: {' + '.join(map(str, channels))}"
+            )
+        if not self._keeps_static():
+            parts = [static_clip.expand(part, frames or part.shape[1]) for part in parts]
+        if not any(static_clip.is_static(part, frames) for part in parts):
+            joined = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
+            return self._finish(self._convolve(joined, kernel))
+        # A convolution is linear: the sum of those of its parts.
+        kernels = [kernel]
+        if len(parts) > 1:
+            kernels = ops.split(kernel, list(itertools.accumulate(channels[:-1])), axis=-1)
+        outputs = 0
+        for part, own in zip(parts, kernels, strict=True):
+            outputs = outputs + static_clip.transposed_convolution(
+                part, frames, self.strides[0], lambda x, own=own: self._convolve(x, own)
+            )
+        return self._finish(outputs)
+
+    def _convolve(self, clip: Any, kernel: Any) -> Any:
+        larger = self.compute_output_shape((*clip.shape[:4], self.kernel.shape[-1]))[1:4]
+        if self._as_patches((None, *larger), clip.shape[1:4]):
+            return patches.convolve_transposed(clip, kernel, self.strides, self.padding, larger)
+        return ops.conv_transpose(
+            clip,
             kernel,
             strides=list(self.strides),
             padding=self.padding,
@@ -99,4 +160,3 @@ class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspo
             dilation_rate=self.dilation_rate,
             data_format=self.data_format,
         )
-        return self._finish(outputs)

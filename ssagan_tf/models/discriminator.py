@@ -13,7 +13,7 @@ from keras import ops
 from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.models.network import Network
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, encoder_rows
-from ssagan_tf.options import FRAMES, ModelOptions
+from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 
 # conv5 of the released code has its framework's default slope, kept for its checkpoints.
 CONV5_SLOPE = 0.01
@@ -25,10 +25,16 @@ class Discriminator(Network):
 
     Args:
       options: Size and variants; the paper's 128² network by default.
+      compute: How it is computed; the precision is the layer argument `dtype`.
     """
 
-    def __init__(self, options: ModelOptions | None = None, **kwargs: Any):
-        super().__init__(options, **kwargs)
+    def __init__(
+        self,
+        options: ModelOptions | None = None,
+        compute: ComputeOptions | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(options, compute, **kwargs)
         *features, last = encoder_rows(self.options)
         self.features = [
             ConvolutionBlock(

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from ssagan_tf.options import ModelOptions
+from ssagan_tf.options import ComputeOptions, ModelOptions
 
 
 class Network(keras.Model):
@@ -16,9 +16,15 @@ class Network(keras.Model):
     Subclasses set `input_axes`, the input's shape without the batch.
     """
 
-    def __init__(self, options: ModelOptions | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        options: ModelOptions | None = None,
+        compute: ComputeOptions | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.options = options or ModelOptions()
+        self.compute = compute or ComputeOptions()
 
     @property
     def input_axes(self) -> tuple[int, ...]:

@@ -11,9 +11,10 @@ import keras
 from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock
+from ssagan_tf.layers.static_clip import expand
 from ssagan_tf.models.network import Network
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
-from ssagan_tf.options import FRAMES, ModelOptions
+from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
@@ -26,12 +27,23 @@ class UNet(Network):
 
     Args:
       options: Size and variants; the paper's 128² network by default.
+      compute: How it is computed; the precision is the layer argument `dtype`.
     """
 
-    def __init__(self, options: ModelOptions | None = None, **kwargs: Any):
-        super().__init__(options, **kwargs)
+    def __init__(
+        self,
+        options: ModelOptions | None = None,
+        compute: ComputeOptions | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(options, compute, **kwargs)
         options = self.options
         with_ssa = ssa_layers(options)
+        attention = {
+            "gate": options.ssa_gate,
+            "ratio": options.ssa_ratio,
+            "memory": self.compute.attention_memory,
+        }
 
         def block(row, plain, activation, transposed):
             return ConvolutionBlock(
@@ -42,10 +54,9 @@ class UNet(Network):
                 transposed=transposed,
                 normalize=not plain,
                 activation=None if plain else activation,
-                ssa={"gate": options.ssa_gate, "ratio": options.ssa_ratio}
-                if row.name in with_ssa
-                else None,
+                ssa=attention if row.name in with_ssa else None,
                 spectral_norm=options.spectral_norm,
+                remat=self.compute.remat,
                 name=row.name,
                 dtype=self.dtype_policy,
             )
@@ -77,26 +88,34 @@ class UNet(Network):
                 shape = (*shape[:-1], shape[-1] + channels)
         self.built = True
 
-    def call(self, image: Any, training: bool | None = None) -> Any:
+    def call(self, image: Any, training: bool | None = None, static_clip: bool = True) -> Any:
+        """The clip that follows `image`.
+
+        The encoder sees one frame repeated: it carries the few slices that differ
+        (`layers/static_clip.py`), or with `static_clip=False` all frames. Equal but for rounding.
+        """
         self.check_input(image.shape)
-        x = ops.repeat(ops.expand_dims(image, 1), FRAMES, axis=1)
-        skips = []
+        x, frames = ops.expand_dims(image, 1), FRAMES
+        if not static_clip:
+            x = expand(x, frames)
+        encoded = []
         for block in self.encoder:
-            x = block(x, training=training)
-            skips.append(x)
-        skips.pop()  # conv6: nothing of its size is decoded
+            x = block(x, training=training, frames=frames)
+            frames = block.frames_after(frames)
+            encoded.append((x, frames))
+        encoded.pop()  # conv6: nothing of its size is decoded
         for number, block in enumerate(self.decoder):
-            x = block(x, training=training)
-            if skips:
-                x = self._join(x, skips.pop(), innermost=number == 0)
+            x = block(x, training=training, frames=frames)
+            if encoded:
+                skip, frames = encoded.pop()
+                x = self._join(x, skip, frames, innermost=number == 0)
         return ops.tanh(ops.cast(x, "float32"))
 
-    def _join(self, decoded: Any, encoded: Any, innermost: bool) -> Any:
+    def _join(self, decoded: Any, encoded: Any, frames: int, innermost: bool) -> Any:
         if self.options.skips == "add":
-            return decoded + encoded
+            return decoded + expand(encoded, frames)
         # The order of the released code, which its checkpoints need.
-        pair = [encoded, decoded] if innermost else [decoded, encoded]
-        return ops.concatenate(pair, axis=-1)
+        return [encoded, decoded] if innermost else [decoded, encoded]
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], FRAMES, *input_shape[1:])

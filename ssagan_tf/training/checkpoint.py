@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from ssagan_tf import models
 from ssagan_tf.errors import DataError
+from ssagan_tf.options import ComputeOptions
 from ssagan_tf.training.gan import GAN
 from ssagan_tf.training.run import CHECKPOINTS, GENERATOR_FILE, Run
 
@@ -90,7 +91,7 @@ def _remove(path: Path) -> None:
     shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
 
 
-def load_generator(run: Run) -> keras.Model:
+def load_generator(run: Run, compute: ComputeOptions | None = None) -> keras.Model:
     """The finished run's generator, or that of the newest checkpoint.
 
     Raises:
@@ -99,18 +100,18 @@ def load_generator(run: Run) -> keras.Model:
     path = run.folder / GENERATOR_FILE
     if path.is_file():
         print(f"generator: {path}")
-        return load_keras_generator(path)
+        return load_keras_generator(path, compute)
     latest = next(iter(_paths(run.folder / CHECKPOINTS)), None)
     if latest is None:
         raise DataError(f"the run in {run.folder} has no checkpoint yet; train it first")
     print(f"generator: {latest}, as the run is not finished")
-    generator = models.build_generator(run.model)
+    generator = models.build_generator(run.model, compute)
     _restore(tf.train.Checkpoint(generator=_by_name(generator.weights)), latest)
     return generator
 
 
-def load_keras_generator(path: Path) -> keras.Model:
-    """Loads a generator from a `.keras` file.
+def load_keras_generator(path: Path, compute: ComputeOptions | None = None) -> keras.Model:
+    """Loads a generator from a `.keras` file, whatever precision it was trained in.
 
     Raises:
       DataError: It is missing, damaged, or not one of our generators.
@@ -126,7 +127,9 @@ def load_keras_generator(path: Path) -> keras.Model:
         raise DataError(f"cannot load {path}: {reason}") from error
     if not isinstance(generator, models.Network) or len(generator.input_axes) != 3:
         raise DataError(f"{path} holds no generator of this project; name a generator.keras")
-    return generator
+    again = models.build_generator(generator.options, compute)
+    again.set_weights(generator.get_weights())
+    return again
 
 
 def _by_name(variables: list[keras.Variable]) -> dict[str, tf.Variable]:

@@ -19,7 +19,14 @@ from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import PreparedSet, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import remove_leftovers, replacing_file
-from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions, require
+from ssagan_tf.options import (
+    ComputeOptions,
+    ModelOptions,
+    OptionError,
+    PrepareOptions,
+    TrainOptions,
+    require,
+)
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import make_deterministic
 from ssagan_tf.training import callbacks
@@ -38,7 +45,7 @@ from ssagan_tf.training.run import (
 SYNTHETIC = "synthetic"
 
 
-def train(model: ModelOptions, options: TrainOptions) -> None:
+def train(model: ModelOptions, compute: ComputeOptions, options: TrainOptions) -> None:
     """Trains a run, from its newest checkpoint if it has one, to the last step.
 
     Raises:
@@ -58,17 +65,19 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
     prepared = _prepared(options)
     if prepared is not None:
         _check_clips(prepared, model)
-    check_same_run(model, options, prepared and prepared.info)
+    check_same_run(model, compute, options, prepared and prepared.info)
 
     # Networks, optimizers, and where an earlier command has brought them.
-    gan = GAN(models.build_generator(model), models.build_discriminator(model), options)
+    gan = GAN(
+        models.build_generator(model, compute), models.build_discriminator(model, compute), options
+    )
     print(_summary(gan, model, options, prepared), flush=True)
     if options.dry_run:
         print("dry run: nothing was written")
         return
     if prepared is None:
         prepared = _write_synthetic(model, options)
-        check_same_run(model, options, prepared.info)
+        check_same_run(model, compute, options, prepared.info)
     checkpoints = Checkpoints(gan, run_dir / CHECKPOINTS, options.keep_checkpoints)
     resumed = checkpoints.restore_latest()
     start = gan.step
@@ -77,7 +86,7 @@ def train(model: ModelOptions, options: TrainOptions) -> None:
         return
     for folder in (run_dir, run_dir / SAMPLES):
         remove_leftovers(folder)
-    write_settings(model, options, prepared.info)
+    write_settings(model, compute, options, prepared.info)
     print(f"resuming at step {start} of {options.steps}" if resumed else "starting at step 0")
 
     # Training.

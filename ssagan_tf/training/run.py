@@ -16,7 +16,7 @@ from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import DatasetInfo
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
-from ssagan_tf.options import ModelOptions, OptionError, Section, TrainOptions
+from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, Section, TrainOptions
 
 FLAGS_FILE = "flags.cfg"
 CHECKPOINTS = "checkpoints"
@@ -25,6 +25,7 @@ TENSORBOARD = "tensorboard"
 METRICS_FILE = "metrics.jsonl"
 SYNTHETIC_FOLDER = "data"  # where a run on synthetic clouds keeps them
 GENERATOR_FILE = "generator.keras"
+SECTIONS = (ModelOptions, ComputeOptions, TrainOptions)  # what a run is made with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Run:
 
     folder: Path
     model: ModelOptions
+    compute: ComputeOptions
     train: TrainOptions
     data: DatasetInfo
 
@@ -49,16 +51,18 @@ def open_run(folder: str | Path) -> Run:
         raise DataError(f"{folder} holds no run (no {FLAGS_FILE}); name a --run_dir of train")
     try:
         values = flags.from_file(str(path))
-        model, train = flags.read(ModelOptions, values), flags.read(TrainOptions, values)
+        sections = [flags.read(kind, values) for kind in SECTIONS]
         data = DatasetInfo.from_json((folder / INFO_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
             f"cannot read the run in {folder}: {error}; mend the file, or name another --run_dir"
         ) from error
-    return Run(folder, model, train, data)
+    return Run(folder, *sections, data)
 
 
-def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo | None) -> None:
+def check_same_run(
+    model: ModelOptions, compute: ComputeOptions, train: TrainOptions, data: DatasetInfo | None
+) -> None:
     """Refuses to go on with a run under other settings or with other clips.
 
     A folder without a run is fine if it is not there, or holds only what a command that was
@@ -74,7 +78,7 @@ def check_same_run(model: ModelOptions, train: TrainOptions, data: DatasetInfo |
             raise OptionError("run_dir", folder, "holds something else than a run; name another")
         return
     run = open_run(folder)
-    for before, now in ((run.model, model), (run.train, train)):
+    for before, now in ((run.model, model), (run.compute, compute), (run.train, train)):
         _check_same(before, now, folder)
     if data is not None and run.data.fingerprint != data.fingerprint:
         raise OptionError(
@@ -106,7 +110,9 @@ def _check_same(before: Section, now: Section, folder: Path) -> None:
             refuse_change(field.name, was, given, f"the run in {folder}")
 
 
-def write_settings(model: ModelOptions, train: TrainOptions, data: DatasetInfo) -> None:
+def write_settings(
+    model: ModelOptions, compute: ComputeOptions, train: TrainOptions, data: DatasetInfo
+) -> None:
     """Writes what `open_run` reads.
 
     Raises:
@@ -117,5 +123,5 @@ def write_settings(model: ModelOptions, train: TrainOptions, data: DatasetInfo) 
     with replacing_file(folder / FLAGS_FILE) as temporary:
         command = f"python -m ssagan_tf.train --flagfile={folder / FLAGS_FILE}"
         head = f"# Goes on with this run: {command}\n# Replays it: {command} --run_dir=ELSEWHERE"
-        lines = [head, *flags.to_lines(model, train)]
+        lines = [head, *flags.to_lines(model, compute, train)]
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

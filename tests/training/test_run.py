@@ -11,33 +11,34 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from ssagan_tf.data.info import DatasetInfo, Shard, Split, open_set
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import ModelOptions, OptionError, TrainOptions
+from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
 from ssagan_tf.training import callbacks, run
 
 MODEL = ModelOptions(resolution=64, base_filters=2)
+COMPUTE = ComputeOptions()
 
 
 @pytest.fixture
 def begun(tmp_path, synthetic_set) -> tuple[ModelOptions, TrainOptions, DatasetInfo]:
     train = TrainOptions(data=str(synthetic_set), run_dir=str(tmp_path / "run"), batch_size=2)
     data = open_set(synthetic_set).info
-    run.write_settings(MODEL, train, data)
+    run.write_settings(MODEL, COMPUTE, train, data)
     return MODEL, train, data
 
 
 def test_a_run_is_read_as_it_was_written(begun) -> None:
     model, train, data = begun
     opened = run.open_run(train.run_dir)
-    assert (opened.model, opened.train) == (model, train)
+    assert (opened.model, opened.compute, opened.train) == (model, COMPUTE, train)
     assert opened.data.fingerprint == data.fingerprint
     assert opened.data.fit == "stretch"
 
 
 def test_the_same_settings_go_on(begun) -> None:
     model, train, data = begun
-    run.check_same_run(model, train, data)
+    run.check_same_run(model, COMPUTE, train, data)
     may_change = dataclasses.replace(train, steps=7, sample_every=3, data="moved", fps=5.0)
-    run.check_same_run(model, may_change, data)
+    run.check_same_run(model, COMPUTE, may_change, data)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,7 @@ def test_other_settings_are_refused_by_name(begun, model_changes, train_changes,
     with pytest.raises(OptionError, match=message):
         run.check_same_run(
             dataclasses.replace(model, **model_changes),
+            COMPUTE,
             dataclasses.replace(train, **train_changes),
             data,
         )
@@ -69,20 +71,20 @@ def test_other_clips_are_refused(begun) -> None:
         },
     )
     with pytest.raises(OptionError, match=r"data=.*: holds other clips"):
-        run.check_same_run(model, train, other)
+        run.check_same_run(model, COMPUTE, train, other)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(OptionError, match=r"run_dir=.*: holds something else"):
-        run.check_same_run(MODEL, TrainOptions(run_dir=str(tmp_path)), None)
-    run.check_same_run(MODEL, TrainOptions(run_dir=str(tmp_path / "new")), None)
+        run.check_same_run(MODEL, COMPUTE, TrainOptions(run_dir=str(tmp_path)), None)
+    run.check_same_run(MODEL, COMPUTE, TrainOptions(run_dir=str(tmp_path / "new")), None)
 
 
 def test_a_run_killed_before_it_began_goes_on(begun) -> None:
     model, train, data = begun
     (Path(train.run_dir) / "flags.cfg").rename(Path(train.run_dir) / ".tmp-1-flags.cfg")
-    run.check_same_run(model, train, data)
+    run.check_same_run(model, COMPUTE, train, data)
 
 
 @pytest.mark.parametrize("line", ["--no_such_flag=1", "--resolution=100", "--steps=many"])

@@ -1,0 +1,257 @@
+"""What is measured: cases, and the parts and comparisons they are grouped in.
+
+A case is one subject doing one piece of work, measured in a process of its own. A comparison is
+the cases that are measured in turns, so that a drift of the machine meets all of them. A part is
+one table of the report.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+Precision = Literal["float32", "bfloat16"]
+
+OURS = "ours"
+PLAIN_PATH = "plain path"
+TORCH_NAIVE = "PyTorch, naive"
+TORCH_FUSED = "PyTorch, fused"
+NAIVE = "naive"
+BLOCKED = "blocked"
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One measurement. Travels to its process as JSON, so all values are plain.
+
+    Attributes:
+      work: What is done.
+      subject: Who does it, as the tables say.
+      framework: Whose program it is.
+      variant: How: `static` or `plain` for our networks, `blocked` or `naive` for our attention,
+        `naive` or `fused` for PyTorch.
+      mode: `forward`: inference. `gradients`: forward and backward in training mode.
+      precision: `bfloat16` stands for mixed precision.
+      batch: Clips at once.
+      resolution: Of the network.
+      base_filters: Of the network.
+      updates: Of the discriminator in a step.
+      remat: Whether our network computes its blocks again in the backward pass.
+      positions: Of the attention: N.
+      frames: Of the attention: T.
+      channels: Of the attention: C.
+      memory: MiB that our attention's weights may take before it works in blocks; None: as many
+        as by default.
+      repetitions: Timed at most.
+      seconds: Stops repeating after as many.
+      limit: Seconds after which the process is stopped.
+    """
+
+    work: Literal["products", "attention", "generator", "step"]
+    subject: str
+    framework: Literal["tensorflow", "torch"] = "tensorflow"
+    variant: str = ""
+    mode: Literal["forward", "gradients"] = "forward"
+    precision: Precision = "float32"
+    batch: int = 1
+    resolution: int = 128
+    base_filters: int = 32
+    updates: int = 5
+    remat: bool = False
+    positions: int = 0
+    frames: int = 0
+    channels: int = 0
+    memory: int | None = None
+    repetitions: int = 5
+    seconds: float = 10.0
+    limit: float = 600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Cases measured in turns.
+
+    Attributes:
+      label: Of its rows.
+      cases: The subjects. The first is the one that ratios are taken to.
+    """
+
+    label: str
+    cases: tuple[Case, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One table.
+
+    Attributes:
+      name: For `--only`.
+      title: Of the table.
+      note: What the reader must know, in a sentence or two.
+      comparisons: In the order of the rows.
+      rates: Measured in each round too: how fast each framework multiplies matrices.
+      rounds: Fresh processes per case.
+    """
+
+    name: str
+    title: str
+    note: str
+    comparisons: tuple[Comparison, ...]
+    rates: tuple[Case, ...] = ()
+    rounds: int = 3
+
+
+def parts(quick: bool = False) -> list[Part]:
+    """All parts; with `quick`, tiny networks and few repetitions, to see that everything runs."""
+    generators = [("forward", "float32"), ("gradients", "float32")]
+    generators += [("forward", "bfloat16"), ("gradients", "bfloat16")]
+    if quick:
+        generators = [generators[0], generators[3]]  # each mode and each precision once
+    return [
+        _attention(quick),
+        *(_generator(mode, precision, quick) for mode, precision in generators),
+        _step(quick),
+        _resolutions(quick),
+        _batches(quick),
+    ]
+
+
+def _size(quick: bool) -> dict:
+    if quick:
+        return {"resolution": 64, "base_filters": 2, "repetitions": 1, "seconds": 0.0}
+    return {}
+
+
+def _rates(precision: Precision, quick: bool, torch: bool = True) -> tuple[Case, ...]:
+    size = {"positions": 128, "channels": 64} if quick else {"positions": 4096, "channels": 1024}
+    common = {**size, "precision": precision, "seconds": 2.0}
+    frameworks = ("tensorflow", "torch") if torch else ("tensorflow",)
+    return tuple(
+        Case("products", "matrix products", framework, **common) for framework in frameworks
+    )
+
+
+def _attention(quick: bool) -> Part:
+    points = [(256, 3, 32), (1024, 3, 32), (4096, 3, 32), (16384, 3, 32)]
+    points += [(256, 32, 32), (1024, 32, 32), (4096, 32, 32)]
+    if quick:
+        points = [(1024, 3, 4)]
+    comparisons = []
+    for positions, frames, channels in points:
+        # MiB, low enough to force blocks: a quarter of the weights, or less.
+        memory = max(1, min(64, positions**2 // 2**20))
+        for mode in ("gradients",) if quick else ("forward", "gradients"):
+            common = {
+                "mode": mode,
+                "positions": positions,
+                "frames": frames,
+                "channels": channels,
+                **({"repetitions": 1, "seconds": 0.0} if quick else {"seconds": 5.0}),
+            }
+            cases = [
+                Case("attention", BLOCKED, variant="blocked", memory=memory, **common),
+                Case("attention", NAIVE, variant="naive", **common),
+            ]
+            if positions == 4096 or quick:
+                cases.append(Case("attention", TORCH_FUSED, "torch", "fused", **common))
+            label = f"N {positions}, T·C {frames * channels}, {_called(mode)}"
+            comparisons.append(Comparison(label, tuple(cases)))
+    return Part(
+        "attention",
+        "Spatial self-attention",
+        "softmax(q kᵀ) v alone, batch 1, float32: in blocks of query rows against the plain "
+        "formula. Blocks are computed again in the backward pass, so their floor is higher. "
+        "N = 256 fits in one block.",
+        tuple(comparisons),
+        _rates("float32", quick, torch=False),
+        rounds=1 if quick else 3,
+    )
+
+
+def _generator(mode: str, precision: Precision, quick: bool) -> Part:
+    batch = 1 if mode == "forward" or quick else 4
+    common = {"mode": mode, "precision": precision, "batch": batch, **_size(quick)}
+    mixed = precision != "float32"
+    # On processors without bfloat16 PyTorch is a hundred times slower than in float32.
+    torch = {**common, "limit": 180.0} if mixed else common
+    cases = [
+        Case("generator", OURS, variant="static", **common),
+        Case("generator", PLAIN_PATH, variant="plain", **common),
+        Case("generator", TORCH_NAIVE, "torch", "naive", **torch),
+        Case("generator", TORCH_FUSED, "torch", "fused", **torch),
+    ]
+    if quick and mixed:
+        cases = cases[::2]
+    return Part(
+        f"generator-{mode}" + ("-bf16" if mixed else ""),
+        f"Generator, {_called(mode)}, {'mixed bfloat16' if mixed else 'float32'}",
+        ("Inference" if mode == "forward" else "Training mode, all gradients")
+        + f", batch {batch}. The plain path computes all 32 slices throughout."
+        + (" PyTorch's mixed precision is its autocast." if mixed else ""),
+        (Comparison("", tuple(cases)),),
+        () if quick and mode == "gradients" else _rates(precision, quick),
+        rounds=1 if quick else 3,
+    )
+
+
+def _step(quick: bool) -> Part:
+    common = {"mode": "gradients", "batch": 1 if quick else 4, **_size(quick)}
+    common |= {"repetitions": 1, "updates": 2 if quick else 5}  # each step is long
+    mixed = {**common, "precision": "bfloat16"}
+    cases = [
+        Case("step", OURS, variant="static", **common),
+        Case("step", TORCH_NAIVE, "torch", "naive", **common),
+        Case("step", TORCH_FUSED, "torch", "fused", **common),
+    ]
+    if not quick:
+        cases.append(Case("step", f"{OURS}, mixed bfloat16", variant="static", **mixed))
+    return Part(
+        "step",
+        f"Training step: {common['updates']} updates of the discriminator, 1 of the generator",
+        f"Batch {common['batch']}. PyTorch generates the clips of the generator's update again; "
+        "ours are those that the discriminator saw last.",
+        (Comparison("", tuple(cases)),),
+        () if quick else (*_rates("float32", quick), *_rates("bfloat16", quick, torch=False)),
+        rounds=1 if quick else 2,
+    )
+
+
+def _resolutions(quick: bool) -> Part:
+    common = {**_size(quick), "mode": "gradients", "variant": "static"}
+    comparisons = tuple(
+        Comparison(f"{side}²", (Case("generator", OURS, **{**common, "resolution": side}),))
+        for side in ((64,) if quick else (64, 128, 256))
+    )
+    return Part(
+        "growth-resolution",
+        "Growth with the resolution",
+        "Generator, forward and backward, training mode, batch 1, float32.",
+        comparisons,
+        () if quick else _rates("float32", quick, torch=False),
+        rounds=1,
+    )
+
+
+def _batches(quick: bool) -> Part:
+    common = {**_size(quick), "mode": "gradients", "variant": "static"}
+    batches = (2,) if quick else (1, 2, 4, 8, 16)
+    comparisons = []
+    for batch in batches:
+        cases = [Case("generator", OURS, batch=batch, **common)]
+        if batch == batches[-1]:
+            again = Case("generator", f"{OURS}, remat", batch=batch, remat=True, **common)
+            cases.append(again)
+        comparisons.append(Comparison(f"batch {batch}", tuple(cases)))
+    return Part(
+        "growth-batch",
+        "Growth with the batch",
+        f"Generator at {common.get('resolution', 128)}², forward and backward, training mode, "
+        "float32. With remat the blocks are computed again in the backward pass, to keep less.",
+        tuple(comparisons),
+        () if quick else _rates("float32", quick, torch=False),
+        rounds=1,
+    )
+
+
+def _called(mode: str) -> str:
+    return "forward" if mode == "forward" else "forward and backward"

@@ -1,0 +1,125 @@
+"""The results as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+HEAD = """# Measurements
+
+Made by `python -m benchmarks.run`. Each figure is the median over all repetitions of all rounds;
+each round measures every subject in a fresh process of its own, one after the other (one that takes
+over ten times as long as the first takes part in one round only). Compare within a table: machines
+are shared and drift, so seconds of different tables may not be comparable.
+
+- **time ratio**, **memory ratio**: to the first row of the comparison.
+- **extra memory**: the peak on top of what the process held once weights, inputs and graph were
+  there. **peak**: of the whole process.
+- **GFLOP**: counted for the subject's own algorithm (`python -m benchmarks.operations`).
+- **share of floor**: the time that the first row's operations would take at the rate of
+  TensorFlow's matrix products, measured in the same rounds, over the measured time.
+"""
+
+Row = dict[str, Any]
+Column = tuple[str, Callable[[Row], Any], Callable[[Any], str]]
+NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch"}
+
+
+def markdown(parts: list[dict[str, Any]]) -> str:
+    """The report of measured parts, as `run.py` makes them."""
+    places = {str(part["environment"]): part["environment"] for part in parts}
+    lines = [HEAD]
+    if len(places) == 1:
+        lines += [*_place(next(iter(places.values()))), ""]
+    for part in parts:
+        lines += [f"## {part['title']}", "", part["note"], ""]
+        if len(places) > 1:
+            lines += [*_place(part["environment"]), ""]
+        lines += [*_table(part["rows"]), "", _measured(part), ""]
+    return "\n".join(lines)
+
+
+def _place(environment: dict[str, Any]) -> list[str]:
+    versions = environment["versions"]
+    named = [f"{name} {version or '(none)'}" for name, version in versions.items()]
+    return [
+        f"Machine: {environment['processor']}, cores: {environment['cores']}, "
+        f"{environment['memory_gib']} GiB, {environment['system']}.",
+        f"Versions: {', '.join(named)}.",
+    ]
+
+
+def _measured(part: dict[str, Any]) -> str:
+    times = "once" if part["rounds"] == 1 else f"in {part['rounds']} rounds"
+    return " ".join([*_rates(part["rates"]), f"Measured {times} on {part['date']}."])
+
+
+def _rates(rates: list[dict[str, Any]]) -> list[str]:
+    if not rates:
+        return []
+    said = [
+        f"{NAMES[rate['framework']]} {rate['precision']} "
+        + (rate["error"] if "error" in rate else f"{rate['rate'] / 1e9:.0f} GFLOP/s")
+        for rate in rates
+    ]
+    return [f"Matrix products: {', '.join(said)}."]
+
+
+def _table(rows: list[Row]) -> list[str]:
+    columns = [column for column in _COLUMNS if any(column[1](row) for row in rows)]
+    if all(row.get("time_ratio", 1.0) == 1.0 for row in rows):  # nothing is compared
+        columns = [column for column in columns if not column[0].endswith("ratio")]
+    head = [name for name, _, _ in columns]
+    ruler = [":--" if column[2] is str else "--:" for column in columns]
+    return [_joined(line) for line in (head, ruler, *(_cells(row, columns) for row in rows))]
+
+
+def _cells(row: Row, columns: list[Column]) -> list[str]:
+    cells = []
+    for name, value, shown in columns:
+        found = value(row)
+        if name == "seconds" and "error" in row:
+            cells.append(row["error"].replace("|", "\\|"))
+        else:
+            cells.append("" if found is None else shown(found))
+    return cells
+
+
+def _joined(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _per_clip(row: Row) -> float | None:
+    if row["batch"] == 1 or "seconds" not in row:
+        return None
+    return row["seconds"] / row["batch"]
+
+
+def _spread(row: Row) -> str | None:
+    if "seconds" not in row or len(row["times"]) == 1:
+        return None
+    return f"{_seconds(row['least_seconds'])} to {_seconds(row['most_seconds'])}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f}" if value >= 1 else f"{value:.3f}" if value >= 0.01 else f"{value:.5f}"
+
+
+def _gigas(operations: int) -> str:
+    value = operations / 1e9
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+_COLUMNS: list[Column] = [
+    ("", lambda row: row["label"], str),
+    ("subject", lambda row: row["subject"], str),
+    ("seconds", lambda row: row.get("seconds", "error" in row), _seconds),
+    ("least to most", _spread, lambda text: text),
+    ("per clip", _per_clip, _seconds),
+    ("time ratio", lambda row: row.get("time_ratio"), "{:.2f}".format),
+    ("extra memory, MiB", lambda row: row.get("extra_mib"), "{:.0f}".format),
+    ("memory ratio", lambda row: row.get("memory_ratio"), "{:.2f}".format),
+    ("peak, MiB", lambda row: row.get("peak_mib"), "{:.0f}".format),
+    ("GFLOP", lambda row: row["operations"], _gigas),
+    ("share of floor", lambda row: row.get("share_of_floor"), "{:.0%}".format),
+]

@@ -1,0 +1,137 @@
+"""Convolutions of small maps with large kernels, as one matrix product. Exact.
+
+The innermost layers of Table 1 have millions of weights for maps of a few positions. A convolution
+library that first brings the kernel into an order of its own spends more time on that than on the
+convolution (benchmarks/convolution.py). Here the kernel is multiplied as it lies in memory, and the
+map is gathered into patches.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+Three = tuple[int, int, int]
+
+# Positions of the smaller map (conv5, conv6, deconv1, deconv2: at most 2×4×4) up to which this is
+# the faster way. Measured on a CPU, at the channels of the paper.
+UP_TO_POSITIONS = 32
+
+
+def pays(smaller: tuple[int | None, ...]) -> bool:
+    """Whether this is the faster way, by T, H, W of the smaller map."""
+    return None not in smaller and math.prod(smaller) <= UP_TO_POSITIONS
+
+
+def convolve(clip: Any, kernel: Any, strides: Three, padding: str, smaller: Three) -> Any:
+    """Convolution.
+
+    Args:
+      clip: `[B, T, H, W, C]`.
+      kernel: `[t, h, w, C, filters]`.
+      strides: For T, H, W.
+      padding: `"same"` or `"valid"`.
+      smaller: T, H, W of the output.
+
+    Returns:
+      `[B, *smaller, filters]`.
+    """
+    larger, channels = clip.shape[1:4], clip.shape[-1]
+    unfold, _ = _patches(larger, smaller, kernel.shape[:3], strides, padding)
+    rows = unfold(ops.reshape(clip, (-1, math.prod(larger), channels)))
+    filters = kernel.shape[-1]
+    outputs = ops.matmul(
+        ops.reshape(rows, (-1, math.prod(kernel.shape[:4]))), ops.reshape(kernel, (-1, filters))
+    )
+    return ops.reshape(outputs, (-1, *smaller, filters))
+
+
+def convolve_transposed(clip: Any, kernel: Any, strides: Three, padding: str, larger: Three) -> Any:
+    """Transposed convolution: the adjoint of `convolve`.
+
+    Args:
+      clip: `[B, T, H, W, C]`.
+      kernel: `[t, h, w, filters, C]`.
+      strides: For T, H, W.
+      padding: `"same"` or `"valid"`.
+      larger: T, H, W of the output.
+
+    Returns:
+      `[B, *larger, filters]`.
+    """
+    smaller, (filters, channels) = clip.shape[1:4], kernel.shape[3:]
+    _, fold = _patches(larger, smaller, kernel.shape[:3], strides, padding)
+    rows = ops.matmul(
+        ops.reshape(clip, (-1, channels)), ops.transpose(ops.reshape(kernel, (-1, channels)))
+    )
+    rows = ops.reshape(rows, (-1, math.prod(smaller) * math.prod(kernel.shape[:3]), filters))
+    return ops.reshape(fold(rows), (-1, *larger, filters))
+
+
+def _patches(larger: Three, smaller: Three, kernel_size: Three, strides: Three, padding: str):
+    """Two linear maps, each the other's adjoint.
+
+    The first gathers positions `[B, P, C]` into patches `[B, positions · taps, C]`; the second adds
+    patches up into positions.
+    """
+    sizes = (tuple(size) for size in (larger, smaller, kernel_size, strides))
+    sources, targets = _indices(*sizes, padding)
+
+    @ops.custom_gradient
+    def unfold(positions):
+        def grad(*args, upstream=None):
+            return fold(args[-1] if upstream is None else upstream)
+
+        return _take(positions, sources.ravel()), grad
+
+    @ops.custom_gradient
+    def fold(patches):
+        def grad(*args, upstream=None):
+            return unfold(args[-1] if upstream is None else upstream)
+
+        terms = _take(patches, targets.ravel())
+        terms = ops.reshape(terms, (-1, *targets.shape, patches.shape[-1]))
+        return ops.sum(terms, axis=2), grad
+
+    return unfold, fold
+
+
+def _take(rows: Any, indices: np.ndarray) -> Any:
+    """Rows by index; the index after the last gives zeros."""
+    return ops.take(ops.pad(rows, [(0, 0), (0, 1), (0, 0)]), indices, axis=1)
+
+
+@functools.lru_cache(maxsize=64)
+def _indices(larger: Three, smaller: Three, kernel_size: Three, strides: Three, padding: str):
+    """Where each tap of each output comes from `[positions, taps]`, and where each input goes.
+
+    The second is `[P, n]`, n being the most patches that an input is in. What is outside of the
+    map, or missing, has the index after the last.
+    """
+    outside = math.prod(larger)
+    along = []
+    for size, outputs, taps, stride in zip(larger, smaller, kernel_size, strides, strict=True):
+        before = max((outputs - 1) * stride + taps - size, 0) // 2 if padding == "same" else 0
+        index = np.arange(outputs)[:, None] * stride - before + np.arange(taps)
+        along.append(np.where((index >= 0) & (index < size), index, -1))
+    t, h, w = (
+        index.reshape([n if axis in (own, own + 3) else 1 for axis, n in enumerate(shape)])
+        for own, (index, shape) in enumerate((a, (*smaller, *kernel_size)) for a in along)
+    )
+    flat = (t * larger[1] + h) * larger[2] + w
+    sources = np.where((t >= 0) & (h >= 0) & (w >= 0), flat, outside)
+    sources = sources.reshape(math.prod(smaller), math.prod(kernel_size)).astype("int32")
+
+    patches: list[list[int]] = [[] for _ in range(outside + 1)]
+    for number, source in enumerate(sources.ravel()):
+        patches[source].append(number)
+    patches.pop()
+    most = max(map(len, patches))
+    targets = np.full((outside, most), sources.size, "int32")
+    for source, numbers in enumerate(patches):
+        targets[source, : len(numbers)] = numbers
+    return sources, targets

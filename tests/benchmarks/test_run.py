@@ -1,0 +1,183 @@
+"""The benchmark program: what it measures, how it sums up, and what it writes."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import cases, measure, run
+from benchmarks.cases import Case, Comparison, Part
+
+WITHOUT_TORCH = "PyTorch is not installed: pip install ssagan_tf[torch]"
+has_torch = importlib.util.find_spec("torch") is not None
+
+
+def results(folder: Path) -> dict[str, dict[str, Any]]:
+    return {
+        part["name"]: part for part in json.loads((folder / "results.json").read_text())["parts"]
+    }
+
+
+def pretend(case: Case) -> dict[str, Any]:
+    """Every case takes a time of its own."""
+    if case.work == "products":
+        return {"rate": 1e11, "product": "any"}
+    seconds = 2.0 + (case.framework == "torch") + 4 * (case.variant in ("plain", "naive"))
+    return {"seconds": [seconds] * 3, "extra_mib": 100 * seconds, "peak_mib": 1000.0}
+
+
+def test_quick_run(tmp_path: Path) -> None:
+    names = [part.name for part in cases.parts(quick=True)]
+    names.remove("growth-resolution")  # see below
+    arguments = ["--quick", f"--only={','.join(names)}", f"--output={tmp_path}"]
+    assert run.main(arguments, measure=measure.attempt) == 0
+    written = results(tmp_path)
+    assert list(written) == names
+    text = (tmp_path / "RESULTS.md").read_text()
+    for part in written.values():
+        assert f"## {part['title']}" in text
+        for row in part["rows"]:
+            if row["case"]["framework"] == "torch" and not has_torch:
+                assert row["error"] == WITHOUT_TORCH
+                continue
+            assert "error" not in row, (part["name"], row)
+            assert row["seconds"] > 0
+            assert row["extra_mib"] >= 0
+            assert row["peak_mib"] > row["extra_mib"]
+
+
+def test_a_process_of_its_own(tmp_path: Path) -> None:
+    arguments = ["--quick", "--only=growth-resolution", f"--output={tmp_path}"]
+    assert run.main(arguments) == 0
+    (row,) = results(tmp_path)["growth-resolution"]["rows"]
+    assert "error" not in row, row
+    assert row["seconds"] > 0
+    assert row["extra_mib"] > 0
+
+
+def test_errors_become_rows(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    def fails(case: Case) -> dict[str, Any]:
+        if case.variant == "plain":
+            return {"error": "out of memory"}
+        return pretend(case)
+
+    arguments = ["--only=generator-forward", f"--output={tmp_path}"]
+    assert run.main(arguments, measure=fails) == 0
+    rows = {row["subject"]: row for row in results(tmp_path)["generator-forward"]["rows"]}
+    assert rows["plain path"]["error"] == "out of memory"
+    assert rows["PyTorch, naive"]["time_ratio"] == 3.5
+    assert "| plain path | out of memory |" in (tmp_path / "RESULTS.md").read_text()
+    # It is not tried again in the other rounds.
+    assert capfd.readouterr().out.count("plain path, tensorflow float32: out of memory") == 1
+
+
+def test_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("plain_torch", "torch_subjects"):
+        monkeypatch.delitem(sys.modules, f"benchmarks.{name}", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    case = Case("generator", "PyTorch, naive", "torch", "naive")
+    assert measure.attempt(case) == {"error": WITHOUT_TORCH}
+
+
+def test_subprocess_errors_are_one_line() -> None:
+    wrong = Case("generator", "ours", "none")
+    assert "benchmarks.none_subjects" in run.in_fresh_process(wrong)["error"]
+    slow = Case("generator", "ours", limit=0.05)
+    assert run.in_fresh_process(slow) == {"error": "stopped after 0 s"}
+
+
+def test_subjects_take_turns() -> None:
+    a, b, c = (Case("generator", name, variant="static") for name in "abc")
+    part = Part("p", "P", "", (Comparison("", (a, b)), Comparison("", (c,))), rounds=2)
+    order = []
+
+    def note(case: Case) -> dict[str, Any]:
+        order.append(case.subject)
+        return {"seconds": [1.0], "extra_mib": 1.0, "peak_mib": 1.0}
+
+    run.measure_part(part, note, say=lambda line: None)
+    assert order == list("abcabc")
+
+
+def test_hopeless_subjects_are_measured_once() -> None:
+    fast, slow = (Case("generator", name, variant="static") for name in ("fast", "slow"))
+    part = Part("p", "P", "", (Comparison("", (fast, slow)),), rounds=3)
+    order = []
+
+    def note(case: Case) -> dict[str, Any]:
+        order.append(case.subject)
+        seconds = 1.0 if case.subject == "fast" else 11.0
+        return {"seconds": [seconds], "extra_mib": 1.0, "peak_mib": 1.0}
+
+    rows = run.measure_part(part, note, say=lambda line: None)["rows"]
+    assert order == ["fast", "slow", "fast", "fast"]
+    assert [row["time_ratio"] for row in rows] == [1.0, 11.0]
+
+
+def test_medians_ratios_and_share_of_the_floor() -> None:
+    (part,) = run.chosen("generator-gradients", quick=True)
+    rate = Case("products", "matrix products", precision="bfloat16")
+    part = dataclasses.replace(part, rates=(rate,), rounds=2)
+    times = iter([[3.0, 1.0], [5.0]])
+
+    def note(case: Case) -> dict[str, Any]:
+        if case.work == "products":
+            return {"rate": 2e9}
+        seconds = next(times) if case.subject == "ours" else [9.0]
+        return {"seconds": seconds, "extra_mib": 10.0, "peak_mib": 20.0}
+
+    measured = run.measure_part(part, note, say=lambda line: None)
+    ours, torch = measured["rows"]
+    assert (ours["seconds"], ours["least_seconds"], ours["most_seconds"]) == (3.0, 1.0, 5.0)
+    assert torch["time_ratio"] == 3.0
+    assert ours["floor_seconds"] == ours["operations"] / 2e9
+    assert torch["share_of_floor"] == ours["operations"] / 2e9 / 9.0
+    assert torch["operations"] > ours["operations"]
+
+
+def test_parts_are_kept_and_replaced(tmp_path: Path) -> None:
+    for only in ("step", "attention", "growth", "step"):
+        assert run.main([f"--only={only}", f"--output={tmp_path}"], measure=pretend) == 0
+    assert list(results(tmp_path)) == ["attention", "step", "growth-resolution", "growth-batch"]
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert text.count("Machine:") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["RESULTS.md", "results.json"]
+
+
+def test_full_report_has_all_that_was_asked() -> None:
+    parts = {part.name: part for part in cases.parts()}
+    attention = {(c.positions, c.frames * c.channels) for c in all_cases(parts["attention"])}
+    assert {n for n, width in attention if width == 96} == {256, 1024, 4096, 16384}
+    assert {n for n, width in attention if width == 1024} == {256, 1024, 4096}
+    for name in ("generator-forward", "generator-gradients"):
+        for precision, suffix in (("float32", ""), ("bfloat16", "-bf16")):
+            measured = all_cases(parts[name + suffix])
+            assert {case.variant for case in measured} == {"static", "plain", "naive", "fused"}
+            assert {case.precision for case in measured} == {precision}
+    assert {case.batch for case in all_cases(parts["growth-batch"])} == {1, 2, 4, 8, 16}
+    assert {case.resolution for case in all_cases(parts["growth-resolution"])} == {64, 128, 256}
+
+
+def all_cases(part: Part) -> list[Case]:
+    return [case for one in part.comparisons for case in one.cases]
+
+
+@pytest.mark.parametrize("only", ["nothing", "generator,nothing", "gen"])
+def test_unknown_parts_are_refused(only: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run.main([f"--only={only}"], measure=pretend)
+    assert stopped.value.code == 2
+    assert "there is no " in capsys.readouterr().err
+
+
+def test_other_files_are_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "results.json").write_text("[]")
+    assert run.main(["--only=step", f"--output={tmp_path}"], measure=pretend) == 1
+    assert "holds no results" in capsys.readouterr().err
+    assert (tmp_path / "results.json").read_text() == "[]"
