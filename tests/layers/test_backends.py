@@ -1,0 +1,78 @@
+"""The layers and networks on Keras' other backends, each in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+COMMON = """
+import numpy as np, keras
+import ssagan_tf
+from ssagan_tf.layers.attention import spatial_attention, spatial_attention_naive
+from ssagan_tf.options import ModelOptions
+
+numbers = np.random.default_rng(0)
+qkv = [numbers.standard_normal((2, 3, 24, 24, 4)).astype("float32") for _ in range(3)]
+ways = [spatial_attention_naive, spatial_attention, lambda *a: spatial_attention(*a, memory=1)]
+
+generator = ssagan_tf.build_generator(ModelOptions(resolution=64, base_filters=2))
+image = numbers.uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
+clips = [
+    keras.ops.convert_to_numpy(generator(image, training=False, static_clip=static))
+    for static in (True, False)
+]
+np.testing.assert_allclose(*clips, atol=1e-5)
+"""
+GRADIENTS = {
+    "jax": """
+import jax
+
+def gradients(attend):
+    loss = lambda *qkv: (attend(*qkv) ** 2).sum()
+    return jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(*qkv)
+
+def of_network(static):
+    def loss(trained, state):
+        clip, _ = generator.stateless_call(trained, state, image, training=True, static_clip=static)
+        return (clip**2).mean()
+
+    weights = generator.trainable_variables, generator.non_trainable_variables
+    return jax.grad(loss)(*([w.value for w in some] for some in weights))
+
+both = of_network(True), of_network(False)
+largest = max(float(abs(gradient).max()) for gradient in both[0])
+for one, other in zip(*both):
+    np.testing.assert_allclose(one, other, atol=1e-4 * largest)
+""",
+    "torch": """
+import torch
+
+def gradients(attend):
+    tensors = [torch.tensor(x, requires_grad=True) for x in qkv]
+    attend(*tensors).pow(2).sum().backward()
+    return [tensor.grad.numpy() for tensor in tensors]
+""",
+}
+COMPARED = """
+plain, *others = [gradients(attend) for attend in ways]
+for other in others:
+    for one, another in zip(plain, other):
+        np.testing.assert_allclose(one, another, atol=1e-4)
+"""
+
+
+@pytest.mark.parametrize("backend", GRADIENTS)
+def test_values_and_gradients(backend: str) -> None:
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    run = subprocess.run(
+        [sys.executable, "-c", COMMON + GRADIENTS[backend] + COMPARED],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
