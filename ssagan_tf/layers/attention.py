@@ -195,7 +195,7 @@ Blocks = list[tuple[slice, list[slice]]]
 def _blocks(query: Any, memory: int) -> Blocks | None:
     """None where the weights of all clips fit into `memory` MiB.
 
-    Else a block's weights take half of it: in the gradient, their gradient takes the other.
+    Else a block's weights take a third of it: softmax and the gradient hold up to three such maps.
     """
     batch, positions = query.shape[:2]
     if positions is None:
@@ -204,7 +204,7 @@ def _blocks(query: Any, memory: int) -> Blocks | None:
     fitting = memory * 2**20 // (positions * itemsize)  # rows
     if (batch or ASSUMED_BATCH) * positions <= fitting:
         return None
-    at_once = max(1, fitting // 2)
+    at_once = max(1, fitting // 3)
     if batch is None:  # clips of an unknown number cannot be taken apart
         groups, rows = [slice(None)], max(1, at_once // ASSUMED_BATCH)
     else:
