@@ -106,3 +106,13 @@ def test_names_are_looked_up_when_used() -> None:
         "ssagan_tf.layers.SpatialSelfAttention; ssagan_tf.build_generator"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_the_environment_says_otherwise(given, expected, monkeypatch) -> None:
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given)
+    code = "import os, ssagan_tf; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == expected

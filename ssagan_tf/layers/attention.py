@@ -289,8 +289,8 @@ def _after(x: Any, earlier: Any) -> Any:
     """`x`, not to be had before `earlier`: blocks that ran at once would multiply the memory."""
     if earlier is None:
         return x
-    nothing = ops.cast(earlier[0, 0, 0] > float("inf"), x.dtype)  # 0, unknown to a compiler
-    return x + nothing
+    number = ops.reshape(earlier, (-1,))[0]
+    return x + ops.cast(number > float("inf"), x.dtype)  # 0, unknown to a compiler
 
 
 def _concatenated(pieces: list, axis: int) -> Any:

@@ -2,8 +2,8 @@
 
 The innermost layers of Table 1 have millions of weights for maps of a few positions. A convolution
 library that first brings the kernel into an order of its own spends more time on that than on the
-convolution. Here the kernel is multiplied as it lies in memory, and the
-map is gathered into patches.
+convolution. Here the kernel is multiplied as it lies in memory, and the map is gathered into
+patches.
 """
 
 from __future__ import annotations
