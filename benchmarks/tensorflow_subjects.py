@@ -13,7 +13,7 @@ import tensorflow as tf
 import ssagan_tf
 from benchmarks.cases import Case
 from benchmarks.subject import Subject, products
-from ssagan_tf.layers.attention import spatial_attention, spatial_attention_naive
+from ssagan_tf.layers.blocked_attention import spatial_attention, spatial_attention_naive
 from ssagan_tf.models import Network
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions, TrainOptions
 from ssagan_tf.training.gan import GAN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ssagan_tf.errors import DataError
+
+LOCK_FILE = ".lock"
 
 
 @contextlib.contextmanager
@@ -101,6 +104,37 @@ def _beside(target: Path) -> Path:
     else:
         temporary.unlink(missing_ok=True)
     return temporary
+
+
+@contextlib.contextmanager
+def locked_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keeps other processes from working in a folder at the same time.
+
+    The system lets go of the lock when its process ends, however it ends. The folder is made.
+
+    Raises:
+      DataError: Another process works in it, or it cannot be written.
+    """
+    path = Path(folder) / LOCK_FILE
+    with errors_of_writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise DataError(
+                f"process {file.read().strip() or 'unknown'} is at work in {folder}; "
+                "wait for its end, or stop it"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        with errors_of_writing(path):
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+        yield
 
 
 def remove_leftovers(folder: str | os.PathLike[str]) -> None:

@@ -54,6 +54,8 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
     targets = _targets(options, photos)
     if bool(options.run_dir) == bool(options.model):
         raise OptionError("run_dir", options.run_dir, "give either --run_dir or --model")
+    if options.checkpoint and options.model:
+        raise OptionError("checkpoint", options.checkpoint, "is of a run; --model is a file")
     run = open_run(options.run_dir) if options.run_dir else None
     for target in targets:
         target.check_free()
@@ -67,7 +69,7 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
     if run is None:
         generator = checkpoint.load_keras_generator(Path(options.model), compute)
     else:
-        generator = checkpoint.load_generator(run, compute)
+        generator = checkpoint.load_generator(run, compute, options.checkpoint)
     how = options.fit
     if how == "auto":
         how = "stretch" if run is None else run.data.fit

@@ -81,6 +81,12 @@ def _ssa_layers(value: str) -> str | None:
     return "must be standard, all, none, or names of layers such as conv1,conv2,deconv5"
 
 
+def _rising_numbers(values: tuple[str, ...]) -> str | None:
+    numbers = [int(value) if value.isdecimal() else 0 for value in values]
+    rises = all(a < b for a, b in zip([0, *numbers], numbers, strict=False))
+    return None if rises else "must be whole numbers above 0, each above the one before"
+
+
 # Settings of more than one section.
 
 
@@ -196,6 +202,11 @@ class ModelOptions(Section):
     spectral_norm: bool = setting(
         False, "Spectral normalisation of all convolutions but those of the attention."
     )
+    scale_stddev: float = setting(
+        0.0,
+        "Standard deviation about 1 of batch norm's scales at first (0.02 as released).",
+        at_least(0.0),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -278,18 +289,37 @@ class TrainOptions(Section):
         at_least(1),
         may_change=True,
     )
-    batch_size: int = setting(16, "Clips per update.", at_least(1))
+    batch_size: int = setting(16, "Clips per update, of all devices together.", at_least(1))
     discriminator_updates: int = setting(
         5, "Discriminator updates before each generator update.", at_least(1)
     )
-    adversarial: Literal["nonsaturating", "minimax"] = setting(
+    adversarial: Literal["nonsaturating", "minimax", "wasserstein"] = setting(
         "nonsaturating",
-        "The generator's adversarial loss: −log D(G(x)), or literally Eq. 4: log(1 − D(G(x))).",
+        "The adversarial loss. The generator minimises −log D(G(x)), or literally Eq. 4: "
+        "log(1 − D(G(x))), or, as released, −D(G(x)), and the discriminator D(G(x)) − D(Y).",
+    )
+    lambda_penalty: float = setting(
+        0.0, "Weight of the discriminator's gradient penalty (10 as released).", at_least(0.0)
     )
     lambda_con: float = setting(1.0, "Weight of the L1 content loss (Eq. 7).", at_least(0.0))
-    learning_rate: float = setting(2e-4, "Adam's learning rate, fixed.", above_zero)
+    lambda_ssim: float = setting(
+        0.0, "Weight of the content loss 1 − SSIM (1 as released).", at_least(0.0)
+    )
+    learning_rate: float = setting(2e-4, "Adam's learning rate at first.", above_zero)
+    learning_rate_drops: tuple[str, ...] = setting(
+        (),
+        "Numbers of steps after which the learning rate is a tenth of what it was, separated by "
+        "commas; none: it is fixed.",
+        _rising_numbers,
+    )
     beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999))
     beta_2: float = setting(0.9, "Adam's β₂.", between(0.0, 0.9999))
+    ema_decay: float = setting(
+        0.0,
+        "Decay per step of the exponential moving average of the generator's weights, which "
+        "samples and generator.keras then have, such as 0.999; 0: no average.",
+        between(0.0, 0.999999),
+    )
     flip: bool = setting(False, "Mirror half of the training clips left to right.")
     shuffle_window: int = setting(
         512, "Clips (undecoded) that are shuffled among each other.", at_least(1)
@@ -297,7 +327,12 @@ class TrainOptions(Section):
     synthetic_clips: int = _synthetic_clips()
     seed: int = _seed()
     checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
-    keep_checkpoints: int = setting(3, "Newest checkpoints kept.", at_least(1), may_change=True)
+    keep_checkpoints: int = setting(
+        3,
+        "Newest checkpoints kept, beside that of the least content loss on test clips.",
+        at_least(1),
+        may_change=True,
+    )
     sample_every: int = setting(
         250,
         "Steps between sample videos, strips and the content loss on test clips.",
@@ -312,6 +347,31 @@ class TrainOptions(Section):
         10, "Steps between lines of metrics.jsonl.", at_least(1), may_change=True
     )
     fps: float = _fps()
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = setting(
+        "auto",
+        "Devices: one, several of this host, or the hosts of the environment variable TF_CONFIG. "
+        "auto: all that there are.",
+        may_change=True,
+    )
+    replicas: int = setting(
+        0,
+        "Devices of this host; 0: all GPUs. Without GPUs the processor is split into so many, to "
+        "try it out.",
+        at_least(0),
+        may_change=True,
+    )
+    rollbacks: int = setting(
+        0,
+        "How often a run whose numbers go bad (NaN, infinite) goes back to its newest checkpoint "
+        "and on with other random draws, before it stops.",
+        at_least(0),
+        may_change=True,
+    )
+    skip_corrupt: bool = setting(
+        False,
+        "Leave out damaged records of the prepared set, and count them, instead of stopping.",
+        may_change=True,
+    )
     deterministic: bool = setting(
         False, "Same bits on every run of one machine: deterministic ops, one op at a time."
     )
@@ -326,6 +386,16 @@ class GenerateOptions(Section):
 
     run_dir: str = _run_dir()
     model: str = setting("", "A generator saved as FILE.keras (instead of --run_dir).")
+    checkpoint: str = setting(
+        "",
+        "Of the run: best (the least content loss on test clips), newest, or a step such as 5000. "
+        "By default generator.keras, or the newest while the run is not finished.",
+        lambda v: (
+            None
+            if v in ("", "best", "newest") or v.isdecimal()
+            else "must be best, newest, or a step"
+        ),
+    )
     image: tuple[str, ...] = setting(
         (), "Photos, separated by commas; patterns such as 'photos/*.jpg' are expanded."
     )

@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 from absl import flags
 
 import ssagan_tf.flags
-from ssagan_tf.errors import DataError
+from ssagan_tf.errors import DataError, Stopped
 from ssagan_tf.options import OptionError, Section
 
 EXIT_DATA, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -31,7 +31,7 @@ def run(
       name: Name in messages, such as `train`.
       about: First lines of `--help`.
       sections: Settings of the program; `call` gets one of each, in this order.
-      call: The work. May raise `OptionError` (exit code 2) or `DataError` (1).
+      call: The work. May raise `OptionError` (exit code 2), `DataError` (1) or `Stopped`.
       argv: Command line; `sys.argv` by default.
     """
     argv = list(sys.argv if argv is None else argv)
@@ -53,6 +53,8 @@ def run(
         _fail(name, f"--{error}", EXIT_USAGE)
     except DataError as error:
         _fail(name, str(error), EXIT_DATA)
+    except Stopped as stop:
+        _fail(name, str(stop), 128 + stop.signal)
     except KeyboardInterrupt as error:
         _fail(name, f"interrupted; {error}" if str(error) else "interrupted", EXIT_INTERRUPTED)
     sys.exit(0)

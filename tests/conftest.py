@@ -11,10 +11,22 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from ssagan_tf.data import writer
 from ssagan_tf.options import PrepareOptions
+
+# Two devices, for the tests of tf.distribute. Can be said only before anything is computed.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--trials", type=int, default=2, help="Times that tests of faults break something."
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -64,7 +64,8 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @EVERY_MODULE
 def test_layers_and_models_run_on_every_backend(path: Path) -> None:
-    if room(path) in ("layers", "models", "losses", "pixels"):
+    # One file knows about replicas, which are TensorFlow's, and does without them elsewhere.
+    if room(path) in ("layers", "models", "losses", "pixels") and path.stem != "replicas":
         assert not any(name.split(".")[0] == "tensorflow" for name in imports(path))
 
 

@@ -135,8 +135,12 @@ class PreparedSet:
         return self.info.splits[split].shards
 
 
-def open_set(folder: str | PathLike[str]) -> PreparedSet:
+def open_set(folder: str | PathLike[str], *, truncated: bool = False) -> PreparedSet:
     """Opens a prepared set and checks that its shards are there and as long as they were.
+
+    Args:
+      folder: Of the set.
+      truncated: Whether shards may have another length.
 
     Raises:
       DataError: It is no prepared set, an incomplete one, or one of another format version.
@@ -160,7 +164,8 @@ def open_set(folder: str | PathLike[str]) -> PreparedSet:
             shard_path = folder / shard.name
             if not shard_path.is_file():
                 raise DataError(f"{shard_path} is missing; prepare the set again")
-            if (size := shard_path.stat().st_size) != shard.bytes:
+            size = shard_path.stat().st_size
+            if size != shard.bytes and not truncated:
                 raise DataError(
                     f"{shard_path} has {size} bytes instead of {shard.bytes}; prepare the set again"
                 )

@@ -12,11 +12,9 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from ssagan_tf.data import schema
+from ssagan_tf.data import draws, schema
 from ssagan_tf.data.info import PreparedSet
 from ssagan_tf.errors import DataError
-
-_SHARDS, _BLOCKS, _FLIPS = range(3)  # uses of the seed that must not share their numbers
 
 
 def training_batches(
@@ -27,19 +25,29 @@ def training_batches(
     start: int = 0,
     flip: bool = False,
     shuffle_window: int = 512,
+    pipeline: int = 0,
+    pipelines: int = 1,
+    replicas: int = 1,
 ) -> tf.data.Dataset:
     """Endless batches of training clips; they run across the ends of epochs.
 
+    Several hosts read the same order, and each decodes its own part of each batch only: no clip is
+    trained on twice in an epoch, and the batches are the same whatever the number of hosts.
+
     Args:
       prepared: The set.
-      batch: Clips per batch.
+      batch: Clips per batch of all replicas together.
       seed: Seed of order and flips.
       start: Number of clips that the run has had before.
       flip: Whether half of the clips are mirrored left to right.
       shuffle_window: Number of records, undecoded, that are shuffled among each other.
+      pipeline: Number of this host.
+      pipelines: Number of hosts.
+      replicas: Replicas on all hosts; the batch must be a multiple of it. Those of this host are
+        fed in turns.
 
     Returns:
-      A dataset of `[batch, 32, H, W, 3]` uint8.
+      A dataset of `[batch / replicas, 32, H, W, 3]` uint8.
 
     Raises:
       DataError: The set has no training clips.
@@ -51,14 +59,16 @@ def training_batches(
     first_epoch, first_index = divmod(start, count)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        shards = tf.random.experimental.stateless_shuffle(paths, _seed(seed, _SHARDS, epoch))
+        shards = tf.random.experimental.stateless_shuffle(
+            paths, draws.seed(seed, draws.SHARDS, epoch)
+        )
         skip = tf.where(epoch == first_epoch, tf.constant(first_index, tf.int64), 0)
         first_block = skip // shuffle_window
         blocks = tf.data.TFRecordDataset(shards).skip(first_block * shuffle_window)
         blocks = blocks.batch(shuffle_window).enumerate(first_block)
         records = blocks.map(
             lambda block, records: tf.random.experimental.stateless_shuffle(
-                records, _seed(seed, _BLOCKS, epoch, block)
+                records, draws.seed(seed, draws.BLOCKS, epoch, block)
             )
         )
         return records.unbatch().skip(skip % shuffle_window)
@@ -66,13 +76,16 @@ def training_batches(
     def decode(index: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
         clip = schema.decode_clip(record, prepared.info.resolution)
         if flip:
-            draw = tf.random.stateless_uniform([], _seed(seed, _FLIPS, index))
+            draw = tf.random.stateless_uniform([], draws.seed(seed, draws.FLIPS, index))
             clip = tf.cond(draw < 0.5, lambda: tf.reverse(clip, [2]), lambda: clip)
         return clip
 
     records = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).enumerate(start)
+    if pipelines > 1:
+        part = batch // pipelines
+        records = records.filter(lambda index, _: index % batch // part == pipeline)
     clips = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    batches = clips.batch(batch, drop_remainder=True)
+    batches = clips.batch(batch // replicas, drop_remainder=True)
     return batches.prefetch(2).with_options(_options())
 
 
@@ -112,7 +125,9 @@ def reading_errors(prepared: PreparedSet) -> Iterator[None]:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as e:
         if complaint := _find_corrupt(prepared):
-            raise DataError(f"{complaint}; prepare the set again") from e
+            raise DataError(
+                f"{complaint}; prepare the set again, or train with --skip_corrupt"
+            ) from e
         raise
 
 
@@ -132,18 +147,10 @@ def _find_corrupt(prepared: PreparedSet) -> str | None:
     return None
 
 
-def _seed(seed: int, *parts: int | tf.Tensor) -> tf.Tensor:
-    """A seed for stateless draws, from numbers that identify the draw."""
-    result = tf.constant([seed % 2**63, 0], tf.int64)
-    for part in parts:
-        result = tf.random.experimental.stateless_fold_in(result, tf.cast(part, tf.int64))
-    return result
-
-
 def _options() -> tf.data.Options:
     options = tf.data.Options()
     options.deterministic = True
-    # Every replica is fed from one pipeline.
+    # What a host reads of a batch is chosen above.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     # Deterministic training gives TensorFlow itself a single thread.
     options.threading.private_threadpool_size = max(2, os.cpu_count() or 1)

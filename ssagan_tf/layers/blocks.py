@@ -26,6 +26,7 @@ class ConvolutionBlock(keras.layers.Layer):
         `"valid"`, its padding of 0.
       transposed: Whether this is a deconvolution.
       normalize: Whether batch normalisation follows.
+      scale_stddev: Its scales are drawn from N(1, scale_stddev) at first.
       activation: `None`, `"relu"` or `"leaky_relu"`.
       negative_slope: Of the leaky ReLU.
       ssa: `None`, or the arguments of the `SpatialSelfAttention` that follows.
@@ -45,6 +46,7 @@ class ConvolutionBlock(keras.layers.Layer):
         *,
         transposed: bool = False,
         normalize: bool = True,
+        scale_stddev: float = 0.0,
         activation: str | None = None,
         negative_slope: float = 0.2,
         ssa: dict[str, Any] | None = None,
@@ -65,6 +67,7 @@ class ConvolutionBlock(keras.layers.Layer):
             "padding": padding,
             "transposed": transposed,
             "normalize": normalize,
+            "scale_stddev": scale_stddev,
             "activation": activation,
             "negative_slope": negative_slope,
             "ssa": ssa,
@@ -77,17 +80,21 @@ class ConvolutionBlock(keras.layers.Layer):
             strides,
             padding=padding,
             use_bias=False,
-            kernel_initializer=_normal(),
+            kernel_initializer=_normal(0.0, 0.02),
             spectral_norm=spectral_norm,
             name="convolution",
             dtype=self.dtype_policy,
         )
         self.batch_norm = self.ssa = None
         if normalize:
-            self.batch_norm = BatchNormalization(name="batch_norm", dtype=self.dtype_policy)
+            self.batch_norm = BatchNormalization(
+                gamma_initializer=_normal(1.0, scale_stddev) if scale_stddev else "ones",
+                name="batch_norm",
+                dtype=self.dtype_policy,
+            )
         if ssa is not None:
             self.ssa = SpatialSelfAttention(
-                **ssa, kernel_initializer=_normal(), name="ssa", dtype=self.dtype_policy
+                **ssa, kernel_initializer=_normal(0.0, 0.02), name="ssa", dtype=self.dtype_policy
             )
 
     def build(self, input_shape: tuple) -> None:
@@ -141,5 +148,5 @@ class ConvolutionBlock(keras.layers.Layer):
         return {**super().get_config(), **self._arguments}
 
 
-def _normal() -> keras.initializers.Initializer:
-    return keras.initializers.RandomNormal(stddev=0.02)
+def _normal(mean: float, stddev: float) -> keras.initializers.Initializer:
+    return keras.initializers.RandomNormal(mean, stddev)

@@ -43,6 +43,7 @@ class Discriminator(Network):
                 row.strides,
                 row.padding,
                 normalize=row is not features[0],
+                scale_stddev=self.options.scale_stddev,
                 activation="leaky_relu",
                 negative_slope=CONV5_SLOPE if row.name == "conv5" else 0.2,
                 spectral_norm=self.options.spectral_norm,

@@ -53,6 +53,7 @@ class UNet(Network):
                 row.padding,
                 transposed=transposed,
                 normalize=not plain,
+                scale_stddev=options.scale_stddev,
                 activation=None if plain else activation,
                 ssa=attention if row.name in with_ssa else None,
                 spectral_norm=options.spectral_norm,

@@ -5,19 +5,24 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.image import metadata as image_metadata
 
-from ssagan_tf import losses, video
-from ssagan_tf.errors import DataError
+from ssagan_tf import losses, models, video
 from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
 from ssagan_tf.training.checkpoint import Checkpoints
+from ssagan_tf.training.gan import (
+    METRICS,
+    STOP,
+    NonFiniteError,
+)
+from ssagan_tf.training.interruption import Interruption
 from ssagan_tf.training.run import METRICS_FILE, TENSORBOARD
 
 
@@ -91,33 +96,14 @@ def _step_of(line: str) -> float:
 class StopOnNonFinite(keras.callbacks.Callback):
     """Stops before numbers gone bad reach a log or a checkpoint.
 
-    Args:
-      every: Steps between looks at the weights: where checkpoints are saved.
-      last: Last step.
-      checkpoints: Asked for the step to go on from.
+    `METRICS` is in the order in which things come about, so the first that is not finite is where
+    it began.
     """
 
-    def __init__(self, every: int, last: int, checkpoints: Checkpoints):
-        super().__init__()
-        self._every, self._last, self._checkpoints = every, last, checkpoints
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        for name, value in (logs or {}).items():
-            if not np.isfinite(value):
-                self._stop(f"the {name} became {value}")
-        # The losses are of the weights before the update; a checkpoint holds those after it.
-        if self.model.step % self._every == 0 or self.model.step == self._last:
-            try:
-                self.model.check_finite()
-            except DataError as error:
-                self._stop(str(error))
-
-    def _stop(self, what: str) -> NoReturn:
-        raise DataError(
-            f"{what} at step {self.model.step}; the same command goes on from step "
-            f"{self._checkpoints.latest_step or 0}. If it happens again, begin a run with a lower "
-            "--learning_rate"
-        )
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        for name in METRICS:
+            if not np.isfinite(logs.get(name, 0.0)):
+                raise NonFiniteError(f"the {name} became {logs[name]}")
 
 
 class LogLosses(EverySteps):
@@ -126,21 +112,24 @@ class LogLosses(EverySteps):
     def __init__(self, every: int, last: int, log: MetricsLog):
         super().__init__(every, last)
         self._log = log
+        self._seen: list[dict[str, float]] = []
         self._seconds: list[float] = []
         self._compiled = False
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._began = time.monotonic()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
         if self._compiled:  # the first step of a process is spent on compiling
             self._seconds.append(time.monotonic() - self._began)
         self._compiled = True
+        self._seen.append({name: float(logs[name]) for name in METRICS if name in logs})
         super().on_train_batch_end(batch, logs)
 
     def at(self, step: int) -> None:
-        values = {metric.name: float(metric.result()) for metric in self.model.metrics}
-        self.model.reset_metrics()
+        names = self._seen[0]
+        values = {name: float(np.mean([seen[name] for seen in self._seen])) for name in names}
+        self._seen.clear()
         if self._seconds:
             values["seconds_per_step"] = round(float(np.mean(self._seconds)), 4)
             self._seconds.clear()
@@ -175,6 +164,7 @@ class WriteSamples(EverySteps):
       batch: Clips generated at once.
       folder: Of the samples.
       fps: Of the videos.
+      checkpoints: Keeps the state of the least loss.
       progress: Told what was written.
     """
 
@@ -189,15 +179,22 @@ class WriteSamples(EverySteps):
         batch: int,
         folder: Path,
         fps: float,
+        checkpoints: Checkpoints,
         progress: Progress,
     ):
         super().__init__(every, last)
         self._log, self._split, self._clips = log, split, clips
         self._shown, self._batch = shown, batch
-        self._folder, self._fps, self._progress = folder, fps, progress
+        self._folder, self._fps = folder, fps
+        self._checkpoints, self._progress = checkpoints, progress
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._infer = tf.function(lambda image: self.model.generator(image, training=False))
+        self._generator = self.model.generator
+        if self.model.options.ema_decay:
+            self._generator = models.build_generator(
+                self._generator.options, self._generator.compute
+            )
+        self._infer = tf.function(lambda image: self._generator(image, training=False))
         if self.model.step == 0:
             # What a photo that just stands still scores: the number to beat.
             pairs = ((to_float(clip), to_float(clip[:1])) for clip in self._clips)
@@ -206,6 +203,8 @@ class WriteSamples(EverySteps):
             self.at(0)
 
     def at(self, step: int) -> None:
+        if self._generator is not self.model.generator:
+            self.model.average_into(self._generator)
         total, shown = 0.0, []
         for first in range(0, len(self._clips), self._batch):
             real = self._clips[first : first + self._batch]
@@ -214,6 +213,8 @@ class WriteSamples(EverySteps):
             shown.append(to_uint8(fake[: max(self._shown - first, 0)]))
         loss = total / len(self._clips)
         self._log.write(step, {f"{self._split}_content_loss": loss})
+        if step:
+            self._checkpoints.save_if_best(loss)
 
         real, fake = self._clips[: self._shown], np.concatenate(shown)
         film = side_by_side(real, fake)
@@ -256,3 +257,17 @@ class SaveCheckpoints(EverySteps):
 
     def at(self, step: int) -> None:
         self._checkpoints.save()
+
+
+class StopWhenTold(keras.callbacks.Callback):
+    """Saves and ends the training after the step in which a signal came, to any of the hosts."""
+
+    def __init__(self, interruption: Interruption, checkpoints: Checkpoints):
+        super().__init__()
+        self._interruption, self._checkpoints = interruption, checkpoints
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
+        # Where several hosts train, all must act on what all know.
+        if logs.get(STOP, self._interruption.signal):
+            self._checkpoints.save()
+            self.model.stop_training = True

@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from ssagan_tf import models
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import ComputeOptions
+from ssagan_tf.files import remove_leftovers, replacing_file
+from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.training.gan import GAN
+from ssagan_tf.training.optimizer import make_optimizer, set_averages
 from ssagan_tf.training.run import CHECKPOINTS, GENERATOR_FILE, Run
+
+BEST_FILE = "best.json"  # step and content loss of the best checkpoint
 
 
 class Checkpoints:
-    """Both networks with their statistics, and both optimizers.
+    """Both networks with their statistics, both optimizers, and how often the run rolled back.
 
     That is all there is to a run's state: the generator's optimizer counts the steps, and from
     the step and the seed follow the position in the data and every random draw.
+
+    Args:
+      gan: Whose state.
+      folder: Of the checkpoints.
+      keep: Newest ones that are kept, beside the best.
+      writes: Whether this process saves, or leaves it to another one.
     """
 
-    def __init__(self, gan: GAN, folder: Path, keep: int):
+    def __init__(self, gan: GAN, folder: Path, keep: int, writes: bool = True):
         self._gan = gan
         self._checkpoint = tf.train.Checkpoint(
-            generator=_by_name(gan.generator.weights),
+            **_generator_state(gan.generator, gan.generator_optimizer),
             discriminator=_by_name(gan.discriminator.weights),
-            generator_optimizer=_by_name(gan.generator_optimizer.variables),
             discriminator_optimizer=_by_name(gan.discriminator_optimizer.variables),
+            rollbacks=gan.rollbacks,
         )
-        self._folder, self._keep = folder, keep
+        self._folder, self._keep, self._writes = folder, keep, writes
+        self._at: int | None = None  # step that is on disk as it is here
 
     def save(self) -> None:
-        """Saves the state under its step, and removes all but the newest few.
+        """Saves the state under its step, and removes all but the newest few and the best.
 
         Raises:
+          NonFiniteError: A weight is no finite number. Nothing was written.
           DataError: It cannot be written; older checkpoints stay.
         """
+        if not self._writes or self._at == self._gan.step:
+            return
+        self._gan.check_finite()
         path = self._folder / f"step-{self._gan.step}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +64,37 @@ class Checkpoints:
             _remove(path)
             reason = str(error).splitlines()[0]
             raise DataError(f"cannot save a checkpoint in {self._folder}: {reason}") from error
-        for old in _paths(self._folder)[self._keep :]:
-            _remove(old)
+        self._at = self._gan.step
+        self._remove_old()
+
+    def save_if_best(self, loss: float) -> None:
+        """Saves the state and keeps it if no kept one has so low a loss on test clips.
+
+        Raises:
+          NonFiniteError, DataError: As `save`.
+        """
+        best = _best(self._folder)
+        if self._writes and (best is None or loss < best[1]):
+            self.save()
+            with replacing_file(self._folder / BEST_FILE) as temporary:
+                temporary.write_text(json.dumps({"step": self._gan.step, "content_loss": loss}))
+            self._remove_old()
+
+    def _remove_old(self) -> None:
+        best = _best(self._folder)
+        for path in _paths(self._folder)[self._keep :]:
+            if best is None or _step_of(path) != best[0]:
+                _remove(path)
+
+    def remove_leftovers(self) -> None:
+        """Removes what a process left that was killed while it saved."""
+        whole = {path.name for path in _paths(self._folder)}
+        for path in self._folder.glob("step-*_temp"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in self._folder.glob("step-*.data-*"):
+            if path.stem not in whole:
+                path.unlink(missing_ok=True)
+        remove_leftovers(self._folder)
 
     @property
     def latest_step(self) -> int | None:
@@ -61,16 +107,18 @@ class Checkpoints:
         Raises:
           DataError: There are some, but none can be read or they are of other networks.
         """
-        paths = _paths(self._folder)
-        for path in paths:
-            try:
-                _restore(self._checkpoint, path)
-                return True
-            except DataError as error:
-                if path == paths[-1]:
-                    raise
-                print(f"{error}; trying the one before", flush=True)
-        return False
+        restored = _restore_first(self._checkpoint, _paths(self._folder))
+        self._at = restored and _step_of(restored)
+        return restored is not None
+
+
+def _generator_state(
+    generator: keras.Model, optimizer: keras.optimizers.Optimizer
+) -> dict[str, Any]:
+    return {
+        "generator": _by_name(generator.weights),
+        "generator_optimizer": _by_name(optimizer.variables),
+    }
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -83,6 +131,16 @@ def _step_of(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
 
 
+def _best(folder: Path) -> tuple[int, float] | None:
+    """Step and loss of the best checkpoint, if there is one."""
+    try:
+        values = json.loads((folder / BEST_FILE).read_text())
+        step, loss = int(values["step"]), float(values["content_loss"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (step, loss) if (folder / f"step-{step}.index").exists() else None
+
+
 def _remove(path: Path) -> None:
     # The index first: without it the rest is no checkpoint any more.
     for part in (path.with_suffix(".index"), *path.parent.glob(f"{path.name}.data-*")):
@@ -91,22 +149,44 @@ def _remove(path: Path) -> None:
     shutil.rmtree(path.with_name(f"{path.name}_temp"), ignore_errors=True)
 
 
-def load_generator(run: Run, compute: ComputeOptions | None = None) -> keras.Model:
-    """The finished run's generator, or that of the newest checkpoint.
+def load_generator(run: Run, compute: ComputeOptions | None = None, which: str = "") -> keras.Model:
+    """A run's generator; where the run averages its weights, with the averages.
+
+    Args:
+      run: The run.
+      compute: How it is computed.
+      which: `best`, `newest` or a step; by default that of the finished run, or the newest.
 
     Raises:
-      DataError: There is neither, or it cannot be read.
+      OptionError: There is no such checkpoint.
+      DataError: There is none at all, or it cannot be read.
     """
     path = run.folder / GENERATOR_FILE
-    if path.is_file():
+    if not which and path.is_file():
         print(f"generator: {path}")
         return load_keras_generator(path, compute)
-    latest = next(iter(_paths(run.folder / CHECKPOINTS)), None)
-    if latest is None:
+    folder = run.folder / CHECKPOINTS
+    paths = _paths(folder)
+    if not paths:
         raise DataError(f"the run in {run.folder} has no checkpoint yet; train it first")
-    print(f"generator: {latest}, as the run is not finished")
+    if which not in ("", "newest"):
+        best = _best(folder)
+        step = (best and best[0]) if which == "best" else int(which)
+        steps = [_step_of(path) for path in paths]
+        if step not in steps:
+            kept = ", ".join(map(str, sorted(steps)))
+            raise OptionError("checkpoint", which, f"there is none; the run has steps {kept}")
+        paths = [paths[steps.index(step)]]
     generator = models.build_generator(run.model, compute)
-    _restore(tf.train.Checkpoint(generator=_by_name(generator.weights)), latest)
+    if run.train.ema_decay:
+        optimizer = make_optimizer(generator, run.train, ema_decay=run.train.ema_decay)
+        checkpoint = tf.train.Checkpoint(**_generator_state(generator, optimizer))
+        restored = _restore_first(checkpoint, paths)
+        set_averages(generator, optimizer)
+    else:
+        checkpoint = tf.train.Checkpoint(generator=_by_name(generator.weights))
+        restored = _restore_first(checkpoint, paths)
+    print(f"generator: {restored}" + ("" if which else ", as the run is not finished"))
     return generator
 
 
@@ -138,6 +218,19 @@ def _by_name(variables: list[keras.Variable]) -> dict[str, tf.Variable]:
     if len(named) != len(variables):
         raise ValueError("two variables share a name")
     return named
+
+
+def _restore_first(checkpoint: tf.train.Checkpoint, paths: list[Path]) -> Path | None:
+    """Restores the first that can be read, and returns it; None if there are none."""
+    for path in paths:
+        try:
+            _restore(checkpoint, path)
+            return path
+        except DataError as error:
+            if path == paths[-1]:
+                raise
+            print(f"{error}; trying the one before", flush=True)
+    return None
 
 
 def _restore(checkpoint: tf.train.Checkpoint, path: Path) -> None:

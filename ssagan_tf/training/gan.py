@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -9,18 +10,29 @@ import numpy as np
 import tensorflow as tf
 
 from ssagan_tf import losses
-from ssagan_tf.errors import DataError
+from ssagan_tf.data import draws
 from ssagan_tf.options import TrainOptions
 from ssagan_tf.pixels import to_float
+from ssagan_tf.training.optimizer import make_optimizer, set_averages
 
+# What a step reports, in the order in which it comes about.
 METRICS = (
-    "generator_loss",
-    "adversarial_loss",
-    "content_loss",
     "discriminator_loss",
+    "gradient_penalty",
     "real_score",
     "fake_score",
+    "discriminator_gradient",
+    "adversarial_loss",
+    "content_loss",
+    "structure_loss",
+    "generator_loss",
+    "generator_gradient",
 )
+STOP = "stop"  # reported, too: whether a worker was told to stop
+
+
+class NonFiniteError(Exception):
+    """Numbers went bad: infinite, or no numbers. Says which."""
 
 
 class GAN(keras.Model):
@@ -31,12 +43,18 @@ class GAN(keras.Model):
     on each of them, the generator on the last, sharing that batch's forward pass. All forward
     passes run in training mode, so the generator's moving statistics move n times a step.
 
-    The metrics are means since they were last reset; scores are D(·) in [0, 1].
+    What a step reports is of this step and of the clips of all replicas; scores are D(·) in
+    [0, 1], gradients are their norms (of several replicas: the mean of theirs), and what belongs to
+    the discriminator is the mean over its updates.
 
     Args:
       generator: image `[B, H, W, 3]` → clip `[B, T, H, W, 3]`, built.
       discriminator: clip → logits `[B, 1]`, built.
       options: Losses, schedule and optimizers.
+
+    Attributes:
+      rollbacks: How often the run went back to a checkpoint; draws after it are others.
+      must_stop: Asked in each step where several hosts train, which have to stop together.
     """
 
     def __init__(
@@ -50,9 +68,12 @@ class GAN(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.options = options
-        self.generator_optimizer = _adam(generator, options)
-        self.discriminator_optimizer = _adam(discriminator, options)
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in METRICS}
+        self.generator_optimizer = make_optimizer(generator, options, ema_decay=options.ema_decay)
+        self.discriminator_optimizer = make_optimizer(
+            discriminator, options, updates=options.discriminator_updates
+        )
+        self.rollbacks = tf.Variable(0, dtype=tf.int64, trainable=False, name="rollbacks")
+        self.must_stop: Callable[[], bool] | None = None
         # XLA's 3D convolutions are slow on CPUs; the optimizers are this class's own.
         self.compile(optimizer=None, jit_compile=False)
         self.built = True
@@ -62,60 +83,110 @@ class GAN(keras.Model):
         """Steps made since the run began: the generator is updated once in each."""
         return int(self.generator_optimizer.iterations.numpy())
 
-    @property
-    def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self.trackers.values())
+    def average_into(self, network: keras.Model) -> None:
+        """Sets a network like the generator to the averages of its weights (`ema_decay`).
+
+        Moving statistics and spectral vectors are the generator's own: they are averages already,
+        or go with the kernels of now.
+        """
+        network.set_weights(self.generator.get_weights())
+        set_averages(network, self.generator_optimizer)
 
     def check_finite(self) -> None:
-        """Raises DataError if a weight of either network is no finite number, naming it."""
+        """Raises NonFiniteError if a weight of either network is no finite number, naming it."""
         for variable in (*self.generator.weights, *self.discriminator.weights):
             if not np.isfinite(variable.numpy()).all():
-                raise DataError(f"the weight {variable.path} became infinite or no number")
+                raise NonFiniteError(f"the weight {variable.path} became infinite or no number")
 
     def train_step(self, clips: Any) -> dict[str, Any]:
         *earlier, last = tf.unstack(clips, axis=1, num=self.options.discriminator_updates)
         done: list[Any] = []
+        seen = []
         for batch in earlier:
             # One after the other: forward passes run at once would multiply the memory.
             with tf.control_dependencies(done):
                 real = to_float(batch)
                 fake = self.generator(real[:, 0], training=True)
-                done = self._update_discriminator(real, fake)
+                values, done = self._update_discriminator(real, fake)
+            seen.append(values)
 
         with tf.control_dependencies(done), tf.GradientTape() as tape:
             real = to_float(last)
             fake = self.generator(real[:, 0], training=True)
             with tape.stop_recording():
-                done = self._update_discriminator(real, tf.stop_gradient(fake))
+                values, done = self._update_discriminator(real, tf.stop_gradient(fake))
+            seen.append(values)
             with tf.control_dependencies(done):
                 logits = self.discriminator(fake, training=True)
-            adversarial = losses.generator_adversarial_loss(logits, self.options.adversarial)
-            content = losses.content_loss(real, fake)
-            loss = adversarial + self.options.lambda_con * content  # Eq. 7
-            scaled = loss / _replicas()
+            report = self._generator_losses(real, fake, logits)
+            scaled = report["generator_loss"] / _replicas()
         variables = self.generator.trainable_variables
-        self.generator_optimizer.apply(tape.gradient(scaled, variables), variables)
+        gradients = tape.gradient(scaled, variables)
+        self.generator_optimizer.apply(gradients, variables)
+        report["generator_gradient"] = _norm(gradients)
+        report |= {name: tf.add_n([each[name] for each in seen]) / len(seen) for name in seen[0]}
+        if self.must_stop is not None:
+            asked = tf.numpy_function(lambda: np.float32(self.must_stop()), [], tf.float32)
+            report[STOP] = tf.ensure_shape(asked, [])
+        return _of_all_replicas(report)
 
-        self.trackers["generator_loss"].update_state(loss)
-        self.trackers["adversarial_loss"].update_state(adversarial)
-        self.trackers["content_loss"].update_state(content)
-        return {name: tracker.result() for name, tracker in self.trackers.items()}
+    def _generator_losses(self, real: Any, fake: Any, logits: Any) -> dict[str, Any]:
+        adversarial = losses.generator_adversarial_loss(logits, self.options.adversarial)
+        content = losses.content_loss(real, fake)
+        report = {"adversarial_loss": adversarial, "content_loss": content}
+        loss = adversarial + self.options.lambda_con * content  # Eq. 7
+        if self.options.lambda_ssim:
+            report["structure_loss"] = losses.structure_loss(real, fake)
+            loss += self.options.lambda_ssim * report["structure_loss"]
+        return {**report, "generator_loss": loss}
 
-    def _update_discriminator(self, real: Any, fake: Any) -> list[Any]:
-        """One update; returns what must have run before the next."""
+    def _update_discriminator(self, real: Any, fake: Any) -> tuple[dict[str, Any], list[Any]]:
+        """One update; returns what to report, and what must have run before the next."""
+        discriminator, kind = self.discriminator, self.options.adversarial
+        variables = discriminator.trainable_variables
+        # Real and generated clips separately: their batch statistics must not mix. Each has its own
+        # gradient, one after the other, so that the maps of one are held at a time.
         with tf.GradientTape() as tape:
-            # Real and generated clips separately: their batch statistics must not mix.
-            real_logits = self.discriminator(real, training=True)
-            fake_logits = self.discriminator(fake, training=True)
-            loss = losses.discriminator_loss(real_logits, fake_logits)
-            scaled = loss / _replicas()
-        variables = self.discriminator.trainable_variables
-        self.discriminator_optimizer.apply(tape.gradient(scaled, variables), variables)
+            real_logits = discriminator(real, training=True)
+            of_real = losses.discriminator_real_loss(real_logits, kind)
+            scaled = of_real / _replicas()
+        gradients = tape.gradient(scaled, variables)
+        with tf.control_dependencies(gradients), tf.GradientTape() as tape:
+            fake_logits = discriminator(fake, training=True)
+            of_fake = losses.discriminator_fake_loss(fake_logits, kind)
+            scaled = of_fake / _replicas()
+        gradients = _sums(gradients, tape.gradient(scaled, variables))
+        report = {
+            "real_score": tf.reduce_mean(tf.sigmoid(real_logits)),
+            "fake_score": tf.reduce_mean(tf.sigmoid(fake_logits)),
+            "discriminator_loss": of_real + of_fake,
+        }
+        if weight := self.options.lambda_penalty:
+            with tf.control_dependencies(gradients), tf.GradientTape() as tape:
+                penalty = self._gradient_penalty(real, fake)
+                scaled = weight * penalty / _replicas()
+            gradients = _sums(gradients, tape.gradient(scaled, variables))
+            report["gradient_penalty"] = penalty
+            report["discriminator_loss"] += weight * penalty
+        self.discriminator_optimizer.apply(gradients, variables)
+        report["discriminator_gradient"] = _norm(gradients)
+        return report, [variable.value.read_value() for variable in variables]
 
-        self.trackers["discriminator_loss"].update_state(loss)
-        self.trackers["real_score"].update_state(tf.sigmoid(real_logits))
-        self.trackers["fake_score"].update_state(tf.sigmoid(fake_logits))
-        return [variable.value.read_value() for variable in variables]
+    def _gradient_penalty(self, real: Any, fake: Any) -> Any:
+        """At z = Y + α(G(x) - Y), α uniform for each clip; D is the sigmoid, as released."""
+        mixed = real + self._mixing(real.shape[0]) * (fake - real)
+        with tf.GradientTape() as tape:
+            tape.watch(mixed)
+            scores = tf.sigmoid(self.discriminator(mixed, training=True))
+        return losses.gradient_penalty(tape.gradient(scores, mixed))
+
+    def _mixing(self, clips: int) -> Any:
+        """α of this replica's clips: the same for a clip whatever the number of replicas."""
+        update = self.discriminator_optimizer.iterations
+        seed = draws.seed(self.options.seed, draws.MIXING, self.rollbacks, update.value)
+        alpha = tf.random.stateless_uniform([_replicas() * clips, 1, 1, 1, 1], seed)
+        first = tf.distribute.get_replica_context().replica_id_in_sync_group * clips
+        return alpha[first : first + clips]
 
 
 def _replicas() -> int:
@@ -123,14 +194,19 @@ def _replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def _adam(network: keras.Model, options: TrainOptions) -> keras.optimizers.Optimizer:
-    # PyTorch's epsilon, as in the released code. Built here: a checkpoint restores it at once.
-    optimizer = keras.optimizers.Adam(
-        options.learning_rate,
-        beta_1=options.beta_1,
-        beta_2=options.beta_2,
-        epsilon=1e-8,
-        name="adam",  # else Keras numbers it, and a checkpoint could not find its variables
-    )
-    optimizer.build(network.trainable_variables)
-    return optimizer
+def _sums(gradients: list[Any], others: list[Any]) -> list[Any]:
+    return [a + b for a, b in zip(gradients, others, strict=True)]
+
+
+def _norm(gradients: list[Any]) -> Any:
+    return _replicas() * tf.linalg.global_norm(gradients)
+
+
+def _of_all_replicas(report: dict[str, Any]) -> dict[str, Any]:
+    """Means over the replicas, whose shares are of one size."""
+    if _replicas() == 1:
+        return report
+    stacked = tf.stack(list(report.values()))  # one exchange for all
+    context = tf.distribute.get_replica_context()
+    means = context.all_reduce(tf.distribute.ReduceOp.MEAN, stacked)
+    return dict(zip(report, tf.unstack(means, num=len(report)), strict=True))

@@ -5,44 +5,39 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ssagan_tf import models
-from ssagan_tf.data import pipeline, writer
-from ssagan_tf.data.info import FILE_NAME as INFO_FILE
-from ssagan_tf.data.info import PreparedSet, open_set
-from ssagan_tf.errors import DataError
-from ssagan_tf.files import remove_leftovers, replacing_file
+from ssagan_tf.data import pipeline
+from ssagan_tf.data.info import PreparedSet
+from ssagan_tf.errors import DataError, Stopped
+from ssagan_tf.files import locked_folder, remove_leftovers, replacing_file
 from ssagan_tf.options import (
     ComputeOptions,
     ModelOptions,
     OptionError,
-    PrepareOptions,
     TrainOptions,
     require,
 )
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import make_deterministic
-from ssagan_tf.training import callbacks
+from ssagan_tf.training import callbacks, clips, strategy
 from ssagan_tf.training.checkpoint import Checkpoints
-from ssagan_tf.training.gan import GAN
+from ssagan_tf.training.gan import GAN, NonFiniteError
+from ssagan_tf.training.interruption import Interruption
 from ssagan_tf.training.run import (
     CHECKPOINTS,
     GENERATOR_FILE,
     SAMPLES,
-    SYNTHETIC_FOLDER,
     check_same_run,
-    refuse_change,
     write_settings,
 )
-
-SYNTHETIC = "synthetic"
 
 
 def train(model: ModelOptions, compute: ComputeOptions, options: TrainOptions) -> None:
@@ -50,110 +45,233 @@ def train(model: ModelOptions, compute: ComputeOptions, options: TrainOptions) -
 
     Raises:
       OptionError: A setting is missing, impossible, or not the run's.
-      DataError: The data or the run's folder cannot be used.
+      DataError: The data or the run's folder cannot be used, or numbers went bad.
+      Stopped: A signal came; the state is saved.
     """
     require(options, "data", "run_dir")
     if options.deterministic:
         make_deterministic()
+    devices = strategy.make_strategy(options.strategy, options.replicas)
+    with strategy.lost_workers(devices):
+        _train(model, compute, options, devices)
+
+
+def _train(
+    model: ModelOptions,
+    compute: ComputeOptions,
+    options: TrainOptions,
+    devices: tf.distribute.Strategy,
+) -> None:
     keras.utils.set_random_seed(options.seed)
 
     # The folder, and the data that it goes with.
     options = dataclasses.replace(options, run_dir=str(Path(options.run_dir).resolve()))
-    run_dir = Path(options.run_dir)
-    if options.data != SYNTHETIC:
+    if options.data != clips.SYNTHETIC:
         options = dataclasses.replace(options, data=str(Path(options.data).resolve()))
-    prepared = _prepared(options)
+    prepared = clips.find_set(options)
+    strategy.mean_of_workers(devices)  # all have looked before one writes
     if prepared is not None:
-        _check_clips(prepared, model)
+        clips.check_clips(prepared, model, options)
+    _check_share(options, devices)
     check_same_run(model, compute, options, prepared and prepared.info)
 
     # Networks, optimizers, and where an earlier command has brought them.
-    gan = GAN(
-        models.build_generator(model, compute), models.build_discriminator(model, compute), options
-    )
-    print(_summary(gan, model, options, prepared), flush=True)
+    with devices.scope():
+        gan = GAN(
+            models.build_generator(model, compute),
+            models.build_discriminator(model, compute),
+            options,
+        )
+    print(_summary(gan, model, options, prepared, devices), flush=True)
     if options.dry_run:
         print("dry run: nothing was written")
         return
-    if prepared is None:
-        prepared = _write_synthetic(model, options)
-        check_same_run(model, compute, options, prepared.info)
-    checkpoints = Checkpoints(gan, run_dir / CHECKPOINTS, options.keep_checkpoints)
+    writes = strategy.is_chief(devices)
+    with locked_folder(options.run_dir) if writes else contextlib.nullcontext():
+        if options.data == clips.SYNTHETIC:
+            prepared = prepared or clips.synthetic_set(model, options, devices)
+            check_same_run(model, compute, options, prepared.info)
+            clips.check_clips(prepared, model, options)
+        _train_in_folder(gan, model, compute, options, prepared, devices)
+
+
+def _train_in_folder(
+    gan: GAN,
+    model: ModelOptions,
+    compute: ComputeOptions,
+    options: TrainOptions,
+    prepared: PreparedSet,
+    devices: tf.distribute.Strategy,
+) -> None:
+    run_dir = Path(options.run_dir)
+    writes = strategy.is_chief(devices)
+    checkpoints = Checkpoints(gan, run_dir / CHECKPOINTS, options.keep_checkpoints, writes)
     resumed = checkpoints.restore_latest()
     start = gan.step
+    if strategy.mean_of_workers(devices, start) != start:
+        raise DataError(f"the workers see different checkpoints; {run_dir} must be a shared folder")
     if start >= options.steps and (run_dir / GENERATOR_FILE).is_file():
         print(f"the run in {run_dir} is finished (step {start}); more --steps go on with it")
         return
-    for folder in (run_dir, run_dir / SAMPLES):
-        remove_leftovers(folder)
-    write_settings(model, compute, options, prepared.info)
+    if writes:
+        for folder in (run_dir, run_dir / SAMPLES):
+            remove_leftovers(folder)
+        checkpoints.remove_leftovers()
+        write_settings(model, compute, options, prepared.info)
+    if options.skip_corrupt:
+        prepared = clips.whole_records(prepared, run_dir, devices)
+        clips.check_clips(prepared, model, options)
     print(f"resuming at step {start} of {options.steps}" if resumed else "starting at step 0")
 
     # Training.
-    clips_per_step = options.batch_size * options.discriminator_updates
-    dataset = pipeline.training_batches(
-        prepared,
-        batch=clips_per_step,
-        seed=options.seed,
-        start=start * clips_per_step,
-        flip=options.flip,
-        shuffle_window=options.shuffle_window,
-    ).map(lambda clips: _split_updates(clips, options))
-    if start < options.steps:
+    if start < options.steps and writes:
         # The run is no longer finished: the file of an earlier end must not pass for its result.
         (run_dir / GENERATOR_FILE).unlink(missing_ok=True)
-        _fit(gan, dataset, prepared, options, checkpoints, start)
+    while gan.step < options.steps:
+        try:
+            _fit(gan, prepared, options, checkpoints, devices)
+        except NonFiniteError as error:
+            _roll_back(gan, options, checkpoints, error)
 
     # The result.
-    with replacing_file(run_dir / GENERATOR_FILE) as temporary:
-        gan.generator.save(temporary)
-    print(f"generator: {run_dir / GENERATOR_FILE}")
-    print(f"samples:   {run_dir / SAMPLES} (the last one: step_{gan.step:06d}.mp4)")
+    if writes:
+        _write_generator(gan, run_dir / GENERATOR_FILE)
+        print(f"generator: {run_dir / GENERATOR_FILE}")
+        print(f"samples:   {run_dir / SAMPLES} (the last one: step_{gan.step:06d}.mp4)")
+    strategy.mean_of_workers(devices)  # nobody leaves while another may need him
 
 
 def _fit(
     gan: GAN,
-    dataset: tf.data.Dataset,
     prepared: PreparedSet,
     options: TrainOptions,
     checkpoints: Checkpoints,
-    start: int,
+    devices: tf.distribute.Strategy,
 ) -> None:
-    run_dir = Path(options.run_dir)
-    last = options.steps
-    log = callbacks.MetricsLog(run_dir, start)
+    """Trains to the last step.
+
+    Raises:
+      NonFiniteError: Numbers went bad. Nothing was saved of them.
+      DataError: A record is damaged, the memory or the disk too small, or a worker gone.
+      Stopped: A signal came; the state is saved.
+    """
+    start, last = gan.step, options.steps
+    writes = strategy.is_chief(devices)
     with (
         Progress("train", last, start) as progress,
+        Interruption() as interruption,
         pipeline.reading_errors(prepared),
         _said_plainly(checkpoints),
     ):
-        split, clips = _sample_clips(prepared, options)
+        if strategy.has_other_hosts(devices):
+            gan.must_stop = lambda: bool(interruption.signal)
         progress.say("compiling the step; the first one takes a while")
-        gan.fit(
-            dataset,
-            steps_per_epoch=last - start,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                callbacks.StopOnNonFinite(options.checkpoint_every, last, checkpoints),
-                callbacks.LogLosses(options.log_every, last, log),
-                callbacks.WriteSamples(
-                    options.sample_every,
-                    last,
-                    log,
-                    split=split,
-                    clips=clips,
-                    shown=options.samples,
-                    batch=options.batch_size,
-                    folder=run_dir / SAMPLES,
-                    fps=options.fps,
-                    progress=progress,
-                ),
-                # After the others: what they wrote up to here belongs to the checkpoint.
-                callbacks.SaveCheckpoints(options.checkpoint_every, last, checkpoints),
-                callbacks.ShowProgress(progress),
-            ],
+        observers = [
+            callbacks.StopOnNonFinite(),
+            *(_writers(gan, prepared, options, checkpoints, progress) if writes else ()),
+            callbacks.StopWhenTold(interruption, checkpoints),
+            callbacks.ShowProgress(progress),
+        ]
+        batches = clips.training_batches(
+            prepared, options, devices, step=start, rollbacks=int(gan.rollbacks.numpy())
         )
+        _make_steps(gan, batches, last, observers, devices)
+        strategy.mean_of_workers(devices)  # the chief has saved
+    if gan.step < last:
+        raise Stopped(
+            f"stopped and saved at step {gan.step}; the same command goes on from there",
+            interruption.signal or signal.SIGTERM,  # it may have come to another host
+        )
+
+
+def _make_steps(
+    gan: GAN,
+    batches: tf.data.Dataset | tf.distribute.DistributedDataset,
+    last: int,
+    observers: list[keras.callbacks.Callback],
+    devices: tf.distribute.Strategy,
+) -> None:
+    """What `gan.fit` does; that of Keras exchanges a batch of clips between hosts at first."""
+
+    @tf.function(autograph=False)
+    def step(iterator: Any) -> dict[str, tf.Tensor]:
+        report = devices.run(gan.train_step, (next(iterator),))
+        # The same on all replicas.
+        return {name: devices.experimental_local_results(each)[0] for name, each in report.items()}
+
+    observers = keras.callbacks.CallbackList(observers, model=gan)
+    iterator = iter(batches)
+    gan.stop_training = False
+    observers.on_train_begin()
+    while gan.step < last and not gan.stop_training:
+        observers.on_train_batch_begin(gan.step)
+        report = {name: float(each) for name, each in step(iterator).items()}
+        observers.on_train_batch_end(gan.step, report)
+    observers.on_train_end()
+
+
+def _writers(
+    gan: GAN,
+    prepared: PreparedSet,
+    options: TrainOptions,
+    checkpoints: Checkpoints,
+    progress: Progress,
+) -> list[keras.callbacks.Callback]:
+    run_dir, last = Path(options.run_dir), options.steps
+    log = callbacks.MetricsLog(run_dir, gan.step)
+    split, test_clips = clips.sample_clips(prepared, options)
+    return [
+        callbacks.LogLosses(options.log_every, last, log),
+        callbacks.WriteSamples(
+            options.sample_every,
+            last,
+            log,
+            split=split,
+            clips=test_clips,
+            shown=options.samples,
+            batch=options.batch_size,
+            folder=run_dir / SAMPLES,
+            fps=options.fps,
+            checkpoints=checkpoints,
+            progress=progress,
+        ),
+        # After the others: what they wrote up to here belongs to the checkpoint.
+        callbacks.SaveCheckpoints(options.checkpoint_every, last, checkpoints),
+    ]
+
+
+def _roll_back(
+    gan: GAN, options: TrainOptions, checkpoints: Checkpoints, error: NonFiniteError
+) -> None:
+    """Goes back to the newest checkpoint, to go on with other draws.
+
+    Raises:
+      DataError: It has done so often enough, or there is no checkpoint.
+    """
+    rollbacks, failed = int(gan.rollbacks.numpy()), gan.step
+    what = f"{error} at step {failed}"
+    if checkpoints.latest_step is None:
+        raise DataError(
+            f"{what}, before the first checkpoint; try a lower --learning_rate"
+        ) from error
+    if rollbacks >= options.rollbacks:
+        raise DataError(
+            f"{what}; the last good checkpoint is of step {checkpoints.latest_step}, from which "
+            "the same command goes on; --rollbacks=3 tries other random draws from there; if that "
+            "does not help, begin a run with a lower --learning_rate"
+        ) from error
+    checkpoints.restore_latest()
+    gan.rollbacks.assign(rollbacks + 1)
+    print(f"{what}; rolled back to step {gan.step}, with other draws", flush=True)
+
+
+def _write_generator(gan: GAN, path: Path) -> None:
+    generator = gan.generator
+    if gan.options.ema_decay:
+        generator = models.build_generator(generator.options, generator.compute)
+        gan.average_into(generator)
+    with replacing_file(path) as temporary:
+        generator.save(temporary)
 
 
 @contextlib.contextmanager
@@ -168,73 +286,36 @@ def _said_plainly(checkpoints: Checkpoints) -> Iterator[None]:
         raise DataError("out of memory; a smaller --batch_size needs less") from error
 
 
-def _split_updates(clips: Any, options: TrainOptions) -> Any:
-    shape = (options.batch_size, options.discriminator_updates, *clips.shape[1:])
-    return tf.reshape(clips, shape)
-
-
-def _prepared(options: TrainOptions) -> PreparedSet | None:
-    """The set to train on; None if it is the synthetic one, which is yet to be written."""
-    if options.data != SYNTHETIC:
-        return open_set(options.data)
-    folder = Path(options.run_dir) / SYNTHETIC_FOLDER
-    if not (folder / INFO_FILE).is_file():
-        return None
-    prepared = open_set(folder)
-    for name in ("seed", "synthetic_clips"):
-        was, given = prepared.info.settings[name], getattr(options, name)
-        if was != given:
-            refuse_change(name, was, given, f"the set of synthetic clouds in {folder}")
-    return prepared
-
-
-def _write_synthetic(model: ModelOptions, options: TrainOptions) -> PreparedSet:
-    clouds = PrepareOptions(
-        output=str(Path(options.run_dir) / SYNTHETIC_FOLDER),
-        layout="synthetic",
-        resolution=model.resolution,
-        synthetic_clips=options.synthetic_clips,
-        seed=options.seed,
-    )
-    with Progress("synthetic clouds", None) as progress:
-        writer.prepare(clouds, progress.at)
-    return open_set(clouds.output)
-
-
-def _check_clips(prepared: PreparedSet, model: ModelOptions) -> None:
-    if not prepared.info.splits["train"].clips:
-        raise DataError(f"{prepared.folder} has no clips to train on; lower its --test_fraction")
-    side = prepared.info.resolution
-    if side != model.resolution:
+def _check_share(options: TrainOptions, devices: tf.distribute.Strategy) -> None:
+    replicas = devices.num_replicas_in_sync
+    if options.batch_size % replicas:
         raise OptionError(
-            "resolution",
-            model.resolution,
-            f"the clips in {prepared.folder} are {side}×{side}; give --resolution={side}, "
-            "or prepare them at this size",
+            "batch_size",
+            options.batch_size,
+            f"must be a multiple of the {replicas} devices that share it",
         )
 
 
-def _sample_clips(prepared: PreparedSet, options: TrainOptions) -> tuple[str, np.ndarray]:
-    """Clips to look at, `[N, T, H, W, 3]` uint8, and the split they are of."""
-    split = "test" if prepared.info.splits["test"].clips else "train"
-    wanted = max(options.test_clips, options.samples)
-    batches = pipeline.clips_in_order(prepared, split, batch=1).take(wanted)
-    return split, np.concatenate([clips.numpy() for clips, _ in batches])
-
-
-def _device() -> str:
+def _device(devices: tf.distribute.Strategy) -> str:
     if gpus := tf.config.list_physical_devices("GPU"):
         names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
-        return f"GPU {names[0] or gpus[0].name}"
-    why = "TF_CPP_MIN_LOG_LEVEL=0 shows why no GPU was found"
-    return f"CPU with {os.cpu_count()} cores ({why})"
+        device = f"GPU {names[0] or gpus[0].name}"
+    else:
+        why = "TF_CPP_MIN_LOG_LEVEL=0 shows why no GPU was found"
+        device = f"CPU with {os.cpu_count()} cores ({why})"
+    replicas = devices.num_replicas_in_sync
+    return device if replicas == 1 else f"{replicas} replicas, here on {device}"
 
 
 def _summary(
-    gan: GAN, model: ModelOptions, options: TrainOptions, prepared: PreparedSet | None
+    gan: GAN,
+    model: ModelOptions,
+    options: TrainOptions,
+    prepared: PreparedSet | None,
+    devices: tf.distribute.Strategy,
 ) -> str:
     sizes = [f"{network.count_params():,}" for network in (gan.generator, gan.discriminator)]
-    clips = (
+    data = (
         f"{options.synthetic_clips} synthetic clips"
         if prepared is None
         else " + ".join(
@@ -244,8 +325,8 @@ def _summary(
     side = model.resolution
     return (
         f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} weights\n"
-        f"data: {clips} from {options.data}\n"
-        f"device: {_device()}\n"
+        f"data: {data} from {options.data}\n"
+        f"device: {_device(devices)}\n"
         f"run: {options.steps} steps of {options.discriminator_updates} discriminator updates and "
         f"1 generator update, {options.batch_size} clips each, in {options.run_dir}"
     )

@@ -15,7 +15,7 @@ from ssagan_tf import flags
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import DatasetInfo
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import replacing_file
+from ssagan_tf.files import LOCK_FILE, replacing_file
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, Section, TrainOptions
 
 FLAGS_FILE = "flags.cfg"
@@ -24,6 +24,7 @@ SAMPLES = "samples"
 TENSORBOARD = "tensorboard"
 METRICS_FILE = "metrics.jsonl"
 SYNTHETIC_FOLDER = "data"  # where a run on synthetic clouds keeps them
+WHOLE_FOLDER = "whole"  # copies of damaged shards without their damaged records
 GENERATOR_FILE = "generator.keras"
 SECTIONS = (ModelOptions, ComputeOptions, TrainOptions)  # what a run is made with
 
@@ -92,7 +93,7 @@ def check_same_run(
 def _is_hardly_begun(folder: Path) -> bool:
     if not folder.is_dir():
         return False
-    names = {path.name for path in folder.iterdir()} - {SYNTHETIC_FOLDER, INFO_FILE}
+    names = {path.name for path in folder.iterdir()} - {SYNTHETIC_FOLDER, INFO_FILE, LOCK_FILE}
     return all(name.startswith(".tmp-") for name in names)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssagan_tf.layers import SpatialSelfAttention, attention
+from ssagan_tf import layers
+from ssagan_tf.layers import SpatialSelfAttention, blocked_attention
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
@@ -29,15 +30,15 @@ def by_hand(layer: SpatialSelfAttention, inputs: np.ndarray) -> np.ndarray:
         inputs @ np.asarray(dense.kernel) + np.asarray(dense.bias)
         for dense in (layer.query, layer.key, layer.value)
     )
-    return attention.spatial_attention_reference(q, k, v)
+    return blocked_attention.spatial_attention_reference(q, k, v)
 
 
 @pytest.mark.parametrize(("key_channels", "channels"), [(3, 3), (1, 4)])
 def test_operation_equals_the_reference(key_channels: int, channels: int) -> None:
     q, k = numbers(2, 3, 4, 5, key_channels), numbers(2, 3, 4, 5, key_channels, seed=1)
     v = numbers(2, 3, 4, 5, channels, seed=2)
-    expected = attention.spatial_attention_reference(q, k, v)
-    np.testing.assert_allclose(attention.spatial_attention(q, k, v), expected, atol=2e-6)
+    expected = blocked_attention.spatial_attention_reference(q, k, v)
+    np.testing.assert_allclose(blocked_attention.spatial_attention(q, k, v), expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("ratio", [1.0, 0.25])
@@ -83,12 +84,14 @@ def test_gradients_against_finite_differences() -> None:
     q, k, v, weight = (numbers(1, 2, 2, 3, 2, seed=seed).astype("float64") for seed in range(4))
 
     def loss(*qkv: np.ndarray) -> float:
-        return float(np.sum(weight * attention.spatial_attention_reference(*qkv)))
+        return float(np.sum(weight * blocked_attention.spatial_attention_reference(*qkv)))
 
     tensors = [tf.constant(x, "float32") for x in (q, k, v)]
     with tf.GradientTape() as tape:
         tape.watch(tensors)
-        value = tf.reduce_sum(weight.astype("float32") * attention.spatial_attention(*tensors))
+        value = tf.reduce_sum(
+            weight.astype("float32") * blocked_attention.spatial_attention(*tensors)
+        )
     for number, gradient in enumerate(tape.gradient(value, tensors)):
         for index in [(0, 0, 0, 0, 0), (0, 1, 1, 2, 1), (0, 0, 1, 1, 0)]:
             low, high = ([x.copy() for x in (q, k, v)] for _ in range(2))
@@ -142,11 +145,11 @@ def counted(monkeypatch) -> list[tuple[int | None, int]]:
     """Collects clips and rows of the blocks whose weights are computed."""
     calls = []
 
-    def weights(query, key, original=attention._weights):
+    def weights(query, key, original=blocked_attention._weights):
         calls.append(tuple(query.shape[:2]))
         return original(query, key)
 
-    monkeypatch.setattr(attention, "_weights", weights)
+    monkeypatch.setattr(blocked_attention, "_weights", weights)
     return calls
 
 
@@ -186,18 +189,18 @@ def test_blocks_equal_one_formula(shape: tuple, rows: list[int], monkeypatch) ->
     batch, *axes = shape
     q, k = (numbers(batch or 3, *axes, 2, seed=seed) for seed in range(2))
     v = numbers(batch or 3, *axes, 3, seed=2)
-    expected = value_and_gradients(attention.spatial_attention_naive, [q, k, v], batch)
+    expected = value_and_gradients(blocked_attention.spatial_attention_naive, [q, k, v], batch)
     calls = counted(monkeypatch)
     got = value_and_gradients(
-        lambda *qkv: attention.spatial_attention(*qkv, memory=1), [q, k, v], batch
+        lambda *qkv: blocked_attention.spatial_attention(*qkv, memory=1), [q, k, v], batch
     )
     assert [n for _, n in calls] == 2 * rows  # again in the gradient
     at_once = 2**20 // 4 // np.prod(axes[1:]) // 3
-    assert all((clips or attention.ASSUMED_BATCH) * n <= at_once for clips, n in calls)
+    assert all((clips or blocked_attention.ASSUMED_BATCH) * n <= at_once for clips, n in calls)
     assert_close(got, expected)
     # Kept weights give the same, and are computed once.
     calls.clear()
-    kept = value_and_gradients(attention.spatial_attention, [q, k, v], batch)
+    kept = value_and_gradients(blocked_attention.spatial_attention, [q, k, v], batch)
     assert len(calls) == 1
     assert_close(kept, expected)
 
@@ -205,13 +208,15 @@ def test_blocks_equal_one_formula(shape: tuple, rows: list[int], monkeypatch) ->
 def test_blocks_equal_the_reference(monkeypatch) -> None:
     # The reference is slow: small blocks.
     blocks = [(slice(0, 2), [slice(0, 5), slice(5, 12)]), (slice(2, 3), [slice(0, 12)])]
-    monkeypatch.setattr(attention, "_blocks", lambda query, memory: blocks)
+    monkeypatch.setattr(blocked_attention, "_blocks", lambda query, memory: blocks)
     calls = counted(monkeypatch)
     q, k, v = (numbers(3, 2, 3, 4, 2, seed=seed) for seed in range(3))
-    expected = attention.spatial_attention_reference(q, k, v)
-    np.testing.assert_allclose(attention.spatial_attention(q, k, v), expected, atol=2e-6)
+    expected = blocked_attention.spatial_attention_reference(q, k, v)
+    np.testing.assert_allclose(blocked_attention.spatial_attention(q, k, v), expected, atol=2e-6)
     assert calls == [(2, 5), (2, 7), (1, 12)]
-    np.testing.assert_allclose(attention.spatial_attention_naive(q, k, v), expected, atol=2e-6)
+    np.testing.assert_allclose(
+        blocked_attention.spatial_attention_naive(q, k, v), expected, atol=2e-6
+    )
 
 
 @every_block
@@ -226,7 +231,7 @@ def test_layer_of_blocks(shape: tuple, rows: list[int], monkeypatch) -> None:
         def run(inputs, *weights):
             # Projections as arguments, so that the tape can watch them in a graph.
             pairs = [(weights[i], weights[i + 1]) for i in (0, 2, 4)]
-            attended = attention.self_attention(inputs, pairs, layer.memory)
+            attended = blocked_attention.self_attention(inputs, pairs, layer.memory)
             return attended + inputs
 
         by_hand = value_and_gradients(run, [inputs, *weights[:6]], batch)
@@ -301,7 +306,7 @@ def test_memory_is_part_of_the_config() -> None:
     layer = SpatialSelfAttention(memory=7)
     again = SpatialSelfAttention.from_config(layer.get_config())
     assert (layer.memory, again.memory) == (7, 7)
-    assert SpatialSelfAttention().memory == attention.MEMORY
+    assert SpatialSelfAttention().memory == blocked_attention.MEMORY
 
 
 # Of ‖error‖ / ‖exact‖, for o and the gradients of q, k, v. Measured: 0.009, 0.016, 0.055.
@@ -315,14 +320,14 @@ def test_bfloat16(deviation: float, bound: float, batch: int) -> None:
         for seed, factor in enumerate((scale, scale, 1.0))
     )
     memory = 1 if batch == 9 else 256
-    assert (attention._blocks(tf.zeros((batch, 256, 32), "bfloat16"), memory) is None) == (
+    assert (blocked_attention._blocks(tf.zeros((batch, 256, 32), "bfloat16"), memory) is None) == (
         batch == 2
     )
 
     def run(dtype: str) -> list[np.ndarray]:
         arguments = [tf.cast(x, dtype) for x in (q, k, v)]
         return value_and_gradients(
-            lambda *qkv: attention.spatial_attention(*qkv, memory=memory), arguments, batch
+            lambda *qkv: blocked_attention.spatial_attention(*qkv, memory=memory), arguments, batch
         )
 
     for got, expected in zip(run("bfloat16"), run("float32"), strict=True):
@@ -346,6 +351,6 @@ def test_errors_name_what_is_wrong(call, message: str) -> None:
 
 
 def test_the_docstring_is_true() -> None:
-    results = doctest.testmod(attention, extraglobs={"np": np})
+    results = doctest.testmod(layers.attention, extraglobs={"np": np})
     assert results.attempted
     assert not results.failed

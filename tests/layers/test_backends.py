@@ -12,7 +12,7 @@ import pytest
 COMMON = """
 import numpy as np, keras
 import ssagan_tf
-from ssagan_tf.layers.attention import spatial_attention, spatial_attention_naive
+from ssagan_tf.layers.blocked_attention import spatial_attention, spatial_attention_naive
 from ssagan_tf.options import ModelOptions
 
 numbers = np.random.default_rng(0)

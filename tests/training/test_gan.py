@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ssagan_tf import losses, models
 from ssagan_tf.data import synthetic
+from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.options import ModelOptions, TrainOptions
 from ssagan_tf.pixels import to_float
 from ssagan_tf.training.gan import GAN, METRICS
@@ -75,6 +76,8 @@ def test_step_is_what_it_says(batch: tf.Tensor, adversarial: str) -> None:
     for variable, value in zip(statistics, kept, strict=True):
         variable.assign(value)  # the shared forward pass moves them once
     gradients = tape.gradient(loss, g.trainable_variables)
+    norm = np.sqrt(sum(np.sum(np.square(gradient)) for gradient in gradients))
+    np.testing.assert_allclose(logs["generator_gradient"], norm, rtol=1e-3)
     for variable, gradient in zip(g.trainable_variables, gradients, strict=True):
         variable.assign_sub(0.1 * gradient)
 
@@ -84,7 +87,7 @@ def test_step_is_what_it_says(batch: tf.Tensor, adversarial: str) -> None:
     for ours, theirs in zip(
         (*gan.generator.weights, *gan.discriminator.weights), (*g.weights, *d.weights), strict=True
     ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=2e-5, err_msg=ours.path)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=5e-5, err_msg=ours.path)
 
 
 def test_discriminator_update_leaves_the_generator(batch: tf.Tensor) -> None:
@@ -123,7 +126,8 @@ def test_all_weights_learn_in_the_end(batch: tf.Tensor) -> None:
     for _ in range(3):
         logs = gan.train_step(batch)
     assert gan.step == 3
-    assert set(logs) == set(METRICS)
+    optional = {"gradient_penalty", "structure_loss"}
+    assert set(logs) == set(METRICS) - optional
     for variable, value in zip(gan.generator.trainable_variables, before, strict=True):
         assert (np.asarray(variable) != value).any(), variable.path
 
@@ -138,7 +142,6 @@ def test_one_clip_can_be_overfitted() -> None:
     step = tf.function(gan.train_step)
     first = float(step(one)["content_loss"])
     for _ in range(150):
-        gan.reset_metrics()
         last = float(step(one)["content_loss"])
     assert last < 0.1 * first
     # A photo that stands still is not the answer that it has learnt.
@@ -155,3 +158,73 @@ def test_spectral_vectors_move_in_training_only(batch: tf.Tensor) -> None:
         np.testing.assert_array_equal(vector, value)
     gan.train_step(batch)
     assert any((np.asarray(v) != b).any() for v, b in zip(vectors, before, strict=True))
+
+
+def test_the_released_recipe(batch: tf.Tensor) -> None:
+    """Its losses, from clips and scores had by other ways."""
+    options = TrainOptions(
+        batch_size=2,
+        discriminator_updates=1,
+        adversarial="wasserstein",
+        lambda_penalty=10.0,
+        lambda_ssim=1.0,
+    )
+    gan, again = make(options=options), make(options=options)
+    clips = batch[:, :1]
+    logs = tf.function(gan.train_step)(clips)
+
+    g, d, real = again.generator, again.discriminator, to_float(clips[:, 0])
+    fake = g(real[:, 0], training=True)
+    scores = [tf.sigmoid(d(clip, training=True)) for clip in (real, fake)]
+    alpha = again._mixing(2)
+    assert alpha.shape == (2, 1, 1, 1, 1)
+    assert ((alpha >= 0) & (alpha < 1)).numpy().all()
+    mixed = alpha * fake + (1 - alpha) * real
+    with tf.GradientTape() as tape:
+        tape.watch(mixed)
+        score = tf.reduce_sum(tf.sigmoid(d(mixed, training=True)))
+    slopes = tape.gradient(score, mixed).numpy().astype("float64")
+    penalty = np.mean((np.sqrt(np.square(slopes).sum((1, 2, 3, 4))) - 1) ** 2)
+    np.testing.assert_allclose(logs["gradient_penalty"], penalty, rtol=1e-4)
+    expected = np.mean(scores[1]) - np.mean(scores[0]) + 10 * penalty
+    np.testing.assert_allclose(logs["discriminator_loss"], expected, rtol=1e-4)
+    structure = 1 - np.mean(tf.image.ssim(real, fake, max_val=2.0))
+    np.testing.assert_allclose(logs["structure_loss"], structure, rtol=1e-4)
+    total = logs["adversarial_loss"] + logs["content_loss"] + structure
+    np.testing.assert_allclose(logs["generator_loss"], total, rtol=1e-4)
+
+
+def test_the_penaltys_gradient_is_that_of_finite_differences(batch: tf.Tensor, monkeypatch) -> None:
+    """A gradient of a gradient, through convolutions and batch norm.
+
+    With a smooth activation: where a leaky ReLU bends, slopes jump.
+    """
+    monkeypatch.setattr(ConvolutionBlock, "_activate", lambda self, x: tf.nn.softplus(x))
+    gan = make(options=dataclasses.replace(OPTIONS, lambda_penalty=1.0))
+    real = to_float(batch[:, 0])
+    fake = gan.generator(real[:, 0], training=True)
+    kernel = gan.discriminator.trainable_variables[0]
+    penalty = tf.function(lambda: gan._gradient_penalty(real, fake))
+    with tf.GradientTape() as tape:
+        value = gan._gradient_penalty(real, fake)
+    gradient = tape.gradient(value, kernel).numpy()
+    direction = gradient / np.linalg.norm(gradient)
+    at, step = kernel.numpy(), 3e-3
+    ends = []
+    for sign in (1, -1):
+        kernel.assign(at + sign * step * direction)
+        ends.append(float(penalty()))
+    np.testing.assert_allclose(
+        (ends[0] - ends[1]) / (2 * step), np.linalg.norm(gradient), rtol=2e-2
+    )
+
+
+def test_draws_follow_from_seed_update_and_rollbacks() -> None:
+    gan = make()
+    first = gan._mixing(4)
+    np.testing.assert_array_equal(gan._mixing(4), first)
+    gan.discriminator_optimizer.iterations.assign_add(1)
+    second = gan._mixing(4)
+    gan.rollbacks.assign_add(1)
+    third = gan._mixing(4)
+    assert len({float(draw[0, 0, 0, 0, 0]) for draw in (first, second, third)}) == 3

@@ -1,0 +1,314 @@
+"""The operation of spatial self-attention: softmax(q kᵀ) v over positions (Eq. 1-2), in blocks.
+
+Horita & Yanai, ACPR 2019, Sec. 3.2. The plain formula and a slow reference stand beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ssagan_tf.layers.static_clip import is_static, multiplicities
+
+# Weights of attention that one module may hold at once, in MiB, unless told otherwise: those of
+# 4 clips at 64×64 positions, float32.
+MEMORY = 256
+ITEMSIZE = {"bfloat16": 2, "float64": 8}  # bytes of a weight; float16 has logits of 4
+# What a batch of unknown size is taken for.
+ASSUMED_BATCH = 16
+
+
+def _by_position(clip: Any) -> Any:
+    """`[B, T, H, W, C]` -> `[B, H·W, T, C]`: time becomes part of each position's features."""
+    batch, time, height, width, channels = ops.shape(clip)
+    return ops.transpose(ops.reshape(clip, (batch, time, height * width, channels)), (0, 2, 1, 3))
+
+
+def _by_time(features: Any, height: Any, width: Any) -> Any:
+    """Inverse of `_by_position`."""
+    batch, _, time, channels = ops.shape(features)
+    return ops.reshape(
+        ops.transpose(features, (0, 2, 1, 3)), (batch, time, height, width, channels)
+    )
+
+
+def _rows(features: Any) -> Any:
+    """`[B, N, T, C]` -> `[B, N, T·C]`."""
+    batch, positions, time, channels = ops.shape(features)
+    return ops.reshape(features, (batch, positions, time * channels))
+
+
+def spatial_attention(query: Any, key: Any, value: Any, memory: int = MEMORY) -> Any:
+    """Attention of every position over all positions (Eq. 1-2), without a 1/√d scale.
+
+    Where the N×N weights of the batch take more than `memory`, they are computed in blocks of
+    query rows, one after the other, and again in the gradient. Exact either way, and without
+    loops: the graph can be exported.
+
+    Args:
+      query: `[B, T, H, W, C̄]`.
+      key: `[B, T, H, W, C̄]`.
+      value: `[B, T, H, W, C]`.
+      memory: In MiB. A batch of unknown size is taken for 16 clips.
+
+    Returns:
+      `o = softmax(q kᵀ) v`, `[B, T, H, W, C]`.
+    """
+
+    @ops.custom_gradient
+    def attend(query, key, value):
+        attended, kept = _attend(query, key, value, memory)
+
+        def grad(*args, upstream=None):
+            upstream = args[-1] if upstream is None else upstream
+            return _attend_gradient(query, key, value, attended, upstream, kept, memory)
+
+        return attended, grad
+
+    features = _by_position(value)
+    attended = attend(_rows(_by_position(query)), _rows(_by_position(key)), _rows(features))
+    return _by_time(ops.reshape(attended, ops.shape(features)), *ops.shape(value)[2:4])
+
+
+def spatial_attention_naive(query: Any, key: Any, value: Any) -> Any:
+    """The same as `spatial_attention`, as one formula: what it is held against for speed."""
+    features = _by_position(value)
+    weights = _weights(_rows(_by_position(query)), _rows(_by_position(key)))
+    attended = ops.matmul(weights, _rows(features))
+    return _by_time(ops.reshape(attended, ops.shape(features)), *ops.shape(value)[2:4])
+
+
+def _project(features: Any, kernel: Any, bias: Any) -> Any:
+    """A 1×1×1 convolution, by position: `[B, N, T, C]` -> rows `[B, N, T·C̄]`."""
+    return _rows(ops.matmul(features, kernel) + bias)
+
+
+def _project_gradient(features: Any, kernel: Any, upstream: Any) -> tuple[Any, Any, Any]:
+    """Gradients of features, kernel and bias of `_project`."""
+    inputs, outputs = kernel.shape
+    upstream = ops.reshape(upstream, (-1, outputs))
+    of_features = ops.reshape(ops.matmul(upstream, ops.transpose(kernel)), ops.shape(features))
+    of_kernel = ops.matmul(ops.transpose(ops.reshape(features, (-1, inputs))), upstream)
+    of_bias = ops.cast(ops.sum(ops.cast(upstream, "float32"), axis=0), upstream.dtype)
+    return of_features, of_kernel, of_bias
+
+
+def self_attention(
+    clip: Any, projections: list[tuple[Any, Any]], memory: int = MEMORY, frames: int | None = None
+) -> Any:
+    """`spatial_attention` of three 1×1×1 convolutions of one clip.
+
+    The gradient makes q, k and v again from the clip, which costs little next to the attention and
+    saves holding them. Where the weights of attention are not kept, all of it goes clip by clip.
+
+    Args:
+      clip: `[B, T, H, W, C]`, or the slices of a static clip of `frames` frames.
+      projections: Kernel `[C, C̄]` and bias `[C̄]` of q, of k, and (to C) of v.
+      memory: As in `spatial_attention`.
+      frames: As in `static_clip.py`.
+
+    Returns:
+      `o`, of the clip's shape.
+    """
+    # Slices weigh in q kᵀ, a sum over time, as many times as they occur.
+    times = None
+    if is_static(clip, frames):
+        times = ops.cast(multiplicities(clip.shape[1], frames)[:, None], clip.dtype)
+
+    def project(features, weights):
+        query, key, value = (_project(features, *weights[i : i + 2]) for i in (0, 2, 4))
+        return _times(query, times, features), key, value
+
+    @ops.custom_gradient
+    def attend(features, *weights):
+        groups, kept, pieces = _groups(features, memory), None, []
+        for clips in groups:
+            own = _after(features[clips], pieces[-1] if pieces else None)
+            piece, kept = _attend(*project(own, weights), memory)
+            pieces.append(piece)
+        attended = _concatenated(pieces, axis=0)
+        kept = kept if len(groups) == 1 else None
+
+        def grad(*args, upstream=None):
+            upstream = args[-1] if upstream is None else upstream
+            of_features, of_weights = [], [0] * len(weights)
+            for clips in groups:
+                own = _after(features[clips], of_features[-1] if of_features else upstream)
+                gradients = list(
+                    _attend_gradient(
+                        *project(own, weights), attended[clips], upstream[clips], kept, memory
+                    )
+                )
+                gradients[0] = _times(gradients[0], times, own)
+                of_own = 0
+                for number, gradient in enumerate(gradients):
+                    of_input, *more = _project_gradient(own, weights[2 * number], gradient)
+                    of_own = of_own + of_input
+                    for i in (0, 1):
+                        of_weights[2 * number + i] = of_weights[2 * number + i] + more[i]
+                of_features.append(of_own)
+            return (_concatenated(of_features, axis=0), *of_weights)
+
+        return attended, grad
+
+    features = _by_position(clip)
+    attended = attend(features, *(weight for pair in projections for weight in pair))
+    return _by_time(ops.reshape(attended, ops.shape(features)), *ops.shape(clip)[2:4])
+
+
+def _times(query: Any, times: Any, features: Any) -> Any:
+    """Each slice of the rows times a number."""
+    if times is None:
+        return query
+    slices = ops.shape(features)[2]
+    batch, positions = ops.shape(query)[:2]
+    by_slice = ops.reshape(query, (batch, positions, slices, -1))
+    return _rows(by_slice * times)
+
+
+def _weights(query: Any, key: Any) -> Any:
+    """softmax(q kᵀ), `[B, rows, N]`, of rows `[B, rows, D]` and `[B, N, D]` (Eq. 1)."""
+    dtype = query.dtype
+    if keras.backend.standardize_dtype(dtype) == "float16":
+        # Unscaled sums over T·C̄ products pass float16's 65504; bfloat16 has float32's range.
+        query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
+    logits = ops.matmul(query, _transposed(key))
+    # Of one position softmax is 1, and Keras would warn about it. The product keeps q and k in
+    # the graph, with gradients of 0 instead of none, which optimizers would warn about.
+    alone = logits.shape[-1] == 1
+    return ops.cast(0.0 * logits + 1.0 if alone else ops.softmax(logits, axis=-1), dtype)
+
+
+def _transposed(matrices: Any) -> Any:
+    return ops.transpose(matrices, (0, 2, 1))
+
+
+Blocks = list[tuple[slice, list[slice]]]
+"""Clips that are computed together, and the query rows that are."""
+
+
+def _blocks(query: Any, memory: int) -> Blocks | None:
+    """None where the weights of all clips fit into `memory` MiB.
+
+    Else a block's weights take a third of it: softmax and the gradient hold up to three such maps.
+    """
+    batch, positions = query.shape[:2]
+    if positions is None:
+        return None
+    itemsize = ITEMSIZE.get(keras.backend.standardize_dtype(query.dtype), 4)
+    fitting = memory * 2**20 // (positions * itemsize)  # rows
+    if (batch or ASSUMED_BATCH) * positions <= fitting:
+        return None
+    at_once = max(1, fitting // 3)
+    if batch is None:  # clips of an unknown number cannot be taken apart
+        groups, rows = [slice(None)], max(1, at_once // ASSUMED_BATCH)
+    else:
+        clips = max(1, at_once // positions)
+        groups = [slice(first, first + clips) for first in range(0, batch, clips)]
+        rows = min(at_once, positions)
+    number = math.ceil(positions / rows)
+    rows = math.ceil(positions / number)  # of about the same size
+    return [
+        (clips, [slice(first, first + rows) for first in range(0, positions, rows)])
+        for clips in groups
+    ]
+
+
+def _groups(features: Any, memory: int) -> list[slice]:
+    """Clips that go through q kᵀ together: all where their weights are kept."""
+    blocks = _blocks(features, memory)
+    return [slice(None)] if blocks is None else [clips for clips, _ in blocks]
+
+
+def _attend(query: Any, key: Any, value: Any, memory: int) -> tuple[Any, Any]:
+    """`o` as rows `[B, N, T·C]`, and the weights `[B, N, N]` where they are kept, else None."""
+    blocks = _blocks(query, memory)
+    if blocks is None:
+        weights = _weights(query, key)
+        return ops.matmul(weights, value), weights
+    groups, piece = [], None
+    for clips, all_rows in blocks:
+        pieces = []
+        for rows in all_rows:
+            own = _after(query[clips, rows], piece)
+            piece = ops.matmul(_weights(own, key[clips]), value[clips])
+            pieces.append(piece)
+        groups.append(_concatenated(pieces, axis=1))
+    return _concatenated(groups, axis=0), None
+
+
+def _attend_gradient(
+    query: Any, key: Any, value: Any, attended: Any, upstream: Any, kept: Any, memory: int
+) -> tuple[Any, Any, Any]:
+    """Gradients of q, k and v."""
+    if kept is not None:
+        return _block_gradient(query, key, value, attended, upstream, kept)
+    groups, piece = [], None
+    for clips, all_rows in _blocks(query, memory) or [(slice(None), [slice(None)])]:
+        of_query, of_key, of_value = [], 0, 0
+        for rows in all_rows:
+            own = _after(query[clips, rows], piece)
+            piece, of_its_key, of_its_value = _block_gradient(
+                own,
+                key[clips],
+                value[clips],
+                attended[clips, rows],
+                upstream[clips, rows],
+                _weights(own, key[clips]),
+            )
+            of_query.append(piece)
+            of_key, of_value = of_key + of_its_key, of_value + of_its_value
+            piece = of_key  # what the block computes last
+        groups.append((_concatenated(of_query, axis=1), of_key, of_value))
+    return tuple(_concatenated(parts, axis=0) for parts in zip(*groups, strict=True))
+
+
+def _block_gradient(
+    query: Any, key: Any, value: Any, attended: Any, upstream: Any, weights: Any
+) -> tuple[Any, Any, Any]:
+    """Gradients of q, k and v by the rows of a block, given its weights."""
+    of_value = ops.matmul(_transposed(weights), upstream)
+    # One product after the other (`_after`): large ones run at once slow each other down.
+    of_weights = ops.matmul(_after(upstream, of_value), _transposed(value))
+    # Softmax: dS = A·(dA - Σ A·dA), and the sum over the N keys is that of o·do over T·C.
+    total = ops.sum(
+        ops.cast(attended, "float32") * ops.cast(upstream, "float32"), axis=-1, keepdims=True
+    )
+    of_logits = weights * (of_weights - ops.cast(total, weights.dtype))
+    of_query = ops.matmul(of_logits, key)
+    of_key = ops.matmul(_transposed(of_logits), _after(query, of_query))
+    return of_query, of_key, of_value
+
+
+def _after(x: Any, earlier: Any) -> Any:
+    """`x`, not to be had before `earlier`: blocks that ran at once would multiply the memory."""
+    if earlier is None:
+        return x
+    number = ops.reshape(earlier, (-1,))[0]
+    return x + ops.cast(number > float("inf"), x.dtype)  # 0, unknown to a compiler
+
+
+def _concatenated(pieces: list, axis: int) -> Any:
+    return pieces[0] if len(pieces) == 1 else ops.concatenate(pieces, axis=axis)
+
+
+def spatial_attention_reference(query: Any, key: Any, value: Any) -> np.ndarray:
+    """The same as `spatial_attention`, written as Eq. 1-2 read: NumPy, float64, a position at a
+    time. Slow; what the tests hold the fast one against."""
+    query, key, value = (np.asarray(x, "float64") for x in (query, key, value))
+    attended = np.empty_like(value)
+    positions = list(np.ndindex(value.shape[2:4]))
+    for b in range(value.shape[0]):
+        for i, j in positions:
+            scores = [np.sum(query[b, :, i, j] * key[b, :, m, n]) for m, n in positions]
+            weights = np.exp(np.array(scores) - max(scores))
+            weights /= weights.sum()
+            attended[b, :, i, j] = sum(
+                weight * value[b, :, m, n]
+                for weight, (m, n) in zip(weights, positions, strict=True)
+            )
+    return attended

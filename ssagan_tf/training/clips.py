@@ -1,0 +1,129 @@
+"""The clips that a run trains on: a prepared set or synthetic clouds, checked, as batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ssagan_tf.data import draws, pipeline, whole, writer
+from ssagan_tf.data.info import FILE_NAME as INFO_FILE
+from ssagan_tf.data.info import PreparedSet, open_set
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions
+from ssagan_tf.progress import Progress
+from ssagan_tf.training import strategy
+from ssagan_tf.training.run import SYNTHETIC_FOLDER, WHOLE_FOLDER, refuse_change
+
+SYNTHETIC = "synthetic"
+
+
+def find_set(options: TrainOptions) -> PreparedSet | None:
+    """The set to train on; None if it is the synthetic one, which is yet to be written."""
+    if options.data != SYNTHETIC:
+        return open_set(options.data, truncated=options.skip_corrupt)
+    folder = Path(options.run_dir) / SYNTHETIC_FOLDER
+    if not (folder / INFO_FILE).is_file():
+        return None
+    prepared = open_set(folder)
+    for name in ("seed", "synthetic_clips"):
+        was, given = prepared.info.settings[name], getattr(options, name)
+        if was != given:
+            refuse_change(name, was, given, f"the set of synthetic clouds in {folder}")
+    return prepared
+
+
+def synthetic_set(
+    model: ModelOptions, options: TrainOptions, devices: tf.distribute.Strategy
+) -> PreparedSet:
+    """Writes the synthetic clouds, or waits until another worker has."""
+    clouds = PrepareOptions(
+        output=str(Path(options.run_dir) / SYNTHETIC_FOLDER),
+        layout="synthetic",
+        resolution=model.resolution,
+        synthetic_clips=options.synthetic_clips,
+        seed=options.seed,
+    )
+    if strategy.is_chief(devices):
+        with Progress("synthetic clouds", None) as progress:
+            writer.prepare(clouds, progress.at)
+    strategy.mean_of_workers(devices)
+    return open_set(clouds.output)
+
+
+def whole_records(
+    prepared: PreparedSet, run_dir: Path, devices: tf.distribute.Strategy
+) -> PreparedSet:
+    """The set without its damaged records, whose shards the run has copies of."""
+    folder = run_dir / WHOLE_FOLDER
+    if strategy.is_chief(devices):
+        with Progress("checking records", None) as progress:
+            for line in whole.write_whole(prepared, folder, progress.at):
+                progress.say(f"skipped: {line}")
+    strategy.mean_of_workers(devices)
+    return whole.open_whole(prepared, folder)
+
+
+def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOptions) -> None:
+    """Raises OptionError or DataError unless the set has clips of the right size, and enough."""
+    clips = prepared.info.splits["train"].clips
+    if not clips:
+        raise DataError(f"{prepared.folder} has no clips to train on; lower its --test_fraction")
+    if clips < options.batch_size:
+        raise OptionError(
+            "batch_size",
+            options.batch_size,
+            f"there are only {clips} clips to train on in {prepared.folder}",
+        )
+    side = prepared.info.resolution
+    if side != model.resolution:
+        raise OptionError(
+            "resolution",
+            model.resolution,
+            f"the clips in {prepared.folder} are {side}×{side}; give --resolution={side}, "
+            "or prepare them at this size",
+        )
+
+
+def sample_clips(prepared: PreparedSet, options: TrainOptions) -> tuple[str, np.ndarray]:
+    """Clips to look at, `[N, T, H, W, 3]` uint8, and the split they are of."""
+    split = "test" if prepared.info.splits["test"].clips else "train"
+    wanted = max(options.test_clips, options.samples)
+    batches = pipeline.clips_in_order(prepared, split, batch=1).take(wanted)
+    return split, np.concatenate([clips.numpy() for clips, _ in batches])
+
+
+def training_batches(
+    prepared: PreparedSet,
+    options: TrainOptions,
+    devices: tf.distribute.Strategy,
+    *,
+    step: int,
+    rollbacks: int,
+) -> Any:
+    """Batches from a step on: uint8 clips `[B, discriminator_updates, T, H, W, 3]`, a replica's."""
+    clips_per_step = options.batch_size * options.discriminator_updates
+    seed = draws.other_seed(options.seed, rollbacks)
+
+    def of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        dataset = pipeline.training_batches(
+            prepared,
+            batch=clips_per_step,
+            seed=seed,
+            start=step * clips_per_step,
+            flip=options.flip,
+            shuffle_window=options.shuffle_window,
+            pipeline=context.input_pipeline_id,
+            pipelines=context.num_input_pipelines,
+            replicas=context.num_replicas_in_sync,
+        )
+        return dataset.map(lambda clips: _split_updates(clips, options))
+
+    return devices.distribute_datasets_from_function(of_host)
+
+
+def _split_updates(clips: Any, options: TrainOptions) -> Any:
+    updates = options.discriminator_updates
+    return tf.reshape(clips, (clips.shape[0] // updates, updates, *clips.shape[1:]))

@@ -1,0 +1,53 @@
+"""Adam as the recipes have it: PyTorch's epsilon, learning rates that fall, averaged weights."""
+
+from __future__ import annotations
+
+import keras
+
+from ssagan_tf.options import TrainOptions
+
+DROP = 0.1  # factor of the learning rate at each of --learning_rate_drops
+
+
+def make_optimizer(
+    network: keras.Model, options: TrainOptions, *, updates: int = 1, ema_decay: float = 0.0
+) -> keras.optimizers.Optimizer:
+    """Adam for a network. Its variables are there at once, so that a checkpoint finds them.
+
+    Args:
+      network: Built.
+      options: Of Adam and its learning rate.
+      updates: Updates that it makes in a step; the learning rate falls by steps.
+      ema_decay: Of the exponential moving averages of the weights that it keeps; 0: none.
+    """
+    optimizer = keras.optimizers.Adam(
+        _learning_rate(options, updates),
+        beta_1=options.beta_1,
+        beta_2=options.beta_2,
+        epsilon=1e-8,  # PyTorch's
+        use_ema=ema_decay > 0,
+        ema_momentum=ema_decay,
+        name="adam",  # else Keras numbers it, and a checkpoint could not find its variables
+    )
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _learning_rate(
+    options: TrainOptions, updates: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    drops = [int(step) for step in options.learning_rate_drops]
+    if not drops:
+        return options.learning_rate
+    # The schedule's boundaries are the last updates at a rate, counted from 0.
+    return keras.optimizers.schedules.PiecewiseConstantDecay(
+        [step * updates - 1 for step in drops],
+        [options.learning_rate * DROP**number for number in range(len(drops) + 1)],
+    )
+
+
+def set_averages(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    """Sets a network's trainable weights to the averages that the optimizer keeps of them."""
+    averages = [each for each in optimizer.variables if each.name.endswith("_average")]
+    for variable, average in zip(network.trainable_variables, averages, strict=True):
+        variable.assign(average.numpy())

@@ -1,0 +1,143 @@
+"""The devices that train together: `tf.distribute`, by name and by the usual environment."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError
+
+CLUSTER = "TF_CONFIG"  # where tf.distribute looks for the workers
+
+
+def make_strategy(kind: str, replicas: int) -> tf.distribute.Strategy:
+    """Makes the strategy. Must come before TensorFlow has looked at its devices.
+
+    Args:
+      kind: `auto`: `multi_worker` if TF_CONFIG names several workers, `mirrored` if there are
+        several GPUs or if `replicas` asks for them, else `one_device`.
+      replicas: Devices of this host; 0: all GPUs.
+
+    Raises:
+      OptionError: The machine or TF_CONFIG does not have what was asked for.
+      DataError: The workers do not come together, or TensorFlow is in use already.
+    """
+    if kind == "auto":
+        several = replicas > 1 or (not replicas and len(_gpus()) > 1)
+        kind = "mirrored" if several else "one_device"
+        if _number_of_workers() > 1:
+            kind = "multi_worker"
+    if kind == "one_device":
+        if replicas > 1:
+            raise OptionError("replicas", replicas, "is more than --strategy=one_device has")
+        return tf.distribute.get_strategy()
+    if kind == "mirrored":
+        return tf.distribute.MirroredStrategy(_devices(replicas))
+    return _multi_worker(replicas)
+
+
+def _devices(replicas: int) -> list[str]:
+    if gpus := _gpus():
+        if replicas > len(gpus):
+            raise OptionError("replicas", replicas, f"there are only {len(gpus)} GPUs")
+        return [f"/gpu:{number}" for number in range(replicas or len(gpus))]
+    if not replicas:
+        raise OptionError(
+            "strategy",
+            "mirrored",
+            "there is no GPU; --replicas=2 tries it with a processor in two parts",
+        )
+    try:
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * replicas,
+        )
+    except RuntimeError as error:
+        raise DataError("the devices must be chosen before TensorFlow is first used") from error
+    return [f"/cpu:{number}" for number in range(replicas)]
+
+
+def _multi_worker(replicas: int) -> tf.distribute.Strategy:
+    workers = _number_of_workers()
+    if not workers:
+        raise OptionError(
+            "strategy",
+            "multi_worker",
+            f"needs the environment variable {CLUSTER}, different on each host; see README",
+        )
+    if replicas:
+        raise OptionError("replicas", replicas, "a worker takes all GPUs of its host; leave it out")
+    print(f"waiting for the {workers} workers of {CLUSTER}", flush=True)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except (tf.errors.OpError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"the workers of {CLUSTER} do not come together: {reason}") from error
+
+
+def _gpus() -> list[tf.config.PhysicalDevice]:
+    return tf.config.list_physical_devices("GPU")
+
+
+def _number_of_workers() -> int:
+    text = os.environ.get(CLUSTER, "")
+    try:
+        cluster = json.loads(text or "{}").get("cluster", {})
+        return sum(len(cluster.get(kind, ())) for kind in ("chief", "worker"))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise OptionError(
+            "strategy", "auto", f"cannot read the environment variable {CLUSTER}: {error}"
+        ) from error
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    if "chief" in resolver.cluster_spec().jobs:
+        return resolver.task_type == "chief"
+    return resolver.task_id == 0
+
+
+def has_other_hosts(strategy: tf.distribute.Strategy) -> bool:
+    """Whether other processes train along."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+@contextlib.contextmanager
+def lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Says what to do when another host is gone.
+
+    Raises:
+      DataError: One is.
+    """
+    try:
+        yield
+    except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError) as error:
+        if not has_other_hosts(strategy):
+            raise
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"another worker is gone ({reason}); start all again: they go on from the newest "
+            "checkpoint"
+        ) from error
+
+
+def mean_of_workers(strategy: tf.distribute.Strategy, value: float = 0.0) -> float:
+    """Waits until all workers are here; returns the mean of their values."""
+    if not has_other_hosts(strategy):
+        return value
+    own = tf.constant(value, tf.float64)
+
+    def of_replica() -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
+
+    mean = tf.function(lambda: strategy.run(of_replica))()
+    return float(strategy.experimental_local_results(mean)[0])

@@ -1,0 +1,277 @@
+"""Several replicas do what one does: on a processor in two parts, and as two processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ssagan_tf import layers, models
+from ssagan_tf.data import pipeline, synthetic
+from ssagan_tf.data.info import open_set
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
+from ssagan_tf.training import strategy
+from ssagan_tf.training.gan import GAN
+
+ROOT = Path(__file__).parents[2]
+MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4")
+PAPER = TrainOptions(batch_size=4, discriminator_updates=1)
+RELEASED = TrainOptions(
+    batch_size=4,
+    discriminator_updates=1,
+    adversarial="wasserstein",
+    lambda_penalty=10.0,
+    lambda_ssim=1.0,
+    ema_decay=0.5,
+)
+
+
+@pytest.fixture(scope="module")  # a second one would mix up its exchanges with those of the first
+def two_replicas() -> tf.distribute.Strategy:
+    return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+
+
+def shared(devices: tf.distribute.Strategy, values: np.ndarray) -> tf.Tensor:
+    """Cuts the first axis into a part for each replica."""
+    parts = np.split(values, devices.num_replicas_in_sync)
+    return devices.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+
+
+@pytest.mark.parametrize("frames", [None, 8])
+def test_batch_norm_takes_the_moments_of_all_replicas(two_replicas, frames: int | None) -> None:
+    slices = 8 if frames is None else 3
+    clips = 3 + np.random.default_rng(0).standard_normal((4, slices, 4, 4, 2)).astype("float32")
+    weights = np.random.default_rng(1).standard_normal(clips.shape).astype("float32")
+
+    def make() -> layers.BatchNormalization:
+        layer = layers.BatchNormalization()
+        layer.build((None, slices, 4, 4, 2))
+        return layer
+
+    def step(layer: layers.BatchNormalization, clip: tf.Tensor, weight: tf.Tensor) -> tuple:
+        with tf.GradientTape() as tape:
+            tape.watch(clip)
+            output = layer(clip, training=True, frames=frames)
+            loss = tf.reduce_sum(output * weight)
+        return output, tape.gradient(loss, clip)
+
+    one = make()
+    expected = step(one, tf.constant(clips), tf.constant(weights))
+    with two_replicas.scope():
+        two = make()
+    parts = tf.function(
+        lambda clip, weight: two_replicas.run(lambda c, w: step(two, c, w), (clip, weight))
+    )(shared(two_replicas, clips), shared(two_replicas, weights))
+    for part, value in zip(parts, expected, strict=True):
+        whole = np.concatenate(two_replicas.experimental_local_results(part))
+        np.testing.assert_allclose(whole, value, atol=2e-5)
+    for ours, theirs in zip(two.weights, one.weights, strict=True):
+        np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [PAPER, RELEASED], ids=["paper", "released"])
+def test_two_replicas_make_the_step_of_one(two_replicas, options: TrainOptions) -> None:
+    """After one step of SGD: Adam would hide a wrong scale."""
+    model = dataclasses.replace(MODEL, spectral_norm=options is RELEASED)
+    compute = ComputeOptions(remat=options is RELEASED)
+    updates = options.discriminator_updates
+    clouds = [synthetic.synthetic_clip(0, index, 64) for index in range(4 * updates)]
+    clips = np.stack(clouds).reshape(4, updates, 32, 64, 64, 3)
+
+    def make() -> GAN:
+        keras.utils.set_random_seed(0)
+        networks = models.build_generator(model, compute), models.build_discriminator(model)
+        gan = GAN(*networks, options)
+        for side, network in zip(("generator", "discriminator"), networks, strict=True):
+            optimizer = keras.optimizers.SGD(0.01)
+            optimizer.build(network.trainable_variables)
+            setattr(gan, f"{side}_optimizer", optimizer)
+        return gan
+
+    one = make()
+    before = [np.array(weight) for weight in _weights(one)]
+    expected = tf.function(one.train_step)(tf.constant(clips))
+    with two_replicas.scope():
+        two = make()
+    step = tf.function(lambda clips: two_replicas.run(two.train_step, (clips,)))
+    report = step(shared(two_replicas, clips))
+
+    for name, value in expected.items():
+        if name.endswith("_gradient"):
+            continue  # a mean of norms is not the norm of a mean
+        for part in two_replicas.experimental_local_results(report[name]):
+            np.testing.assert_allclose(part, value, rtol=1e-3, err_msg=name)
+    # How much the weights differ, as a share of how much the step moved them. Where leaky ReLUs
+    # bend, rounding is amplified; a wrong scale would show in all weights of a network.
+    shares = []
+    for weight, theirs, was in zip(_weights(two), _weights(one), before, strict=True):
+        moved = np.linalg.norm(np.array(theirs) - was)
+        off = np.linalg.norm(weight.numpy() - np.array(theirs))
+        assert off <= 0.2 * moved + 1e-7, f"{theirs.path}: {off} of {moved}"
+        shares.append(off / moved if moved > 1e-7 else 0.0)
+    assert np.median(shares) < 1e-3
+
+
+def _weights(gan: GAN) -> list[keras.Variable]:
+    return [*gan.generator.weights, *gan.discriminator.weights]
+
+
+@pytest.mark.parametrize("hosts", [1, 2, 4])
+def test_hosts_and_replicas_share_each_batch(synthetic_set: Path, hosts: int) -> None:
+    """The batches are the same for any number of hosts, and no clip is there twice."""
+    prepared = open_set(synthetic_set)
+    common = {"batch": 8, "seed": 3, "start": 8, "flip": True}
+    whole = next(iter(pipeline.training_batches(prepared, **common))).numpy()
+    parts = []
+    for host in range(hosts):
+        part = pipeline.training_batches(
+            prepared, **common, pipeline=host, pipelines=hosts, replicas=4
+        )
+        for replica_share in part.take(4 // hosts):
+            assert replica_share.shape[0] == 2
+            parts.append(replica_share.numpy())
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+
+
+@pytest.mark.parametrize(
+    ("kind", "replicas", "config", "message"),
+    [
+        ("one_device", 2, None, "--strategy=one_device has"),
+        ("mirrored", 0, None, "there is no GPU; --replicas=2"),
+        ("multi_worker", 0, None, "needs the environment variable TF_CONFIG"),
+        ("auto", 0, "{not json", "cannot read the environment variable TF_CONFIG"),
+        ("auto", 0, '{"cluster": 3}', "cannot read the environment variable TF_CONFIG"),
+        ("multi_worker", 2, '{"cluster": {"worker": ["a:1", "b:1"]}}', "leave it out"),
+    ],
+)
+def test_what_the_machine_does_not_have(kind, replicas, config, message, monkeypatch) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None:
+        monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(OptionError, match=message):
+        strategy.make_strategy(kind, replicas)
+
+
+def test_too_late_for_replicas() -> None:
+    tf.zeros(1).numpy()
+    with pytest.raises(DataError, match="before TensorFlow is first used"):
+        strategy.make_strategy("mirrored", 3)
+
+
+def test_one_device_is_the_default_strategy(monkeypatch) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert strategy.make_strategy("auto", 0) is tf.distribute.get_strategy()
+
+
+# Two processes.
+
+SMALL = (
+    "--resolution=64",
+    "--base_filters=2",
+    "--ssa_layers=conv4",
+    "--batch_size=4",
+    "--discriminator_updates=2",
+    "--samples=1",
+    "--test_clips=1",
+    "--sample_every=1000",
+    "--checkpoint_every=2",
+    "--flip",
+)
+
+
+def start_workers(folder: Path, number: int, *arguments: str) -> list[subprocess.Popen]:
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(number)]
+    addresses = [f"localhost:{each.getsockname()[1]}" for each in sockets]
+    for each in sockets:
+        each.close()
+    processes = []
+    for index in range(number):
+        cluster = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        command = [sys.executable, "-m", "ssagan_tf.train", *SMALL, *arguments]
+        with (folder / f"log{index}").open("a") as log:
+            processes.append(
+                subprocess.Popen(
+                    command,
+                    cwd=ROOT,
+                    env={**os.environ, "TF_CONFIG": json.dumps(cluster)},
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+    return processes
+
+
+def wait(processes: list[subprocess.Popen], folder: Path) -> list[int]:
+    try:
+        return [process.wait(timeout=240) for process in processes]
+    except subprocess.TimeoutExpired:
+        logs = "\n".join(path.read_text() for path in sorted(folder.glob("log*")))
+        raise AssertionError(f"the workers do not end:\n{logs}") from None
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def until(ready: Callable[[], object], processes: list[subprocess.Popen]) -> None:
+    deadline = time.monotonic() + 240
+    while not ready():
+        assert all(process.poll() is None for process in processes), "a worker ended too early"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def weights(run: Path, step: int) -> dict[str, np.ndarray]:
+    reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{step}"))
+    names = [name for name in reader.get_variable_to_shape_map() if name.startswith("generator/")]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def test_two_processes_train_stop_and_go_on_together(tmp_path: Path, synthetic_set: Path) -> None:
+    run = tmp_path / "run"
+    data = (f"--data={synthetic_set}", f"--run_dir={run}")
+    workers = start_workers(tmp_path, 2, *data, "--steps=100000")
+    until(lambda: list(run.glob("checkpoints/*.index")), workers)
+    workers[1].send_signal(signal.SIGTERM)  # to the one that does not write
+    codes = wait(workers, tmp_path)
+    logs = [(tmp_path / f"log{index}").read_text() for index in range(2)]
+    assert codes == [143, 143], logs
+    assert all("train: stopped and saved at step" in log for log in logs)
+    stopped = int(logs[0].rpartition("at step ")[2].split(";")[0])
+    assert (run / "checkpoints" / f"step-{stopped}.index").exists()
+
+    steps = stopped + 1
+    codes = wait(start_workers(tmp_path, 2, *data, f"--steps={steps}"), tmp_path)
+    logs = [(tmp_path / f"log{index}").read_text() for index in range(2)]
+    assert codes == [0, 0], logs
+    assert all(f"resuming at step {stopped} of {steps}" in log for log in logs)
+    assert (run / "generator.keras").is_file()
+
+    # Along the way of a single process; so far Adam takes rounding.
+    alone = tmp_path / "alone"
+    [code] = wait(
+        start_workers(
+            tmp_path, 1, data[0], f"--run_dir={alone}", "--steps=2", "--strategy=one_device"
+        ),
+        tmp_path,
+    )
+    assert code == 0
+    two = tmp_path / "two"
+    codes = wait(start_workers(tmp_path, 2, data[0], f"--run_dir={two}", "--steps=2"), tmp_path)
+    assert codes == [0, 0]
+    for name, value in weights(alone, 2).items():
+        np.testing.assert_allclose(weights(two, 2)[name], value, atol=2e-3, err_msg=name)
