@@ -1,4 +1,8 @@
-"""`python -m ssagan_tf.train` with a fault planted in it: `faults.py '{"name": value}' FLAGS…`.
+"""`python -m ssagan_tf.train` with a fault planted in it: for the tests.
+
+    python -m tests.training.faults '{"name": value}' FLAGS…
+
+It trains the networks of `tiny.py`.
 
 kill_after      seconds after the start of the program's work: SIGKILL
 kill_in_save    [n, share]: SIGKILL in the n-th save of a checkpoint, when it has taken this share
@@ -46,10 +50,13 @@ def main(faults: dict[str, Any], arguments: list[str]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (faults["largest_file"],) * 2)
     if "kill_after" in faults:
         kill_after(faults["kill_after"])
-    if "kill_in_save" in faults:
-        load_tensorflow()
-        kill_in_save(*faults["kill_in_save"])
+    load_tensorflow()
     from ssagan_tf import train
+    from tests.training import tiny
+
+    tiny.install()
+    if "kill_in_save" in faults:
+        kill_in_save(*faults["kill_in_save"])
 
     sys.argv = ["train", *arguments]
     train.main()

@@ -1,0 +1,81 @@
+"""Networks that do next to nothing, for tests of what is around them: built and run in no time.
+
+They have all that a state consists of: batch norm, spectral norm, weights that learn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from ssagan_tf import models
+from ssagan_tf.layers import ConvolutionBlock
+from ssagan_tf.models.network import Network
+from ssagan_tf.options import FRAMES
+
+
+@keras.saving.register_keras_serializable("tests")
+class TinyGenerator(Network):
+    """The photo, its colours mixed, 32 times."""
+
+    def __init__(self, *arguments: Any, **kwargs: Any):
+        super().__init__(*arguments, **kwargs)
+        self.mix = ConvolutionBlock(3, (1, 1, 1), (1, 1, 1), "same", spectral_norm=True, name="mix")
+
+    @property
+    def input_axes(self) -> tuple[int, ...]:
+        return (self.options.resolution, self.options.resolution, 3)
+
+    def build(self, input_shape: tuple) -> None:
+        self.mix.build((None, 1, *input_shape[1:]))
+        self.built = True
+
+    def call(self, image: Any, training: bool | None = None) -> Any:
+        frame = ops.tanh(self.mix(ops.expand_dims(image, 1), training=training))
+        return ops.repeat(frame, FRAMES, axis=1)
+
+
+@keras.saving.register_keras_serializable("tests")
+class TinyDiscriminator(Network):
+    """Scores the mean of what a convolution sees."""
+
+    def __init__(self, *arguments: Any, **kwargs: Any):
+        super().__init__(*arguments, **kwargs)
+        self.look = ConvolutionBlock(
+            2,
+            (4, 8, 8),
+            (4, 8, 8),
+            "valid",
+            activation="leaky_relu",
+            spectral_norm=True,
+            name="look",
+        )
+
+    @property
+    def input_axes(self) -> tuple[int, ...]:
+        return (FRAMES, self.options.resolution, self.options.resolution, 3)
+
+    def build(self, input_shape: tuple) -> None:
+        self.look.build(input_shape)
+        self.built = True
+
+    def call(self, clip: Any, training: bool | None = None) -> Any:
+        seen = self.look(clip, training=training)
+        return ops.mean(ops.square(seen), axis=(1, 2, 3, 4))[:, None]
+
+
+def _build(kind: type[Network]) -> Any:
+    def build(options: Any = None, compute: Any = None) -> Network:
+        network = kind(options, compute, name=kind.__name__)
+        network.build_variables()
+        return network
+
+    return build
+
+
+def install(setattr_: Any = setattr) -> None:
+    """Puts them in the place of all networks that training builds."""
+    setattr_(models, "build_generator", _build(TinyGenerator))
+    setattr_(models, "build_discriminator", _build(TinyDiscriminator))
