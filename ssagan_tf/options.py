@@ -26,7 +26,8 @@ class OptionError(ValueError):
     """A setting with an impossible value (exit code 2). Message: ``name=value: why``."""
 
     def __init__(self, name: str, value: Any, why: str):
-        super().__init__(f"{name}={value}: {why}")
+        given = ",".join(value) if isinstance(value, tuple) else value  # as it is typed
+        super().__init__(f"{name}={given}: {why}")
 
 
 def setting(
