@@ -4,7 +4,7 @@
 
 It trains the networks of `tiny.py`.
 
-kill_after      seconds after the start of the program's work: SIGKILL
+kill_after      seconds after everything was imported: SIGKILL
 kill_in_save    [n, share]: SIGKILL in the n-th save of a checkpoint, when it has taken this share
                 of the time that the first took
 largest_file    bytes: writing more into a file fails, as on a full disk
@@ -48,13 +48,13 @@ def main(faults: dict[str, Any], arguments: list[str]) -> None:
 
     if "largest_file" in faults:
         resource.setrlimit(resource.RLIMIT_FSIZE, (faults["largest_file"],) * 2)
-    if "kill_after" in faults:
-        kill_after(faults["kill_after"])
     load_tensorflow()
     from ssagan_tf import train
     from tests.training import tiny
 
     tiny.install()
+    if "kill_after" in faults:
+        kill_after(faults["kill_after"])
     if "kill_in_save" in faults:
         kill_in_save(*faults["kill_in_save"])
 

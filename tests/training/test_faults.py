@@ -94,7 +94,7 @@ def test_killed_at_random_moments(tmp_path: Path, synthetic_set: Path, pytestcon
         fault = (
             {"kill_in_save": [draw.randint(1, 2), draw.random()]}
             if kills % 3 == 0
-            else {"kill_after": draw.uniform(0.5, took)}
+            else {"kill_after": draw.uniform(0.0, 0.6 * took)}  # the rest is importing
         )
         data = f"--data={synthetic_set}"
         began = time.monotonic()
