@@ -71,12 +71,6 @@ def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOption
     clips = prepared.info.splits["train"].clips
     if not clips:
         raise DataError(f"{prepared.folder} has no clips to train on; lower its --test_fraction")
-    if clips < options.batch_size:
-        raise OptionError(
-            "batch_size",
-            options.batch_size,
-            f"there are only {clips} clips to train on in {prepared.folder}",
-        )
     side = prepared.info.resolution
     if side != model.resolution:
         raise OptionError(
@@ -84,6 +78,12 @@ def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOption
             model.resolution,
             f"the clips in {prepared.folder} are {side}×{side}; give --resolution={side}, "
             "or prepare them at this size",
+        )
+    if clips < options.batch_size:
+        raise OptionError(
+            "batch_size",
+            options.batch_size,
+            f"there are only {clips} clips to train on in {prepared.folder}",
         )
 
 
