@@ -67,6 +67,8 @@ def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[
 def model_card(described: dict[str, Any]) -> str:
     """A page for people, of what `settings` gives."""
     model, side, frames = described["model"], described["resolution"], described["frames"]
+    version, clip = described["versions"]["ssagan_tf"], f"`[N, {frames}, {side}, {side}, 3]`"
+    image = f"`[N, {side}, {side}, 3]`"
     if train := described.get("train"):
         clips = described["data"]["clips"]
         trained = (
@@ -79,8 +81,8 @@ def model_card(described: dict[str, Any]) -> str:
     return f"""# {model["network"]}, {side}×{side}, {frames} frames
 
 One photo of a sky or a sea in, a time-lapse video of {frames} frames out. Made with ssagan_tf
-{described["versions"]["ssagan_tf"]}, an implementation of SSA-GAN (D. Horita and K. Yanai, "SSA-GAN:
-End-to-End Time-Lapse Video Generation with Spatial Self-Attention", ACPR 2019).
+{version}, an implementation of SSA-GAN (D. Horita and K. Yanai, "SSA-GAN: End-to-End Time-Lapse
+Video Generation with Spatial Self-Attention", ACPR 2019).
 
 - Fingerprint: `{described["fingerprint"]}`
 - Network: {", ".join(f"{name} {value}" for name, value in model.items())}
@@ -90,9 +92,9 @@ End-to-End Time-Lapse Video Generation with Spatial Self-Attention", ACPR 2019).
 
 | signature | input | output |
 |---|---|---|
-| `serving_default` | `image_bytes`: JPEG or PNG, string `[N]` | `video`: uint8 `[N, {frames}, {side}, {side}, 3]` |
+| `serving_default` | `image_bytes`: JPEG or PNG, string `[N]` | `video`: uint8 {clip} |
 | `encoded` | `image_bytes` | `frames_bytes`: JPEGs, string `[N, {frames}]` |
-| `tensor` | `image`: float32 `[N, {side}, {side}, 3]` in [-1, 1] | `clip`: float32 `[N, {frames}, {side}, {side}, 3]` in [-1, 1] |
+| `tensor` | `image`: float32 {image} in [-1, 1] | `clip`: float32 {clip} in [-1, 1] |
 
 - Photos may have any size; they are made square ({described["fit"]}) inside. EXIF rotation is not
   applied: send photos that are stored upright.
