@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -125,22 +127,27 @@ def page(maker: Maker, names: list[str]) -> Any:
                 fit = gradio.Radio(list(FITS), value=next(iter(FITS)), label="Made square by")
                 button = gradio.Button("Make the video", variant="primary")
             with gradio.Column():
-                film = gradio.Video(label="Video", autoplay=True, loop=True, interactive=False)
+                film = gradio.Video(
+                    label="Video", autoplay=True, loop=True, interactive=False, buttons=[]
+                )
                 with gradio.Row():
                     mp4 = gradio.DownloadButton("Download mp4")
                     gif = gradio.DownloadButton("Download GIF")
-        strip = gradio.Image(label="Frames", interactive=False)
+        strip = gradio.Image(label="Frames", interactive=False, buttons=["fullscreen"])
         button.click(make, [photo, model, fit], [film, strip, mp4, gif])
     return blocks
 
 
 def _gradio() -> Any:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # it would ask for news
-    try:
-        import gradio
-    except ImportError as error:
-        raise DataError("the demo needs gradio: install the extra 'demo'") from error
+    import gradio
+
     return gradio
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as server:
+        return server.getsockname()[1]
 
 
 def demo(options: DemoOptions, compute: ComputeOptions) -> None:
@@ -150,8 +157,10 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
       DataError: There is no model, gradio is not installed, or the port is taken.
     """
     models = find_models(options.runs)
+    if importlib.util.find_spec("gradio") is None:
+        raise DataError("the demo needs gradio: install the extra 'demo'")
+    load_tensorflow()  # first: gradio imports it, too, where it can, and not as quietly
     gradio = _gradio()
-    load_tensorflow()
     fonts = ["system-ui", "sans-serif"]  # the default ones are fetched from afar
     theme = gradio.themes.Default(font=fonts, font_mono=["monospace"])
     with tempfile.TemporaryDirectory(prefix="ssagan-demo-") as folder:
@@ -160,7 +169,7 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
         try:
             _, address, _ = blocks.launch(
                 server_name=options.host,
-                server_port=options.port,
+                server_port=options.port or _free_port(options.host),
                 allowed_paths=[folder],
                 ssr_mode=False,
                 prevent_thread_lock=True,
