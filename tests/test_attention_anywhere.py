@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[1] / "docs" / "attention_anywhere.py"
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
@@ -19,8 +19,9 @@ def test_attention_solves_what_convolutions_cannot(backend: str) -> None:
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     run = subprocess.run(
-        [sys.executable, EXAMPLE],
-        env={**os.environ, "KERAS_BACKEND": backend},
+        [sys.executable, "docs/attention_anywhere.py"],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
