@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from absl import flags
@@ -15,6 +16,7 @@ SECTIONS = (
     options.PrepareOptions,
     options.TrainOptions,
     options.GenerateOptions,
+    options.DemoOptions,
 )
 
 SectionT = TypeVar("SectionT", bound=options.Section)
@@ -25,15 +27,23 @@ def setting_names() -> list[str]:
     return [field.name for section in SECTIONS for field in dataclasses.fields(section)]
 
 
-def define(values: flags.FlagValues = flags.FLAGS) -> None:
-    """Defines the flags of all sections, so that every program can read any flag file."""
+def define(
+    values: flags.FlagValues = flags.FLAGS, own: Sequence[type[options.Section]] = ()
+) -> None:
+    """Defines the flags of all sections, so that every program can read any flag file.
+
+    Args:
+      values: Where to.
+      own: Sections of the program. Their settings come before others of the same name.
+    """
+    names = {field.name for section in own for field in dataclasses.fields(section)}
     defined: dict[str, tuple[Any, Any]] = {}
-    for section in SECTIONS:
+    for section in (*own, *SECTIONS):
         hints = get_type_hints(section)
         for field in dataclasses.fields(section):
             kind, default = hints[field.name], field.default
             if field.name in defined:
-                if defined[field.name] != (kind, default):
+                if field.name not in names and defined[field.name] != (kind, default):
                     raise TypeError(f"{section.__name__}.{field.name} differs from its namesake")
                 continue
             defined[field.name] = (kind, default)

@@ -382,8 +382,8 @@ class TrainOptions(Section):
 
 
 @dataclasses.dataclass(frozen=True)
-class GenerateOptions(Section):
-    """From photos to videos."""
+class SourceOptions(Section):
+    """Where a generator comes from: a run, or a file."""
 
     run_dir: str = _run_dir()
     model: str = setting("", "A generator saved as FILE.keras (instead of --run_dir).")
@@ -397,6 +397,12 @@ class GenerateOptions(Section):
             else "must be best, newest, or a step"
         ),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotosToVideos(Section):
+    """Photos in, videos out: what all programs share that do this."""
+
     image: tuple[str, ...] = setting(
         (), "Photos, separated by commas; patterns such as 'photos/*.jpg' are expanded."
     )
@@ -407,4 +413,26 @@ class GenerateOptions(Section):
         "auto: by the ending of --output; frames in a folder (of one photo: right there).",
     )
     fit: Fit = _fit()
+    fps: float = _fps()
+
+
+@dataclasses.dataclass(frozen=True)
+class GenerateOptions(PhotosToVideos, SourceOptions):
+    """From photos to videos."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoOptions(Section):
+    """A page that turns photos into videos."""
+
+    runs: tuple[str, ...] = setting(
+        ("runs",),
+        "What can be chosen from: runs of train, folders that hold runs, or FILE.keras, separated "
+        "by commas.",
+    )
+    host: str = setting(
+        "127.0.0.1",
+        "Address to listen on. The default lets in this machine only; 0.0.0.0 lets in all.",
+    )
+    port: int = setting(7860, "Port to listen on; 0: any that is free.", between(0, 65535))
     fps: float = _fps()

@@ -24,6 +24,7 @@ def run(
     sections: Sequence[type[Section]],
     call: Callable[..., None],
     argv: Sequence[str] | None = None,
+    package: str = "ssagan_tf",
 ) -> NoReturn:
     """Runs a program and exits.
 
@@ -33,12 +34,13 @@ def run(
       sections: Settings of the program; `call` gets one of each, in this order.
       call: The work. May raise `OptionError` (exit code 2), `DataError` (1) or `Stopped`.
       argv: Command line; `sys.argv` by default.
+      package: Where the program is.
     """
     argv = list(sys.argv if argv is None else argv)
     if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
-        print(help_text(name, about, sections))
+        print(help_text(f"{package}.{name}", about, sections))
         sys.exit(0)
-    ssagan_tf.flags.define()
+    ssagan_tf.flags.define(own=sections)
     try:
         rest = flags.FLAGS(argv)[1:]
         _refuse_others(name, sections, argv)
@@ -72,7 +74,7 @@ def _refuse_others(name: str, sections: Sequence[type[Section]], argv: Sequence[
 
 def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
     """A screen of help: what the program does and its settings with their defaults."""
-    lines = [f"python -m ssagan_tf.{name} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
+    lines = [f"python -m {name} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
     shown = set()
     for section in sections:
         lines += ["", section.__doc__.strip().splitlines()[0]]

@@ -5,9 +5,16 @@ import dataclasses
 import pytest
 from absl import flags as absl_flags
 
+from export import options as export_options
 from ssagan_tf import flags, options
 
-ALL = [(section, field) for section in flags.SECTIONS for field in dataclasses.fields(section)]
+OF_EXPORT = [
+    section
+    for section in vars(export_options).values()
+    if isinstance(section, type) and section.__module__ == export_options.__name__
+]
+SECTIONS = (*flags.SECTIONS, *OF_EXPORT)
+ALL = [(section, field) for section in SECTIONS for field in dataclasses.fields(section)]
 EVERY_SETTING = pytest.mark.parametrize(
     ("section", "field"), ALL, ids=[f"{s.__name__}.{f.name}" for s, f in ALL]
 )
@@ -16,7 +23,7 @@ EVERY_SETTING = pytest.mark.parametrize(
 @EVERY_SETTING
 def test_every_setting_has_a_flag_and_help(section, field) -> None:
     values = absl_flags.FlagValues()
-    flags.define(values)
+    flags.define(values, own=[section])
     values([""])
     assert field.name in values
     assert field.metadata["help"].endswith(".")
@@ -58,6 +65,10 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         (lambda: options.TrainOptions(batch_size=0), "batch_size=0"),
         (lambda: options.TrainOptions(adversarial="hinge"), "adversarial=hinge"),
         (lambda: options.GenerateOptions(fps=0.0), "fps=0.0"),
+        (lambda: options.DemoOptions(port=70000), "port=70000: must be between"),
+        (lambda: export_options.SavedModelOptions(warm_up=("1", "x")), "warm_up="),
+        (lambda: export_options.ParityOptions(batches=("0",)), "batches="),
+        (lambda: export_options.OnnxOptions(precision="bfloat16"), "precision=bfloat16"),
         (lambda: options.ModelOptions(resolution="64"), "resolution=64: must be a whole number"),
         (lambda: options.ModelOptions(base_filters=8.5), "base_filters=8.5: must be a whole"),
         (lambda: options.ModelOptions(spectral_norm="false"), "spectral_norm=false: must be a"),
@@ -77,3 +88,12 @@ def test_the_defaults_are_the_papers() -> None:
     assert (train.batch_size, train.discriminator_updates) == (16, 5)
     assert (train.learning_rate, train.beta_1, train.beta_2) == (2e-4, 0.5, 0.9)
     assert train.lambda_con == 1.0
+
+
+def test_a_programs_own_setting_comes_before_a_namesake() -> None:
+    values = absl_flags.FlagValues()
+    flags.define(values, own=[export_options.OnnxOptions])
+    values(["", "--precision=float16"])
+    assert flags.read(export_options.OnnxOptions, values).precision == "float16"
+    with pytest.raises(absl_flags.Error):
+        values(["", "--precision=mixed_bfloat16"])

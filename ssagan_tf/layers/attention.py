@@ -113,7 +113,7 @@ class SpatialSelfAttention(keras.layers.Layer):
             (ops.cast(layer.kernel, inputs.dtype), ops.cast(layer.bias, inputs.dtype))
             for layer in (self.query, self.key, self.value)
         ]
-        attended = self_attention(inputs, projections, self.memory, frames)
+        attended = self.attend(inputs, projections, frames)
         if self.gate == "gamma":
             attended = self.gamma * attended
         elif self.gate == "projected":
@@ -121,6 +121,10 @@ class SpatialSelfAttention(keras.layers.Layer):
                 self.projection(attended), training=training, frames=frames, update=update
             )
         return attended + inputs
+
+    def attend(self, clip: Any, projections: list[tuple[Any, Any]], frames: int | None) -> Any:
+        """o. An exporter may put a formula here that suits another runtime better."""
+        return self_attention(clip, projections, self.memory, frames)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return tuple(input_shape)

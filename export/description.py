@@ -1,0 +1,110 @@
+"""What an exported model says of itself: settings, fingerprint, model card."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+from typing import Any
+
+import keras
+import numpy as np
+
+import ssagan_tf
+from ssagan_tf.models import Network
+from ssagan_tf.options import FRAMES
+from ssagan_tf.training.source import Source
+
+SETTINGS_FILE, CARD_FILE, FLAGS_FILE = "settings.json", "model_card.md", "flags.cfg"
+
+
+def fingerprint(generator: Network) -> str:
+    """Tells generators apart: SHA-256 over the settings and all weights."""
+    digest = hashlib.sha256(
+        json.dumps(dataclasses.asdict(generator.options), sort_keys=True).encode()
+    )
+    for variable in generator.variables:
+        value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value))
+        digest.update(f"{variable.path} {value.dtype} {value.shape}".encode())
+        digest.update(value)
+    return digest.hexdigest()
+
+
+def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[str, Any]:
+    """All that describes an export, ready for JSON.
+
+    Args:
+      generator: The network.
+      source: Where it comes from.
+      how: How photos are made square.
+      more: Settings of the export itself.
+    """
+    described = {
+        "fingerprint": fingerprint(generator),
+        "source": source.name,
+        "value_range": [-1.0, 1.0],
+        "frames": FRAMES,
+        "resolution": generator.options.resolution,
+        "fit": how,
+        "model": dataclasses.asdict(generator.options),
+        **more,
+        "versions": {
+            "ssagan_tf": ssagan_tf.__version__,
+            **{name: importlib.metadata.version(name) for name in ("tensorflow", "keras")},
+        },
+    }
+    if source.run:
+        described["train"] = dataclasses.asdict(source.run.train)
+        described["data"] = {
+            "fingerprint": source.run.data.fingerprint,
+            "layout": source.run.data.layout,
+            "clips": {name: split.clips for name, split in source.run.data.splits.items()},
+        }
+    return described
+
+
+def model_card(described: dict[str, Any]) -> str:
+    """A page for people, of what `settings` gives."""
+    model, side, frames = described["model"], described["resolution"], described["frames"]
+    version, clip = described["versions"]["ssagan_tf"], f"`[N, {frames}, {side}, {side}, 3]`"
+    image = f"`[N, {side}, {side}, 3]`"
+    if train := described.get("train"):
+        clips = described["data"]["clips"]
+        trained = (
+            f"{clips['train']} clips (layout `{described['data']['layout']}`), "
+            f"{train['steps']} steps at batch size {train['batch_size']}, λ_con "
+            f"{train['lambda_con']}, seed {train['seed']}; `{FLAGS_FILE}` has all settings."
+        )
+    else:
+        trained = f"not known: it was exported from the file `{described['source']}` alone."
+    return f"""# {model["network"]}, {side}×{side}, {frames} frames
+
+One photo of a sky or a sea in, a time-lapse video of {frames} frames out. Made with ssagan_tf
+{version}, an implementation of SSA-GAN (D. Horita and K. Yanai, "SSA-GAN: End-to-End Time-Lapse
+Video Generation with Spatial Self-Attention", ACPR 2019).
+
+- Fingerprint: `{described["fingerprint"]}`
+- Network: {", ".join(f"{name} {value}" for name, value in model.items())}
+- Trained on: {trained}
+
+## Use
+
+| signature | input | output |
+|---|---|---|
+| `serving_default` | `image_bytes`: JPEG or PNG, string `[N]` | `video`: uint8 {clip} |
+| `encoded` | `image_bytes` | `frames_bytes`: JPEGs, string `[N, {frames}]` |
+| `tensor` | `image`: float32 {image} in [-1, 1] | `clip`: float32 {clip} in [-1, 1] |
+
+- Photos may have any size; they are made square ({described["fit"]}) inside. EXIF rotation is not
+  applied: send photos that are stored upright.
+- Transparent pixels lie over black; of 16 bits per channel the upper 8 count.
+- A photo that is no JPEG or PNG, is damaged, or is larger than
+  {described["max_megapixels"]} megapixels is refused: INVALID_ARGUMENT. Where the server joins
+  requests into batches, those in the same batch fail with it.
+
+## Limits
+
+It has seen time-lapses of the kind it was trained on, and nothing else: of another photo it makes a
+video that moves in the same way. What moves in the video is invented. It is no forecast.
+"""

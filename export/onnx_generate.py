@@ -1,0 +1,50 @@
+"""`python -m export.onnx_generate`: videos from photos, without TensorFlow and Keras.
+
+Needs numpy, pillow, av, absl-py, rich and onnxruntime only.
+"""
+
+from __future__ import annotations
+
+from export.onnx_session import OnnxGenerator
+from export.options import OnnxGenerateOptions
+from ssagan_tf import program, timelapse
+from ssagan_tf.options import require
+from ssagan_tf.pixels import to_float, to_uint8
+
+ABOUT = """
+Makes a 32-frame time-lapse of each photo with a model of export.to_onnx: what ssagan_tf.generate
+does, with ONNX Runtime alone.
+"""
+
+
+def onnx_generate(options: OnnxGenerateOptions) -> None:
+    """Writes the videos of all photos, or nothing if a photo cannot be read.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+      DataError: A photo or the model cannot be read, no GPU is there where one is required, or an
+        output cannot be written.
+    """
+    require(options, "model")
+    jobs = timelapse.plan(options)
+    for job in jobs:
+        job.check()
+    generator = OnnxGenerator(options.model, options.require_gpu, options.threads)
+    side, frames = generator.settings["resolution"], generator.settings["frames"]
+    how = generator.settings["fit"] if options.fit == "auto" else options.fit
+    print(
+        f"{len(jobs)} photo(s), {how} to {side}×{side}, {frames} frames each, "
+        f"by {generator.provider}",
+        flush=True,
+    )
+    timelapse.make(
+        jobs, lambda photos: to_uint8(generator(to_float(photos))), side, how, options.fps
+    )
+
+
+def main() -> None:
+    program.run("onnx_generate", ABOUT, [OnnxGenerateOptions], onnx_generate, package="export")
+
+
+if __name__ == "__main__":
+    main()

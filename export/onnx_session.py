@@ -1,0 +1,92 @@
+"""An ONNX file of `export.to_onnx`, run by ONNX Runtime: without TensorFlow and Keras."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ssagan_tf.errors import DataError
+
+GPU_PROVIDERS = (
+    "CUDAExecutionProvider",
+    "ROCMExecutionProvider",
+    "MIGraphXExecutionProvider",
+    "DmlExecutionProvider",
+)
+CPU_PROVIDER = "CPUExecutionProvider"
+
+
+class OnnxGenerator:
+    """A generator in an ONNX file: photos in, clips out.
+
+    Args:
+      path: A file of `export.to_onnx`.
+      require_gpu: Whether to refuse the CPU.
+      threads: Of the CPU; 0: one per core.
+
+    Attributes:
+      settings: What `export.to_onnx` noted: `resolution`, `fit`, `fingerprint`, …
+      provider: What really does the work.
+
+    Raises:
+      DataError: The file is missing, damaged or another's; ONNX Runtime is not installed; or there
+        is no GPU where one is required.
+    """
+
+    def __init__(self, path: str | Path, require_gpu: bool = False, threads: int = 0):
+        runtime = _runtime()
+        if not Path(path).is_file():
+            raise DataError(f"{path}: no such file; name a FILE.onnx of export.to_onnx")
+        available = runtime.get_available_providers()
+        wanted = [name for name in GPU_PROVIDERS if name in available]
+        if require_gpu and not wanted:
+            raise DataError(
+                f"--require_gpu: this ONNX Runtime has none of a GPU ({', '.join(available)}); "
+                "install the extra 'onnx-gpu' in an environment of its own"
+            )
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors; what it falls back to is said below
+        try:
+            self._session = runtime.InferenceSession(
+                str(path), options, providers=[*wanted, CPU_PROVIDER]
+            )
+        except Exception as error:  # its own kinds, one for each stage of loading
+            reason = str(error).splitlines()[0]
+            raise DataError(f"cannot load {path}: {reason}") from error
+        # It lists providers whose libraries do not load, and then quietly takes the CPU.
+        self.provider = self._session.get_providers()[0]
+        if require_gpu and self.provider not in GPU_PROVIDERS:
+            raise DataError(
+                f"--require_gpu: {wanted[0]} could not be loaded (driver, CUDA or cuDNN of another "
+                f"version?), {self.provider} would do the work"
+            )
+        self.settings = self._settings(path)
+
+    def _settings(self, path: str | Path) -> dict[str, Any]:
+        noted = self._session.get_modelmeta().custom_metadata_map
+        names = [each.name for each in (*self._session.get_inputs(), *self._session.get_outputs())]
+        try:
+            settings = {name: json.loads(text) for name, text in noted.items()}
+            if names == ["image", "clip"] and {"resolution", "fit", "fingerprint"} <= set(settings):
+                return settings
+        except ValueError:
+            pass
+        raise DataError(f"{path} is no generator of export.to_onnx; name one")
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Float32 `[B, S, S, 3]` → clips, float32 `[B, T, S, S, 3]`, both in [-1, 1]."""
+        return self._session.run(["clip"], {"image": image})[0]
+
+
+def _runtime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DataError(
+            "this needs ONNX Runtime: install the extra 'onnx', or 'onnx-gpu' for NVIDIA GPUs"
+        ) from error
+    return onnxruntime

@@ -1,0 +1,117 @@
+"""Settings of the programs of this folder, declared as in `ssagan_tf/options.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from ssagan_tf.options import (
+    Fit,
+    PhotosToVideos,
+    SourceOptions,
+    at_least,
+    between,
+    setting,
+)
+
+FITS_HELP = (
+    "How photos are made square: stretched (the paper), the centre cropped, or letterboxed. auto: "
+    "as the clips of the run were; stretched for a --model."
+)
+
+
+def _counts(values: tuple[str, ...]) -> str | None:
+    if all(value.isdecimal() and int(value) > 0 for value in values):
+        return None
+    return "must be whole numbers above 0, separated by commas"
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedModelOptions(SourceOptions):
+    """A SavedModel for TensorFlow Serving."""
+
+    output: str = setting(
+        "", "Folder to write, named by the version number: models/ssagan/1, then …/2."
+    )
+    fit: Fit = setting("auto", FITS_HELP)
+    weights: Literal["float32", "float16", "bfloat16"] = setting(
+        "float32",
+        "Type of the stored kernels. 16 bits halve the folder; the arithmetic stays the same.",
+    )
+    max_megapixels: int = setting(
+        64, "Larger photos are refused before they are decoded.", between(1, 130)
+    )
+    warm_up: tuple[str, ...] = setting(
+        ("1", "2", "4", "8"),
+        "Batch sizes that the server runs once when it loads the model: the allowed_batch_sizes of "
+        "batching.config. An empty --warm_up= asks for none.",
+        _counts,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxOptions(SourceOptions):
+    """An ONNX file."""
+
+    output: str = setting("", "FILE.onnx to write.")
+    fit: Fit = setting("auto", FITS_HELP + " The file only says so: the caller fits its photos.")
+    precision: Literal["float32", "float16"] = setting(
+        "float32",
+        "Type of weights and arithmetic. In float16 the products of queries and keys and their "
+        "softmax, inputs and outputs stay float32.",
+    )
+    opset: Literal["17", "18"] = setting("18", "Version of ONNX' operators.")
+    attention_memory: int = setting(
+        2048,
+        "MiB that the weights of one attention module may take for 16 clips. Where they need more, "
+        "they are computed in blocks.",
+        at_least(1),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxGenerateOptions(PhotosToVideos):
+    """From photos to videos, by ONNX Runtime."""
+
+    model: str = setting("", "FILE.onnx, written by export.to_onnx.")
+    require_gpu: bool = setting(False, "Stop unless a GPU does the work.")
+    threads: int = setting(0, "Threads of the CPU; 0: one per core.", at_least(0))
+
+
+@dataclasses.dataclass(frozen=True)
+class ParityOptions(SourceOptions):
+    """What is compared, and how close it must be."""
+
+    saved_model: str = setting("", "Folder written by export.to_saved_model.")
+    onnx: str = setting("", "FILE.onnx written by export.to_onnx.")
+    image: tuple[str, ...] = setting(
+        (), "Photos, separated by commas; without any: built-in synthetic clouds."
+    )
+    batches: tuple[str, ...] = setting(("1", "2", "5"), "Batch sizes.", _counts)
+    tolerance: float = setting(
+        0.0,
+        "Largest difference of clips in [-1, 1]. 0: 1e-5, or 2e-2 where weights or arithmetic have "
+        "16 bits.",
+        at_least(0.0),
+    )
+    repeats: int = setting(3, "Timed runs of each, after an untimed one.", at_least(1))
+
+
+@dataclasses.dataclass(frozen=True)
+class ClientOptions(PhotosToVideos):
+    """From photos to videos, by a server."""
+
+    server: str = setting("", "HOST:PORT; TensorFlow Serving has gRPC at 8500 and REST at 8501.")
+    protocol: Literal["grpc", "rest"] = setting("grpc", "What the server speaks at this port.")
+    name: str = setting("ssagan", "The model's name in models.config.")
+    version: int = setting(0, "The model's version; 0: the newest.", at_least(0))
+    signature: Literal["encoded", "serving_default"] = setting(
+        "encoded",
+        "What the server sends: encoded: JPEGs, which fit any message; serving_default: exact "
+        "pixels, seven times as large.",
+    )
+    deadline: float = setting(60.0, "Seconds to wait for an answer.", between(0.001, 86400))
+    message_mib: int = setting(
+        4, "MiB of the largest answer taken (gRPC's own default is 4).", between(1, 2047)
+    )
+    batch: int = setting(1, "Photos sent in one request.", at_least(1))

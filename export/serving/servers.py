@@ -1,0 +1,147 @@
+"""The two ways to ask a server: gRPC and REST. Photo files in, frames out."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from export.options import ClientOptions
+from ssagan_tf.errors import DataError
+
+OUTPUTS = {"encoded": "frames_bytes", "serving_default": "video"}
+MIB = 2**20
+TOO_LARGE = "take the signature encoded, fewer photos at once (--batch), or raise --message_mib"
+
+
+def telling_line(text: str) -> str:
+    """Of a server's error, the line that says what is wrong: an assertion's, or else the first."""
+    lines = [line for line in text.splitlines() if line.strip()] or ["no reason given"]
+    return next((line for line in lines if "assertion failed" in line), lines[0])
+
+
+class Server(Protocol):
+    """Something that answers."""
+
+    def predict(self, files: Sequence[bytes]) -> Sequence[Any]:
+        """Asks for the clips of these photos.
+
+        Returns:
+          One for each: JPEG files (signature `encoded`), or pixels, uint8 `[T, H, W, 3]`.
+
+        Raises:
+          DataError: There is no answer, or an error; the message says what to do.
+        """
+
+
+class Grpc:
+    """The PredictionService of TensorFlow Serving."""
+
+    def __init__(self, options: ClientOptions):
+        try:
+            import grpc
+            from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+        except ImportError as error:
+            raise DataError(
+                "gRPC needs tensorflow-serving-api: install the extra 'serving', or use "
+                "--protocol=rest"
+            ) from error
+        import tensorflow as tf
+
+        self._options, self._grpc, self._tf = options, grpc, tf
+        self._request = predict_pb2.PredictRequest
+        size = options.message_mib * MIB
+        limits = [("grpc.max_receive_message_length", size), ("grpc.max_send_message_length", -1)]
+        channel = grpc.insecure_channel(options.server, options=limits)
+        self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+
+    def predict(self, files: Sequence[bytes]) -> Sequence[Any]:
+        options, output = self._options, OUTPUTS[self._options.signature]
+        request = self._request()
+        request.model_spec.name = options.name
+        request.model_spec.signature_name = options.signature
+        if options.version:
+            request.model_spec.version.value = options.version
+        request.inputs["image_bytes"].CopyFrom(self._tf.make_tensor_proto(list(files)))
+        request.output_filter.append(output)
+        try:
+            answer = self._stub.Predict(request, timeout=options.deadline)
+        except self._grpc.RpcError as error:
+            raise DataError(self._said(error.code().name, error.details() or "")) from error
+        return list(self._tf.make_ndarray(answer.outputs[output]))
+
+    def _said(self, code: str, details: str) -> str:
+        server, options = self._options.server, self._options
+        details = telling_line(details)
+        if code == "UNAVAILABLE":
+            return f"no server answers at {server} ({details}); is it up, is this its gRPC port?"
+        if code == "DEADLINE_EXCEEDED":
+            return f"{server} gave no answer within --deadline={options.deadline:g} seconds"
+        if code == "RESOURCE_EXHAUSTED":
+            return f"the answer of {server} is too large ({details}); {TOO_LARGE}"
+        if code == "NOT_FOUND":
+            return f"{server} has no such model: {details}; see --name and --version"
+        return f"{server} refused: {code}: {details}"
+
+
+class Rest:
+    """The REST API of TensorFlow Serving."""
+
+    def __init__(self, options: ClientOptions):
+        self._options = options
+        version = f"/versions/{options.version}" if options.version else ""
+        self._url = f"http://{options.server}/v1/models/{options.name}{version}:predict"
+
+    def predict(self, files: Sequence[bytes]) -> Sequence[Any]:
+        options = self._options
+        instances = [{"b64": base64.b64encode(file).decode()} for file in files]
+        body = {"signature_name": options.signature, "instances": instances}
+        request = urllib.request.Request(
+            self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with (
+            self._said_plainly(),
+            urllib.request.urlopen(request, timeout=options.deadline) as answer,
+        ):
+            text = answer.read(options.message_mib * MIB + 1)
+        if len(text) > options.message_mib * MIB:
+            raise DataError(f"the answer of {options.server} is too large; {TOO_LARGE}")
+        try:
+            clips = json.loads(text)["predictions"]
+            if options.signature == "encoded":
+                return [[base64.b64decode(frame["b64"]) for frame in clip] for clip in clips]
+            return [np.asarray(clip, np.uint8) for clip in clips]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{self._url} gives no predictions; is it the REST port?") from error
+
+    @contextlib.contextmanager
+    def _said_plainly(self) -> Iterator[None]:
+        server = self._options.server
+        try:
+            yield
+        except urllib.error.HTTPError as error:
+            with contextlib.closing(error):
+                text = error.read(MIB).decode(errors="replace")
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                text = json.loads(text)["error"]
+            line = telling_line(text or error.reason)
+            raise DataError(f"{server} refused: {error.code}: {line}") from error
+        except TimeoutError as error:
+            seconds = self._options.deadline
+            raise DataError(
+                f"{server} gave no answer within --deadline={seconds:g} seconds"
+            ) from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            why = getattr(error, "reason", type(error).__name__)
+            if isinstance(why, TimeoutError):
+                why = f"not within --deadline={self._options.deadline:g} seconds"
+            raise DataError(
+                f"no server answers at {server} ({why}); is it up, is this its REST port?"
+            ) from error

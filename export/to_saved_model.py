@@ -1,0 +1,90 @@
+"""`python -m export.to_saved_model`: a generator for TensorFlow Serving."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from export.options import SavedModelOptions
+from ssagan_tf import program
+from ssagan_tf.files import replacing_folder
+from ssagan_tf.options import ComputeOptions, OptionError, require
+from ssagan_tf.startup import load_tensorflow
+from ssagan_tf.training import source
+from ssagan_tf.training.run import FLAGS_FILE
+
+ABOUT = """
+Writes a generator as a SavedModel: a folder that TensorFlow Serving loads as it is. Photos go in as
+JPEG or PNG; videos come out as pixels or as JPEGs.
+"""
+
+
+def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
+    """Writes the folder `options.output`, whole or not at all.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+      DataError: The generator cannot be read, or the folder not be written.
+    """
+    require(options, "output")
+    output = Path(options.output)
+    if not output.name.isdecimal():
+        raise OptionError(
+            "output", output, "must end in the version's number, as models/ssagan/1 does"
+        )
+    origin = source.find(options)
+    how = origin.how(options.fit)
+
+    load_tensorflow()
+    import tensorflow as tf
+
+    from export import description, warm_up
+    from export.served import Served
+
+    if options.warm_up:
+        warm_up.require_stubs()
+    generator = origin.load(compute)
+    described = description.settings(
+        generator,
+        origin,
+        how,
+        weights=options.weights,
+        precision=compute.precision,
+        max_megapixels=options.max_megapixels,
+    )
+    print(f"writing {output}", flush=True)
+    start = time.monotonic()
+    with replacing_folder(output) as folder:
+        served = Served(generator, how, options.weights, options.max_megapixels * 10**6)
+        tf.saved_model.save(
+            served,
+            str(folder),
+            signatures=served.functions,
+            # Nobody trains it any more.
+            options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+        )
+        extra = folder / "assets.extra"
+        extra.mkdir()
+        text = json.dumps(described, indent=1, ensure_ascii=False)
+        (extra / description.SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+        card = description.model_card(described)
+        (extra / description.CARD_FILE).write_text(card, encoding="utf-8")
+        if origin.run:
+            shutil.copyfile(origin.run.folder / FLAGS_FILE, extra / description.FLAGS_FILE)
+        if options.warm_up:
+            sizes = [int(size) for size in options.warm_up]
+            side = generator.options.resolution
+            warm_up.write(str(extra / warm_up.FILE_NAME), sizes, side)
+    size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
+    print(f"{size / 1e6:.1f} MB in {time.monotonic() - start:.0f} s; {described['fingerprint']}")
+
+
+def main() -> None:
+    sections = [SavedModelOptions, ComputeOptions]
+    program.run("to_saved_model", ABOUT, sections, to_saved_model, package="export")
+
+
+if __name__ == "__main__":
+    main()

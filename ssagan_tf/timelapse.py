@@ -1,0 +1,125 @@
+"""Photos in, videos out, whatever makes the clips: Keras, ONNX Runtime or a server.
+
+Needs neither TensorFlow nor Keras.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import glob
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ssagan_tf import video
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError, PhotosToVideos, require
+from ssagan_tf.progress import Progress
+
+PHOTOS_AT_ONCE = 4
+WRITERS: dict[str, Callable[..., None]] = {
+    "mp4": video.write_mp4,
+    "gif": video.write_gif,
+    "frames": lambda path, frames, fps: video.write_frames(path, frames),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A photo, and where its video goes, as what."""
+
+    photo: str
+    path: Path
+    format: str
+
+    def check(self) -> None:
+        """Raises DataError if writing would mix with what is there, or there is no photo."""
+        if self.format == "frames" and self.path.is_dir() and any(self.path.iterdir()):
+            raise DataError(f"the folder {self.path} holds something already; name another")
+        video.read_image(self.photo)
+
+    def write(self, clip: np.ndarray, size: tuple[int, int], how: str, fps: float) -> None:
+        """Writes a clip, uint8 `[T, S, S, 3]`, in the aspect of its photo of `size`.
+
+        Raises:
+          DataError: It cannot be written.
+        """
+        WRITERS[self.format](self.path, video.unfit(clip, size, how), fps=fps)
+
+
+def plan(options: PhotosToVideos) -> list[Job]:
+    """What is to be done, by the settings alone.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+    """
+    require(options, "image", "output")
+    photos: list[str] = []
+    for name in options.image:
+        is_pattern = not Path(name).exists() and glob.has_magic(name)
+        photos += (is_pattern and sorted(glob.glob(name))) or [name]
+    targets = _targets(options, photos)
+    return [Job(photo, *target) for photo, target in zip(photos, targets, strict=True)]
+
+
+def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path, str]]:
+    """Path and format of each photo's video."""
+    output = Path(options.output)
+    ending = output.suffix.lower().removeprefix(".")
+    if ending in ("mp4", "gif"):
+        if options.format not in ("auto", ending):
+            raise OptionError("format", options.format, f"--output={output} ends otherwise")
+        if len(photos) > 1:
+            raise OptionError(
+                "output",
+                output,
+                f"is one file, but there are {len(photos)} photos; name "
+                f"a folder and --format={ending}",
+            )
+        return [(output, ending)]
+    if output.suffix and not output.is_dir():
+        raise OptionError("output", output, "must end in .mp4 or .gif, or be a folder")
+    kind = "frames" if options.format == "auto" else options.format
+    if kind == "frames" and len(photos) == 1:
+        return [(output, kind)]
+    names = [Path(path).stem for path in photos]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(
+            "image",
+            ",".join(options.image),
+            f"several photos would be named {twice[0]} in {output}",
+        )
+    suffix = "" if kind == "frames" else f".{kind}"
+    return [(output / f"{name}{suffix}", kind) for name in names]
+
+
+def make(
+    jobs: Sequence[Job],
+    clips_of: Callable[[np.ndarray], np.ndarray],
+    side: int,
+    how: str,
+    fps: float,
+    what: str = "generate",
+) -> None:
+    """Fits the photos, a few at once, makes their clips and writes them.
+
+    Args:
+      jobs: What to make.
+      clips_of: Square photos, uint8 `[B, S, S, 3]` → clips, uint8 `[B, T, S, S, 3]`.
+      side: S.
+      how: How photos are made square (`video.fit`).
+      fps: Frames per second.
+      what: The work, as the progress calls it.
+
+    Raises:
+      DataError: A photo cannot be read, or a video not be written.
+    """
+    with Progress(what, len(jobs)) as progress:
+        for first in range(0, len(jobs), PHOTOS_AT_ONCE):
+            some = jobs[first : first + PHOTOS_AT_ONCE]
+            images = [video.read_image(job.photo) for job in some]
+            clips = clips_of(np.stack([video.fit(image, side, how) for image in images]))
+            for job, image, clip in zip(some, images, clips, strict=True):
+                job.write(clip, image.shape[:2], how, fps)
+                progress.advance(note=str(job.path))

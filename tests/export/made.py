@@ -1,0 +1,74 @@
+"""A small generator of a registered system and its exports, each made once."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import ssagan_tf
+from export.options import OnnxOptions, SavedModelOptions
+from export.to_onnx import to_onnx
+from export.to_saved_model import to_saved_model
+from ssagan_tf import models
+from ssagan_tf.options import ComputeOptions, ModelOptions
+
+SMALL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv3,conv4,deconv3")
+SIZES = ("1", "2")  # of warm-up batches
+
+
+@dataclasses.dataclass(frozen=True)
+class Exports:
+    """A generator and the folder that its exports go to, each made when first asked for."""
+
+    folder: Path
+    generator: models.Network
+
+    @property
+    def keras_file(self) -> Path:
+        return self.folder / "generator.keras"
+
+    @property
+    def saved_model(self) -> Path:
+        path = self.folder / "models" / "1"
+        if not path.exists():
+            warm_up = SIZES if has("tensorflow_serving") else ()
+            options = SavedModelOptions(
+                model=str(self.keras_file), output=str(path), warm_up=warm_up, max_megapixels=1
+            )
+            to_saved_model(options, ComputeOptions())
+        return path
+
+    def onnx(self, precision: str = "float32") -> Path:
+        if not has("tf2onnx") or not has("onnxruntime"):
+            pytest.skip("the extra 'onnx' is not installed")
+        path = self.folder / f"{precision}.onnx"
+        if not path.exists():
+            to_onnx(OnnxOptions(model=str(self.keras_file), output=str(path), precision=precision))
+        return path
+
+    def photos(self, number: int) -> np.ndarray:
+        side = self.generator.options.resolution
+        return np.random.default_rng(number).integers(0, 256, (number, side, side, 3), np.uint8)
+
+
+def has(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def alive(options: ModelOptions) -> models.Network:
+    """A generator in which every weight matters, γ and the moving statistics included."""
+    keras.utils.set_random_seed(0)
+    generator = ssagan_tf.build_generator(options)
+    draws = np.random.default_rng(1)
+    for weight in generator.trainable_weights:
+        value = 0.5 if weight.name == "gamma" and weight.shape == () else np.asarray(weight)
+        weight.assign(value + 0.1 * draws.standard_normal(weight.shape))
+    image = draws.uniform(-1, 1, (2, *generator.input_axes)).astype("float32")
+    for _ in range(10):
+        generator(image, training=True)
+    return generator

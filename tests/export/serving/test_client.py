@@ -1,0 +1,163 @@
+"""The client against stand-ins for TensorFlow Serving (`stand_in.py`)."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.options import ClientOptions
+from export.serving.client import client, upright
+from ssagan_tf import video
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError
+from ssagan_tf.pixels import to_float, to_uint8
+from tests.export.made import Exports, has
+from tests.export.photo_files import encoded
+from tests.export.serving.stand_in import Model, grpc_server, rest_server
+
+SENT = {"quality": 95, "subsampling": 0}
+SERVERS = {"grpc": grpc_server, "rest": rest_server}
+pytestmark = pytest.mark.skipif(
+    not has("tensorflow_serving"), reason="the extra 'serving' is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def model(exports: Exports) -> Model:
+    return Model(exports.saved_model)
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest, model: Model):
+    with SERVERS[request.param](model) as address:
+        yield ClientOptions(server=address, protocol=request.param)
+
+
+@pytest.fixture
+def photos(exports: Exports, tmp_path: Path) -> list[Path]:
+    """Square ones, so that only the network is between them and their videos."""
+    paths = []
+    for index, pixels in enumerate(exports.photos(3)):
+        paths.append(tmp_path / f"photo{index}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    return paths
+
+
+def ask(server: ClientOptions, photos: list[Path], output: Path, **changes: object) -> None:
+    names = tuple(map(str, photos))
+    client(dataclasses.replace(server, image=names, output=str(output), **changes))
+
+
+def frames_in(folder: Path) -> np.ndarray:
+    return np.stack([video.read_image(path) for path in sorted(folder.iterdir())])
+
+
+@pytest.mark.parametrize("signature", ["encoded", "serving_default"])
+def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature) -> None:
+    if server.protocol == "rest":
+        photos = photos[:2]  # pixels as JSON take long
+    expected = to_uint8(exports.generator(to_float(exports.photos(3)))).astype(int)
+    ask(server, photos, tmp_path / "all", signature=signature, batch=2, format="frames")
+    for index, path in enumerate(photos):
+        frames = frames_in(tmp_path / "all" / path.stem)
+        if signature == "serving_default":
+            assert np.abs(frames - expected[index]).max() <= 1
+        else:
+            # JPEG is lossy: what Pillow makes of the same frames.
+            files = [
+                encoded(Image.fromarray(x.astype("uint8")), "JPEG", **SENT) for x in expected[index]
+            ]
+            lossy = np.stack([video.decode_image(file) for file in files]).astype(int)
+            assert np.abs(frames - lossy).mean() < 0.5
+
+
+def test_aspect_and_mp4(server, tmp_path: Path) -> None:
+    Image.new("RGB", (120, 60), (90, 120, 200)).save(tmp_path / "sky.jpg")
+    ask(server, [tmp_path / "sky.jpg"], tmp_path / "sky.mp4")
+    frames = list(video.read_video(tmp_path / "sky.mp4"))
+    assert (len(frames), frames[0].shape) == (32, (64, 128, 3))
+
+
+def complaint(server: ClientOptions, photos: list[Path], **changes: object) -> str:
+    output = photos[0].parent / "out"
+    with pytest.raises(DataError) as caught:
+        ask(server, photos, output, format="mp4", **changes)
+    assert not output.exists()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_answers_over_the_limit(server, photos) -> None:
+    # Eleven clips as pixels: 4.3 MB; gRPC takes 4 MiB unless told otherwise. As JSON one is 1.5 MB.
+    number, limit = (11, 4) if server.protocol == "grpc" else (1, 1)
+    many = []
+    for index in range(number):
+        many.append(photos[0].with_name(f"{index}.png"))
+        many[-1].write_bytes(photos[0].read_bytes())
+    ask_all = {"signature": "serving_default", "batch": number}
+    line = complaint(server, many, **ask_all, message_mib=limit)
+    assert "too large" in line
+    assert "--message_mib" in line
+    output = photos[0].parent / "videos"
+    ask(server, many, output, **ask_all, message_mib=64, format="mp4")
+    assert len(list(output.iterdir())) == number
+
+
+def test_deadline(server, model, photos, monkeypatch) -> None:
+    monkeypatch.setattr(model, "delay", 1.0)
+    assert "no answer within --deadline=0.3" in complaint(server, photos, deadline=0.3)
+
+
+def test_no_server(server, photos) -> None:
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    line = complaint(dataclasses.replace(server, server=address), photos)
+    assert f"no server answers at {address}" in line
+
+
+def test_no_such_model(server, photos) -> None:
+    line = complaint(dataclasses.replace(server, name="other"), photos)
+    assert "not found" in line
+
+
+def test_a_photo_that_the_server_refuses(server, photos, monkeypatch) -> None:
+    monkeypatch.setattr("export.serving.client.upright", lambda photo: b"GIF89a, say")
+    assert "must be a JPEG or a PNG" in complaint(server, photos)
+
+
+def test_a_photo_that_is_none(server, tmp_path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"\xff\xd8\xff nothing")
+    assert "bad.jpg" in complaint(server, [bad])
+
+
+def test_another_service_at_the_port(model, photos) -> None:
+    with rest_server(model) as rest, grpc_server(model) as grpc:
+        for protocol, address in (("grpc", rest), ("rest", grpc)):
+            options = ClientOptions(server=address, protocol=protocol, deadline=5.0)
+            assert address in complaint(options, photos)
+
+
+def test_a_server_is_needed() -> None:
+    with pytest.raises(OptionError, match="server=: is needed"):
+        client(ClientOptions(image=("a.jpg",), output="a.mp4"))
+
+
+def test_photos_are_sent_upright(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=turned)
+    Image.fromarray(pixels).save(tmp_path / "as_it_is.jpg")
+    Image.fromarray(pixels).save(tmp_path / "modern.webp")
+    assert upright(str(tmp_path / "as_it_is.jpg")) == (tmp_path / "as_it_is.jpg").read_bytes()
+    for name in ("turned.jpg", "modern.webp"):
+        sent = video.decode_image(upright(str(tmp_path / name)))
+        np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from export.check_parity import Finding, Subject, check_parity, compare
+from export.options import ParityOptions
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError
+from tests.export.made import Exports
+
+
+def test_all_exports_hold(exports: Exports, capsys) -> None:
+    options = ParityOptions(
+        model=str(exports.keras_file),
+        saved_model=str(exports.saved_model),
+        onnx=str(exports.onnx()),
+        batches=("1", "2"),
+        repeats=1,
+    )
+    check_parity(options)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "all within tolerance"
+    rows = lines[lines.index(next(x for x in lines if x.startswith("batch"))) + 1 : -1]
+    assert len(rows) == 2 * 4  # batches 1 and 2; Keras, two signatures, ONNX
+    assert {row.split()[0] for row in rows} == {"1", "2"}
+
+
+def test_beyond_the_tolerance(exports: Exports) -> None:
+    options = ParityOptions(
+        model=str(exports.keras_file),
+        onnx=str(exports.onnx("float16")),
+        batches=("1",),
+        repeats=1,
+        tolerance=1e-7,
+    )
+    with pytest.raises(DataError, match=r"ONNX.* differs from Keras by .* at batch 1"):
+        check_parity(options)
+
+
+def test_another_generators_export(exports: Exports, tmp_path) -> None:
+    weight = exports.generator.trainable_weights[0]
+    before = np.asarray(weight)
+    weight.assign(before + 0.1)
+    exports.generator.save(tmp_path / "other.keras")
+    weight.assign(before)
+    options = ParityOptions(
+        model=str(tmp_path / "other.keras"), saved_model=str(exports.saved_model)
+    )
+    with pytest.raises(DataError, match="was exported from another generator"):
+        check_parity(options)
+
+
+def test_nothing_to_compare_with() -> None:
+    with pytest.raises(OptionError, match="give --saved_model, --onnx or both"):
+        check_parity(ParityOptions(model="m.keras"))
+
+
+def test_no_saved_model(exports: Exports, tmp_path) -> None:
+    options = ParityOptions(model=str(exports.keras_file), saved_model=str(tmp_path))
+    with pytest.raises(DataError, match="cannot load the SavedModel"):
+        check_parity(options)
+
+
+@pytest.mark.parametrize(
+    ("clip", "holds"),
+    [
+        (np.full((1, 2), 0.5, "float32"), True),
+        (np.full((1, 2), 0.6, "float32"), False),
+        (np.full((1, 2), np.nan, "float32"), False),
+        (np.zeros((1, 3), "float32"), False),
+        (np.full((1, 2), 191, "uint8"), True),
+        (np.full((1, 2), 180, "uint8"), False),
+    ],
+)
+def test_what_holds(clip: np.ndarray, holds: bool) -> None:
+    reference = Subject("reference", lambda photos: np.full((1, 2), 0.5, "float32"), 0.0)
+    subject = Subject("other", lambda photos: clip, 1 if clip.dtype == np.uint8 else 1e-3)
+    first, finding = compare(reference, [subject], np.zeros((1, 4, 4, 3), "uint8"), repeats=1)
+    assert isinstance(finding, Finding)
+    assert first.holds
+    assert finding.holds == holds
+    assert ("TOO LARGE" in finding.line) != holds

@@ -1,0 +1,147 @@
+"""ONNX: the same clips, in ONNX Runtime, and nothing of TensorFlow needed to make videos."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.onnx_session import OnnxGenerator
+from export.options import OnnxOptions
+from export.to_onnx import to_onnx
+from ssagan_tf import video
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError
+from ssagan_tf.pixels import to_float, to_uint8
+from tests.export.made import Exports
+
+ROOT = Path(__file__).parents[2]
+CONTROL_FLOW = {"If", "Loop", "Scan"}
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float16", 2e-2)])
+def test_equals_keras(exports: Exports, precision: str, tolerance: float) -> None:
+    generator = OnnxGenerator(exports.onnx(precision))
+    for size in (1, 2, 5):
+        photos = to_float(exports.photos(size))
+        expected, clip = np.asarray(exports.generator(photos)), generator(photos)
+        assert (clip.dtype, clip.shape) == (np.float32, expected.shape)
+        assert expected.std() > 0.05
+        np.testing.assert_allclose(clip, expected, rtol=0, atol=tolerance)
+
+
+def test_graph(exports: Exports) -> None:
+    import onnx
+
+    model = onnx.load(exports.onnx())
+    onnx.checker.check_model(model, full_check=True)
+    assert model.opset_import[0].version == 18
+    kinds = [node.op_type for node in model.graph.node]
+    assert not CONTROL_FLOW & set(kinds)
+    [image], [clip] = model.graph.input, model.graph.output
+    assert (image.name, clip.name) == ("image", "clip")
+    sizes = [dim.dim_value for dim in clip.type.tensor_type.shape.dim]
+    assert sizes == [0, 32, 64, 64, 3]  # any batch
+    noted = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+    assert noted["value_range"] == [-1.0, 1.0]
+    assert noted["model"]["network"] == exports.generator.options.network
+    assert (noted["precision"], noted["frames"]) == ("float32", 32)
+
+
+def test_float16_is_half_the_size(exports: Exports) -> None:
+    sizes = [exports.onnx(precision).stat().st_size for precision in ("float16", "float32")]
+    assert sizes[0] < 0.75 * sizes[1]
+
+
+WITHOUT = """
+import sys
+from export.onnx_generate import onnx_generate
+from export.options import OnnxGenerateOptions
+model, image, output = sys.argv[1:]
+onnx_generate(OnnxGenerateOptions(model=model, image=(image,), output=output))
+loaded = {name.partition(".")[0] for name in sys.modules}
+assert not loaded & {"tensorflow", "keras", "tf2onnx", "torch", "jax"}, loaded
+"""
+
+
+def test_videos_without_tensorflow(exports: Exports, tmp_path: Path) -> None:
+    photo = exports.photos(1)[0]
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    arguments = [exports.onnx(), tmp_path / "photo.png", tmp_path / "frames"]
+    child = subprocess.run(
+        [sys.executable, "-c", WITHOUT, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert child.returncode == 0, child.stderr
+    assert "by CPUExecutionProvider" in child.stdout
+    frames = [video.read_image(path) for path in sorted((tmp_path / "frames").iterdir())]
+    expected = to_uint8(exports.generator(to_float(photo[None])))[0]
+    assert np.abs(np.stack(frames) - expected.astype(int)).max() <= 1
+
+
+class Runtime:
+    """An ONNX Runtime that lists a GPU, and quietly takes the CPU."""
+
+    SessionOptions = type("SessionOptions", (), {})
+
+    def __init__(self, listed: list[str]):
+        self._listed = listed
+
+    def get_available_providers(self) -> list[str]:
+        return self._listed
+
+    def InferenceSession(self, path, options, providers):
+        session = type("Session", (), {})()
+        session.get_providers = lambda: ["CPUExecutionProvider"]
+        return session
+
+
+@pytest.mark.parametrize(
+    ("listed", "message"),
+    [
+        (["CPUExecutionProvider"], "has none of a GPU"),
+        (["CUDAExecutionProvider", "CPUExecutionProvider"], "could not be loaded"),
+    ],
+)
+def test_a_gpu_can_be_required(listed, message, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("export.onnx_session._runtime", lambda: Runtime(listed))
+    (tmp_path / "m.onnx").touch()
+    with pytest.raises(DataError, match=message):
+        OnnxGenerator(tmp_path / "m.onnx", require_gpu=True)
+
+
+def test_files_that_are_none(exports: Exports, tmp_path: Path) -> None:
+    import onnx
+
+    exports.onnx()
+    with pytest.raises(DataError, match="no such file"):
+        OnnxGenerator(tmp_path / "missing.onnx")
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    with pytest.raises(DataError, match=r"cannot load .*broken\.onnx"):
+        OnnxGenerator(tmp_path / "broken.onnx")
+    model = onnx.load(exports.onnx())
+    del model.metadata_props[:]
+    onnx.save(model, tmp_path / "another.onnx")
+    with pytest.raises(DataError, match=r"is no generator of export\.to_onnx"):
+        OnnxGenerator(tmp_path / "another.onnx")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"output": "m.bin"}, OptionError, "must end in .onnx"),
+        ({"output": ""}, OptionError, "output=: is needed"),
+        ({"model": ""}, OptionError, "either --run_dir or --model"),
+        ({}, DataError, "no such file"),
+    ],
+)
+def test_wrong_settings(changes: dict, error: type, message: str, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("tf2onnx")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        to_onnx(OnnxOptions(**{"model": "m.keras", "output": "m.onnx", **changes}))
+    assert not list(tmp_path.iterdir())

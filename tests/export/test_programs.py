@@ -1,0 +1,56 @@
+"""The programs of export/ as a user runs them."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export import options
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = {
+    "export.to_saved_model": options.SavedModelOptions,
+    "export.to_onnx": options.OnnxOptions,
+    "export.onnx_generate": options.OnnxGenerateOptions,
+    "export.check_parity": options.ParityOptions,
+    "export.serving.client": options.ClientOptions,
+}
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", program, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(("program", "section"), PROGRAMS.items(), ids=PROGRAMS)
+def test_help_names_every_setting(program: str, section: type) -> None:
+    result = run(program, "--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"python -m {program} ")
+    for field in dataclasses.fields(section):
+        assert f"\n  --{field.name}=" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "code", "message"),
+    [
+        ("export.to_saved_model", ["--output=models/1"], 2, "either --run_dir or --model"),
+        ("export.to_saved_model", ["--output=models/1", "--steps=1"], 2, "--steps is no setting"),
+        ("export.to_onnx", ["--precision=mixed_bfloat16"], 2, "--precision"),
+        ("export.onnx_generate", ["--image=a.jpg", "--output=a.mp4"], 2, "--model=: is needed"),
+        ("export.check_parity", ["--onnx=a.onnx"], 2, "either --run_dir or --model"),
+        ("export.serving.client", ["--image=a.jpg"], 2, "--server=: is needed"),
+    ],
+)
+def test_bad_input_gets_one_line(program, arguments, code, message) -> None:
+    result = run(program, *arguments)
+    assert result.returncode == code
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"{program.split('.')[-1]}: ")
+    assert message in line
