@@ -15,6 +15,7 @@ SECTIONS = (
     options.PrepareOptions,
     options.TrainOptions,
     options.GenerateOptions,
+    options.ImportOptions,
 )
 
 SectionT = TypeVar("SectionT", bound=options.Section)

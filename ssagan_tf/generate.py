@@ -61,11 +61,12 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
         video.read_image(photo)  # all can be read, or nothing is written
 
     load_tensorflow()
+    from ssagan_tf.models.saved import load_generator
     from ssagan_tf.pixels import to_float, to_uint8
     from ssagan_tf.training import checkpoint
 
     if run is None:
-        generator = checkpoint.load_keras_generator(Path(options.model), compute)
+        generator = load_generator(Path(options.model), compute)
     else:
         generator = checkpoint.load_generator(run, compute)
     how = options.fit

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ssagan_tf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PROGRAMS = {"prepare", "train", "generate"}
+PROGRAMS = {"prepare", "train", "generate", "import_torch"}
 ALWAYS = {"options", "errors"}  # import nothing of ours
 # What each room may import of ours; rooms further down the list import from those above.
 ROOMS = {
@@ -27,6 +27,7 @@ ROOMS = {
     "layers": {"layers"},
     "losses": set(),
     "models": ALWAYS | {"layers", "models"},
+    "released": ALWAYS | {"models", "released"},
     "data": ALWAYS | {"files", "video", "data", "startup"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "startup"}
@@ -64,7 +65,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 @EVERY_MODULE
 def test_layers_and_models_run_on_every_backend(path: Path) -> None:
-    if room(path) in ("layers", "models", "losses", "pixels"):
+    if room(path) in ("layers", "models", "released", "losses", "pixels"):
         assert not any(name.split(".")[0] == "tensorflow" for name in imports(path))
 
 
@@ -88,6 +89,7 @@ def test_nothing_is_called_utils() -> None:
         ("ssagan_tf.data.writer", ("keras", "tensorflow")),
         ("ssagan_tf.train", ("keras", "tensorflow")),
         ("ssagan_tf.generate", ("keras", "tensorflow")),
+        ("ssagan_tf.import_torch", ("keras", "tensorflow", "torch")),
     ],
 )
 def test_import_is_light(module: str, absent: tuple[str, ...]) -> None:
