@@ -16,6 +16,9 @@ from PIL import Image
 from ssagan_tf.data import writer
 from ssagan_tf.options import PrepareOptions
 
+# JAX, which Keras imports where it is installed, sets this, and programs run by tests inherit it.
+os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+
 
 @pytest.fixture(autouse=True)
 def _same_draws() -> None:

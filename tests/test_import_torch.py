@@ -20,7 +20,7 @@ from ssagan_tf.options import ImportOptions, ModelOptions, OptionError
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: the extra `torch`")
 
 ROOT = Path(__file__).parents[1]
-SMALL = ModelOptions(network="ssagan_stage2", resolution=64, base_filters=1, spectral_norm=True)
+SMALL = ModelOptions(network="ssagan_stage2", resolution=64, base_filters=1)
 FIRST = ModelOptions(network="mdgan_stage1", resolution=64, base_filters=1)
 
 
@@ -160,11 +160,12 @@ def test_settings_that_do_not_go_together(options: dict, message: str) -> None:
 
 def test_the_model_is_asked_for_where_the_file_fits_two(folder: Path, tmp_path: Path) -> None:
     convert(export=folder / "first.keras", output=tmp_path / "first.pth")
-    result = run(f"--checkpoint={tmp_path / 'first.pth'}", f"--output={tmp_path / 'o.keras'}")
-    assert result.returncode == 2
-    [line] = result.stderr.splitlines()
-    assert line.startswith("import_torch: --model=: is needed: ")
-    assert line.endswith("fits mdgan_stage1 and mdgan_stage2")
+    output = tmp_path / "out.keras"
+    with pytest.raises(OptionError, match=r"^model=: is needed: .* fits mdgan_stage1 and mdgan_st"):
+        convert(checkpoint=tmp_path / "first.pth", output=output)
+    assert not output.exists()
+    convert(checkpoint=tmp_path / "first.pth", output=output, model="mdgan_stage1")
+    assert keras.models.load_model(output).options == FIRST
 
 
 def test_without_pytorch(monkeypatch, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from ssagan_tf.options import ComputeOptions
 
 
 def load_network(path: Path, compute: ComputeOptions | None = None) -> Network:
-    """Loads a network, whatever precision it was saved in.
+    """Loads a network; given `compute`, computed that way, else as it was saved.
 
     Raises:
       DataError: The file is missing, damaged, or holds no network of this project.
@@ -28,7 +28,7 @@ def load_network(path: Path, compute: ComputeOptions | None = None) -> Network:
         raise DataError(f"cannot load {path}: {reason}") from error
     if not isinstance(network, Network):
         raise DataError(f"{path} holds no generator or discriminator of this project")
-    return network.computed(compute or ComputeOptions())
+    return network if compute is None else network.computed(compute)
 
 
 def load_generator(path: Path, compute: ComputeOptions | None = None) -> Network:

@@ -93,10 +93,10 @@ def test_a_frame_is_scored_by_itself() -> None:
 
 
 def test_sizes_and_normalisation() -> None:
-    generator = ssagan_tf.build_generator(ModelOptions(network="rnngan", resolution=64))
+    generator = ssagan_tf.build_generator(OPTIONS)
     groups = (generator.encoder, generator.decoder)
     filters = [[block.get_config()["filters"] for block in group] for group in groups]
-    assert filters == [[64, 128, 256, 512, 512], [512, 256, 128, 64, 3]]
+    assert filters == [[2, 4, 8, 16, 16], [16, 8, 4, 2, 3]]
     bare = [block.name for group in groups for block in group if block.batch_norm is None]
     assert bare == ["code", "decoder5"]
-    assert generator.lstm.units == 512
+    assert generator.lstm.units == 16

@@ -82,9 +82,9 @@ def test_discriminator(training: bool) -> None:
 
 
 def test_sizes_and_normalisation() -> None:
-    generator = ssagan_tf.build_generator(ModelOptions(network="vgan", resolution=64))
+    generator = ssagan_tf.build_generator(OPTIONS)
     groups = (generator.encoder, generator.background, generator.foreground)
     filters = [[block.get_config()["filters"] for block in group] for group in groups]
-    assert filters == [[128, 256, 512, 1024], [512, 256, 128, 3], [1024, 512, 256, 128]]
+    assert filters == [[4, 8, 16, 32], [16, 8, 4, 3], [32, 16, 8, 4]]
     bare = [block.name for group in groups for block in group if block.batch_norm is None]
     assert bare == ["encoder1", "background4"]
