@@ -15,7 +15,6 @@ SMALL = {"resolution": 64, "base_filters": 1}
 # The options that must be found, and the PyTorch network; named where the file does not tell.
 GENERATORS = {
     "ssagan": ({"network": "ssagan", "spectral_norm": True}, Variant(spectral_norm=True), ""),
-    "ssagan_none": ({"network": "ssagan", "ssa_gate": "none"}, Variant(gate="none"), ""),
     "ssagan_projected": (
         {"network": "ssagan", "ssa_gate": "projected"},
         Variant(gate="projected"),
