@@ -16,8 +16,8 @@ SMALL = {"resolution": 64, "base_filters": 1}
 GENERATORS = {
     "ssagan": ({"network": "ssagan", "spectral_norm": True}, Variant(spectral_norm=True), ""),
     "ssagan_projected": (
-        {"network": "ssagan", "ssa_gate": "projected"},
-        Variant(gate="projected"),
+        {"network": "ssagan", "ssa_gate": "projected", "spectral_norm": True},
+        Variant(gate="projected", spectral_norm=True),
         "",
     ),
     "ssagan_stage2": (
@@ -49,8 +49,8 @@ def with_a_past(network: torch.nn.Module, clip: np.ndarray) -> torch.nn.Module:
         for name, parameter in network.named_parameters():
             if parameter.dim() > 1:
                 fan = parameter[0].numel() if "upConv" not in name else parameter[:, 0].numel() / 8
-                # Logits of the size of the features: large ones multiply rounding errors.
-                scale = 0.3 if "query" in name or "key" in name else 1.0
+                # Small logits: large ones multiply rounding errors, in any implementation.
+                scale = 0.1 if "query" in name or "key" in name else 1.0
                 parameter.normal_(std=scale * fan**-0.5)
             else:
                 parameter.add_(torch.rand_like(parameter) * 0.4 + 0.1)
