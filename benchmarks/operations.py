@@ -112,6 +112,7 @@ def generator(options: ModelOptions, algorithm: Algorithm = EXACT, batch: int = 
       algorithm: How it is computed.
       batch: Clips at once; decides only whether attention weights are kept.
     """
+    from ssagan_tf.models.forms import skips_of
     from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
 
     counts: list[Count] = []
@@ -150,7 +151,7 @@ def generator(options: ModelOptions, algorithm: Algorithm = EXACT, batch: int = 
             frames, side, channels, border = maps.pop()
         else:
             frames, side = FRAMES, options.resolution
-        skips = channels if options.skips == "concatenate" else 0
+        skips = channels if skips_of(options) == "concatenate" else 0
         follow(row, frames, side)
     return counts
 

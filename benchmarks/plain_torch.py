@@ -1,17 +1,17 @@
-"""The paper's networks and training step in plain PyTorch, to measure ours against.
+"""The networks and the training step in plain PyTorch, to hold and measure ours against.
 
 Written from the paper (Table 1, Eq. 1-7) the straightforward way: channels first, the image
-repeated 32 times, every layer a module. `copy_weights` fills them from our Keras networks; with
-the same weights they give the same clips and scores, which a test holds.
+repeated 32 times, every layer a module. Modules have the names of the released code, so that state
+dicts are its checkpoints. `copy_weights` fills them from our Keras networks; with the same weights
+they give the same clips and scores, which a test holds.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 try:
     import torch
@@ -23,34 +23,69 @@ except ImportError as error:  # pragma: no cover - depends on the environment
 FRAMES = 32
 CORE_RESOLUTION = 64
 ATTENTIONS = ("naive", "fused")
+# Of the discriminator's convolutions but the first.
+SLICES = {2: ("slice2", 0), 3: ("slice2", 3), 4: ("slice3", 0), 5: ("slice3", 3), 6: ("slice4", 0)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """What differs between the released networks. By default SSA-GAN's, as in the paper.
+
+    Attributes:
+      skips: `"concatenate"`, `"add"`, or `"add_inner"`: without the two outer ones.
+      ssa: Whether attention follows all layers but conv6 and the last.
+      gate: `"gamma"`, `"none"` or `"projected"`.
+      ratio: Channels of queries and keys over those of the features.
+      spectral_norm: Of all convolutions but those of the attention.
+    """
+
+    skips: str = "concatenate"
+    ssa: bool = True
+    gate: str = "gamma"
+    ratio: float = 1.0
+    spectral_norm: bool = False
 
 
 class SpatialSelfAttention(nn.Module):
     """Eq. 1-3: every position of `[B, C, T, H, W]` attends to all positions.
 
     Args:
-      channels: C. Queries and keys have as many.
+      channels: C.
       attention: `"naive"`: softmax(q kᵀ) v as three operations; `"fused"`: PyTorch's
         `scaled_dot_product_attention`.
+      gate: `"gamma"`: γ·o + x; `"none"`: o + x; `"projected"`: BN(W·o) + x.
+      ratio: Channels of queries and keys over C.
     """
 
-    def __init__(self, channels: int, attention: str = "naive"):
+    def __init__(
+        self, channels: int, attention: str = "naive", gate: str = "gamma", ratio: float = 1.0
+    ):
         super().__init__()
         if attention not in ATTENTIONS:
             raise ValueError(f"attention must be one of {ATTENTIONS}, not {attention!r}")
         self.attention = attention
-        self.query = nn.Conv3d(channels, channels, 1)
-        self.key = nn.Conv3d(channels, channels, 1)
-        self.value = nn.Conv3d(channels, channels, 1)
-        self.gamma = nn.Parameter(torch.zeros(()))
+        key_channels = max(1, round(channels * ratio))
+        self.query_conv = nn.Conv3d(channels, key_channels, 1)
+        self.key_conv = nn.Conv3d(channels, key_channels, 1)
+        self.value_conv = nn.Conv3d(channels, channels, 1)
+        self.gamma = nn.Parameter(torch.zeros(1)) if gate == "gamma" else None
+        self.W = None
+        if gate == "projected":
+            self.W = nn.Sequential(nn.Conv3d(channels, channels, 1), nn.BatchNorm3d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
         attend = naive_attention if self.attention == "naive" else fused_attention
         # [B, C, T, H, W] -> [B, C·T, N]: a column per position.
         query, key, value = (
-            layer(x).flatten(1, 2).flatten(2) for layer in (self.query, self.key, self.value)
+            layer(x).flatten(1, 2).flatten(2)
+            for layer in (self.query_conv, self.key_conv, self.value_conv)
         )
-        return self.gamma * attend(query, key, value).reshape_as(x) + x
+        attended = attend(query, key, value).reshape_as(x)
+        if self.gamma is not None:
+            attended = self.gamma * attended
+        elif self.W is not None:
+            attended = self.W(attended)
+        return attended + x
 
 
 def naive_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -68,104 +103,101 @@ def fused_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return attended.squeeze(1).transpose(1, 2)
 
 
-class Block(nn.Module):
-    """(De)convolution, batch norm, activation, attention: a row of Table 1."""
-
-    def __init__(
-        self,
-        convolution: nn.Module,
-        norm_channels: int | None = None,
-        activation: nn.Module | None = None,
-        ssa: SpatialSelfAttention | None = None,
-    ):
-        super().__init__()
-        self.convolution = convolution
-        self.norm = nn.BatchNorm3d(norm_channels) if norm_channels else nn.Identity()
-        self.activation = activation or nn.Identity()
-        self.ssa = ssa or nn.Identity()
-        nn.init.normal_(convolution.weight, std=0.02)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.ssa(self.activation(self.norm(self.convolution(x))))
-
-
-def _levels(resolution: int, base_filters: int) -> list[tuple[int, tuple, tuple]]:
-    """Filters, kernel and stride of every convolution but conv6, from the outside inwards."""
+def _levels(resolution: int, base_filters: int) -> dict[int, tuple[int, tuple, tuple]]:
+    """Filters, kernel and stride of conv1 … conv5 by number; from conv2 on at 64², and so on."""
     outer, side = [], CORE_RESOLUTION
     while side < resolution:
         outer.insert(0, (base_filters // 2 ** len(outer), (3, 4, 4), (1, 2, 2)))
         side *= 2
     if side != resolution:
         raise ValueError(f"resolution must be 64·2^k, not {resolution}")
-    return outer + [(base_filters * 2**n, (4, 4, 4), (2, 2, 2)) for n in range(1, 5)]
+    levels = outer + [(base_filters * 2**n, (4, 4, 4), (2, 2, 2)) for n in range(1, 5)]
+    return dict(enumerate(levels, start=2 - len(outer)))
+
+
+def _prepared(convolution: nn.Module, spectral_norm: bool) -> nn.Module:
+    nn.init.normal_(convolution.weight, std=0.02)
+    return nn.utils.spectral_norm(convolution) if spectral_norm else convolution
+
+
+def _leaky_relu(x: Tensor) -> Tensor:
+    return functional.leaky_relu_(x, 0.2)
 
 
 class Generator(nn.Module):
-    """Image `[B, 3, H, W]` → clip `[B, 3, 32, H, W]`, both in [-1, 1].
+    """Image `[B, 3, H, W]`, or clip `[B, 3, 32, H, W]`, → clip, all in [-1, 1].
 
     Args:
       resolution: Side of the frames, 64·2^k.
       base_filters: Filters of the 128² network's first convolution.
       attention: `"naive"` or `"fused"`.
+      variant: SSA-GAN's by default.
     """
 
-    def __init__(self, resolution: int = 128, base_filters: int = 32, attention: str = "naive"):
+    def __init__(
+        self,
+        resolution: int = 128,
+        base_filters: int = 32,
+        attention: str = "naive",
+        variant: Variant | None = None,
+    ):
         super().__init__()
+        self.variant = variant = variant or Variant()
         levels = _levels(resolution, base_filters)
-        inner = 16 * base_filters
-        self.encoder = nn.ModuleList()
+        first, inner = min(levels), 16 * base_filters
+
+        def add(name: str, convolution: nn.Module, filters: int, ssa: str = "") -> None:
+            """A (de)convolution; with `ssa`, the attention of that name."""
+            self.add_module(name, _prepared(convolution, variant.spectral_norm))
+            if name not in (f"downConv{first}", "downConv6", f"upConv{7 - first}"):
+                self.add_module(name.replace("Conv", "BN"), nn.BatchNorm3d(filters))
+            if ssa and variant.ssa:
+                module = SpatialSelfAttention(filters, attention, variant.gate, variant.ratio)
+                self.add_module(ssa, module)
+
         channels = 3
-        for number, (filters, kernel, stride) in enumerate(levels):
-            self.encoder.append(
-                Block(
-                    nn.Conv3d(channels, filters, kernel, stride, padding=1, bias=False),
-                    norm_channels=filters if number else None,
-                    activation=nn.LeakyReLU(0.2, inplace=True) if number else None,
-                    ssa=SpatialSelfAttention(filters, attention),
-                )
-            )
+        for n, (filters, kernel, stride) in levels.items():
+            convolution = nn.Conv3d(channels, filters, kernel, stride, 1, bias=False)
+            add(f"downConv{n}", convolution, filters, f"attn_{n}")
             channels = filters
-        self.encoder.append(Block(nn.Conv3d(inner, inner, (2, 4, 4), bias=False)))
-
-        self.decoder = nn.ModuleList(
-            [
-                Block(
-                    nn.ConvTranspose3d(inner, inner, (2, 4, 4), bias=False),
-                    norm_channels=inner,
-                    activation=nn.ReLU(inplace=True),
-                    ssa=SpatialSelfAttention(inner, attention),
-                )
-            ]
-        )
-        outputs = [3, *(filters for filters, _, _ in levels[:-1])]
-        for (channels, kernel, stride), filters in zip(levels[:0:-1], outputs[:0:-1], strict=True):
-            # Twice the channels: the decoder's own and those of the skip.
-            self.decoder.append(
-                Block(
-                    nn.ConvTranspose3d(2 * channels, filters, kernel, stride, 1, bias=False),
-                    norm_channels=filters,
-                    activation=nn.ReLU(inplace=True),
-                    ssa=SpatialSelfAttention(filters, attention),
-                )
+        add("downConv6", nn.Conv3d(inner, inner, (2, 4, 4), bias=False), inner)
+        add("upConv1", nn.ConvTranspose3d(inner, inner, (2, 4, 4), bias=False), inner, "up_attn_5")
+        # Concatenated: twice the channels, the decoder's own and those of the skip.
+        times = 2 if variant.skips == "concatenate" else 1
+        for n in sorted(levels, reverse=True):
+            channels, kernel, stride = levels[n]
+            filters = levels[n - 1][0] if n > first else 3
+            convolution = nn.ConvTranspose3d(
+                times * channels, filters, kernel, stride, 1, bias=False
             )
-        channels, kernel, stride = levels[0]
-        self.decoder.append(
-            Block(nn.ConvTranspose3d(2 * channels, 3, kernel, stride, 1, bias=False))
-        )
+            add(f"upConv{7 - n}", convolution, filters, f"up_attn_{n - 1}" if n > first else "")
+        self.down, self.up = [*levels, 6], range(1, 8 - first)
 
-    def forward(self, image: Tensor) -> Tensor:
-        x = image.unsqueeze(2).expand(-1, -1, FRAMES, -1, -1)
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 4:
+            x = x.unsqueeze(2).expand(-1, -1, FRAMES, -1, -1)
         skips = []
-        for block in self.encoder:
-            x = block(x)
+        for n in self.down:
+            x = self._layer(x, f"downConv{n}", f"downBN{n}", f"attn_{n}", _leaky_relu)
             skips.append(x)
         skips.pop()
-        for number, block in enumerate(self.decoder):
-            x = block(x)
+        for n in self.up:
+            x = self._layer(x, f"upConv{n}", f"upBN{n}", f"up_attn_{6 - n}", functional.relu_)
             if skips:
                 skip = skips.pop()
-                x = torch.cat((x, skip) if number else (skip, x), dim=1)
+                if self.variant.skips == "concatenate":
+                    x = torch.cat((skip, x) if n == 1 else (x, skip), dim=1)
+                elif self.variant.skips == "add" or len(skips) >= 2:
+                    x = x + skip
         return torch.tanh(x)
+
+    def _layer(
+        self, x: Tensor, convolution: str, norm: str, ssa: str, activate: Callable
+    ) -> Tensor:
+        x = self._modules[convolution](x)
+        if norm in self._modules:
+            x = activate(self._modules[norm](x))
+        return self._modules[ssa](x) if ssa in self._modules else x
 
 
 class Discriminator(nn.Module):
@@ -174,30 +206,39 @@ class Discriminator(nn.Module):
     Args:
       resolution: Side of the frames, 64·2^k.
       base_filters: Filters of the 128² network's first convolution.
+      spectral_norm: Of all convolutions.
     """
 
-    def __init__(self, resolution: int = 128, base_filters: int = 32):
+    def __init__(self, resolution: int = 128, base_filters: int = 32, spectral_norm: bool = False):
         super().__init__()
         levels = _levels(resolution, base_filters)
-        self.blocks = nn.ModuleList()
         channels = 3
-        for number, (filters, kernel, stride) in enumerate(levels, start=1):
+        for n, (filters, kernel, stride) in levels.items():
+            layers = [nn.Conv3d(channels, filters, kernel, stride, padding=1, bias=False)]
+            layers.append(nn.BatchNorm3d(filters) if n > min(levels) else None)
             # The released code leaves the last slope at its framework's default.
-            slope = 0.01 if number == len(levels) else 0.2
-            self.blocks.append(
-                Block(
-                    nn.Conv3d(channels, filters, kernel, stride, padding=1, bias=False),
-                    norm_channels=filters if number > 1 else None,
-                    activation=nn.LeakyReLU(slope, inplace=True),
-                )
-            )
+            layers.append(nn.LeakyReLU(0.01 if n == 5 else 0.2, inplace=True))
+            self._add(n, layers, spectral_norm)
             channels = filters
-        self.blocks.append(Block(nn.Conv3d(channels, 1, (2, 4, 4), bias=False)))
+        self._add(6, [nn.Conv3d(channels, 1, (2, 4, 4), bias=False)], spectral_norm)
 
-    def forward(self, clip: Tensor) -> Tensor:
-        for block in self.blocks:
-            clip = block(clip)
-        return clip.flatten(1)
+    def _add(self, number: int, layers: list[nn.Module | None], spectral_norm: bool) -> None:
+        name, index = SLICES.get(number, (f"slice{number}", 0))
+        if index == 0:
+            self.add_module(name, nn.Sequential())
+        layers[0] = _prepared(layers[0], spectral_norm)
+        for place, layer in enumerate(layers, start=index):
+            if layer is not None:
+                self._modules[name].add_module(str(place), layer)
+
+    def forward(self, clip: Tensor, features: bool = False) -> Any:
+        """The logits; with `features` also the outputs of slice1 and slice2."""
+        found = []
+        for name, layers in self.named_children():
+            clip = layers(clip)
+            if name in ("slice1", "slice2"):
+                found.append(clip)
+        return (clip.flatten(1), found) if features else clip.flatten(1)
 
 
 def autocast(precision: str) -> contextlib.AbstractContextManager:
@@ -271,46 +312,10 @@ def copy_weights(keras_network: Any, network: Generator | Discriminator) -> None
     """Gives a network here the weights of the same one of `ssagan_tf`.
 
     Args:
-      keras_network: Built by `build_generator` or `build_discriminator`, with the options that
-        the networks here have: concatenated skips, γ, attention where the paper has it.
-      network: Is overwritten.
+      keras_network: Built by `build_generator` or `build_discriminator`.
+      network: Of the same options. Is overwritten.
     """
-    if isinstance(network, Generator):
-        pairs = [
-            *zip(keras_network.encoder, network.encoder, strict=True),
-            *zip(keras_network.decoder, network.decoder, strict=True),
-        ]
-    else:
-        pairs = zip((*keras_network.features, keras_network.score), network.blocks, strict=True)
-    with torch.no_grad():
-        for source, target in pairs:
-            _copy_block(source, target)
+    from ssagan_tf.released import state_of  # it loads Keras
 
-
-def _copy_block(source: Any, target: Block) -> None:
-    _copy((target.convolution.weight,), (_channels_first(source.convolution.kernel),))
-    if source.batch_norm is not None:
-        norm, batch_norm = target.norm, source.batch_norm
-        _copy(
-            (norm.weight, norm.bias, norm.running_mean, norm.running_var),
-            (batch_norm.gamma, batch_norm.beta, batch_norm.moving_mean, batch_norm.moving_variance),
-        )
-    if source.ssa is not None:
-        for name in ("query", "key", "value"):
-            dense, convolution = getattr(source.ssa, name), getattr(target.ssa, name)
-            kernel = np.asarray(dense.kernel).T[:, :, None, None, None]
-            _copy((convolution.weight, convolution.bias), (kernel, dense.bias))
-        _copy((target.ssa.gamma,), (source.ssa.gamma,))
-
-
-def _channels_first(kernel: Any) -> np.ndarray:
-    """`[t, h, w, X, Y]` → `[Y, X, t, h, w]`, for convolutions and transposed ones alike."""
-    return np.transpose(np.asarray(kernel), (4, 3, 0, 1, 2))
-
-
-def _copy(targets: Iterable[Tensor], values: Iterable[Any]) -> None:
-    for target, value in zip(targets, values, strict=True):
-        value = torch.tensor(np.asarray(value))
-        if value.shape != target.shape:
-            raise ValueError(f"a weight of shape {value.shape} for one of {target.shape}")
-        target.copy_(value)
+    state = {key: torch.tensor(array) for key, array in state_of(keras_network).items()}
+    network.load_state_dict(state)

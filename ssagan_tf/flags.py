@@ -17,6 +17,7 @@ SECTIONS = (
     options.TrainOptions,
     options.GenerateOptions,
     options.DemoOptions,
+    options.ImportOptions,
 )
 
 SectionT = TypeVar("SectionT", bound=options.Section)

@@ -1,10 +1,11 @@
-"""The objectives of the paper (Eq. 4-7) and of the released code. All return scalars.
+"""The objectives of the paper (Eq. 4-7), of the released code and of MD-GAN. All return scalars.
 
 The discriminator gives logits; D = sigmoid(logits).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -130,3 +131,46 @@ def _gaussian_window(side: int) -> np.ndarray:
     for offset, weight in enumerate(weights / weights.sum()):
         matrix[np.arange(rows), np.arange(rows) + offset] = weight
     return matrix.astype("float32")
+
+
+def gram_matrix(features: Any) -> Any:
+    """g(F) = F Fᵀ / (M·S): how features go together in a clip, wherever they are.
+
+    Args:
+      features: `[B, T, H, W, C]`, seen as F `[M, S]` with M = C·T and S = H·W.
+
+    Returns:
+      float32 `[B, M, M]`.
+    """
+    batch, time, height, width, channels = ops.shape(features)
+    rows = ops.transpose(ops.cast(features, "float32"), (0, 1, 4, 2, 3))
+    rows = ops.reshape(rows, (batch, time * channels, height * width))
+    size = time * channels * height * width
+    return ops.matmul(rows, ops.transpose(rows, (0, 2, 1))) / ops.cast(size, "float32")
+
+
+def ranking_loss(real: Sequence[Any], negative: Sequence[Any], anchor: Sequence[Any]) -> Any:
+    """MD-GAN's L_rank (Xiong et al., CVPR 2018): the second stage's clips shall be nearer to real
+    ones than to the first stage's.
+
+    With p = ‖g(anchor) − g(real)‖₁ and n = ‖g(anchor) − g(negative)‖₁, sums over the entries of
+    Gram matrices, it is −log(e⁻ᵖ / (e⁻ᵖ + e⁻ⁿ)), the cross-entropy of a softmax, as
+    log(1 + eᵖ⁻ⁿ); the mean over the batch, summed over the layers.
+
+    Args:
+      real: The discriminator's features of real clips, a layer each, `[B, T, H, W, C]`.
+      negative: The same of the first stage's clips.
+      anchor: The same of the second stage's clips.
+
+    Raises:
+      ValueError: They are of different numbers of layers.
+    """
+    total = 0.0
+    for of_real, of_negative, of_anchor in zip(real, negative, anchor, strict=True):
+        gram = gram_matrix(of_anchor)
+        to_real, to_negative = (
+            ops.sum(ops.abs(gram - gram_matrix(features)), axis=(1, 2))
+            for features in (of_real, of_negative)
+        )
+        total = total + ops.mean(ops.softplus(to_real - to_negative))
+    return total

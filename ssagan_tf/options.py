@@ -17,6 +17,7 @@ FRAMES = 32  # length of a clip, fixed by the kernels of Table 1
 CORE_RESOLUTION = 64  # side of the smallest network (Sec. 5.3); larger ones double it
 
 Fit = Literal["auto", "stretch", "crop", "letterbox"]
+Skips = Literal["standard", "concatenate", "add", "add_inner"]
 
 Check = Callable[[Any], str | None]
 """Takes the value; returns what it must be if it is wrong, else None."""
@@ -74,7 +75,7 @@ def _network_side(resolution: int) -> str | None:
     return None
 
 
-def _ssa_layers(value: str) -> str | None:
+def _layer_names(value: str) -> str | None:
     if value in ("standard", "all", "none"):
         return None
     if all(re.fullmatch(r"(de)?conv-?\d+", name) for name in value.split(",")):
@@ -93,6 +94,23 @@ def _rising_numbers(values: tuple[str, ...]) -> str | None:
 
 def _resolution() -> Any:
     return setting(128, "Side of the square frames in pixels: 64·2^k.", _network_side)
+
+
+def _skips() -> Any:
+    return setting(
+        "standard",
+        "How encoder features join the decoder: concatenate (standard in ssagan), add (in "
+        "mdgan_stage1), or add_inner: without the two outer ones (in second stages).",
+    )
+
+
+def _ssa_layers() -> Any:
+    return setting(
+        "standard",
+        "Layers followed by spatial self-attention: standard (every convolution but conv6, every "
+        "deconvolution but the last; none in MD-GAN), all, none, or a list such as conv1,deconv5.",
+        _layer_names,
+    )
 
 
 def _seed() -> Any:
@@ -173,22 +191,20 @@ def require(section: Section, *names: str) -> None:
 class ModelOptions(Section):
     """The networks. Without arguments: the paper's SSA-GAN at 128×128 (Table 1)."""
 
-    network: str = setting("ssagan", "Registered name of the networks.")
+    network: str = setting(
+        "ssagan",
+        "Registered name: ssagan; mdgan_stage1; mdgan_stage2 and ssagan_stage2, which refine the "
+        "clips of a first stage; vgan and rnngan, at 64×64 only.",
+    )
     resolution: int = _resolution()
     base_filters: int = setting(
         32,
-        "Filters of conv1 in the 128×128 network (all others follow): 32 in the paper.",
+        "Filters of conv1 in the 128×128 network (all others follow): 32 in the paper. At 32 vgan "
+        "begins with 128 filters and rnngan with 64.",
         at_least(1),
     )
-    skips: Literal["concatenate", "add"] = setting(
-        "concatenate", "How encoder features join the decoder: as released, or added."
-    )
-    ssa_layers: str = setting(
-        "standard",
-        "Layers followed by spatial self-attention: standard (every convolution but conv6, every "
-        "deconvolution but the last), all, none, or a list such as conv1,deconv5.",
-        _ssa_layers,
-    )
+    skips: Skips = _skips()
+    ssa_layers: str = _ssa_layers()
     ssa_gate: Literal["gamma", "none", "projected"] = setting(
         "gamma",
         "How attention joins its input (Sec. 5.4): gamma: γ·o + x; none: o + x; projected: "
@@ -436,3 +452,25 @@ class DemoOptions(Section):
     )
     port: int = setting(7860, "Port to listen on; 0: any that is free.", between(0, 65535))
     fps: float = _fps()
+
+
+class ImportOptions(Section):
+    """From PyTorch checkpoints to .keras files, and back."""
+
+    checkpoint: str = setting("", "FILE.pth: weights of the released PyTorch code.")
+    export: str = setting(
+        "", "FILE.keras, to be written as such a checkpoint (instead of --checkpoint)."
+    )
+    output: str = setting("", "FILE.keras, or with --export FILE.pth.")
+    model: str = setting(
+        "",
+        "Registered name of the network, where the file fits several: those of mdgan_stage1 and "
+        "mdgan_stage2 look the same. With --export: the stage, where the file holds two.",
+    )
+    stage1: str = setting(
+        "",
+        "FILE.keras of a first stage: --output gets it and the imported second stage as one, from "
+        "photo to clip.",
+    )
+    skips: Skips = _skips()
+    ssa_layers: str = _ssa_layers()

@@ -17,6 +17,8 @@ from PIL import Image
 from ssagan_tf.data import writer
 from ssagan_tf.options import PrepareOptions
 
+# JAX, which Keras imports where it is installed, sets this, and programs run by tests inherit it.
+os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
 # Two devices, for the tests of tf.distribute. Can be said only before anything is computed.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2

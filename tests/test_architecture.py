@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ssagan_tf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PROGRAMS = {"prepare", "train", "generate", "demo"}
+PROGRAMS = {"prepare", "train", "generate", "demo", "import_torch"}
 ALWAYS = {"options", "errors"}  # import nothing of ours
 # What each room may import of ours; rooms further down the list import from those above.
 ROOMS = {
@@ -29,6 +29,7 @@ ROOMS = {
     "layers": {"layers"},
     "losses": set(),
     "models": ALWAYS | {"layers", "models"},
+    "released": ALWAYS | {"models", "released"},
     "data": ALWAYS | {"files", "video", "data", "startup"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "startup"}
@@ -67,7 +68,7 @@ def test_imports_go_one_way(path: Path) -> None:
 @EVERY_MODULE
 def test_layers_and_models_run_on_every_backend(path: Path) -> None:
     # One file knows about replicas, which are TensorFlow's, and does without them elsewhere.
-    if room(path) in ("layers", "models", "losses", "pixels") and path.stem != "replicas":
+    if room(path) in ("layers", "models", "released", "losses", "pixels") and path.stem != "replicas":
         assert not any(name.split(".")[0] == "tensorflow" for name in imports(path))
 
 
@@ -97,6 +98,7 @@ def test_nothing_is_called_utils() -> None:
         ("export.to_onnx", ("keras", "tensorflow", "tf2onnx")),
         ("export.onnx_generate", ("keras", "tensorflow", "onnxruntime")),
         ("export.serving.client", ("keras", "tensorflow", "grpc")),
+        ("ssagan_tf.import_torch", ("keras", "tensorflow", "torch")),
     ],
 )
 def test_import_is_light(module: str, absent: tuple[str, ...]) -> None:

@@ -106,3 +106,80 @@ def test_structure_is_ssim() -> None:
     np.testing.assert_allclose(losses.structure_loss(real, real), 0, atol=1e-6)
     with pytest.raises(ValueError, match="Received: 8×8"):
         losses.structure_loss(real[:, :, :8, :8], fake[:, :, :8, :8])
+
+
+def features(seed: int) -> list[np.ndarray]:
+    """Of two layers, `[B, T, H, W, C]`."""
+    draw = np.random.default_rng(seed)
+    return [
+        draw.normal(size=shape).astype("float32") for shape in ((2, 3, 4, 5, 2), (2, 2, 3, 2, 4))
+    ]
+
+
+def ranking_by_formula(real: list, negative: list, anchor: list) -> float:
+    """MD-GAN's ranking loss, clip by clip and entry by entry, in float64."""
+
+    def gram(clip):
+        rows = np.array(
+            [clip[t, :, :, c].ravel() for c in range(clip.shape[3]) for t in range(len(clip))]
+        )
+        return rows.astype("float64") @ rows.T / rows.size
+
+    total = 0.0
+    for layer in zip(real, negative, anchor, strict=True):
+        for y, y1, y2 in zip(*layer, strict=True):
+            to_real, to_negative = (np.abs(gram(y2) - gram(other)).sum() for other in (y, y1))
+            share = np.exp(-to_real) / (np.exp(-to_real) + np.exp(-to_negative))
+            total -= np.log(share) / len(layer[0])
+    return total
+
+
+def test_ranking_is_its_formula() -> None:
+    triple = features(0), features(1), features(2)
+    expected = ranking_by_formula(*triple)
+    assert abs(expected - 2 * np.log(2)) > 0.01  # not what equal distances give
+    np.testing.assert_allclose(losses.ranking_loss(*triple), expected, rtol=1e-5)
+
+
+def test_gradients_of_ranking_by_finite_differences() -> None:
+    triple = [[tf.constant(layer) for layer in features(seed)] for seed in range(3)]
+    with tf.GradientTape() as tape:
+        tape.watch(triple)
+        loss = losses.ranking_loss(*triple)
+    gradients = tape.gradient(loss, triple)
+    for who in range(3):
+        for layer in range(2):
+            for place in ((0, 1, 2, 1, 1), (1, 0, 1, 0, 0)):
+                ends = []
+                for sign in (1, -1):
+                    moved = [[np.array(f, "float64") for f in layers] for layers in triple]
+                    moved[who][layer][place] += sign * 1e-5
+                    ends.append(ranking_by_formula(*moved))
+                slope = (ends[0] - ends[1]) / 2e-5
+                assert abs(slope) > 1e-5
+                np.testing.assert_allclose(
+                    gradients[who][layer][place], slope, rtol=1e-3, atol=1e-6
+                )
+
+
+def test_ranking_at_its_three_places() -> None:
+    """Least where the anchor is real, log 2 where it is equally far, most at the negative."""
+    real, negative = features(0), features(1)
+    apart = [
+        np.abs(np.asarray(losses.gram_matrix(y) - losses.gram_matrix(y1))).sum(axis=(1, 2))
+        for y, y1 in zip(real, negative, strict=True)
+    ]
+    at_real, at_negative = (sum(np.mean(np.log1p(np.exp(s * d))) for d in apart) for s in (-1, 1))
+    assert at_real < 2 * np.log(2) < at_negative
+    np.testing.assert_allclose(losses.ranking_loss(real, negative, real), at_real, rtol=1e-5)
+    np.testing.assert_allclose(
+        losses.ranking_loss(real, negative, negative), at_negative, rtol=1e-5
+    )
+    np.testing.assert_allclose(losses.ranking_loss(real, real, negative), 2 * np.log(2), rtol=1e-6)
+
+
+def test_ranking_stays_finite_and_knows_its_layers() -> None:
+    real, far = features(0), [1e3 * layer for layer in features(1)]
+    assert np.isfinite(losses.ranking_loss(real, far, far))
+    with pytest.raises(ValueError, match="zip"):
+        losses.ranking_loss(real, far, far[:1])

@@ -20,7 +20,13 @@ import tensorflow as tf
 from PIL import Image
 
 from ssagan_tf import video
-from ssagan_tf.options import GenerateOptions, ModelOptions, PrepareOptions, TrainOptions
+from ssagan_tf.options import (
+    GenerateOptions,
+    ImportOptions,
+    ModelOptions,
+    PrepareOptions,
+    TrainOptions,
+)
 
 ROOT = Path(__file__).parents[1]
 SMALL = (
@@ -245,6 +251,7 @@ def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
         ("prepare", [PrepareOptions]),
         ("train", [ModelOptions, TrainOptions]),
         ("generate", [GenerateOptions]),
+        ("import_torch", [ImportOptions]),
     ],
 )
 def test_help_names_every_setting(program: str, sections: list) -> None:

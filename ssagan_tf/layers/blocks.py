@@ -14,7 +14,7 @@ from ssagan_tf.layers.normalization import BatchNormalization
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class ConvolutionBlock(keras.layers.Layer):
-    """3D convolution without bias → batch norm → activation → spatial self-attention.
+    """3D convolution → batch norm → activation → spatial self-attention.
 
     Kernels are drawn from N(0, 0.02), as in the released code.
 
@@ -30,6 +30,7 @@ class ConvolutionBlock(keras.layers.Layer):
       activation: `None`, `"relu"` or `"leaky_relu"`.
       negative_slope: Of the leaky ReLU.
       ssa: `None`, or the arguments of the `SpatialSelfAttention` that follows.
+      use_bias: Whether the convolution has a bias; none in Table 1.
       spectral_norm: Whether the kernel is spectrally normalised.
       remat: Whether training keeps nothing but the input, and computes the block again for its
         gradient (gradient checkpointing).
@@ -50,6 +51,7 @@ class ConvolutionBlock(keras.layers.Layer):
         activation: str | None = None,
         negative_slope: float = 0.2,
         ssa: dict[str, Any] | None = None,
+        use_bias: bool = False,
         spectral_norm: bool = False,
         remat: bool = False,
         **kwargs: Any,
@@ -71,6 +73,7 @@ class ConvolutionBlock(keras.layers.Layer):
             "activation": activation,
             "negative_slope": negative_slope,
             "ssa": ssa,
+            "use_bias": use_bias,
             "spectral_norm": spectral_norm,
             "remat": remat,
         }
@@ -79,7 +82,7 @@ class ConvolutionBlock(keras.layers.Layer):
             kernel_size,
             strides,
             padding=padding,
-            use_bias=False,
+            use_bias=use_bias,
             kernel_initializer=_normal(0.0, 0.02),
             spectral_norm=spectral_norm,
             name="convolution",

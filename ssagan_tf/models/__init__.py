@@ -5,29 +5,70 @@ from __future__ import annotations
 import dataclasses
 
 from ssagan_tf.models.discriminator import Discriminator
+from ssagan_tf.models.forms import FORMS
 from ssagan_tf.models.network import Network
+from ssagan_tf.models.rnngan import RNNGANDiscriminator, RNNGANGenerator
+from ssagan_tf.models.two_stage import TwoStage
 from ssagan_tf.models.unet import UNet
+from ssagan_tf.models.vgan import VGANDiscriminator, VGANGenerator
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError
 
 
 @dataclasses.dataclass(frozen=True)
 class System:
-    """A generator and the discriminator it is trained against."""
+    """A generator and the discriminator it is trained against.
+
+    Attributes:
+      generator: Its class.
+      discriminator: Its class.
+      takes_clip: Whether the generator is a second stage, fed with the clips of a first one.
+      resolution: The only one there is; None: 64·2^k.
+      variants: Whether it has the settings that vary Table 1 (skips, attention, spectral norm).
+    """
 
     generator: type[Network]
     discriminator: type[Network]
+    takes_clip: bool = False
+    resolution: int | None = None
+    variants: bool = True
 
+    def check(self, options: ModelOptions) -> None:
+        """Raises OptionError if there is no such network."""
+        if self.resolution not in (None, options.resolution):
+            raise OptionError(
+                "resolution",
+                options.resolution,
+                f"{options.network} has resolution {self.resolution} only",
+            )
+        for field in dataclasses.fields(options):
+            value = getattr(options, field.name)
+            if not self.variants and field.name not in SIZES and value != field.default:
+                raise OptionError(field.name, value, f"{options.network} has no such setting")
+
+
+# The settings that every network has; the others vary Table 1.
+SIZES = ("network", "resolution", "base_filters")
 
 REGISTRY: dict[str, System] = {
-    "ssagan": System(UNet, Discriminator),
+    **{
+        name: System(UNet, Discriminator, takes_clip=form.takes_clip)
+        for name, form in FORMS.items()
+    },
+    "vgan": System(VGANGenerator, VGANDiscriminator, resolution=64, variants=False),
+    "rnngan": System(RNNGANGenerator, RNNGANDiscriminator, resolution=64, variants=False),
 }
 
 __all__ = [
     "REGISTRY",
     "Discriminator",
     "Network",
+    "RNNGANDiscriminator",
+    "RNNGANGenerator",
     "System",
+    "TwoStage",
     "UNet",
+    "VGANDiscriminator",
+    "VGANGenerator",
     "build_discriminator",
     "build_generator",
 ]
@@ -38,7 +79,8 @@ def build_generator(
 ) -> Network:
     """Builds a generator with fresh weights: image `[B, H, W, 3]` → clip `[B, 32, H, W, 3]`.
 
-    Floats in [-1, 1] on both sides. Without options: the paper's 128² network, in float32.
+    Second stages take a clip `[B, 32, H, W, 3]`; `TwoStage` joins them with a first one. Floats in
+    [-1, 1] on both sides. Without options: the paper's 128² network, in float32.
 
     Raises:
       OptionError: No network of that name, or an option it cannot have.
@@ -61,10 +103,10 @@ def build_discriminator(
 
 def _system(options: ModelOptions) -> System:
     if options.network not in REGISTRY:
-        raise OptionError(
-            "network", options.network, f"must be one of {', '.join(sorted(REGISTRY))}"
-        )
-    return REGISTRY[options.network]
+        raise OptionError("network", options.network, f"must be one of {', '.join(REGISTRY)}")
+    system = REGISTRY[options.network]
+    system.check(options)
+    return system
 
 
 def _built(

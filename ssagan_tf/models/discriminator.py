@@ -11,17 +11,51 @@ import keras
 from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock
-from ssagan_tf.models.network import Network
+from ssagan_tf.models.network import Network, build_in_turn, call_in_turn
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, encoder_rows
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 
 # conv5 of the released code has its framework's default slope, kept for its checkpoints.
 CONV5_SLOPE = 0.01
+# The layers whose outputs MD-GAN ranks clips by: the first and third convolution.
+RANKED = (0, 2)
+
+
+class ClipDiscriminator(Network):
+    """Scores a clip: high for real, low for generated. The papers' sigmoid is left to the losses.
+
+    Subclasses set `features`, the layers in turn, and `score`, the one that gives the logits.
+    """
+
+    features: list[ConvolutionBlock]
+    score: ConvolutionBlock
+
+    @property
+    def input_axes(self) -> tuple[int, ...]:
+        side = self.options.resolution
+        return (FRAMES, side, side, IMAGE_CHANNELS)
+
+    def build(self, input_shape: tuple) -> None:
+        self.check_input(input_shape)
+        build_in_turn([*self.features, self.score], tuple(input_shape))
+        self.built = True
+
+    def call(self, clip: Any, training: bool | None = None) -> Any:
+        self.check_input(clip.shape)
+        return self._logits(call_in_turn(self.features, clip, training), training)
+
+    def _logits(self, features: Any, training: bool | None) -> Any:
+        """`[B, 1]`, or a score per frame, `[B, T]`."""
+        score = self.score(features, training=training)
+        return ops.cast(ops.reshape(score, (-1, score.shape[1])), "float32")
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], 1)
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
-class Discriminator(Network):
-    """Scores a clip: high for real, low for generated. The paper's sigmoid is left to the losses.
+class Discriminator(ClipDiscriminator):
+    """The discriminator of SSA-GAN and MD-GAN.
 
     Args:
       options: Size and variants; the paper's 128² network by default.
@@ -63,26 +97,19 @@ class Discriminator(Network):
             dtype=self.dtype_policy,
         )
 
-    @property
-    def input_axes(self) -> tuple[int, ...]:
-        side = self.options.resolution
-        return (FRAMES, side, side, IMAGE_CHANNELS)
+    def call(self, clip: Any, training: bool | None = None, features: bool = False) -> Any:
+        """Logits `[B, 1]`; with `features` also what MD-GAN's ranking loss compares.
 
-    def build(self, input_shape: tuple) -> None:
-        self.check_input(input_shape)
-        shape = tuple(input_shape)
-        for block in (*self.features, self.score):
-            block.build(shape)
-            shape = block.compute_output_shape(shape)
-        self.built = True
-
-    def call(self, clip: Any, training: bool | None = None) -> Any:
+        These are the outputs of the first and third convolution after their activations
+        `[B, T, H, W, C]`: conv1 and conv3 at 128². By position, as all that is first and last in
+        Table 1, they are conv2 and conv4 at 64².
+        """
+        if not features:
+            return super().call(clip, training=training)
         self.check_input(clip.shape)
-        x = clip
-        for block in self.features:
+        x, ranked = clip, []
+        for number, block in enumerate(self.features):
             x = block(x, training=training)
-        score = self.score(x, training=training)
-        return ops.cast(ops.reshape(score, (-1, 1)), "float32")
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], 1)
+            if number in RANKED:
+                ranked.append(x)
+        return self._logits(x, training), ranked

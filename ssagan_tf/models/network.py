@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -34,6 +35,13 @@ class Network(keras.Model):
         """Creates the weights."""
         self.build((None, *self.input_axes))
 
+    def computed(self, compute: ComputeOptions) -> Network:
+        """The same network with copies of its weights, computed otherwise."""
+        again = type(self)(self.options, compute, name=self.name, dtype=compute.precision)
+        again.build_variables()
+        again.set_weights(self.get_weights())
+        return again
+
     def check_input(self, shape: tuple) -> None:
         """Raises ValueError unless `shape` is a batch of what the network takes."""
         if tuple(shape[1:]) != self.input_axes:
@@ -49,3 +57,18 @@ class Network(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Network:
         return cls(**{**config, "options": ModelOptions(**config["options"])})
+
+
+def build_in_turn(layers: Iterable[keras.layers.Layer], shape: tuple) -> tuple:
+    """Builds layers, each for the output of the one before; returns the shape of the last's."""
+    for layer in layers:
+        layer.build(shape)
+        shape = layer.compute_output_shape(shape)
+    return shape
+
+
+def call_in_turn(layers: Iterable[keras.layers.Layer], x: Any, training: bool | None) -> Any:
+    """Calls layers, each with the output of the one before."""
+    for layer in layers:
+        x = layer(x, training=training)
+    return x

@@ -1,6 +1,7 @@
-"""The generator: a 3D U-Net with spatial self-attention (Table 1).
+"""The generator: a 3D U-Net with spatial self-attention (Table 1), and its other forms.
 
-In: image `[B, H, W, 3]`, float in [-1, 1]. Out: clip `[B, 32, H, W, 3]`, float32 in (-1, 1).
+In: image `[B, H, W, 3]`, or in a second stage clip `[B, 32, H, W, 3]`; float in [-1, 1].
+Out: clip `[B, 32, H, W, 3]`, float32 in (-1, 1).
 """
 
 from __future__ import annotations
@@ -12,22 +13,28 @@ from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.layers.static_clip import expand
+from ssagan_tf.models.forms import form_of, skips_of
 from ssagan_tf.models.network import Network
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 
+OUTER_SKIPS = 2  # that a second stage does without
+
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class UNet(Network):
-    """The SSA-GAN generator (paper, Sec. 3.3 and Table 1; details as released).
+    """The generator of SSA-GAN and MD-GAN (Sec. 3.3 and Table 1; details as released).
 
-    The image is repeated 32 times. Batch norm follows every layer but the first and last
+    An image is repeated 32 times. Batch norm follows every layer but the first and last
     (de)convolution and conv6; leaky ReLU follows it in the encoder, ReLU in the decoder; then
     SSA. Encoder features join the decoder's of the same size.
 
     Args:
-      options: Size and variants; the paper's 128² network by default.
+      options: Form (`forms.py`), size and variants; the paper's 128² network by default.
       compute: How it is computed; the precision is the layer argument `dtype`.
+
+    Raises:
+      OptionError: The options name no form of this network, or a layer that it does not have.
     """
 
     def __init__(
@@ -38,6 +45,8 @@ class UNet(Network):
     ):
         super().__init__(options, compute, **kwargs)
         options = self.options
+        self.takes_clip = form_of(options).takes_clip
+        self.skips = skips_of(options)
         with_ssa = ssa_layers(options)
         attention = {
             "gate": options.ssa_gate,
@@ -70,7 +79,8 @@ class UNet(Network):
 
     @property
     def input_axes(self) -> tuple[int, ...]:
-        return (self.options.resolution, self.options.resolution, IMAGE_CHANNELS)
+        image = (self.options.resolution, self.options.resolution, IMAGE_CHANNELS)
+        return (FRAMES, *image) if self.takes_clip else image
 
     def build(self, input_shape: tuple) -> None:
         self.check_input(input_shape)
@@ -85,20 +95,22 @@ class UNet(Network):
             block.build(shape)
             shape = block.compute_output_shape(shape)
             if joined:
-                channels = joined.pop()[-1] if self.options.skips == "concatenate" else 0
+                channels = joined.pop()[-1] if self.skips == "concatenate" else 0
                 shape = (*shape[:-1], shape[-1] + channels)
         self.built = True
 
-    def call(self, image: Any, training: bool | None = None, static_clip: bool = True) -> Any:
-        """The clip that follows `image`.
+    def call(self, inputs: Any, training: bool | None = None, static_clip: bool = True) -> Any:
+        """The clip that follows an image, or refines a clip.
 
-        The encoder sees one frame repeated: it carries the few slices that differ
+        Of an image the encoder sees one frame repeated: it carries the few slices that differ
         (`layers/static_clip.py`), or with `static_clip=False` all frames. Equal but for rounding.
         """
-        self.check_input(image.shape)
-        x, frames = ops.expand_dims(image, 1), FRAMES
-        if not static_clip:
-            x = expand(x, frames)
+        self.check_input(inputs.shape)
+        x, frames = inputs, FRAMES
+        if not self.takes_clip:
+            x = ops.expand_dims(x, 1)
+            if not static_clip:
+                x = expand(x, frames)
         encoded = []
         for block in self.encoder:
             x = block(x, training=training, frames=frames)
@@ -109,14 +121,12 @@ class UNet(Network):
             x = block(x, training=training, frames=frames)
             if encoded:
                 skip, frames = encoded.pop()
-                x = self._join(x, skip, frames, innermost=number == 0)
+                if self.skips == "concatenate":
+                    # The order of the released code, which its checkpoints need.
+                    x = [x, skip] if number else [skip, x]
+                elif self.skips == "add" or len(encoded) >= OUTER_SKIPS:
+                    x = x + expand(skip, frames)
         return ops.tanh(ops.cast(x, "float32"))
 
-    def _join(self, decoded: Any, encoded: Any, frames: int, innermost: bool) -> Any:
-        if self.options.skips == "add":
-            return decoded + expand(encoded, frames)
-        # The order of the released code, which its checkpoints need.
-        return [encoded, decoded] if innermost else [decoded, encoded]
-
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], FRAMES, *input_shape[1:])
+        return (input_shape[0], FRAMES, *input_shape[-3:])

@@ -14,6 +14,7 @@ import tensorflow as tf
 from ssagan_tf import models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import remove_leftovers, replacing_file
+from ssagan_tf.models import saved
 from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.training.gan import GAN
 from ssagan_tf.training.optimizer import make_optimizer, set_averages
@@ -164,7 +165,7 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
     path = run.folder / GENERATOR_FILE
     if not which and path.is_file():
         print(f"generator: {path}")
-        return load_keras_generator(path, compute)
+        return saved.load_generator(path, compute)
     folder = run.folder / CHECKPOINTS
     paths = _paths(folder)
     if not paths:
@@ -188,28 +189,6 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
         restored = _restore_first(checkpoint, paths)
     print(f"generator: {restored}" + ("" if which else ", as the run is not finished"))
     return generator
-
-
-def load_keras_generator(path: Path, compute: ComputeOptions | None = None) -> keras.Model:
-    """Loads a generator from a `.keras` file, whatever precision it was trained in.
-
-    Raises:
-      DataError: It is missing, damaged, or not one of our generators.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; name a .keras file of train")
-    if path.suffix != ".keras":
-        raise DataError(f"{path} is no .keras file; name a generator.keras of train")
-    try:
-        generator = keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises many kinds; none means more to the user
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"cannot load {path}: {reason}") from error
-    if not isinstance(generator, models.Network) or len(generator.input_axes) != 3:
-        raise DataError(f"{path} holds no generator of this project; name a generator.keras")
-    again = models.build_generator(generator.options, compute)
-    again.set_weights(generator.get_weights())
-    return again
 
 
 def _by_name(variables: list[keras.Variable]) -> dict[str, tf.Variable]:

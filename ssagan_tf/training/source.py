@@ -38,11 +38,13 @@ class Source:
         Raises:
           DataError: It is missing, damaged or no generator.
         """
-        from ssagan_tf.training import checkpoint
-
         if self.run:
+            from ssagan_tf.training import checkpoint
+
             return checkpoint.load_generator(self.run, compute, self.checkpoint)
-        return checkpoint.load_keras_generator(self.file, compute)
+        from ssagan_tf.models.saved import load_generator
+
+        return load_generator(self.file, compute)
 
 
 def find(options: SourceOptions) -> Source:

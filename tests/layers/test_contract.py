@@ -59,10 +59,17 @@ CASES = {
     ),
     "transposed_block": (
         lambda **kw: layers.ConvolutionBlock(
-            6, (2, 4, 4), (1, 1, 1), "valid", transposed=True, activation="relu", **kw
+            6,
+            (2, 4, 4),
+            (1, 1, 1),
+            "valid",
+            transposed=True,
+            activation="relu",
+            use_bias=True,
+            **kw,
         ),
         CLIP,
-        3,
+        4,
         2,
     ),
 }

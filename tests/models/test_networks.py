@@ -26,12 +26,20 @@ VARIANTS = {
     "256": ModelOptions(resolution=256, base_filters=2, ssa_layers="conv4,deconv2"),
 }
 every_variant = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
-every_network = pytest.mark.parametrize("name", models.REGISTRY)
+SYSTEMS = {
+    name: ModelOptions(network=name, resolution=64, base_filters=2 if name == "ssagan" else 1)
+    for name in models.REGISTRY
+}
+every_system = pytest.mark.parametrize("options", SYSTEMS.values(), ids=SYSTEMS)
 
 
 def photos(options: ModelOptions, number: int = 2) -> np.ndarray:
     side = options.resolution
-    return np.random.default_rng(0).uniform(-1, 1, (number, side, side, 3)).astype("float32")
+    return noise(number, side, side, 3)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
 
 
 def parameters(model: keras.Model) -> int:
@@ -39,15 +47,19 @@ def parameters(model: keras.Model) -> int:
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
-@every_network
-@every_variant
-def test_shapes_and_keras_round_trip(name: str, options: ModelOptions, tmp_path) -> None:
-    options = dataclasses.replace(options, network=name)
+ROUND_TRIPS = {**VARIANTS, **SYSTEMS}
+del ROUND_TRIPS["plain"]  # it is ssagan
+
+
+@pytest.mark.parametrize("options", ROUND_TRIPS.values(), ids=ROUND_TRIPS)
+def test_shapes_and_keras_round_trip(options: ModelOptions, tmp_path) -> None:
     generator, discriminator = (
         ssagan_tf.build_generator(options),
         ssagan_tf.build_discriminator(options),
     )
-    images = photos(options, 2 if options.resolution == 64 else 1)
+    assert (len(generator.input_axes) == 4) == models.REGISTRY[options.network].takes_clip
+    number = 2 if options.resolution == 64 else 1
+    images = noise(number, *generator.input_axes)
     # Moving statistics and power iterations move: what is saved is not what is built.
     clips = generator(images, training=True)
     assert tuple(clips.shape) == (len(images), 32, options.resolution, options.resolution, 3)
@@ -62,10 +74,10 @@ def test_shapes_and_keras_round_trip(name: str, options: ModelOptions, tmp_path)
         np.testing.assert_array_equal(again(inputs), network(inputs))
 
 
-@every_network
-def test_any_batch_gives_the_same_clips(name: str) -> None:
-    generator = ssagan_tf.build_generator(dataclasses.replace(SMALL, network=name))
-    images = photos(SMALL, 3)
+@every_system
+def test_any_batch_gives_the_same_clips(options: ModelOptions) -> None:
+    generator = ssagan_tf.build_generator(options)
+    images = noise(3, *generator.input_axes)
     together = generator(images)
     for index in range(3):
         np.testing.assert_allclose(
@@ -73,9 +85,8 @@ def test_any_batch_gives_the_same_clips(name: str) -> None:
         )
 
 
-@every_network
-def test_wrong_input_is_refused(name: str) -> None:
-    options = dataclasses.replace(SMALL, network=name)
+@every_system
+def test_wrong_input_is_refused(options: ModelOptions) -> None:
     for network in (ssagan_tf.build_generator(options), ssagan_tf.build_discriminator(options)):
         with pytest.raises(ValueError, match="64, 64, 3"):
             network(photos(VARIANTS["128"]))
@@ -87,19 +98,35 @@ def test_unknown_network() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "generator", "discriminator"),
+    ("changes", "expected"),
     [
-        ({}, 52_319_370, 11_164_032),
-        ({"resolution": 64}, 51_942_664, 11_040_512),
-        ({"ssa_gate": "none"}, 52_319_360, 11_164_032),
-        ({"ssa_gate": "projected"}, 53_023_680, 11_164_032),
-        ({"skips": "add", "ssa_layers": "none"}, 39_072_576, 11_164_032),
+        ({}, 52_319_370),
+        ({"resolution": 64}, 51_942_664),
+        ({"ssa_gate": "none"}, 52_319_360),
+        ({"ssa_gate": "projected"}, 53_023_680),
+        ({"network": "mdgan_stage1"}, 39_072_576),
+        ({"network": "mdgan_stage2"}, 39_072_576),
+        ({"network": "ssagan_stage2"}, 41_173_642),
+        ({"network": "ssagan_stage2", "ssa_ratio": 0.125}, 39_948_026),
+        ({"network": "vgan", "resolution": 64}, 68_211_847),
+        ({"network": "rnngan", "resolution": 64}, 19_103_363),
     ],
 )
-def test_parameter_counts(changes: dict, generator: int, discriminator: int) -> None:
-    options = ModelOptions(**changes)
-    assert parameters(ssagan_tf.build_generator(options)) == generator
-    assert parameters(ssagan_tf.build_discriminator(options)) == discriminator
+def test_parameters_of_generators(changes: dict, expected: int) -> None:
+    assert parameters(ssagan_tf.build_generator(ModelOptions(**changes))) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, 11_164_032),
+        ({"resolution": 64}, 11_040_512),
+        ({"network": "vgan", "resolution": 64}, 44_101_249),
+        ({"network": "rnngan", "resolution": 64}, 4_315_649),
+    ],
+)
+def test_parameters_of_discriminators(changes: dict, expected: int) -> None:
+    assert parameters(ssagan_tf.build_discriminator(ModelOptions(**changes))) == expected
 
 
 # Table 1 of the paper: name, output (time, side, filters) at 128².
@@ -203,24 +230,46 @@ def test_initial_weights() -> None:
     assert len({float(np.ravel(kernel)[0]) for kernel in kernels}) == len(kernels)
 
 
+@pytest.mark.parametrize("network", ["vgan", "rnngan"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resolution": 128}, "resolution=128: {} has resolution 64 only"),
+        ({"skips": "add"}, "skips=add: {} has no such setting"),
+        ({"spectral_norm": True}, "spectral_norm=True: {} has no such setting"),
+    ],
+)
+def test_settings_that_a_network_lacks(network: str, change: dict, message: str) -> None:
+    options = dataclasses.replace(SYSTEMS[network], **change)
+    for build in (ssagan_tf.build_generator, ssagan_tf.build_discriminator):
+        with pytest.raises(OptionError, match=message.format(network)):
+            build(options)
+
+
 def test_unknown_layer() -> None:
     with pytest.raises(OptionError, match="there is no conv1 at resolution 64"):
         ssagan_tf.build_generator(ModelOptions(resolution=64, ssa_layers="conv1"))
 
 
-def test_order_of_joined_features(monkeypatch) -> None:
-    # At the innermost level the encoder's features come first, at the others the decoder's.
-    generator = ssagan_tf.build_generator(SMALL)
+def seen_by_layer(generator: keras.Model, monkeypatch) -> dict[str, tuple[list, np.ndarray]]:
+    """What each layer reads, in parts, and what it gives, for one input."""
     seen = {}
     for block in (*generator.encoder, *generator.decoder):
 
         def call(x, block=block, original=block.call, **kwargs):
             parts = [np.asarray(part) for part in (x if isinstance(x, list) else [x])]
-            seen[block.name] = (parts, np.asarray(original(x, **kwargs)))
-            return original(x, **kwargs)
+            output = original(x, **kwargs)
+            seen[block.name] = (parts, np.asarray(output))
+            return output
 
         monkeypatch.setattr(block, "call", call)
-    generator(photos(SMALL, 1))
+    generator(noise(1, *generator.input_axes))
+    return seen
+
+
+def test_order_of_joined_features(monkeypatch) -> None:
+    # At the innermost level the encoder's features come first, at the others the decoder's.
+    seen = seen_by_layer(ssagan_tf.build_generator(SMALL), monkeypatch)
     for number in range(2, 6):
         encoded, decoded = seen[f"conv{7 - number}"][1], seen[f"deconv{number - 1}"][1]
         assert encoded[0].shape != decoded[0].shape or (encoded != decoded).any()
@@ -230,6 +279,43 @@ def test_order_of_joined_features(monkeypatch) -> None:
         for part, expected in zip(parts, pair, strict=True):
             np.testing.assert_array_equal(part, expected)
         assert encoded.shape[1] == min(3, decoded.shape[1])  # the slices of a static clip
+
+
+@pytest.mark.parametrize("network", ["mdgan_stage1", "mdgan_stage2", "ssagan_stage2"])
+@pytest.mark.parametrize("resolution", [64, 128])
+def test_added_features(network: str, resolution: int, monkeypatch) -> None:
+    """Five additive skips (four at 64²); a second stage is without the two outer ones."""
+    options = dataclasses.replace(SYSTEMS[network], resolution=resolution)
+    seen = seen_by_layer(ssagan_tf.build_generator(options), monkeypatch)
+    levels = {64: 4, 128: 5}[resolution]
+    for number in range(2, levels + 2):
+        encoded, decoded = seen[f"conv{7 - number}"][1], seen[f"deconv{number - 1}"][1]
+        [joined] = seen[f"deconv{number}"][0]
+        joins = network == "mdgan_stage1" or number <= levels - 1
+        if encoded.shape != decoded.shape:  # the slices of a static clip
+            middle = np.repeat(encoded[:, 1:2], decoded.shape[1] - 2, axis=1)
+            encoded = np.concatenate([encoded[:, :1], middle, encoded[:, 2:]], axis=1)
+        assert np.abs(encoded).max() > 0
+        np.testing.assert_array_equal(joined, decoded + encoded if joins else decoded)
+    clip = seen["conv1" if resolution == 128 else "conv2"][0][0]
+    assert clip.shape[1] == (1 if network == "mdgan_stage1" else 32)
+
+
+@pytest.mark.parametrize("resolution", [64, 128])
+def test_features_that_are_ranked(resolution: int) -> None:
+    """Of the first and third convolution: conv1 and conv3 at 128², as MD-GAN has it."""
+    options = ModelOptions(resolution=resolution, base_filters=2)
+    discriminator = ssagan_tf.build_discriminator(options)
+    clip = noise(2, 32, resolution, resolution, 3)
+    for training in (False, True):
+        score, features = discriminator(clip, training=training, features=True)
+        shapes = {64: [(16, 32, 4), (4, 8, 16)], 128: [(32, 64, 2), (8, 16, 8)]}[resolution]
+        expected = [(2, frames, side, side, filters) for frames, side, filters in shapes]
+        assert [tuple(layer.shape) for layer in features] == expected
+        np.testing.assert_array_equal(score, discriminator(clip, training=training))
+        np.testing.assert_array_equal(
+            features[0], discriminator.features[0](clip, training=training)
+        )
 
 
 @pytest.fixture
@@ -303,14 +389,17 @@ def test_static_clip_in_float32() -> None:
         np.testing.assert_allclose(clips, expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["plain", "add", "none", "projected", "spectral"])
-def test_computed_again_is_the_same(name: str) -> None:
+RECOMPUTED = ["ssagan", "add", "none", "projected", "spectral", "vgan", "rnngan"]
+
+
+@pytest.mark.parametrize("options", [ROUND_TRIPS[name] for name in RECOMPUTED], ids=RECOMPUTED)
+def test_computed_again_is_the_same(options: ModelOptions) -> None:
     """Gradient checkpointing: values, state and gradients as without."""
-    image = photos(VARIANTS[name])
+    image = photos(options)
     found = []
     for remat in (False, True):
         keras.utils.set_random_seed(0)
-        generator = ssagan_tf.build_generator(VARIANTS[name], ComputeOptions(remat=remat))
+        generator = ssagan_tf.build_generator(options, ComputeOptions(remat=remat))
         for weight in generator.trainable_weights:
             weight.assign(weight + 0.05 * np.abs(np.asarray(weight)) + 0.01)
         with tf.GradientTape() as tape:
@@ -327,15 +416,15 @@ def test_computed_again_is_the_same(name: str) -> None:
         np.testing.assert_allclose(one, other, atol=2e-5 * largest)
 
 
-@every_network
-def test_mixed_precision(name: str) -> None:
-    options = dataclasses.replace(SMALL, network=name)
+@every_system
+def test_mixed_precision(options: ModelOptions) -> None:
     compute = ComputeOptions(precision="mixed_bfloat16")
     exact, mixed = ssagan_tf.build_generator(options), ssagan_tf.build_generator(options, compute)
     mixed.set_weights(exact.get_weights())
     assert all(weight.dtype == "float32" for weight in mixed.weights)
-    expected, clip = exact(photos(options)), mixed(photos(options))
+    inputs = noise(2, *exact.input_axes)
+    expected, clip = exact(inputs), mixed(inputs)
     assert clip.dtype == "float32"
     assert 0 < np.abs(clip - expected).max() < 0.05 * np.abs(expected).max()
-    score = ssagan_tf.build_discriminator(options, compute)(clip, training=True)
+    score = ssagan_tf.build_discriminator(options, compute)(clip[:1], training=True)
     assert score.dtype == "float32"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +9,7 @@ import tensorflow as tf
 from ssagan_tf import models
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ModelOptions, TrainOptions
-from ssagan_tf.training.checkpoint import Checkpoints, load_keras_generator
+from ssagan_tf.training.checkpoint import Checkpoints
 from ssagan_tf.training.gan import GAN
 
 MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4", spectral_norm=True)
@@ -119,20 +118,3 @@ def test_an_older_checkpoint_stands_in_for_a_damaged_one(
     assert fresh.step == 2
     for name, value in state(fresh).items():
         np.testing.assert_array_equal(value, before[name], err_msg=name)
-
-
-def test_generators_from_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file"):
-        load_keras_generator(tmp_path / "missing.keras")
-    (tmp_path / "photo.jpg").touch()
-    with pytest.raises(DataError, match=r"is no \.keras file"):
-        load_keras_generator(tmp_path / "photo.jpg")
-    (tmp_path / "broken.keras").write_bytes(b"not a model")
-    with pytest.raises(DataError, match=r"cannot load .*broken\.keras"):
-        load_keras_generator(tmp_path / "broken.keras")
-    models.build_discriminator(MODEL).save(tmp_path / "discriminator.keras")
-    with pytest.raises(DataError, match="holds no generator"):
-        load_keras_generator(tmp_path / "discriminator.keras")
-    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "dense.keras")
-    with pytest.raises(DataError, match="holds no generator"):
-        load_keras_generator(tmp_path / "dense.keras")

@@ -1,0 +1,162 @@
+"""`python -m ssagan_tf.import_torch`: released PyTorch weights to .keras files, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ssagan_tf import program
+from ssagan_tf.errors import DataError
+from ssagan_tf.files import replacing_file
+from ssagan_tf.options import ImportOptions, OptionError, require
+from ssagan_tf.startup import load_tensorflow
+
+if TYPE_CHECKING:  # elsewhere it is imported late, since it loads Keras
+    from ssagan_tf.models import Network
+
+ABOUT = """
+Makes a .keras file of a checkpoint of the released PyTorch code: generators of SSA-GAN and MD-GAN
+and their discriminator. Size, skips, attention and spectral norm are read off the file. With
+--export, the other way round. Needs PyTorch: pip install 'ssagan_tf[torch]'.
+"""
+
+
+def import_torch(options: ImportOptions) -> None:
+    """Converts one file.
+
+    Raises:
+      OptionError: A setting is missing or does not fit the file.
+      DataError: The file cannot be read or is of another network, or PyTorch is not installed.
+    """
+    require(options, "output")
+    if bool(options.checkpoint) == bool(options.export):
+        raise OptionError("checkpoint", options.checkpoint, "give either --checkpoint or --export")
+    endings = (".pth", ".pt") if options.export else (".keras",)
+    if Path(options.output).suffix not in endings:
+        raise OptionError("output", options.output, f"must end in {' or '.join(endings)}")
+    (_write_checkpoint if options.export else _write_keras)(options)
+
+
+def _write_keras(options: ImportOptions) -> None:
+    state = _read(Path(options.checkpoint))
+    load_tensorflow()
+    from ssagan_tf import models, released
+
+    kind, model = released.read_off(
+        {key: array.shape for key, array in state.items()},
+        options.checkpoint,
+        options.model,
+        options.skips,
+        options.ssa_layers,
+    )
+    is_generator = kind is not models.Discriminator
+    network = (models.build_generator if is_generator else models.build_discriminator)(model)
+    released.load_state(network, state, options.checkpoint)
+    print(f"{options.checkpoint}: {_describe(network)}")
+    if options.stage1:
+        network = _joined(options.stage1, network)
+    with replacing_file(options.output) as temporary:
+        network.save(temporary)
+    print(f"wrote {options.output}: {_use(network)}")
+
+
+def _joined(path: str, second: Network) -> Network:
+    from ssagan_tf import models
+    from ssagan_tf.models.saved import load_network
+
+    first = load_network(Path(path))
+    try:
+        network = models.TwoStage(first, second, name="generator")
+    except ValueError as error:
+        raise OptionError("stage1", path, str(error)) from error
+    network.build_variables()
+    return network
+
+
+def _write_checkpoint(options: ImportOptions) -> None:
+    torch = _torch()
+    load_tensorflow()
+    from ssagan_tf import released
+    from ssagan_tf.models.saved import load_network
+
+    network = _stage(load_network(Path(options.export)), options)
+    state = {key: torch.from_numpy(array) for key, array in released.state_of(network).items()}
+    print(f"{options.export}: {_describe(network)}")
+    with replacing_file(options.output) as temporary:
+        torch.save(state, temporary)
+    print(f"wrote {options.output}: {len(state)} tensors")
+
+
+def _stage(network: Network, options: ImportOptions) -> Network:
+    """The network to export: the file's, or one of its two stages."""
+    from ssagan_tf import models
+
+    joined = isinstance(network, models.TwoStage)
+    stages = {
+        n.options.network: n for n in ([network.first, network.second] if joined else [network])
+    }
+    if not options.model and not joined:
+        return network
+    if options.model not in stages:
+        raise OptionError(
+            "model", options.model, f"must be {' or '.join(stages)}, as {options.export} holds"
+        )
+    return stages[options.model]
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    """The state dict in a file, as float32 arrays, without running what else may be in it."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; name a checkpoint that torch.save wrote")
+    torch = _torch()
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # PyTorch raises many kinds
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"cannot load {path}: it is damaged or holds more than weights ({reason})"
+        ) from error
+    is_dict = isinstance(state, dict) and all(isinstance(key, str) for key in state)
+    if not is_dict or not all(torch.is_tensor(value) for value in state.values()):
+        holds = (
+            f"a dict of {', '.join(list(state)[:5])}" if is_dict else f"a {type(state).__name__}"
+        )
+        raise DataError(f"{path} holds no state dict but {holds}; save model.state_dict() alone")
+    if state and all(key.startswith("module.") for key in state):  # of DataParallel
+        state = {key.removeprefix("module."): value for key, value in state.items()}
+    return {key: value.float().numpy() for key, value in state.items()}
+
+
+def _torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise DataError("PyTorch is not installed: pip install 'ssagan_tf[torch]'") from error
+    return torch
+
+
+def _describe(network: Network) -> str:
+    from ssagan_tf import released
+
+    return f"{released.describe(network)}; {network.count_params():,} weights"
+
+
+def _use(network: Network) -> str:
+    """What a file is good for."""
+    from ssagan_tf import models
+
+    if isinstance(network, models.Discriminator):
+        return "a discriminator, for keras.models.load_model"
+    if len(network.input_axes) == 3:
+        return "a generator, for --model of generate"
+    return "a second stage, which takes clips; --stage1=FILE.keras joins it to a first one"
+
+
+def main() -> None:
+    program.run("import_torch", ABOUT, [ImportOptions], import_torch)
+
+
+if __name__ == "__main__":
+    main()
