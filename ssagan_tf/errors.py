@@ -6,3 +6,8 @@ class DataError(Exception):
 
     The message names the file or folder and says what to do.
     """
+
+
+def missing_extra(error: ImportError, extra: str) -> DataError:
+    """What to raise where a package of an extra of `setup.cfg` cannot be imported."""
+    return DataError(f"{error.name or error} is not installed; pip install 'ssagan_tf[{extra}]'")

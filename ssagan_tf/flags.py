@@ -15,6 +15,9 @@ SECTIONS = (
     options.PrepareOptions,
     options.TrainOptions,
     options.GenerateOptions,
+    options.EvaluateOptions,
+    options.CompareOptions,
+    options.StudyOptions,
 )
 
 SectionT = TypeVar("SectionT", bound=options.Section)

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "ssagan_tf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PROGRAMS = {"prepare", "train", "generate"}
+PROGRAMS = {"prepare", "train", "generate", "evaluate", "compare"}
 ALWAYS = {"options", "errors"}  # import nothing of ours
 # What each room may import of ours; rooms further down the list import from those above.
 ROOMS = {
@@ -31,6 +31,8 @@ ROOMS = {
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "startup"}
     | {"losses", "models", "data", "training"},
+    "evaluation": ALWAYS | {"files", "video", "pixels", "layers", "data", "evaluation"},
+    "study": ALWAYS | {"files", "video", "progress", "program", "evaluation", "study"},
     "program": ALWAYS | {"flags"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
@@ -88,6 +90,9 @@ def test_nothing_is_called_utils() -> None:
         ("ssagan_tf.data.writer", ("keras", "tensorflow")),
         ("ssagan_tf.train", ("keras", "tensorflow")),
         ("ssagan_tf.generate", ("keras", "tensorflow")),
+        ("ssagan_tf.evaluate", ("keras", "tensorflow")),
+        ("ssagan_tf.compare", ("keras", "tensorflow")),
+        ("ssagan_tf.study.__main__", ("keras", "tensorflow", "fastapi")),
     ],
 )
 def test_import_is_light(module: str, absent: tuple[str, ...]) -> None:
