@@ -14,23 +14,30 @@ import numpy as np
 import pytest
 
 import ssagan_tf
+from ssagan_tf import evaluate as evaluate_program
 from ssagan_tf import video
+from ssagan_tf.compare import compare
 from ssagan_tf.data.synthetic import synthetic_clip
-from ssagan_tf.options import ModelOptions
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import (
+    CompareOptions,
+    ComputeOptions,
+    EvaluateOptions,
+    ModelOptions,
+    OptionError,
+)
 
 ROOT = Path(__file__).parents[1]
 
 
-def run(program: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"ssagan_tf.{program}", *map(str, arguments)]
+def evaluate(**settings: object) -> None:
+    """The program without its command line."""
+    evaluate_program.evaluate(EvaluateOptions(**settings), ComputeOptions())
+
+
+def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ssagan_tf.evaluate", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
-def complaint(result: subprocess.CompletedProcess[str], code: int) -> str:
-    """The one line of an error."""
-    assert result.returncode == code, result.stderr
-    [line] = result.stderr.splitlines()
-    return line
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +58,6 @@ def result(clips: Path) -> Path:
     """Of two folders and all baselines, with the clips saved."""
     output = clips / "result"
     done = run(
-        "evaluate",
         f"--data={clips / 'real'}",
         f"--generated=half={clips / 'fake'},{clips / 'videos'}",
         "--baselines=mean_frame,pan,blur,other_clip",
@@ -59,7 +65,7 @@ def result(clips: Path) -> Path:
         "--batch_size=3",
         f"--output={output}",
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert "peak 2 if the real frame has a negative" in done.stdout
     assert "clips per second" in done.stdout
     return output
@@ -116,7 +122,7 @@ def test_the_report_and_its_files(result: Path) -> None:
     assert len(lines) == 4 * 7
     assert {line["video"] for line in lines} == {"v0", "v1"}
     film = list(video.read_video(result / "compare.mp4"))
-    assert len(film) == 4 * 32
+    assert len(film) == 2 * 32
     assert not list(result.parent.glob(".tmp*"))
 
 
@@ -124,15 +130,13 @@ def test_saved_clips_are_those_that_were_measured(
     result: Path, clips: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "again"
-    done = run(
-        "evaluate",
-        f"--data={result / 'clips' / 'real'}",
-        f"--generated={result / 'clips' / 'half'}",
-        "--nooptical_flow",
-        "--protocol=standard",
-        f"--output={output}",
+    evaluate(
+        data=str(result / "clips" / "real"),
+        generated=(str(result / "clips" / "half"),),
+        optical_flow=False,
+        protocol="standard",
+        output=str(output),
     )
-    assert done.returncode == 0, done.stderr
     content = metrics(output)
     assert content["protocol"] == "standard"
     [half, _] = content["rows"]
@@ -146,60 +150,57 @@ def test_saved_clips_are_those_that_were_measured(
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny.keras"
-    ssagan_tf.build_generator(ModelOptions(resolution=64, base_filters=1)).save(path)
+    options = ModelOptions(resolution=64, base_filters=1, ssa_layers="conv4,deconv2")
+    ssagan_tf.build_generator(options).save(path)
     return path
 
 
 def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    done = run(
-        "evaluate",
-        f"--data={synthetic_set}",
-        "--split=train",
-        "--max_clips=4",
-        f"--model={model},again={model}",
-        "--batch_norm=batch",
-        "--batch_size=3",
-        "--attention_at=10,50,0,0",
-        "--nooptical_flow",
-        f"--output={output}",
+    evaluate(
+        data=str(synthetic_set),
+        split="train",
+        max_clips=4,
+        model=f"ours={model}",
+        batch_norm="batch",
+        batch_size=3,
+        attention_at=("10", "50"),
+        optical_flow=False,
+        output=str(output),
     )
-    assert done.returncode == 0, done.stderr
     content = metrics(output)
     assert content["clips"] == 4
     assert "4 of 10 drawn with seed 0" in content["conditions"]["clips"]
-    first, second, _ = content["rows"]
-    assert (first["name"], second["name"]) == ("tiny", "again")
-    assert first["mse"] == second["mse"]  # the first left no trace in the statistics
-    assert set(first["gamma"].values()) == {0.0}
-    assert len(first["gamma"]) == 8
-    assert "statistics of batches of 3" in first["about"]
-    for place in ("10_50", "0_0"):
-        assert video.read_image(output / "attention" / f"tiny_{place}.png").ndim == 3
+    row, _ = content["rows"]
+    assert row["name"] == "ours"
+    assert row["gamma"] == {"conv4": 0.0, "deconv2": 0.0}
+    assert "statistics of batches of 3" in row["about"]
+    assert video.read_image(output / "attention" / "ours_10_50.png").ndim == 3
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "message"),
+    ("settings", "kind", "message"),
     [
-        (["--generated=g"], 2, "--data=: "),
-        (["--data=d", "--output=o"], 2, "give --run_dir, --model or --generated"),
-        (["--data=d", "--output=o", "--generated=g"], 1, "d: no such folder"),
-        (["--data=d", "--output=o", "--run_dir=r"], 1, "r holds no run"),
-        (["--data=d", "--output=o", "--generated=real=g"], 2, "real: is the name of another row"),
-        (["--data=d", "--output=o", "--generated=g", "--baselines=best"], 2, "--baselines=best"),
-        (["--attention_at=1"], 2, "must be whole numbers in pairs"),
-        (
-            ["--layout=synthetic", "--data=d", "--output=o", "--generated=g"],
-            2,
-            "--layout=synthetic",
-        ),
+        ({"data": ""}, OptionError, "data=: "),
+        ({"generated": ()}, OptionError, "give --run_dir, --model or --generated"),
+        ({}, DataError, "d: no such folder"),
+        ({"run_dir": "r"}, DataError, "r holds no run"),
+        ({"generated": ("real=g",)}, OptionError, "real: is the name of another row"),
+        ({"layout": "synthetic"}, OptionError, "layout=synthetic"),
     ],
 )
-def test_bad_settings_get_one_line(arguments, code, message, tmp_path: Path) -> None:
-    line = complaint(run("evaluate", *[str(a) for a in arguments], cwd=tmp_path), code)
-    assert line.startswith("evaluate: ")
-    assert message.replace("--baselines=best", "") in line
+def test_bad_settings(settings, kind, message, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kind, match=message):
+        evaluate(**{"data": "d", "output": "o", "generated": ("g",), **settings})
     assert not list(tmp_path.iterdir())
+
+
+def test_an_error_is_one_line(tmp_path: Path) -> None:
+    done = run(f"--data={tmp_path}/d", f"--output={tmp_path}/o", "--generated=g")
+    assert done.returncode == 1
+    assert done.stderr.startswith("evaluate: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def _missing(folder: Path) -> None:
@@ -244,18 +245,19 @@ def test_what_is_wrong_with_a_clip_is_named(damage, message, left, clips: Path, 
     folder, output = tmp_path / "fake", tmp_path / "out"
     shutil.copytree(clips / "fake", folder)
     damage(folder)
-    arguments = [
-        f"--data={clips / 'real'}",
-        f"--generated={folder},{clips / 'videos'}",
-        "--nooptical_flow",
-        f"--output={output}",
-    ]
-    line = complaint(run("evaluate", *arguments), 1)
-    assert "1 clips cannot be compared" in line
-    assert message in line
+    settings = {
+        "data": str(clips / "real"),
+        "generated": (str(folder), str(clips / "videos")),
+        "optical_flow": False,
+        "output": str(output),
+    }
+    with pytest.raises(DataError) as caught:
+        evaluate(**settings)
+    assert str(caught.value).startswith("1 clips cannot be compared: ")
+    assert message in str(caught.value)
     assert not output.exists()
-    if damage is _missing or damage is _stranger:  # the way on is the same for all
-        assert run("evaluate", *arguments, "--incomplete=skip").returncode == 0
+    if damage in (_missing, _stranger):  # the way on is the same for the others
+        evaluate(**settings, incomplete="skip")
         content = metrics(output)
         assert content["clips"] == left
         [reason] = content["left_out"]
@@ -265,17 +267,13 @@ def test_what_is_wrong_with_a_clip_is_named(damage, message, left, clips: Path, 
 
 def test_clips_of_another_size_than_the_others(clips: Path, tmp_path: Path) -> None:
     video.write_mp4(tmp_path / "a" / "v0" / "v0_0.mp4", np.zeros((32, 16, 16, 3), np.uint8), 12)
-    line = complaint(
-        run(
-            "evaluate",
-            f"--data={clips / 'real'}",
-            f"--generated={tmp_path / 'a'},{clips / 'fake'}",
-            "--incomplete=skip",
-            f"--output={tmp_path / 'o'}",
-        ),
-        1,
-    )
-    assert "different sizes: a 16×16, fake 32×32" in line
+    with pytest.raises(DataError, match="different sizes: a 16×16, fake 32×32"):
+        evaluate(
+            data=str(clips / "real"),
+            generated=(str(tmp_path / "a"), str(clips / "fake")),
+            incomplete="skip",
+            output=str(tmp_path / "o"),
+        )
 
 
 def test_a_broken_real_video_is_named(clips: Path, tmp_path: Path) -> None:
@@ -283,25 +281,21 @@ def test_a_broken_real_video_is_named(clips: Path, tmp_path: Path) -> None:
     shutil.copytree(clips / "videos", real)
     path = real / "v0" / "v0_0.mp4"
     path.write_bytes(path.read_bytes()[:3000])
-    arguments = [f"--data={real}", f"--generated={clips / 'fake'}", f"--output={tmp_path / 'o'}"]
-    line = complaint(run("evaluate", *arguments), 1)
-    assert "broken video" in line
-    assert "v0_0.mp4" in line
+    with pytest.raises(DataError, match=r"broken video: .*v0_0\.mp4"):
+        evaluate(data=str(real), generated=(str(clips / "fake"),), output=str(tmp_path / "o"))
 
 
 @pytest.mark.parametrize("split", ["sky_test", "sky_train"])
 def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) -> None:
     """Against figures of an independent program on the same files."""
     expected = json.loads((footage / "sky48_expected_metrics.json").read_text())[split]
-    done = run(
-        "evaluate",
-        f"--data={footage / 'sky48'}",
-        f"--split={split.removeprefix('sky_')}",
-        f"--generated=mdgan_stage1={footage / 'sky48_mdgan_stage1'}",
-        "--nooptical_flow",
-        f"--output={tmp_path / 'o'}",
+    evaluate(
+        data=str(footage / "sky48"),
+        split=split.removeprefix("sky_"),
+        generated=(f"mdgan_stage1={footage / 'sky48_mdgan_stage1'}",),
+        optical_flow=False,
+        output=str(tmp_path / "o"),
     )
-    assert done.returncode == 0, done.stderr
     content = metrics(tmp_path / "o")
     assert content["clips"] == expected["clips"]
     for row in content["rows"]:
@@ -313,18 +307,16 @@ def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) ->
                 assert math.isclose(got["ssim"], figures[part]["ssim"], abs_tol=1e-4)
 
 
-def test_compare(clips: Path, tmp_path: Path) -> None:
-    systems = f"--systems=real={clips / 'real'},half={clips / 'fake'},videos={clips / 'videos'}"
+def test_compare(clips: Path, tmp_path: Path, capsys) -> None:
+    systems = tuple(f"{name}={clips / name}" for name in ("real", "fake", "videos"))
     film = tmp_path / "film.mp4"
-    done = run("compare", systems, f"--output={film}", "--clips=v1_0,v0/v0_1", "--loops=2")
-    assert done.returncode == 0, done.stderr
-    assert "v1/v1_0/1, v0/v0_1/1" in done.stdout
+    compare(CompareOptions(systems=systems, output=str(film), clips=("v1_0", "v0/v0_1"), loops=2))
+    assert "v1/v1_0/1, v0/v0_1/1" in capsys.readouterr().out
     frames = np.stack(list(video.read_video(film)))
     assert len(frames) == 64
-    side = 160
-    column = frames[:32, 40:120, 4 + 20 : side - 20].astype(float)
-    half = frames[:32, 40:120, side + 8 + 20 : 2 * side - 20].astype(float)
-    np.testing.assert_allclose(half.mean(), column.mean() / 2, atol=3)
-    line = complaint(run("compare", systems, f"--output={film}", "--clips=v7"), 2)
-    assert "v7 is not in all folders" in line
-    assert "must end in .mp4 or .gif" in complaint(run("compare", systems, "--output=a.avi"), 2)
+    real, fake = (frames[:32, 50:90, left : left + 80].mean() for left in (12, 112))
+    assert fake == pytest.approx(real / 2, abs=3)
+    with pytest.raises(OptionError, match="v7 is not in all folders"):
+        compare(CompareOptions(systems=systems, output=str(film), clips=("v7",)))
+    with pytest.raises(OptionError, match=r"must end in \.mp4 or \.gif"):
+        compare(CompareOptions(systems=systems, output="a.avi"))

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ssagan_tf import video
 
 _GAP = 4
-_READABLE = 160  # sides smaller than this are enlarged by a whole number
+_READABLE = 96  # smaller sides are enlarged by a whole number
 
 
 def side_by_side(rows: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> np.ndarray:

@@ -29,7 +29,7 @@ METRICS, REPORT, CLIPS, CURVES, FILM = (
     "compare.mp4",
 )
 FEW_VIDEOS = 20
-LOOPS = 4
+LOOPS = 2
 _NAMED = 20  # left-out clips listed in the report
 _PICKS = ("best", "median", "worst")
 _FORMATS = {"mse": ".4f", "psnr": ".2f", "ssim": ".4f", "motion_ratio": ".3f", "flow_ratio": ".3f"}
@@ -65,6 +65,7 @@ class Report:
         self._left_out, self._skipped = left_out, skipped
         self._gammas: dict[str, dict[str, float]] = {}
         self._pictures: list[tuple[str, str]] = []  # caption, path
+        self._made: dict[int, dict[str, np.ndarray]] = {}
 
     def add_gammas(self, row: str, gammas: dict[str, float]) -> None:
         """γ of every attention module of a row's generator."""
@@ -121,8 +122,11 @@ class Report:
     def _clips(
         self, systems: Sequence[System], real: RealClips, position: int, batch: int
     ) -> dict[str, np.ndarray]:
-        clips = {s.name: to_uint8(clip_of(s, real, position, batch)) for s in systems}
-        return {"real": real.clip(position), **clips}
+        """The clips of all rows, made again; the same ones are shown more than once."""
+        if position not in self._made:
+            clips = {s.name: to_uint8(clip_of(s, real, position, batch)) for s in systems}
+            self._made[position] = {"real": real.clip(position), **clips}
+        return self._made[position]
 
     def _lines(self) -> list[str]:
         scores = self._table.scores
