@@ -122,29 +122,29 @@ def systems(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.fixture
-def arguments(systems: Path, tmp_path: Path) -> Callable[..., list[str]]:
-    """The command line of a small study."""
+@pytest.fixture(scope="session")
+def start_study() -> Callable[..., Served]:
+    """Starts a small study of these systems in a process of its own."""
 
-    def make(**more: object) -> list[str]:
+    def start(systems: Path, store: Path, **more: object) -> Served:
         settings = {
             "systems": ",".join(f"{name}={systems / name}" for name in ("A", "B", "real")),
-            "store": tmp_path / "study.sqlite",
+            "store": store,
             "pairs": 2,
             **more,
         }
-        return [f"--{name}={value}" for name, value in settings.items()]
+        return Served(*[f"--{name}={value}" for name, value in settings.items()])
 
-    return make
+    return start
 
 
 @pytest.fixture
-def serve(arguments) -> Iterator[Callable]:
-    """Starts a study; stops it at the end, whatever happens."""
+def serve(systems: Path, start_study, tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts a study of the test's own; stops it at the end, whatever happens."""
     running = []
 
     def start(**more: object) -> Served:
-        running.append(Served(*arguments(**more)))
+        running.append(start_study(systems, tmp_path / "study.sqlite", **more))
         return running[-1]
 
     yield start
@@ -164,19 +164,3 @@ def visit() -> Callable[..., Subject]:
         return subject
 
     return open_page
-
-
-@pytest.fixture
-def run_study(arguments) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the program to its end."""
-
-    def run(**more: object) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ssagan_tf.study", *arguments(**more)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    return run

@@ -6,16 +6,31 @@ import contextlib
 import sqlite3
 import statistics
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from ssagan_tf import video
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError, StudyOptions
+from ssagan_tf.study.__main__ import study
 from ssagan_tf.study.store import Store
 
 
-def votes(tmp_path: Path) -> list:
-    return Store(tmp_path / "study.sqlite").votes()
+def votes(folder: Path) -> list:
+    return Store(folder / "study.sqlite").votes()
+
+
+@pytest.fixture(scope="module")
+def served(systems: Path, start_study, tmp_path_factory) -> Iterator:
+    """A study that several tests share: 2 pairs a case, 3 cases and a catch pair."""
+    folder = tmp_path_factory.mktemp("served")
+    running = start_study(systems, folder / "study.sqlite", catch_pairs=1)
+    running.folder = folder
+    yield running
+    running.kill()
 
 
 def finish(subject, state, choice="left") -> int:
@@ -27,26 +42,24 @@ def finish(subject, state, choice="left") -> int:
     return count
 
 
-def test_a_subject_from_beginning_to_end(serve, visit, tmp_path: Path) -> None:
-    served = serve(catch_pairs=1)
+def test_subjects_one_after_the_other(served, visit) -> None:
+    before = len(votes(served.folder))
     me = visit(served)
     assert me.post("/api/start")["total"] == 3 * 2 + 1
     state = me.post("/api/start")  # clicked twice
     assert (state["started"], state["done"]) == (True, 0)
     assert finish(me, state) == 7
-    assert len(votes(tmp_path)) == 7
     # Another person at this device.
     me.post("/api/leave")
     assert finish(me, me.post("/api/start")) == 7
-    assert len({vote.subject for vote in votes(tmp_path)}) == 2
-    said = served.interrupt()
-    assert f"14 votes are in {tmp_path / 'study.sqlite'}; the same command goes on" in said
-    assert served.process.returncode == 130
+    mine = votes(served.folder)[before:]
+    assert len(mine) == 14
+    assert len({vote.subject for vote in mine}) == 2
 
 
-def test_nothing_tells_the_systems_apart(serve, visit) -> None:
+def test_nothing_tells_the_systems_apart(served, visit) -> None:
     """All videos have one length and the same headers, and names that say nothing."""
-    me = visit(serve())
+    me = visit(served)
     state = me.post("/api/start")
     lengths, kinds, texts = set(), set(), []
     while (trial := state["trial"]) is not None:
@@ -69,8 +82,8 @@ def test_nothing_tells_the_systems_apart(serve, visit) -> None:
             assert name not in text.replace(b"which is more realistic", b""), name
 
 
-def test_another_subject_sees_and_alters_nothing(serve, visit, tmp_path: Path) -> None:
-    served = serve()
+def test_another_subject_sees_and_alters_nothing(served, visit) -> None:
+    before = votes(served.folder)
     me, you = visit(served), visit(served)
     mine = me.post("/api/start")["trial"]
     yours = you.post("/api/start")["trial"]
@@ -83,7 +96,7 @@ def test_another_subject_sees_and_alters_nothing(serve, visit, tmp_path: Path) -
     stranger.cookies.clear()
     assert stranger.get("/api/state")[0] == 401
     assert stranger.get(f"/media/{mine['left']}")[0] == 401
-    assert votes(tmp_path) == []
+    assert votes(served.folder) == before
     for path in ("/docs", "/openapi.json", "/study.sqlite", "/../study.sqlite", "/api/votes"):
         assert me.get(path)[0] in (404, 405)
     assert me.request("POST", "/api/vote", {"trial": mine["key"], "choice": "both"})[0] == 422
@@ -127,10 +140,13 @@ def test_killed_and_started_again(serve, visit, tmp_path: Path) -> None:
     assert len(stored) == 4 * 6
     assert confirmed.items() <= stored.items()
     assert "going on with the study" in served.output
+    said = served.interrupt()
+    assert f"24 votes are in {tmp_path / 'study.sqlite'}; the same command goes on" in said
+    assert served.process.returncode == 130
 
 
 def test_fifty_subjects_at_once(serve, visit, tmp_path: Path, capsys) -> None:
-    served = serve(pairs=4)
+    served = serve()
 
     def take_part(_: int) -> tuple[int, list[float]]:
         subject = visit(served)
@@ -148,10 +164,10 @@ def test_fifty_subjects_at_once(serve, visit, tmp_path: Path, capsys) -> None:
 
     with ThreadPoolExecutor(50) as pool:
         taken = list(pool.map(take_part, range(50)))
-    assert [count for count, _ in taken] == [12] * 50
+    assert [count for count, _ in taken] == [6] * 50
     every = votes(tmp_path)
-    assert len(every) == 50 * 12
-    assert len({(vote.subject, vote.pair) for vote in every}) == 50 * 12
+    assert len(every) == 50 * 6
+    assert len({(vote.subject, vote.pair) for vote in every}) == 50 * 6
     seconds = sorted(second for _, some in taken for second in some)
     with capsys.disabled():
         print(
@@ -176,41 +192,57 @@ def test_open_to_others_only_with_a_token(serve, visit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "code", "message"),
+    ("more", "kind", "message"),
     [
-        ({"store": ""}, 2, "--store=: "),
-        ({"systems": ""}, 2, "--systems=: "),
-        ({"systems": "A=nowhere,B=nowhere"}, 1, "nowhere: no such folder"),
-        ({"pairs": 5}, 2, "--pairs=5: all folders have only 4 clips in common"),
-        ({"cases": "A:C"}, 2, "--cases=A:C: must be A:B"),
-        ({"report": "true", "store": "nowhere.sqlite"}, 1, "nowhere.sqlite: no such file"),
-        ({"port": 70000}, 2, "--port=70000: must be between"),
+        ({"store": ""}, OptionError, "store=: "),
+        ({"systems": ()}, OptionError, "systems=: "),
+        ({"systems": ("A=nowhere", "B=nowhere")}, DataError, "nowhere: no such folder"),
+        ({"pairs": 5}, OptionError, "pairs=5: all folders have only 4 clips in common"),
+        ({"cases": ("A:C",)}, OptionError, "cases=A:C: must be A:B"),
+        ({"report": True, "store": "nowhere.sqlite"}, DataError, "nowhere.sqlite: no such file"),
     ],
 )
-def test_bad_settings_get_one_line(more, code, message, run_study, tmp_path: Path) -> None:
-    result = run_study(**more)
-    assert result.returncode == code, result.stderr
-    [line] = result.stderr.splitlines()
-    assert message in line
-    assert not (tmp_path / "study.sqlite").exists()
+def test_bad_settings(more, kind, message, systems: Path, tmp_path: Path) -> None:
+    settings = {
+        "systems": tuple(f"{name}={systems / name}" for name in ("A", "real")),
+        "store": str(tmp_path / "study.sqlite"),
+        **more,
+    }
+    with pytest.raises(kind, match=message):
+        study(StudyOptions(**settings))
+    assert not list(tmp_path.iterdir())
 
 
-def test_other_settings_and_a_used_port_are_refused(serve, run_study, tmp_path: Path) -> None:
-    served = serve()
-    result = run_study(pairs=3)
-    assert result.returncode == 2
-    assert "--pairs=3: the study in" in result.stderr
-    result = run_study(port=served.port)
-    assert result.returncode == 1
-    assert f"cannot listen on 127.0.0.1:{served.port}" in result.stderr
+def test_clips_of_different_sizes(systems: Path, tmp_path: Path, noise) -> None:
+    for number in range(4):
+        video.write_mp4(tmp_path / "B" / f"v{number}.mp4", noise(32, 48, 48, 3), 12)
+    with pytest.raises(DataError, match=r"would be told apart: .* 32×32, .* 48×48"):
+        study(
+            StudyOptions(
+                systems=(f"A={systems}/A", f"B={tmp_path}/B"),
+                pairs=2,
+                store=str(tmp_path / "study.sqlite"),
+            )
+        )
 
 
-def test_report(serve, visit, run_study, tmp_path: Path) -> None:
-    served = serve()
+def test_other_settings_and_a_used_port_are_refused(served, systems: Path) -> None:
+    settings = {
+        "systems": tuple(f"{name}={systems / name}" for name in ("A", "B", "real")),
+        "store": str(served.folder / "study.sqlite"),
+        "pairs": 2,
+        "catch_pairs": 1,
+    }
+    with pytest.raises(OptionError, match=r"pairs=3: the study in .* was begun with 2"):
+        study(StudyOptions(**{**settings, "pairs": 3}))
+    with pytest.raises(DataError, match=f"cannot listen on 127.0.0.1:{served.port}"):
+        study(StudyOptions(**settings, port=served.port))
+
+
+def test_report_while_it_is_served(served, visit, capsys) -> None:
     finish(me := visit(served), me.post("/api/start"))
-    result = run_study(report="true")  # while it is served
-    assert result.returncode == 0, result.stderr
-    assert "6 votes of 1 subjects, 1 of whom have finished" in result.stdout
-    assert {p.name for p in (tmp_path / "study_report").iterdir()} == {
+    study(StudyOptions(report=True, store=str(served.folder / "study.sqlite")))
+    assert f"{len(votes(served.folder))} votes of" in capsys.readouterr().out
+    assert {p.name for p in (served.folder / "study_report").iterdir()} == {
         *("report.md", "pos.csv", "votes.csv"),
     }
