@@ -114,7 +114,7 @@ def test_the_report_and_its_files(result: Path) -> None:
     text = (result / "report.md").read_text()
     for part in ("| half |", "*SSA-GAN (a) (reported", "Paired differences", "curves.png", "7×7"):
         assert part in text, part
-    for link in ("curves.png", "strips/half_best.png", "strips/pan_worst.png"):
+    for link in ("curves.png", "strips/half_best.png", "strips/videos_worst.png"):
         assert link in text
         assert video.read_image(result / link).ndim == 3
     with (result / "clips.csv").open() as file:

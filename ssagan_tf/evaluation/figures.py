@@ -50,8 +50,8 @@ def draw_curves(path: Path, scores: Scores) -> None:
         axes.grid(alpha=0.25)
         if measure != "psnr":
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-        if measure in ("mse", "motion"):
-            axes.legend(fontsize=8)
+    # There are 3 measures of likeness and 1 or 2 of movement: a place is left.
+    figure.legend(*axes.get_legend_handles_labels(), loc="lower right", fontsize=9, ncols=2)
     _save(figure, path)
 
 

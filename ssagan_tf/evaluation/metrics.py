@@ -50,7 +50,7 @@ def peak_signal_to_noise(mse: np.ndarray, peaks: np.ndarray) -> np.ndarray:
 def structural_similarity(real: np.ndarray, fake: np.ndarray, data_range: float) -> np.ndarray:
     """SSIM (Wang et al., 2004) per frame, with a 7×7 uniform window and sample covariance.
 
-    What scikit-image computes, in an eighth of its time: a channel of a frame stays in the cache.
+    What scikit-image computes, in a quarter of its time: a channel of a frame stays in the cache.
 
     Args:
       real: `[T, H, W, 3]` floats, H and W at least 7.

@@ -13,12 +13,12 @@ import numpy as np
 from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.evaluation import figures, film, results
-from ssagan_tf.evaluation.baselines import COPY
 from ssagan_tf.evaluation.real import RealClips
 from ssagan_tf.evaluation.reported import TABLE_4_NOTE, reported_rows
 from ssagan_tf.evaluation.results import RowEstimates, Table
 from ssagan_tf.evaluation.statistics import Estimate
 from ssagan_tf.evaluation.systems import System, clip_of
+from ssagan_tf.options import BASELINES
 from ssagan_tf.pixels import to_uint8
 
 METRICS, REPORT, CLIPS, CURVES, FILM = (
@@ -79,8 +79,8 @@ class Report:
     def draw_clips(
         self, systems: Sequence[System], real: RealClips, batch: int, fps: float
     ) -> None:
-        """Strips of the best, median and worst clip of each row, and the film of one row's."""
-        shown = [s for s in systems if s.name != COPY] or list(systems)
+        """Strips of the best, median and worst clip of each system; a film of the first one's."""
+        shown = [s for s in systems if s.name not in BASELINES]
         for system in shown:
             for pick, position in self._picks(system.name).items():
                 clips = self._clips(systems, real, position, batch)
@@ -150,7 +150,10 @@ class Report:
                 for each in self._table.rows
             ],
         )
-        if differences := self._table.differences():
+        differences = [
+            line for line in self._table.differences() if line[0].row.name not in BASELINES
+        ]
+        if differences:
             lines += [
                 "",
                 "## Paired differences",
@@ -205,7 +208,7 @@ class Report:
             + (f" {TABLE_4_NOTE}" if 4 in tables else ""),
         ]
         if self._table.scores.protocol.first_frame == 1:
-            lines.append(f"{COPY} has no PSNR here: its frame 1 is exact.")
+            lines.append("Rows whose frame 1 is exact, as it is copied, have no PSNR here.")
         return lines
 
     def _side(self) -> int:
