@@ -9,7 +9,7 @@ import numpy as np
 
 from ssagan_tf import program, video
 from ssagan_tf.data.footage import Footage, open_footage
-from ssagan_tf.evaluation import figures, results
+from ssagan_tf.evaluation import figures, metrics, results
 from ssagan_tf.evaluation.baselines import baselines
 from ssagan_tf.evaluation.folders import ClipFolder, named_paths
 from ssagan_tf.evaluation.protocols import MOTION_RULES, PROTOCOLS
@@ -49,6 +49,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
     require(options, "data", "output")
     sources = _Sources(options)
     figures.check_installed()
+    metrics.opencv()
     with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:
         # What is compared, and whether all of it is there.
         networks = sources.load_networks(compute)
@@ -217,11 +218,11 @@ def _look_into(
     from ssagan_tf.evaluation.attention import attention_maps, gammas
 
     numbers = [int(number) for number in options.attention_at]
+    photo = real.clip(0)[0]
     for name, network in networks.items():
         of_network = gammas(network)
         report.add_gammas(name, of_network)
         for x, y in zip(numbers[::2], numbers[1::2], strict=True):
-            photo = real.clip(0)[0]
             path = output / "attention" / f"{name}_{x}_{y}.png"
             maps = attention_maps(network, photo, x, y)
             figures.draw_attention(path, photo, x, y, maps, of_network)

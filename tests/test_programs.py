@@ -19,7 +19,15 @@ import tensorflow as tf
 from PIL import Image
 
 from ssagan_tf import video
-from ssagan_tf.options import GenerateOptions, ModelOptions, PrepareOptions, TrainOptions
+from ssagan_tf.options import (
+    CompareOptions,
+    EvaluateOptions,
+    GenerateOptions,
+    ModelOptions,
+    PrepareOptions,
+    StudyOptions,
+    TrainOptions,
+)
 
 ROOT = Path(__file__).parents[1]
 SMALL = (
@@ -237,6 +245,9 @@ def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
         ("prepare", [PrepareOptions]),
         ("train", [ModelOptions, TrainOptions]),
         ("generate", [GenerateOptions]),
+        ("evaluate", [EvaluateOptions]),
+        ("compare", [CompareOptions]),
+        ("study", [StudyOptions]),
     ],
 )
 def test_help_names_every_setting(program: str, sections: list) -> None:
@@ -350,6 +361,17 @@ def test_frames_and_a_run_without_its_generator(trained: Path, photo, tmp_path: 
         np.testing.assert_array_equal(one, video.read_image(without / name))
     result = run("generate", f"--run_dir={trained}", f"--image={path}", f"--output={without}")
     assert "holds something already" in complaint(result, 1)
+
+
+def test_a_run_is_evaluated(trained: Path, synthetic_set: Path, tmp_path: Path) -> None:
+    output = tmp_path / "evaluation"
+    arguments = [f"--data={synthetic_set}", f"--run_dir=ours={trained}", f"--output={output}"]
+    result = run("evaluate", *arguments, "--nooptical_flow")
+    assert result.returncode == 0, result.stderr
+    content = json.loads((output / "metrics.json").read_text())
+    assert [row["name"] for row in content["rows"]] == ["ours", "copy_first_frame"]
+    assert content["clips"] == 2
+    assert set(content["rows"][0]["gamma"]) == {"conv4", "deconv2"}
 
 
 def test_one_bad_photo_among_good_ones_writes_nothing(trained: Path, photo, tmp_path) -> None:
