@@ -14,3 +14,8 @@ class Stopped(Exception):
     def __init__(self, message: str, signal: int):
         super().__init__(message)
         self.signal = signal
+
+
+def missing_extra(error: ImportError, extra: str) -> DataError:
+    """What to raise where a package of an extra of `setup.cfg` cannot be imported."""
+    return DataError(f"{error.name or error} is not installed; pip install 'ssagan_tf[{extra}]'")

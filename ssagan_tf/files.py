@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -163,3 +164,12 @@ def _about(temporary: Path, filename: object) -> bool:
         return False
     path = Path(os.fsdecode(filename))
     return temporary in (path, *path.parents)
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file's content, in hexadecimal."""
+    checksum = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            checksum.update(block)
+    return checksum.hexdigest()

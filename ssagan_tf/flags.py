@@ -18,6 +18,9 @@ SECTIONS = (
     options.GenerateOptions,
     options.DemoOptions,
     options.ImportOptions,
+    options.EvaluateOptions,
+    options.CompareOptions,
+    options.StudyOptions,
 )
 
 SectionT = TypeVar("SectionT", bound=options.Section)

@@ -18,6 +18,8 @@ CORE_RESOLUTION = 64  # side of the smallest network (Sec. 5.3); larger ones dou
 
 Fit = Literal["auto", "stretch", "crop", "letterbox"]
 Skips = Literal["standard", "concatenate", "add", "add_inner"]
+Layout = Literal["auto", "frames", "videos", "stacked", "synthetic"]
+ClipRule = Literal["all", "first"]
 
 Check = Callable[[Any], str | None]
 """Takes the value; returns what it must be if it is wrong, else None."""
@@ -89,6 +91,18 @@ def _rising_numbers(values: tuple[str, ...]) -> str | None:
     return None if rises else "must be whole numbers above 0, each above the one before"
 
 
+BASELINES = ("copy_first_frame", "mean_frame", "pan", "blur", "other_clip")
+
+
+def _baselines(value: tuple[str, ...]) -> str | None:
+    return None if set(value) <= set(BASELINES) else f"must be of {', '.join(BASELINES)}"
+
+
+def _positions(value: tuple[str, ...]) -> str | None:
+    whole = all(re.fullmatch(r"\d+", number) for number in value)
+    return None if whole and len(value) % 2 == 0 else "must be whole numbers in pairs: x,y"
+
+
 # Settings of more than one section.
 
 
@@ -116,7 +130,7 @@ def _ssa_layers() -> Any:
 def _seed() -> Any:
     return setting(
         0,
-        "Seed of initial weights, data order, synthetic clouds and splits.",
+        "Seed of initial weights, data order, synthetic clouds, splits and draws.",
         between(0, 2**32 - 1),
     )
 
@@ -125,7 +139,7 @@ def _fit() -> Any:
     return setting(
         "auto",
         "How a picture is made square: stretched (the paper), its centre cropped, or letterboxed "
-        "with black bars. auto: stretched, and in generate as the clips of the run were.",
+        "with black bars. auto: stretched; in generate and evaluate as the clips of the run were.",
     )
 
 
@@ -145,6 +159,36 @@ def _fps() -> Any:
 
 def _synthetic_clips() -> Any:
     return setting(240, "Number of clips of the built-in synthetic clouds.", at_least(2))
+
+
+def _layout() -> Any:
+    return setting(
+        "auto",
+        "What the source holds: frames (folders of numbered pictures), videos (video files), "
+        "stacked (a picture per clip, frames one below the other), or nothing: synthetic clouds.",
+    )
+
+
+def _list() -> Any:
+    return setting(
+        "", "Layout stacked: text file of the pictures to take, a path below the source per line."
+    )
+
+
+def _clip_rule() -> Any:
+    return setting("all", "Clips of a folder or video: every run of 32 frames, or only the first.")
+
+
+def _frame_stride() -> Any:
+    return setting(1, "Take every n-th frame (2: twice as fast).", at_least(1))
+
+
+def _systems() -> Any:
+    return setting(
+        (),
+        "Systems as NAME=FOLDER, with commas: videos or folders of 32 frames, a clip of the same "
+        "name in each (evaluate --save_clips writes such).",
+    )
 
 
 def _type_error(value: Any, kind: Any) -> str | None:
@@ -267,20 +311,12 @@ class PrepareOptions(Section):
 
     source: str = setting("", "Folder of the footage (not needed for the layout synthetic).")
     output: str = setting("", "Folder to write: the prepared set.")
-    layout: Literal["auto", "frames", "videos", "stacked", "synthetic"] = setting(
-        "auto",
-        "What the source holds: frames (folders of numbered pictures), videos (video files), "
-        "stacked (a picture per clip, frames one below the other), or nothing: synthetic clouds.",
-    )
-    list: str = setting(
-        "", "Layout stacked: text file of the pictures to take, a path below the source per line."
-    )
+    layout: Layout = _layout()
+    list: str = _list()
     resolution: int = _resolution()
     fit: Fit = _fit()
-    clip_rule: Literal["all", "first"] = setting(
-        "all", "Clips of a folder or video: every run of 32 frames, or only the first."
-    )
-    frame_stride: int = setting(1, "Take every n-th frame (2: twice as fast).", at_least(1))
+    clip_rule: ClipRule = _clip_rule()
+    frame_stride: int = _frame_stride()
     test_fraction: float = setting(
         0.1,
         "Share of the videos kept for testing, where the source has no split of its own.",
@@ -454,6 +490,7 @@ class DemoOptions(Section):
     fps: float = _fps()
 
 
+@dataclasses.dataclass(frozen=True)
 class ImportOptions(Section):
     """From PyTorch checkpoints to .keras files, and back."""
 
@@ -474,3 +511,102 @@ class ImportOptions(Section):
     )
     skips: Skips = _skips()
     ssa_layers: str = _ssa_layers()
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions(Section):
+    """Generated clips against real ones, in numbers that can be compared."""
+
+    data: str = setting("", "Real clips: a prepared set, or a folder of frames or videos.")
+    layout: Layout = _layout()
+    list: str = _list()
+    clip_rule: ClipRule = _clip_rule()
+    frame_stride: int = _frame_stride()
+    fit: Fit = _fit()
+    split: Literal["test", "train", "all"] = setting(
+        "test", "Clips to take, where the data has a split of its own; else it is read whole."
+    )
+    max_clips: int = setting(0, "Take so many clips, drawn by --seed; 0: all.", at_least(0))
+    run_dir: str = _run_dir()
+    model: str = setting("", "A generator saved as FILE.keras.")
+    generated: tuple[str, ...] = setting(
+        (),
+        "Folders of any system's clips, videos or folders of 32 frames, named like the data's. "
+        "Of these three, several go with commas, each as NAME=PATH or PATH.",
+    )
+    baselines: tuple[str, ...] = setting(
+        (),
+        "Rows beside copy_first_frame: mean_frame (the best still picture: needs the real clip), "
+        "pan (slides by a pixel a frame), blur (ever softer), other_clip (a real one, but of "
+        "another video).",
+        _baselines,
+    )
+    protocol: Literal["paper", "standard"] = setting(
+        "paper",
+        "paper: values in [-1,1], frames 1-32, as Table 3. standard: clipped to [0,1], peak 1, "
+        "frames 2-32.",
+    )
+    batch_norm: Literal["running", "batch"] = setting(
+        "running",
+        "Statistics of batch norm in generators: the running ones, or those of each batch of "
+        "--batch_size, as the released code evaluates its first stage.",
+    )
+    batch_size: int = setting(16, "Clips generated at once.", at_least(1))
+    optical_flow: bool = setting(True, "Measure optical flow; it takes most of the time.")
+    incomplete: Literal["error", "skip"] = setting(
+        "error",
+        "When clips are missing, broken or of another size: stop and name them, or leave them out "
+        "for all systems and list them in the report.",
+    )
+    attention_at: tuple[str, ...] = setting(
+        (),
+        "Draw attention maps of the position x,y of the frame, in pixels; more positions follow "
+        "as x,y,x,y.",
+        _positions,
+    )
+    save_clips: Literal["none", "mp4", "frames"] = setting(
+        "none", "Also write the clips of all rows and the real ones, for compare and study."
+    )
+    seed: int = _seed()
+    fps: float = _fps()
+    output: str = setting("", "Folder to write: metrics.json, report.md and pictures.")
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareOptions(Section):
+    """Clips of several systems side by side, as one film."""
+
+    systems: tuple[str, ...] = _systems()
+    clips: tuple[str, ...] = setting(
+        (), "Names of the clips to show; without it, --rows drawn by --seed."
+    )
+    rows: int = setting(3, "Clips shown, one below the other.", at_least(1))
+    loops: int = setting(4, "Times that an mp4 repeats the clips; a GIF is endless.", at_least(1))
+    seed: int = _seed()
+    fps: float = _fps()
+    output: str = setting("", "FILE.mp4 or FILE.gif.")
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyOptions(Section):
+    """A preference study (Sec. 5.1, Table 2): which of two clips is more realistic?"""
+
+    systems: tuple[str, ...] = _systems()
+    store: str = setting("", "SQLite file of the study; one that is there is gone on with.")
+    pairs: int = setting(100, "Pairs shown per case, that is, per two systems.", at_least(1))
+    cases: tuple[str, ...] = setting(
+        (), "Systems to compare, as A:B,A:real; without it, each with each."
+    )
+    catch_pairs: int = setting(
+        0,
+        "Pairs more for each subject, one of them a clip that is plainly broken: shows who looks.",
+        at_least(0),
+    )
+    report: bool = setting(False, "Print the results of the store and write them to --output.")
+    output: str = setting("", "Folder for --report; without it, beside the store.")
+    host: str = setting(
+        "127.0.0.1", "Address to listen on; one that others can reach asks for an access token."
+    )
+    port: int = setting(8000, "Port to listen on; 0 takes a free one.", between(0, 65535))
+    seed: int = _seed()
+    fps: float = _fps()

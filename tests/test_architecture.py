@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ssagan_tf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PROGRAMS = {"prepare", "train", "generate", "demo", "import_torch"}
+PROGRAMS = {"prepare", "train", "generate", "demo", "import_torch", "evaluate", "compare"}
 ALWAYS = {"options", "errors"}  # import nothing of ours
 # What each room may import of ours; rooms further down the list import from those above.
 ROOMS = {
@@ -34,6 +34,8 @@ ROOMS = {
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "startup"}
     | {"losses", "models", "data", "training"},
+    "evaluation": ALWAYS | {"files", "video", "pixels", "layers", "data", "evaluation"},
+    "study": ALWAYS | {"files", "video", "progress", "program", "evaluation", "study"},
     "program": ALWAYS | {"flags"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
@@ -68,7 +70,10 @@ def test_imports_go_one_way(path: Path) -> None:
 @EVERY_MODULE
 def test_layers_and_models_run_on_every_backend(path: Path) -> None:
     # One file knows about replicas, which are TensorFlow's, and does without them elsewhere.
-    if room(path) in ("layers", "models", "released", "losses", "pixels") and path.stem != "replicas":
+    if (
+        room(path) in ("layers", "models", "released", "losses", "pixels")
+        and path.stem != "replicas"
+    ):
         assert not any(name.split(".")[0] == "tensorflow" for name in imports(path))
 
 
@@ -99,6 +104,9 @@ def test_nothing_is_called_utils() -> None:
         ("export.onnx_generate", ("keras", "tensorflow", "onnxruntime")),
         ("export.serving.client", ("keras", "tensorflow", "grpc")),
         ("ssagan_tf.import_torch", ("keras", "tensorflow", "torch")),
+        ("ssagan_tf.evaluate", ("keras", "tensorflow")),
+        ("ssagan_tf.compare", ("keras", "tensorflow")),
+        ("ssagan_tf.study.__main__", ("keras", "tensorflow", "fastapi")),
     ],
 )
 def test_import_is_light(module: str, absent: tuple[str, ...]) -> None:

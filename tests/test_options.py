@@ -37,13 +37,18 @@ def test_flags_make_the_options_again(tmp_path) -> None:
     train = options.TrainOptions(data="set", run_dir="a b", steps=7, flip=True, lambda_con=0.5)
     compute = options.ComputeOptions(precision="mixed_bfloat16", attention_memory=64, remat=True)
     generate = options.GenerateOptions(run_dir="a b", image=("a.jpg", "b.png"))
+    evaluate = options.EvaluateOptions(
+        data="set", run_dir="a b", generated=("a=x", "y"), optical_flow=False, batch_size=16
+    )
     path = tmp_path / "flags.cfg"
-    path.write_text("# a comment\n" + "\n".join(flags.to_lines(model, compute, train, generate)))
+    lines = flags.to_lines(model, compute, train, generate, evaluate)
+    path.write_text("# a comment\n" + "\n".join(lines))
     values = flags.from_file(str(path))
     assert flags.read(options.ModelOptions, values) == model
     assert flags.read(options.ComputeOptions, values) == compute
     assert flags.read(options.TrainOptions, values) == train
     assert flags.read(options.GenerateOptions, values) == generate
+    assert flags.read(options.EvaluateOptions, values) == evaluate
 
 
 @pytest.mark.parametrize(
@@ -75,6 +80,8 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         (lambda: options.ModelOptions(spectral_norm="false"), "spectral_norm=false: must be a"),
         (lambda: options.TrainOptions(lambda_con=float("nan")), "lambda_con=nan: must be a finite"),
         (lambda: options.GenerateOptions(image="a.jpg"), "image=a.jpg: must be a tuple"),
+        (lambda: options.EvaluateOptions(attention_at=("1", "x")), "attention_at=("),
+        (lambda: options.EvaluateOptions(baselines=("best",)), "baselines=("),
     ],
 )
 def test_impossible_values_are_named(make, message: str) -> None:

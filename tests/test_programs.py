@@ -21,10 +21,13 @@ from PIL import Image
 
 from ssagan_tf import video
 from ssagan_tf.options import (
+    CompareOptions,
+    EvaluateOptions,
     GenerateOptions,
     ImportOptions,
     ModelOptions,
     PrepareOptions,
+    StudyOptions,
     TrainOptions,
 )
 
@@ -252,6 +255,9 @@ def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
         ("train", [ModelOptions, TrainOptions]),
         ("generate", [GenerateOptions]),
         ("import_torch", [ImportOptions]),
+        ("evaluate", [EvaluateOptions]),
+        ("compare", [CompareOptions]),
+        ("study", [StudyOptions]),
     ],
 )
 def test_help_names_every_setting(program: str, sections: list) -> None:
@@ -389,6 +395,17 @@ def test_checkpoints_by_name(trained: Path, steps: int, photo, tmp_path: Path) -
         f"--output={tmp_path / 'none.mp4'}",
     )
     assert "--checkpoint=1: there is none; the run has steps" in complaint(result, 2)
+
+
+def test_a_run_is_evaluated(trained: Path, synthetic_set: Path, tmp_path: Path) -> None:
+    output = tmp_path / "evaluation"
+    arguments = [f"--data={synthetic_set}", f"--run_dir=ours={trained}", f"--output={output}"]
+    result = run("evaluate", *arguments, "--nooptical_flow")
+    assert result.returncode == 0, result.stderr
+    content = json.loads((output / "metrics.json").read_text())
+    assert [row["name"] for row in content["rows"]] == ["ours", "copy_first_frame"]
+    assert content["clips"] == 2
+    assert set(content["rows"][0]["gamma"]) == {"conv4", "deconv2"}
 
 
 def test_one_bad_photo_among_good_ones_writes_nothing(trained: Path, photo, tmp_path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
-_HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
+HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reversed
 
 
@@ -36,16 +36,16 @@ def read_records(path: str | PathLike[str]) -> Iterator[Record]:
     content = memoryview(Path(path).read_bytes())
     start = 0
     while start < len(content):
-        data_at = start + _HEADER.size
+        data_at = start + HEADER.size
         end = len(content)
         whole = False
         if data_at <= end:
-            length, checksum = _HEADER.unpack(content[start:data_at])
+            length, checksum = HEADER.unpack(content[start:data_at])
             known = checksum == masked_crc32c(content[start : start + 8])
             footer_at = data_at + length
-            if known and footer_at + _FOOTER.size <= len(content):
-                end = footer_at + _FOOTER.size
-                [checksum] = _FOOTER.unpack(content[footer_at:end])
+            if known and footer_at + FOOTER.size <= len(content):
+                end = footer_at + FOOTER.size
+                [checksum] = FOOTER.unpack(content[footer_at:end])
                 whole = checksum == masked_crc32c(content[data_at:footer_at])
         yield Record(bytes(content[start:end]), whole)
         start = end

@@ -87,6 +87,24 @@ def decode_named_clip(record: tf.Tensor, resolution: int) -> tuple[tf.Tensor, tf
     return tf.stack(frames), context[NAME]
 
 
+def parse_clip(record: bytes) -> tuple[str, str, list[bytes]]:
+    """Takes a record apart: the clip's name, its video, and its frames as JPEGs.
+
+    Raises:
+      ValueError: The record is not such a clip.
+    """
+    try:
+        example = tf.train.SequenceExample.FromString(record)
+        context = example.context.feature
+        name, video = (context[key].bytes_list.value[0].decode() for key in (NAME, VIDEO))
+        frames = [
+            x.bytes_list.value[0] for x in example.feature_lists.feature_list[ENCODED].feature
+        ]
+    except Exception as error:  # protobuf has kinds of its own
+        raise ValueError(f"no record of a clip: {error}") from error
+    return name, video, frames
+
+
 def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 

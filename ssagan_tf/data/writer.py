@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import os
 import re
 import shutil
@@ -32,7 +31,7 @@ from ssagan_tf.data.info import (
 from ssagan_tf.data.layouts import splits
 from ssagan_tf.data.reading import Spooled, read_all
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import errors_of_writing, replacing_file
+from ssagan_tf.files import errors_of_writing, replacing_file, sha256_of
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions, require
 from ssagan_tf.startup import load_tensorflow
 
@@ -237,9 +236,6 @@ def _write_shard(path: Path, clips: Sequence[Spooled], resolution: int) -> Shard
                     )
         except tf.errors.OpError as error:
             raise DataError(f"cannot write {path}: {error.message}") from error
-        checksum = hashlib.sha256()
-        with open(temporary, "rb") as file:
-            while block := file.read(1 << 20):
-                checksum.update(block)
+        checksum = sha256_of(temporary)
         size = temporary.stat().st_size
-    return Shard(path.name, len(clips), size, checksum.hexdigest())
+    return Shard(path.name, len(clips), size, checksum)

@@ -30,4 +30,3 @@ def test_generators_from_files(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "dense.keras")
     with pytest.raises(DataError, match="holds no generator"):
         load_generator(tmp_path / "dense.keras")
-

@@ -1,4 +1,4 @@
-"""Footage in its layouts: lists the clips to be, and reads each into 32 JPEG frames.
+"""Footage in its layouts: lists the clips to be, and reads each into 32 frames.
 
 One module per layout, each with a class of items and the function that lists them:
 
@@ -14,7 +14,17 @@ Listing looks at names only (and, for the layout `auto`, at one picture). Items 
 picklable; reading is done in worker processes, so nothing here imports TensorFlow.
 """
 
-from ssagan_tf.data.layouts.clip import Clip, Item, fit_of
+from ssagan_tf.data.layouts.clip import JPEGS, PIXELS, Clip, Form, Item, fit_of
 from ssagan_tf.data.layouts.listing import Listing, check_source, list_items
 
-__all__ = ["Clip", "Item", "Listing", "check_source", "fit_of", "list_items"]
+__all__ = [
+    "JPEGS",
+    "PIXELS",
+    "Clip",
+    "Form",
+    "Item",
+    "Listing",
+    "check_source",
+    "fit_of",
+    "list_items",
+]

@@ -1,13 +1,13 @@
-"""A clip, what it is read from, and its frames as JPEGs."""
+"""A clip, what it is read from, and its frames: as JPEGs of one size, or as the pixels they are."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -21,28 +21,20 @@ _ORIENTATION = 0x0112  # EXIF
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """32 JPEG frames of one size, and where they come from."""
+    """32 frames in one of the forms below, and where they come from."""
 
     name: str
     video: str
     start: int
-    frames: tuple[bytes, ...]
+    frames: tuple[Any, ...]
 
 
-class Item(Protocol):
-    """Something to read clips from."""
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What is made of a frame, be it a file or a picture `[H, W, 3]` uint8 of a larger whole."""
 
-    name: str
-    video: str
-    split: str | None  # train or test where the source says so itself
-
-    def clips(self, options: PrepareOptions) -> Iterator[Clip]:
-        """Reads the clips one by one.
-
-        Raises:
-          DataError: It is broken; clips that came before are not to be used. The message is
-            the reason of a `Skipped`.
-        """
+    of_file: Callable[[str, PrepareOptions], Any]
+    of_image: Callable[[np.ndarray, PrepareOptions], Any]
 
 
 def fit_of(options: PrepareOptions) -> str:
@@ -98,3 +90,27 @@ def _is_plain_jpeg(data: bytes, side: int) -> bool:
             and image.size == (side, side)
             and image.getexif().get(_ORIENTATION, 1) == 1
         )
+
+
+JPEGS = Form(read_frame, make_frame)  # of the resolution, for a prepared set
+PIXELS = Form(lambda path, _: read_picture(path)[1], lambda image, _: image)  # [H, W, 3] uint8
+
+
+class Item(Protocol):
+    """Something to read clips from."""
+
+    name: str
+    video: str
+    split: str | None  # train or test where the source says so itself
+
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
+        """Reads the clips one by one.
+
+        Args:
+          options: How to cut, and for JPEGs how to resize.
+          form: What becomes of the frames.
+
+        Raises:
+          DataError: It is broken; clips that came before are not to be used. The message is
+            the reason of a `Skipped`.
+        """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from ssagan_tf.data.layouts.clip import Clip, encode_jpeg
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form
 from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.options import FRAMES, PrepareOptions
 
@@ -25,9 +25,9 @@ class SyntheticClip:
     def video(self) -> str:
         return f"clouds{self.index:05d}"
 
-    def clips(self, options: PrepareOptions) -> Iterator[Clip]:
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
         images = synthetic_clip(options.seed, self.index, options.resolution, FRAMES)
-        yield Clip(self.name, self.video, 0, tuple(map(encode_jpeg, images)))
+        yield Clip(self.name, self.video, 0, tuple(form.of_image(x, options) for x in images))
 
 
 def list_clouds(options: PrepareOptions) -> Iterator[SyntheticClip]:

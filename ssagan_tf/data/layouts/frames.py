@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ssagan_tf.data.info import Skipped
-from ssagan_tf.data.layouts.clip import Clip, read_frame
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form
 from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
 from ssagan_tf.options import FRAMES, PrepareOptions
 
@@ -28,8 +28,9 @@ class FrameRun:
     files: tuple[str, ...]
     start: int
 
-    def clips(self, options: PrepareOptions) -> Iterator[Clip]:
-        frames = tuple(read_frame(os.path.join(self.folder, name), options) for name in self.files)
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
+        paths = (os.path.join(self.folder, name) for name in self.files)
+        frames = tuple(form.of_file(path, options) for path in paths)
         yield Clip(self.name, self.video, self.start, frames)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from ssagan_tf.data.info import Skipped
-from ssagan_tf.data.layouts.clip import Clip, make_frame, read_picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, read_picture
 from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
@@ -23,13 +23,13 @@ class StackedPicture:
     split: str | None
     path: str
 
-    def clips(self, options: PrepareOptions) -> Iterator[Clip]:
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
         _, image = read_picture(self.path)
         height, width = image.shape[:2]
         if height % width or height == width:
             raise DataError(f"no stacked frames: {width}×{height} pixels")
         squares = image.reshape(height // width, width, width, 3)[:FRAMES]
-        frames = [make_frame(square, options) for square in squares]
+        frames = [form.of_image(square, options) for square in squares]
         frames += frames[-1:] * (FRAMES - len(frames))
         yield Clip(self.name, self.video, 0, tuple(frames))
 

@@ -7,10 +7,11 @@ import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
-from ssagan_tf.data.layouts.clip import Clip, make_frame
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form
 from ssagan_tf.data.layouts.folders import VIDEOS, Folder, plainest, suffix_of
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
@@ -25,13 +26,13 @@ class VideoFile:
     split: str | None
     path: str
 
-    def clips(self, options: PrepareOptions) -> Iterator[Clip]:
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
         stride = options.frame_stride
         count = 0
-        frames: list[bytes] = []
+        frames: list[Any] = []
         try:
             for image in itertools.islice(video.read_video(self.path), 0, None, stride):
-                frames.append(make_frame(image, options))
+                frames.append(form.of_image(image, options))
                 if len(frames) == FRAMES:
                     start = count * FRAMES * stride
                     yield Clip(f"{self.name}/{start}", self.video, start, tuple(frames))

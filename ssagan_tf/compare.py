@@ -1,0 +1,60 @@
+"""`python -m ssagan_tf.compare`: clips of several systems side by side, as one film."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ssagan_tf import program
+from ssagan_tf.errors import DataError
+from ssagan_tf.evaluation import film
+from ssagan_tf.evaluation.folders import clips_in_all, match, open_folders
+from ssagan_tf.evaluation.real import draw
+from ssagan_tf.options import CompareOptions, OptionError, require
+
+ABOUT = """
+Makes one looping film of the same clips of several systems: a column per system, a row per clip.
+"""
+
+
+def compare(options: CompareOptions) -> None:
+    """Writes the film.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+      DataError: A clip cannot be read, or the film not be written.
+    """
+    require(options, "systems", "output")
+    if Path(options.output).suffix.lower() not in (".mp4", ".gif"):
+        raise OptionError("output", options.output, "must end in .mp4 or .gif")
+    folders = open_folders("systems", options.systems)
+    common = clips_in_all(folders)
+    rows = []
+    for clip in _chosen(options, list(common)):
+        clips = {folder.name: folder.read(common[clip][folder.name]) for folder in folders}
+        rows.append((clip, clips))
+    if len({clip.shape for _, clips in rows for clip in clips.values()}) > 1:
+        sizes = ", ".join(
+            f"{name} {clip.shape[2]}×{clip.shape[1]}" for name, clip in rows[0][1].items()
+        )
+        raise DataError(f"the systems' clips are of different sizes: {sizes}")
+    film.write_film(options.output, film.side_by_side(rows), options.fps, options.loops)
+    print(f"wrote {options.output}: {', '.join(clip for clip, _ in rows)}")
+
+
+def _chosen(options: CompareOptions, names: list[str]) -> list[str]:
+    if not options.clips:
+        return [names[index] for index in draw(names, options.rows, options.seed)]
+    found = match(options.clips, names)
+    if missing := [clip for clip in options.clips if clip not in found]:
+        raise OptionError(
+            "clips", ",".join(options.clips), f"{missing[0]} is not in all folders, or not clear"
+        )
+    return [found[clip] for clip in options.clips]
+
+
+def main() -> None:
+    program.run("compare", ABOUT, [CompareOptions], compare)
+
+
+if __name__ == "__main__":
+    main()

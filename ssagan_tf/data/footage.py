@@ -1,0 +1,182 @@
+"""Clips for evaluation, with the pixels that are stored: of a folder, or of a prepared set.
+
+Unlike `pipeline`, it knows name and video of each clip, and reads any of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from ssagan_tf import video
+from ssagan_tf.data import layouts
+from ssagan_tf.data.info import FILE_NAME, SPLITS, PreparedSet, Skipped, open_set
+from ssagan_tf.data.places import find_records
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import PrepareOptions
+from ssagan_tf.startup import load_tensorflow
+
+Report = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Described:
+    """A clip without its frames."""
+
+    name: str
+    video: str
+    size: tuple[int, int]  # height and width of its frames, as stored
+
+
+class Footage(Protocol):
+    """Clips that can be read one after the other or one by one.
+
+    Attributes:
+      clips: All clips of the chosen split, in order.
+      problems: What is broken, a line each; not among the clips.
+      skipped: What the layout passes over: stray files, folders too short for a clip.
+      about: Where the clips come from and how they were cut, in words.
+      fit: How the frames were made square already; empty if they are as they were found.
+    """
+
+    clips: Sequence[Described]
+    problems: Sequence[str]
+    skipped: Sequence[Skipped]
+    about: dict[str, str]
+    fit: str
+
+    def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        """Reads some clips, rising indices: `[32, H, W, 3]` uint8 each."""
+
+    def other_names(self) -> list[str]:
+        """Names of clips of the splits that were not chosen, as far as known without reading."""
+
+
+def open_footage(how: PrepareOptions, split: str, report: Report = lambda *_: None) -> Footage:
+    """Opens a prepared set, or the clips of a folder.
+
+    Args:
+      how: Source, and for a folder layout, list, clip rule and frame stride.
+      split: `train`, `test` or `all`. A folder without a split of its own is taken whole.
+      report: Told how far the look through a folder is.
+
+    Raises:
+      OptionError: The layout cannot be told.
+      DataError: There is nothing of the kind, or no clips.
+    """
+    source = Path(how.source)
+    if (source / FILE_NAME).is_file():
+        footage: Footage = _Prepared(open_set(source), split)
+    elif source.is_dir():
+        footage = _Folder(how, split, report)
+    else:
+        raise DataError(f"{source}: no such folder; name a prepared set, or one of footage")
+    if not footage.clips and not footage.problems:
+        what = "" if split == "all" else f" in its split {split}"
+        raise DataError(f"{source} has no clips{what}")
+    return footage
+
+
+class _Folder:
+    """Frames or videos, read where they are, with nothing encoded again."""
+
+    fit = ""
+
+    def __init__(self, how: PrepareOptions, split: str, report: Report):
+        self._how = how
+        listing = layouts.list_items(how)
+        items = [item for item in listing.items if item.split in (split, None) or split == "all"]
+        own = any(item.split for item in listing.items)
+        stride = f", every {how.frame_stride}th frame" if how.frame_stride > 1 else ""
+        self.about = {
+            "data": how.source,
+            "split": split if own else "none of its own: all clips",
+            "clips": f"layout {listing.layout}, clip rule {how.clip_rule}{stride}",
+        }
+        clips: list[Described] = []
+        problems: list[str] = []
+        skipped = list(listing.skipped)
+        self._places: list[tuple[layouts.Item, int]] = []
+        # Decoding is done outside of Python: threads do.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            looks = zip(items, pool.map(self._look, items), strict=True)
+            for done, (item, found) in enumerate(looks, 1):
+                report("looking through the real clips", done, len(items))
+                if isinstance(found, list):
+                    clips += found
+                    self._places += [(item, number) for number in range(len(found))]
+                elif found.kind == "too short":  # as with folders, no fault
+                    skipped.append(found)
+                else:
+                    problems.append(f"{found.item}: {found.reason}")
+        self.clips, self.problems, self.skipped = clips, problems, skipped
+        chosen = set(items)
+        self._others = [item.name for item in listing.items if item not in chosen]
+
+    def other_names(self) -> list[str]:
+        # A video's clips are known only once it is read; its first begins at 0.
+        return [*self._others, *(f"{name}/0" for name in self._others)]
+
+    def _look(self, item: layouts.Item) -> list[Described] | Skipped:
+        described = []
+        try:
+            for clip in item.clips(self._how, layouts.PIXELS):
+                sizes = {frame.shape[:2] for frame in clip.frames}
+                if len(sizes) > 1:
+                    return Skipped(clip.name, "frames of different sizes")
+                described.append(Described(clip.name, item.video, *sizes))
+        except DataError as error:
+            return Skipped(item.name, str(error))
+        return described
+
+    def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        places = [self._places[index] for index in indices]
+        for item, some in itertools.groupby(places, key=lambda place: place[0]):
+            wanted = {number for _, number in some}
+            clips = item.clips(self._how, layouts.PIXELS)
+            for number, clip in enumerate(itertools.islice(clips, max(wanted) + 1)):
+                if number in wanted:
+                    yield np.stack(clip.frames)
+
+
+class _Prepared:
+    """The records of a prepared set."""
+
+    problems = ()
+    skipped = ()
+
+    def __init__(self, prepared: PreparedSet, split: str):
+        load_tensorflow()
+        from ssagan_tf.data import schema
+
+        self._parse = schema.parse_clip
+        info = prepared.info
+        self.fit = info.fit
+        chosen = SPLITS if split == "all" else (split,)
+        self._places = [place for name in chosen for place in find_records(prepared, name)]
+        self.about = {
+            "data": f"{prepared.folder}, prepared set {info.fingerprint[:12]}",
+            "split": split,
+            "clips": f"layout {info.layout}, clip rule {info.settings.get('clip_rule', 'all')}, "
+            f"frame stride {info.settings.get('frame_stride', 1)}",
+        }
+        size = (info.resolution, info.resolution)
+        described = (self._parse(place.read())[:2] for place in self._places)
+        self.clips = [Described(name, of, size) for name, of in described]
+        self._prepared, self._rest = prepared, [name for name in SPLITS if name not in chosen]
+
+    def other_names(self) -> list[str]:
+        places = (p for name in self._rest for p in find_records(self._prepared, name))
+        return [self._parse(place.read())[0] for place in places]
+
+    def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
+        for index in indices:
+            frames = self._parse(self._places[index].read())[2]
+            yield np.stack([video.decode_image(frame) for frame in frames])

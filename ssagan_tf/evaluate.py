@@ -1,0 +1,237 @@
+"""`python -m ssagan_tf.evaluate`: generated clips against real ones."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ssagan_tf import program, video
+from ssagan_tf.data.footage import Footage, open_footage
+from ssagan_tf.evaluation import figures, metrics, results
+from ssagan_tf.evaluation.baselines import baselines
+from ssagan_tf.evaluation.folders import ClipFolder, named_paths
+from ssagan_tf.evaluation.protocols import MOTION_RULES, PROTOCOLS
+from ssagan_tf.evaluation.real import RealClips, draw
+from ssagan_tf.evaluation.report import FILM, REPORT, Report, table_lines
+from ssagan_tf.evaluation.scoring import Keep, score
+from ssagan_tf.evaluation.selection import Selection, shown
+from ssagan_tf.evaluation.systems import Folder, Generator, System
+from ssagan_tf.files import replacing_folder
+from ssagan_tf.options import (
+    BASELINES,
+    ComputeOptions,
+    EvaluateOptions,
+    OptionError,
+    PrepareOptions,
+    require,
+)
+from ssagan_tf.progress import Progress
+from ssagan_tf.startup import load_tensorflow
+from ssagan_tf.training.run import Run, open_run
+
+ABOUT = """
+Compares the clips of runs (--run_dir), generators (--model) and folders of any system's clips
+(--generated) with the real ones, and writes tables, curves, strips and a film into --output. A
+still picture, the first frame copied, always has a row.
+"""
+_REAL = "real"
+
+
+def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
+    """Writes the evaluation, or nothing if a clip is missing or broken.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+      DataError: Clips, a run or a generator cannot be used, or the output not be written.
+    """
+    require(options, "data", "output")
+    sources = _Sources(options)
+    figures.check_installed()
+    metrics.opencv()
+    with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:
+        # What is compared, and whether all of it is there.
+        networks = sources.load_networks(compute)
+        footage = open_footage(_how(options), options.split, progress.at)
+        folders = [ClipFolder(name, path) for name, path in sources.folders.items()]
+        selection = Selection(
+            footage,
+            draw([clip.name for clip in footage.clips], options.max_clips, options.seed),
+            folders,
+            skip=options.incomplete == "skip",
+            report=progress.at,
+        )
+        sides = {name: network.options.resolution for name, network in networks.items()}
+        real = RealClips(footage, selection.indices, selection.size(sides), sources.fit)
+        systems = _systems(options, sources, networks, folders, selection, real)
+        conditions = _conditions(options, footage, real)
+        for name, value in conditions.items():
+            progress.say(f"{name}: {value}")
+
+        # The numbers.
+        began = time.monotonic()
+        scores = score(
+            real,
+            systems,
+            PROTOCOLS[options.protocol],
+            with_flow=options.optical_flow,
+            batch=options.batch_size,
+            report=progress.at,
+            keep=_keep(options, output),
+        )
+        pace = len(real) / (time.monotonic() - began)
+        table = results.tabulate(scores, options.seed)
+
+        # The report.
+        report = Report(output, table, conditions, selection.left_out, footage.skipped)
+        report.draw_clips(systems, real, options.batch_size, options.fps)
+        if networks:
+            _look_into(networks, options, report, output, real)
+        report.write()
+    for line in table_lines(table.rows):
+        print(line)
+    print(f"{len(real)} clips of {table.videos} videos, {pace:.1f} clips per second")
+    print(f"wrote {options.output}: {REPORT}, metrics.json, {FILM}")
+
+
+class _Sources:
+    """What the settings name as systems."""
+
+    def __init__(self, options: EvaluateOptions):
+        runs = named_paths("run_dir", _several(options.run_dir))
+        self.models = named_paths("model", _several(options.model))
+        self.folders = named_paths("generated", options.generated)
+        if not (runs or self.models or self.folders):
+            raise OptionError("generated", "", "give --run_dir, --model or --generated")
+        names = [*runs, *self.models, *self.folders]
+        for name in names:
+            if names.count(name) > 1 or name in (*BASELINES, _REAL):
+                raise OptionError(
+                    "generated", name, "is the name of another row; give NAME=PATH with a new NAME"
+                )
+        self.runs: dict[str, Run] = {name: open_run(path) for name, path in runs.items()}
+        self.fit = _common_fit(options, self.runs)
+
+    def load_networks(self, compute: ComputeOptions) -> dict:
+        """The generators of runs and files, by name."""
+        if not (self.runs or self.models):
+            return {}
+        load_tensorflow()
+        from ssagan_tf.training import checkpoint
+
+        runs = {name: checkpoint.load_generator(run, compute) for name, run in self.runs.items()}
+        files = {
+            name: checkpoint.load_keras_generator(Path(path), compute)
+            for name, path in self.models.items()
+        }
+        return {**runs, **files}
+
+    def path_of(self, name: str) -> str:
+        return str(self.runs[name].folder) if name in self.runs else self.models[name]
+
+
+def _several(value: str) -> list[str]:
+    """A path, or several with commas."""
+    if not value:
+        return []
+    return [value] if Path(value).exists() else value.split(",")
+
+
+def _common_fit(options: EvaluateOptions, runs: dict[str, Run]) -> str:
+    """As the clips of the runs were made square, unless the settings say otherwise."""
+    if options.fit != "auto":
+        return options.fit
+    fits = {run.data.fit for run in runs.values()}
+    if len(fits) > 1:
+        raise OptionError("fit", "auto", f"the runs were fitted by {' and '.join(sorted(fits))}")
+    return fits.pop() if fits else "stretch"
+
+
+def _how(options: EvaluateOptions) -> PrepareOptions:
+    if options.layout == "synthetic":
+        raise OptionError("layout", "synthetic", "prepare the clouds first, and name the set")
+    return PrepareOptions(
+        source=options.data,
+        layout=options.layout,
+        list=options.list,
+        clip_rule=options.clip_rule,
+        frame_stride=options.frame_stride,
+    )
+
+
+def _systems(
+    options: EvaluateOptions,
+    sources: _Sources,
+    networks: dict,
+    folders: list[ClipFolder],
+    selection: Selection,
+    real: RealClips,
+) -> list[System]:
+    made = [
+        Generator(name, sources.path_of(name), network, options.batch_norm, options.batch_size)
+        for name, network in networks.items()
+    ]
+    there = [Folder(folder, selection.found[folder.name], real.names) for folder in folders]
+    return [*made, *there, *baselines(options.baselines, real)]
+
+
+def _conditions(options: EvaluateOptions, footage: Footage, real: RealClips) -> dict[str, str]:
+    """All that the numbers depend on, in words."""
+    about = dict(footage.about)
+    if options.max_clips:
+        about["clips"] += f"; {len(real)} of {len(footage.clips)} drawn with seed {options.seed}"
+
+    movement = dict(MOTION_RULES)
+    if not options.optical_flow:
+        del movement["flow"]
+    return {
+        "protocol": options.protocol,
+        **PROTOCOLS[options.protocol].rules,
+        **movement,
+        **about,
+        "size": shown(real.size),
+        "real frames": real.fitting,
+        "batch norm": options.batch_norm,
+        "intervals": results.INTERVALS.format(options.seed),
+    }
+
+
+def _keep(options: EvaluateOptions, output: Path) -> Keep | None:
+    if options.save_clips == "none":
+        return None
+
+    def keep(row: str, clip: str, frames: np.ndarray) -> None:
+        path = output / "clips" / row / clip
+        if options.save_clips == "frames":
+            video.write_frames(path, frames)
+        else:
+            video.write_mp4(path.with_name(f"{path.name}.mp4"), frames, options.fps)
+
+    return keep
+
+
+def _look_into(
+    networks: dict, options: EvaluateOptions, report: Report, output: Path, real: RealClips
+) -> None:
+    """γ of the attention modules, and the maps that were asked for, of the first clip."""
+    from ssagan_tf.evaluation.attention import attention_maps, gammas
+
+    numbers = [int(number) for number in options.attention_at]
+    photo = real.clip(0)[0]
+    for name, network in networks.items():
+        of_network = gammas(network)
+        report.add_gammas(name, of_network)
+        for x, y in zip(numbers[::2], numbers[1::2], strict=True):
+            path = output / "attention" / f"{name}_{x}_{y}.png"
+            maps = attention_maps(network, photo, x, y)
+            figures.draw_attention(path, photo, x, y, maps, of_network)
+            report.add_picture(f"{name}: where ({x}, {y}) of {real.names[0]} looks", path)
+
+
+def main() -> None:
+    program.run("evaluate", ABOUT, [EvaluateOptions, ComputeOptions], evaluate)
+
+
+if __name__ == "__main__":
+    main()

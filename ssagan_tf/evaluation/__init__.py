@@ -1,0 +1,1 @@
+"""Generated clips against real ones: protocols, metrics, statistics, and the report."""

@@ -1,0 +1,115 @@
+"""What the attention of a generator does: γ of its modules, and where positions look."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ssagan_tf.layers import SpatialSelfAttention
+from ssagan_tf.layers.static_clip import is_static, multiplicities
+from ssagan_tf.pixels import to_float
+
+
+@dataclasses.dataclass(frozen=True)
+class AttentionMap:
+    """Where a position looks in one module: weights `[H, W]` that sum to 1."""
+
+    layer: str
+    weights: np.ndarray
+
+
+def gammas(network: Any) -> dict[str, float]:
+    """γ of every module that has one, by the layer that it follows, such as `conv1`.
+
+    Where a network is part of another, its name stands before its layers'.
+    """
+    return {
+        _layer_name(weight.path): float(weight.numpy())
+        for weight in network.weights
+        if weight.name == "gamma" and tuple(weight.shape) == ()
+    }
+
+
+def attention_maps(network: Any, photo: np.ndarray, x: int, y: int) -> list[AttentionMap]:
+    """Attention of one position (Eq. 1) in every module, in the order of the calls.
+
+    Args:
+      network: Photo `[B, S, S, 3]` → clip; its modules are `SpatialSelfAttention`.
+      photo: `[S, S, 3]` uint8.
+      x: Of the position in pixels, from the left, at least 0.
+      y: From the top.
+
+    Raises:
+      ValueError: The position lies outside the photo.
+    """
+    height, width = photo.shape[:2]
+    if not (0 <= x < width and 0 <= y < height):
+        raise ValueError(f"{x},{y} lies outside a frame of {width}×{height}")
+    maps: list[AttentionMap] = []
+
+    def look(module: SpatialSelfAttention, inputs: Any, frames: int | None) -> None:
+        rows, columns = inputs.shape[2:4]
+        at = (y * rows // height, x * columns // width)
+        name = _layer_name(module.query.kernel.path)
+        maps.append(AttentionMap(name, attention_of(module, inputs, at, frames)))
+
+    with _watched(network, look):
+        network(to_float(photo)[None], training=False)
+    return maps
+
+
+def attention_of(
+    module: SpatialSelfAttention, clip: Any, at: tuple[int, int], frames: int | None = None
+) -> np.ndarray:
+    """A row of A = softmax(q kᵀ) (Eq. 1), `[H, W]` of the first clip of a batch.
+
+    Args:
+      module: Built.
+      clip: Its input `[B, T, H, W, C]`, or the slices of a static clip of `frames` frames.
+      at: Row and column of the query.
+    """
+    query, key = (np.asarray(f(clip[:1]), "float64")[0] for f in (module.query, module.key))
+    query = query[:, at[0], at[1]]
+    if is_static(clip, frames):  # slices weigh as many times as they occur
+        query = query * np.asarray(multiplicities(clip.shape[1], frames))[:, None]
+    logits = np.einsum("tc,thwc->hw", query, key)
+    weights = np.exp(logits - logits.max())
+    return weights / weights.sum()
+
+
+@contextlib.contextmanager
+def _watched(
+    network: Any, look: Callable[[SpatialSelfAttention, Any, int | None], None]
+) -> Iterator[None]:
+    """Calls `look` with the module, its input and `frames` whenever a module is called."""
+    modules = [x for x in network._flatten_layers() if isinstance(x, SpatialSelfAttention)]
+
+    def watch(module: SpatialSelfAttention) -> None:
+        call = module.call
+
+        def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            look(module, inputs, kwargs.get("frames"))
+            return call(inputs, *args, **kwargs)
+
+        # Past Keras, which would track it as a part of the layer.
+        object.__setattr__(module, "call", watched)
+
+    try:
+        for module in modules:
+            watch(module)
+        yield
+    finally:
+        for module in modules:
+            if "call" in vars(module):
+                object.__delattr__(module, "call")
+
+
+def _layer_name(path: str) -> str:
+    """`generator/conv1/ssa/gamma` → `conv1`."""
+    layer = re.sub(r"(/ssa)?/(gamma|query/kernel)$", "", path)
+    return layer.partition("/")[2] or layer

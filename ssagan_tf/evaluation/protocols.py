@@ -1,0 +1,101 @@
+"""The two protocols: what exactly the numbers of a table mean."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from ssagan_tf.options import FRAMES
+
+
+def _as_they_are(clip: np.ndarray) -> np.ndarray:
+    return clip.astype("float64")
+
+
+def _unit(clip: np.ndarray) -> np.ndarray:
+    return (np.clip(clip.astype("float64"), -1.0, 1.0) + 1.0) / 2.0
+
+
+def _peak_of_frame(real: np.ndarray) -> np.ndarray:
+    return np.where((real < 0).any(axis=(1, 2, 3)), 2.0, 1.0)
+
+
+def _peak_one(real: np.ndarray) -> np.ndarray:
+    return np.ones(len(real))
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How a clip is compared with the real one.
+
+    Attributes:
+      name: `paper` or `standard`.
+      values: float clip in [-1, 1] → what is compared, float64.
+      peaks: Compared values of the real clip `[T, H, W, 3]` → PSNR's peak per frame, `[T]`.
+      data_range: SSIM's range of values.
+      first_frame: Number of the first frame that counts, from 1.
+      rules: The same in words, for whoever reads the numbers.
+    """
+
+    name: str
+    values: Callable[[np.ndarray], np.ndarray]
+    peaks: Callable[[np.ndarray], np.ndarray]
+    data_range: float
+    first_frame: int
+    rules: dict[str, str]
+
+    @property
+    def frames(self) -> slice:
+        """Where the frames that count lie in a clip."""
+        return slice(self.first_frame - 1, FRAMES)
+
+
+_SSIM = (
+    "7×7 uniform window, sample covariance, K1 0.01, K2 0.03, range {}, mean over the windows "
+    "inside the frame and over channels; equal to scikit-image's structural_similarity("
+    "channel_axis=-1, data_range={})"
+)
+
+PAPER = Protocol(
+    name="paper",
+    values=_as_they_are,
+    peaks=_peak_of_frame,
+    data_range=2.0,
+    first_frame=1,
+    rules={
+        "values": "[-1, 1], not clipped (an MSE is four times that of [0, 1])",
+        "MSE": "mean squared error of a frame",
+        "PSNR": "10·log10(peak²/MSE) of a frame, in dB; peak 2 if the real frame has a negative "
+        "value, else 1",
+        "SSIM": _SSIM.format(2, 2),
+        "frames": "1 to 32; frame 1 is the input",
+        "averaging": "over the frames of a clip, then over clips; PSNR in dB",
+    },
+)
+
+STANDARD = Protocol(
+    name="standard",
+    values=_unit,
+    peaks=_peak_one,
+    data_range=1.0,
+    first_frame=2,
+    rules={
+        "values": "[0, 1], clipped",
+        "MSE": "mean squared error of a frame",
+        "PSNR": "10·log10(1/MSE) of a frame, in dB",
+        "SSIM": _SSIM.format(1, 1),
+        "frames": "2 to 32; frame 1, the input, is left out",
+        "averaging": "over the frames of a clip, then over clips; PSNR in dB",
+    },
+)
+
+PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, STANDARD)}
+
+MOTION_RULES = {
+    "motion": "mean |x(t+1) - x(t)| over the 31 steps, generated over real, each averaged over "
+    "clips first: 1 is right, a still picture has 0",
+    "flow": "the same of the mean length of Farnebäck's optical flow, in pixels a frame (OpenCV: "
+    "grey 8-bit frames, 3 levels by 0.5, window 15, 3 iterations, neighbourhood 5, sigma 1.2)",
+}

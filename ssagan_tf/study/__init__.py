@@ -1,0 +1,1 @@
+"""A preference study: subjects choose the more realistic of two clips, in a web page (Table 2)."""

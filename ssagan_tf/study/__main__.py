@@ -1,0 +1,196 @@
+"""`python -m ssagan_tf.study`: the preference study, and its report."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ssagan_tf import program
+from ssagan_tf.errors import DataError, missing_extra
+from ssagan_tf.evaluation.folders import clips_in_all, open_folders
+from ssagan_tf.options import OptionError, StudyOptions, require
+from ssagan_tf.progress import Progress
+from ssagan_tf.study import design, media, results, store
+
+ABOUT = """
+Serves a web page that shows pairs of clips and asks which is more realistic, or with --report
+prints what the votes in --store say. The same command again goes on with the study.
+"""
+_FIXED = ("pairs", "catch_pairs", "seed", "fps")  # settings that a study keeps
+
+
+def study(options: StudyOptions) -> None:
+    """Serves the study until it is interrupted, or reports.
+
+    Raises:
+      OptionError: A setting is missing, impossible, or not the study's.
+      DataError: Clips cannot be read, or the store or the port not be used.
+    """
+    require(options, "store")
+    path = Path(options.store)
+    if options.report:
+        _report(store.Store(path), Path(options.output or f"{path.with_suffix('')}_report"))
+        return
+    _check_installed()
+    if path.exists():
+        opened = store.Store(path)
+        _check_same(options, opened)
+        print(f"going on with the study in {path}: {len(opened.votes())} votes so far")
+    else:
+        require(options, "systems")
+        _create(options, path)
+        opened = store.Store(path)
+    _serve(options, opened)
+
+
+def _report(opened: store.Store, folder: Path) -> None:
+    print("\n".join(results.report(opened)))
+    results.write(opened, folder)
+    print(f"\nwrote {folder}: report.md, pos.csv, votes.csv")
+
+
+def _check_same(options: StudyOptions, opened: store.Store) -> None:
+    """A full command must be the one that the study was begun with."""
+    if not options.systems:
+        return
+    given = _settings(options, [f.name for f in open_folders("systems", options.systems)])
+    for name, was in opened.settings.items():
+        if name in given and given[name] != was:
+            shown = ",".join(map(str, was)) if isinstance(was, list) else was
+            raise OptionError(
+                name,
+                ",".join(given[name]) if isinstance(given[name], list) else given[name],
+                f"the study in {opened.path} was begun with {shown}; give that, only --store, or "
+                "another --store",
+            )
+
+
+def _settings(options: StudyOptions, systems: list[str]) -> dict[str, object]:
+    cases = design.read_cases(options.cases, systems)
+    return {
+        "systems": systems,
+        "cases": [f"{first}:{second}" for first, second in cases],
+        **{name: getattr(options, name) for name in _FIXED},
+    }
+
+
+def _create(options: StudyOptions, path: Path) -> None:
+    folders = {folder.name: folder for folder in open_folders("systems", options.systems)}
+    if design.BROKEN in folders or any(":" in name for name in folders):
+        raise OptionError("systems", ",".join(folders), "names must be without a colon")
+    cases = design.read_cases(options.cases, list(folders))
+    clips = clips_in_all(list(folders.values()))
+    pairs = design.draw_pairs(cases, list(clips), options.pairs, options.catch_pairs, options.seed)
+    shown = sorted({(s, pair.clip) for pair in pairs for s in (pair.first, pair.second)})
+    print(f"{len(cases)} cases, {len(pairs)} pairs for each subject, {len(clips)} clips in common")
+
+    def read(what: tuple[str, str]) -> np.ndarray:
+        system, clip = what
+        if system == design.BROKEN:
+            whole = next(pair.first for pair in pairs if pair.is_catch)
+            return media.break_clip(folders[whole].read(clips[clip][whole]), options.seed)
+        return folders[system].read(clips[clip][system])
+
+    videos: list[bytes] = []
+    sizes: dict[str, tuple[int, ...]] = {}
+
+    def make(what: tuple[str, str]) -> tuple[tuple[int, ...], bytes]:
+        frames = read(what)
+        return frames.shape, media.encode(frames, options.fps)
+
+    with Progress("videos", len(shown)) as progress, ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (system, clip), (shape, data) in zip(shown, pool.map(make, shown), strict=True):
+            sizes[f"{system} {clip}"] = shape
+            videos.append(data)
+            progress.advance()
+    if len(set(sizes.values())) > 1:
+        [a, b] = list({shape: name for name, shape in sizes.items()}.items())[:2]
+        raise DataError(
+            f"clips of different sizes would be told apart: {a[1]} is {a[0][2]}×{a[0][1]}, "
+            f"{b[1]} {b[0][2]}×{b[0][1]}; make them alike"
+        )
+    store.create(
+        path,
+        _settings(options, list(folders)),
+        pairs,
+        dict(zip(shown, media.of_one_length(videos), strict=True)),
+    )
+
+
+def _check_installed() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise missing_extra(error, "study") from error
+
+
+def _serve(options: StudyOptions, opened: store.Store) -> None:
+    import uvicorn
+
+    from ssagan_tf.study.server import make_app
+
+    listening, address, port = _listen(options)
+    place = ipaddress.ip_address(address)
+    access = "" if place.is_loopback else opened.settings["access"]
+    name = socket.gethostname() if place.is_unspecified else address
+    url = f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+    if access:
+        url += f"?access={access}"
+        print(
+            f"warning: --host={options.host} opens the study to others on the network, without "
+            "encryption; they need this link"
+        )
+    print(f"study: {url}")
+    print("Ctrl-C stops it; every vote is kept. Results: --report", flush=True)
+    # Starlette compares names without ports, which it cannot tell from an IPv6 address.
+    names = None if access or place.version == 6 else [address, "localhost", options.host]
+    config = uvicorn.Config(
+        make_app(opened, access=access, hosts=names),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
+    with _said_plainly(opened):
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(options: StudyOptions) -> tuple[socket.socket, str, int]:
+    """A listening socket, its address and its port."""
+    try:
+        family, *_, where = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.create_server(where[:2], family=family, backlog=512)
+    except OSError as error:
+        raise DataError(
+            f"cannot listen on {options.host}:{options.port}: {error.strerror or error}; give "
+            "another --port or --host"
+        ) from error
+    address, port = listening.getsockname()[:2]
+    return listening, address, port
+
+
+@contextlib.contextmanager
+def _said_plainly(opened: store.Store) -> Iterator[None]:
+    """Says what an interruption leaves."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        kept = f"{len(opened.votes())} votes are in {opened.path}"
+        raise KeyboardInterrupt(f"{kept}; the same command goes on") from error
+
+
+def main() -> None:
+    program.run("study", ABOUT, [StudyOptions], study)
+
+
+if __name__ == "__main__":
+    main()

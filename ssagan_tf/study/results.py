@@ -1,0 +1,251 @@
+"""What the votes say: POS on [0, 1000] per case (Table 2), intervals, agreement, CSV."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ssagan_tf.evaluation.reported import PREFERENCES
+from ssagan_tf.files import replacing_file
+from ssagan_tf.study.store import Store, Vote
+
+SCALE = 1000
+ATTENTIVE = 0.75  # share of its catch pairs that an attentive subject gets right
+_Z = 1.959963984540054  # of 95 %
+
+
+@dataclasses.dataclass(frozen=True)
+class CaseResult:
+    """Preference for the first of two systems over the second.
+
+    Attributes:
+      agreement: Of two subjects who saw the same pair, the share who chose alike; None where no
+        pair was seen twice.
+      kappa: Fleiss' κ: that agreement beyond chance, 1 at most.
+    """
+
+    first: str
+    second: str
+    votes: int
+    wins: int
+    subjects: int
+    agreement: float | None
+    kappa: float | None
+
+    @property
+    def pos(self) -> float | None:
+        """The share of votes for the first, of 1000."""
+        return SCALE * self.wins / self.votes if self.votes else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Wilson's 95 % interval of `pos`, as if all votes were independent."""
+        if not self.votes:
+            return None
+        low, high = wilson(self.wins, self.votes)
+        return SCALE * low, SCALE * high
+
+
+@dataclasses.dataclass(frozen=True)
+class SubjectResult:
+    """One subject."""
+
+    number: int
+    votes: int
+    lefts: int
+    caught: int  # catch pairs answered right
+    catches: int
+
+    @property
+    def is_attentive(self) -> bool:
+        """Whether it got enough of its catch pairs right."""
+        return self.caught >= ATTENTIVE * self.catches
+
+
+def wilson(wins: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a share."""
+    share = wins / total
+    centre = (share + _Z**2 / (2 * total)) / (1 + _Z**2 / total)
+    half = math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
+    half *= _Z / (1 + _Z**2 / total)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def agreement(votes: Iterable[Vote]) -> tuple[float | None, float | None]:
+    """How alike the subjects chose: over the pairs that several saw, and Fleiss' κ."""
+    wins: collections.Counter[str] = collections.Counter()
+    seen: collections.Counter[str] = collections.Counter()
+    for vote in votes:
+        seen[vote.pair.clip] += 1
+        wins[vote.pair.clip] += vote.first_won
+    several = [clip for clip, number in seen.items() if number > 1]
+    if not several:
+        return None, None
+
+    def alike(clip: str) -> float:
+        yes, number = wins[clip], seen[clip]
+        no = number - yes
+        return (yes * (yes - 1) + no * (no - 1)) / (number * (number - 1))
+
+    observed = sum(map(alike, several)) / len(several)
+    share = sum(wins[clip] for clip in several) / sum(seen[clip] for clip in several)
+    by_chance = share**2 + (1 - share) ** 2
+    kappa = (observed - by_chance) / (1 - by_chance) if by_chance < 1 else None
+    return observed, kappa
+
+
+def by_case(store: Store, votes: Sequence[Vote]) -> list[CaseResult]:
+    """The result of every case of the study, in its order; catch pairs are left out."""
+    results = []
+    cases = dict.fromkeys((p.first, p.second) for p in store.pairs if not p.is_catch)
+    for first, second in cases:
+        own = [v for v in votes if (v.pair.first, v.pair.second) == (first, second)]
+        wins = sum(vote.first_won for vote in own)
+        subjects = len({vote.subject for vote in own})
+        results.append(CaseResult(first, second, len(own), wins, subjects, *agreement(own)))
+    return results
+
+
+def by_subject(votes: Sequence[Vote]) -> list[SubjectResult]:
+    """Every subject that has voted."""
+    results = []
+    for number in sorted({vote.subject for vote in votes}):
+        own = [vote for vote in votes if vote.subject == number]
+        catches = [vote for vote in own if vote.pair.is_catch]
+        results.append(
+            SubjectResult(
+                number,
+                len(own),
+                sum(vote.choice == "left" for vote in own),
+                sum(vote.first_won for vote in catches),
+                len(catches),
+            )
+        )
+    return results
+
+
+def report(store: Store) -> list[str]:
+    """The report, as lines of Markdown."""
+    votes = store.votes()
+    subjects = by_subject(votes)
+    total = len(store.pairs)
+    lines = [
+        "# Preference study",
+        "",
+        f"{len(votes)} votes of {len(subjects)} subjects, "
+        f"{sum(s.votes == total for s in subjects)} of whom have finished; {total} pairs each. "
+        "Question: which is more realistic?",
+        "",
+        *_table(by_case(store, votes)),
+        "",
+        "POS: votes for the first, of 1000 (500: no preference). 95 %: Wilson's interval, as if "
+        "votes were independent; those of one subject or on one pair are not, so it is rather too "
+        "narrow. Agreement: how often two subjects chose alike on the same pair; κ: Fleiss'.",
+    ]
+    if any(subject.catches for subject in subjects):
+        attentive = {s.number for s in subjects if s.is_attentive}
+        lines += [
+            "",
+            f"## Attentive subjects only ({len(attentive)} of {len(subjects)})",
+            "",
+            f"Those who got {ATTENTIVE:.0%} of their catch pairs right.",
+            "",
+            *_table(by_case(store, [vote for vote in votes if vote.subject in attentive])),
+        ]
+    if votes:
+        lefts = sum(vote.choice == "left" for vote in votes)
+        low, high = wilson(lefts, len(votes))
+        lines += [
+            "",
+            "## Subjects",
+            "",
+            f"Left was chosen in {lefts / len(votes):.1%} of all votes [{low:.1%}, {high:.1%}].",
+            "",
+            "| subject | votes | left | catch pairs right |",
+            "|---:|---:|---:|---:|",
+            *(
+                f"| {s.number} | {s.votes} | {s.lefts / s.votes:.0%} | "
+                + (f"{s.caught} of {s.catches} |" if s.catches else "– |")
+                for s in subjects
+            ),
+        ]
+    lines += [
+        "",
+        "## As reported",
+        "",
+        "Table 2 of Horita & Yanai, ACPR 2019: 100 pairs per case, 10 subjects; other clips and "
+        "other subjects than here.",
+        "",
+        "| case | POS |",
+        "|---|---:|",
+        *(f"| *{a} over {b}* | *{pos}* |" for (a, b), pos in PREFERENCES.items()),
+    ]
+    return lines
+
+
+def _table(results: Sequence[CaseResult]) -> list[str]:
+    lines = [
+        "| case | POS | 95 % | votes | subjects | agreement | κ |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for result in results:
+        pos = interval = "–"
+        if result.interval:
+            low, high = result.interval
+            pos, interval = f"{result.pos:.0f}", f"{low:.0f} – {high:.0f}"
+        alike = "–" if result.agreement is None else f"{result.agreement:.2f}"
+        kappa = "–" if result.kappa is None else f"{result.kappa:.2f}"
+        lines.append(
+            f"| {result.first} over {result.second} | {pos} | {interval} | {result.votes} | "
+            f"{result.subjects} | {alike} | {kappa} |"
+        )
+    return lines
+
+
+def write(store: Store, folder: Path) -> None:
+    """Writes report.md, pos.csv (a line per case) and votes.csv (a line per vote).
+
+    Raises:
+      DataError: They cannot be written.
+    """
+    with replacing_file(folder / "report.md") as temporary:
+        temporary.write_text("\n".join(report(store)) + "\n", encoding="utf-8")
+    votes = store.votes()
+    cases = [
+        (
+            *(case.first, case.second, case.pos, *(case.interval or ("", ""))),
+            *(case.votes, case.wins, case.subjects, case.agreement, case.kappa),
+        )
+        for case in by_case(store, votes)
+    ]
+    head = ("first", "second", "pos", "pos_low", "pos_high", "votes", "first_won", "subjects")
+    _write_csv(folder / "pos.csv", (*head, "agreement", "kappa"), cases)
+    _write_csv(
+        folder / "votes.csv",
+        ("subject", "first", "second", "clip", "left", "chosen", "catch", "time"),
+        [
+            (
+                vote.subject,
+                vote.pair.first,
+                vote.pair.second,
+                vote.pair.clip,
+                vote.pair.first if vote.first_left else vote.pair.second,
+                vote.pair.first if vote.first_won else vote.pair.second,
+                int(vote.pair.is_catch),
+                vote.voted,
+            )
+            for vote in votes
+        ],
+    )
+
+
+def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with (
+        replacing_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file).writerows([head, *rows])

@@ -1,0 +1,274 @@
+"""The one file of a study: its videos, subjects and votes, in SQLite.
+
+A subject is known by the hash of a secret that the browser keeps. A trial is a row made when its
+subject begins; a vote fills it once and for all, so nothing that is sent twice counts twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ssagan_tf.errors import DataError
+from ssagan_tf.files import replacing_file
+from ssagan_tf.study.design import Pair, order_for
+
+FORMAT = 1
+SIDES = ("left", "right")
+_BUSY = 30.0  # seconds to wait for another writer
+_SCHEMA = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE media (
+    system TEXT NOT NULL, clip TEXT NOT NULL, video BLOB NOT NULL, PRIMARY KEY (system, clip));
+CREATE TABLE pairs (
+    id INTEGER PRIMARY KEY, first TEXT NOT NULL, second TEXT NOT NULL, clip TEXT NOT NULL);
+CREATE TABLE subjects (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, secret TEXT NOT NULL UNIQUE, began TEXT NOT NULL);
+CREATE TABLE trials (
+    key TEXT PRIMARY KEY,
+    subject INTEGER NOT NULL REFERENCES subjects,
+    position INTEGER NOT NULL,
+    pair INTEGER NOT NULL REFERENCES pairs,
+    first_left INTEGER NOT NULL,
+    left_key TEXT NOT NULL UNIQUE,
+    right_key TEXT NOT NULL UNIQUE,
+    choice TEXT CHECK (choice IN ('left', 'right')),
+    voted TEXT,
+    UNIQUE (subject, position),
+    UNIQUE (subject, pair));
+"""
+_NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """What a subject may know of a trial: names that say nothing."""
+
+    key: str
+    left: str
+    right: str
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """How far a subject is; the trials are the one to vote on and the one after it."""
+
+    started: bool
+    done: int
+    total: int
+    trial: Trial | None
+    next: Trial | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Vote:
+    """A vote, as the report needs it."""
+
+    subject: int
+    pair: Pair
+    first_left: bool
+    choice: str
+    voted: str
+
+    @property
+    def first_won(self) -> bool:
+        return (self.choice == "left") == self.first_left
+
+
+def create(
+    path: Path,
+    settings: Mapping[str, Any],
+    pairs: Sequence[Pair],
+    videos: Mapping[tuple[str, str], bytes],
+) -> None:
+    """Writes the file of a new study.
+
+    Args:
+      path: Of the file.
+      settings: What the study was made with; `seed` is needed.
+      pairs: All pairs.
+      videos: mp4s by system and clip.
+
+    Raises:
+      DataError: It cannot be written.
+    """
+    with replacing_file(path) as temporary:
+        try:
+            with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as database:
+                database.executescript(_SCHEMA)
+                database.execute("BEGIN")
+                every = {**settings, "format": FORMAT, "access": secrets.token_urlsafe(16)}
+                database.executemany(
+                    "INSERT INTO settings VALUES (?, ?)",
+                    [(name, json.dumps(value)) for name, value in every.items()],
+                )
+                database.executemany(
+                    "INSERT INTO media VALUES (?, ?, ?)",
+                    [(system, clip, data) for (system, clip), data in videos.items()],
+                )
+                database.executemany(
+                    "INSERT INTO pairs VALUES (?, ?, ?, ?)",
+                    [(i, pair.first, pair.second, pair.clip) for i, pair in enumerate(pairs)],
+                )
+                database.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise DataError(f"cannot write {path}: {error}") from error
+
+
+class Store:
+    """A study on disk; safe for many threads and processes at once.
+
+    Raises:
+      DataError: The file is none of a study, or of another format version.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; begin a study with --systems")
+        try:
+            with self._open() as database:
+                rows = database.execute("SELECT name, value FROM settings").fetchall()
+                self.settings = {name: json.loads(value) for name, value in rows}
+                self._pairs = [
+                    Pair(*row)
+                    for row in database.execute("SELECT first, second, clip FROM pairs ORDER BY id")
+                ]
+                database.execute("PRAGMA journal_mode = WAL")  # stays in the file
+        except sqlite3.Error as error:
+            raise DataError(f"{path} is no file of a study: {error}") from error
+        if self.settings.get("format") != FORMAT:
+            raise DataError(f"{path} is of another version of this program")
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """All pairs of the study."""
+        return self._pairs
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
+        with contextlib.closing(database):
+            # Written through to the disk before a vote is confirmed.
+            database.execute("PRAGMA synchronous = FULL")
+            yield database
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._open() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
+
+    # What subjects do.
+
+    def begin(self, secret: str) -> State:
+        """Makes the trials of a subject; of one who has begun already, nothing changes."""
+        with self._writing() as database:
+            if _number(database, secret) is None:
+                subject = database.execute(
+                    f"INSERT INTO subjects (secret, began) VALUES (?, {_NOW})", [_hash(secret)]
+                ).lastrowid
+                order = order_for(subject, self._pairs, self.settings["seed"])
+                database.executemany(
+                    "INSERT INTO trials (subject, position, pair, first_left, key, left_key, "
+                    "right_key) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    [
+                        (subject, position, pair, left, *(secrets.token_urlsafe(15) for _ in "123"))
+                        for position, (pair, left) in enumerate(order)
+                    ],
+                )
+        return self.state(secret)
+
+    def state(self, secret: str) -> State:
+        """How far the subject is."""
+        with self._open() as database:
+            subject = _number(database, secret)
+            if subject is None:
+                return State(False, 0, len(self._pairs), None, None)
+            [done] = database.execute(
+                "SELECT COUNT(choice) FROM trials WHERE subject = ?", [subject]
+            ).fetchone()
+            ahead = [Trial(*row) for row in _ahead(database, subject)]
+        return State(True, done, len(self._pairs), *[*ahead, None, None][:2])
+
+    def vote(self, secret: str, trial: str, choice: str) -> bool:
+        """Takes a vote on the subject's current trial, once.
+
+        Returns:
+          Whether it was taken. It is not where the trial has its vote already, is not the
+          subject's current one, or not the subject's at all.
+
+        Raises:
+          ValueError: `choice` is neither `left` nor `right`.
+        """
+        if choice not in SIDES:
+            raise ValueError(f"choice={choice}: must be left or right")
+        with self._writing() as database:
+            subject = _number(database, secret)
+            current = next(iter(_ahead(database, subject)), None)
+            if current is None or current[0] != trial:
+                return False
+            database.execute(
+                f"UPDATE trials SET choice = ?, voted = {_NOW} WHERE key = ? AND choice IS NULL",
+                [choice, trial],
+            )
+        return True
+
+    def video(self, secret: str, key: str) -> bytes | None:
+        """The video of a trial of this subject, or None."""
+        with self._open() as database:
+            row = database.execute(
+                """
+                SELECT video FROM trials JOIN subjects ON subjects.id = subject
+                JOIN pairs ON pairs.id = pair
+                JOIN media ON media.clip = pairs.clip AND media.system =
+                    CASE WHEN first_left = (left_key = :key) THEN first ELSE second END
+                WHERE secret = :secret AND :key IN (left_key, right_key)
+                """,
+                {"key": key, "secret": _hash(secret)},
+            ).fetchone()
+        return row and row[0]
+
+    # What the report needs.
+
+    def votes(self) -> list[Vote]:
+        """All votes, by subject and in the order in which they were asked for."""
+        with self._open() as database:
+            rows = database.execute(
+                "SELECT subject, pair, first_left, choice, voted FROM trials "
+                "WHERE choice IS NOT NULL ORDER BY subject, position"
+            ).fetchall()
+        return [
+            Vote(subject, self._pairs[pair], bool(left), choice, voted)
+            for subject, pair, left, choice, voted in rows
+        ]
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _number(database: sqlite3.Connection, secret: str) -> int | None:
+    row = database.execute("SELECT id FROM subjects WHERE secret = ?", [_hash(secret)]).fetchone()
+    return row and row[0]
+
+
+def _ahead(database: sqlite3.Connection, subject: int | None) -> list[tuple[str, str, str]]:
+    """The current trial and the one after it."""
+    return database.execute(
+        "SELECT key, left_key, right_key FROM trials WHERE subject = ? AND choice IS NULL "
+        "ORDER BY position LIMIT 2",
+        [subject],
+    ).fetchall()

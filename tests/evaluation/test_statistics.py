@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ssagan_tf.evaluation.statistics import Bootstrap
+
+NORMAL = np.random.default_rng(0).normal(5.0, 2.0, 400)
+
+
+def names(count: int, clips: int = 1) -> list[str]:
+    return [f"v{i // clips}" for i in range(count * clips)]
+
+
+def width(estimate) -> float:
+    return estimate.interval[1] - estimate.interval[0]
+
+
+def test_of_independent_clips_it_is_the_textbook_interval() -> None:
+    estimate = Bootstrap(names(400), seed=1).mean(NORMAL)
+    half = 1.96 * NORMAL.std() / 20
+    assert estimate.value == pytest.approx(NORMAL.mean())
+    np.testing.assert_allclose(
+        estimate.interval, [NORMAL.mean() - half, NORMAL.mean() + half], atol=0.1 * half
+    )
+
+
+def test_clips_of_one_video_are_no_independent_evidence() -> None:
+    """Ten copies of every clip, in its video, tell nothing new; as videos of their own they do."""
+    once = Bootstrap(names(400), 1).mean(NORMAL)
+    copied = np.repeat(NORMAL, 10)
+    together = Bootstrap(names(400, clips=10), 1).mean(copied)
+    apart = Bootstrap(names(4000), 1).mean(copied)
+    assert width(together) == pytest.approx(width(once), rel=0.1)
+    assert width(apart) == pytest.approx(width(once) / np.sqrt(10), rel=0.1)
+
+
+def test_coverage() -> None:
+    """Of 300 samples of 40 videos with 1 to 5 clips, about 95 % of the intervals hold the mean."""
+    rng = np.random.default_rng(4)
+    held = 0
+    for _ in range(300):
+        sizes = rng.integers(1, 6, 40)
+        of = [f"v{i}" for i, size in enumerate(sizes) for _ in range(size)]
+        level = np.repeat(rng.normal(0, 1, 40), sizes)
+        low, high = Bootstrap(of, 0, draws=400).mean(level + rng.normal(0, 0.3, len(of))).interval
+        held += low <= 0 <= high
+    assert 0.88 <= held / 300 <= 0.98
+
+
+def test_paired_differences_are_sharper() -> None:
+    bootstrap = Bootstrap(names(400), 1)
+    other = NORMAL + np.random.default_rng(5).normal(0.1, 0.2, 400)
+    a, b = bootstrap.mean(other), bootstrap.mean(NORMAL)
+    difference = a.minus(b)
+    assert difference.value == pytest.approx(a.value - b.value)
+    assert difference.interval[0] > 0  # though the intervals of a and b overlap
+    assert a.interval[0] < b.interval[1]
+    assert width(difference) == pytest.approx(2 * 1.96 * 0.2 / 20, rel=0.15)
+
+
+def test_ratio_of_means() -> None:
+    bootstrap = Bootstrap(names(400), 1)
+    ratio = bootstrap.ratio(3 * NORMAL, NORMAL)
+    assert ratio.value == pytest.approx(3)
+    np.testing.assert_allclose(ratio.interval, 3)
+    assert bootstrap.ratio(NORMAL, np.zeros(400)).value is None
+
+
+def test_what_has_no_interval() -> None:
+    alone = Bootstrap(["v"] * 5, 1).mean(NORMAL[:5])
+    assert alone.value == pytest.approx(NORMAL[:5].mean())
+    assert alone.interval is None
+    infinite = Bootstrap(names(3), 1).mean(np.array([1.0, np.inf, 2.0]))
+    assert (infinite.value, infinite.interval) == (None, None)
+    assert infinite.minus(alone).value is None
+
+
+def test_the_seed_fixes_it() -> None:
+    first, again, other = (Bootstrap(names(400), s).mean(NORMAL).interval for s in (1, 1, 2))
+    assert first == again != other

@@ -1,0 +1,321 @@
+"""evaluate and compare as a user runs them: as programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ssagan_tf
+from ssagan_tf import evaluate as evaluate_program
+from ssagan_tf import video
+from ssagan_tf.compare import compare
+from ssagan_tf.data.synthetic import synthetic_clip
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import (
+    CompareOptions,
+    ComputeOptions,
+    EvaluateOptions,
+    ModelOptions,
+    OptionError,
+)
+
+ROOT = Path(__file__).parents[1]
+
+
+def evaluate(**settings: object) -> None:
+    """The program without its command line."""
+    evaluate_program.evaluate(EvaluateOptions(**settings), ComputeOptions())
+
+
+def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ssagan_tf.evaluate", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory) -> Path:
+    """real/: four clips of two videos; fake/: half-bright ones, fewer pixels of them as videos."""
+    folder = tmp_path_factory.mktemp("clips")
+    for number in range(4):
+        clip = synthetic_clip(0, number, 32, 32)
+        name = f"v{number // 2}/v{number // 2}_{number % 2}"
+        video.write_frames(folder / "real" / name, clip)
+        video.write_frames(folder / "fake" / name, clip // 2)
+        video.write_mp4(folder / "videos" / f"{name}.mp4", clip, 12)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(clips: Path) -> Path:
+    """Of two folders and all baselines, with the clips saved."""
+    output = clips / "result"
+    done = run(
+        f"--data={clips / 'real'}",
+        f"--generated=half={clips / 'fake'},{clips / 'videos'}",
+        "--baselines=pan,other_clip",
+        "--save_clips=frames",
+        "--batch_size=3",
+        f"--output={output}",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "peak 2 if the real frame has a negative" in done.stdout
+    assert "clips per second" in done.stdout
+    return output
+
+
+def metrics(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_metrics_json(result: Path, clips: Path) -> None:
+    content = metrics(result)
+    assert (content["protocol"], content["clips"], content["videos"]) == ("paper", 4, 2)
+    rows = {row["name"]: row for row in content["rows"]}
+    assert list(rows) == [
+        *("half", "videos", "copy_first_frame", "pan", "other_clip"),
+    ]
+    real = np.stack([synthetic_clip(0, n, 32, 32) for n in range(4)]).astype("float64") / 127.5 - 1
+    half = np.stack([synthetic_clip(0, n, 32, 32) // 2 for n in range(4)]) / 127.5 - 1
+    mse = np.square(real - half).mean(axis=(2, 3, 4))
+    assert rows["half"]["mse"] == pytest.approx(mse.mean(), rel=1e-5)
+    assert rows["half"]["frames_2_to_32"]["mse"] == pytest.approx(mse[:, 1:].mean(), rel=1e-5)
+    assert rows["half"]["per_frame"]["mse"][5] == pytest.approx(mse[:, 5].mean(), rel=1e-5)
+    moved = [np.abs(np.diff(x, axis=1)).mean() for x in (half, real)]
+    assert rows["half"]["motion_ratio"] == pytest.approx(moved[0] / moved[1], rel=1e-4)
+    copy = rows["copy_first_frame"]
+    assert copy["psnr"] is None is copy["psnr_ci95"]
+    assert copy["frames_2_to_32"]["psnr"] > 0
+    assert copy["per_frame"]["psnr"][0] is None
+    assert copy["motion_ratio"] == copy["flow_ratio"] == 0
+    for row in rows.values():
+        for name in ("mse", "ssim", "motion_ratio", "flow_ratio"):
+            low, high = row[f"{name}_ci95"]
+            assert low <= row[name] <= high
+    pairs = {tuple(x["rows"]): x for x in content["differences"]}
+    assert len(pairs) == 5 * 4 // 2
+    difference = pairs["half", "copy_first_frame"]
+    assert difference["psnr"] == pytest.approx(
+        rows["half"]["frames_2_to_32"]["psnr"] - copy["frames_2_to_32"]["psnr"]
+    )
+    assert {row["table"] for row in content["reported"]} == {3, 4}
+    assert content["conditions"]["clips"] == "layout frames, clip rule all"
+
+
+def test_the_report_and_its_files(result: Path) -> None:
+    text = (result / "report.md").read_text()
+    for part in ("| half |", "*SSA-GAN (a) (reported", "Paired differences", "curves.png", "7×7"):
+        assert part in text, part
+    for link in ("curves.png", "strips/half_best.png", "strips/videos_worst.png"):
+        assert link in text
+        assert video.read_image(result / link).ndim == 3
+    with (result / "clips.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 4 * 5
+    assert {line["video"] for line in lines} == {"v0", "v1"}
+    film = list(video.read_video(result / "compare.mp4"))
+    assert len(film) == 2 * 32
+    assert not list(result.parent.glob(".tmp*"))
+
+
+def test_saved_clips_are_those_that_were_measured(
+    result: Path, clips: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "again"
+    evaluate(
+        data=str(result / "clips" / "real"),
+        generated=(str(result / "clips" / "half"),),
+        optical_flow=False,
+        protocol="standard",
+        output=str(output),
+    )
+    content = metrics(output)
+    assert content["protocol"] == "standard"
+    [half, _] = content["rows"]
+    assert "flow_ratio" not in half
+    assert half["mse"] == half["frames_2_to_32"]["mse"]
+    before = metrics(result)["rows"][0]["frames_2_to_32"]
+    assert 4 * half["mse"] == pytest.approx(before["mse"], rel=1e-6)
+    assert half["psnr"] == pytest.approx(before["psnr"], abs=1e-5)  # every frame has negatives
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny.keras"
+    options = ModelOptions(resolution=64, base_filters=1, ssa_layers="conv4,deconv2")
+    ssagan_tf.build_generator(options).save(path)
+    return path
+
+
+def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    evaluate(
+        data=str(synthetic_set),
+        split="train",
+        max_clips=4,
+        model=f"ours={model}",
+        batch_norm="batch",
+        batch_size=3,
+        attention_at=("10", "50"),
+        optical_flow=False,
+        output=str(output),
+    )
+    content = metrics(output)
+    assert content["clips"] == 4
+    assert "4 of 10 drawn with seed 0" in content["conditions"]["clips"]
+    row, _ = content["rows"]
+    assert row["name"] == "ours"
+    assert row["gamma"] == {"conv4": 0.0, "deconv2": 0.0}
+    assert "statistics of batches of 3" in row["about"]
+    assert video.read_image(output / "attention" / "ours_10_50.png").ndim == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "message"),
+    [
+        ({"data": ""}, OptionError, "data=: "),
+        ({"generated": ()}, OptionError, "give --run_dir, --model or --generated"),
+        ({}, DataError, "d: no such folder"),
+        ({"run_dir": "r"}, DataError, "r holds no run"),
+        ({"generated": ("real=g",)}, OptionError, "real: is the name of another row"),
+        ({"layout": "synthetic"}, OptionError, "layout=synthetic"),
+    ],
+)
+def test_bad_settings(settings, kind, message, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kind, match=message):
+        evaluate(**{"data": "d", "output": "o", "generated": ("g",), **settings})
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_is_one_line(tmp_path: Path) -> None:
+    done = run(f"--data={tmp_path}/d", f"--output={tmp_path}/o", "--generated=g")
+    assert done.returncode == 1
+    assert done.stderr.startswith("evaluate: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def _missing(folder: Path) -> None:
+    shutil.rmtree(folder / "v0" / "v0_0")
+
+
+def _too_short(folder: Path) -> None:
+    sorted((folder / "v0" / "v0_0").iterdir())[-1].unlink()
+
+
+def _too_long(folder: Path) -> None:
+    shutil.copy(folder / "v0/v0_0/frame_00032.png", folder / "v0/v0_0/frame_00033.png")
+
+
+def _other_size(folder: Path) -> None:
+    path = folder / "v0" / "v0_0" / "frame_00007.png"
+    video.write_image(path, np.zeros((16, 16, 3), np.uint8))
+
+
+def _broken(folder: Path) -> None:
+    path = folder / "v0" / "v0_0" / "frame_00007.png"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def _stranger(folder: Path) -> None:
+    shutil.copytree(folder / "v0" / "v0_0", folder / "v9" / "v9_0")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_missing, "no v0/v0_0/1"),
+        (_too_short, "no v0/v0_0/1: v0/v0_0 is too short: 31 of 32 frames"),
+        (_too_long, "v0_0 has 33 frames, not 32"),
+        (_other_size, "frames of different sizes"),
+        (_broken, "broken picture"),
+        (_stranger, "v9/v9_0/1 is no clip of the data"),
+    ],
+)
+def test_what_is_wrong_with_a_clip_is_named(damage, message, clips: Path, tmp_path) -> None:
+    """By default nothing is written; with --incomplete=skip the clip is left out for all."""
+    folder, output = tmp_path / "fake", tmp_path / "out"
+    shutil.copytree(clips / "fake", folder)
+    damage(folder)
+    settings = {
+        "data": str(clips / "real"),
+        "generated": (str(folder), str(clips / "videos")),
+        "optical_flow": False,
+        "output": str(output),
+    }
+    with pytest.raises(DataError) as caught:
+        evaluate(**settings)
+    assert str(caught.value).startswith("1 clips cannot be compared: ")
+    assert message in str(caught.value)
+    assert not output.exists()
+    if damage is _missing:  # the way on is the same for the others
+        evaluate(**settings, incomplete="skip")
+        content = metrics(output)
+        assert content["clips"] == 3
+        [reason] = content["left_out"]
+        assert message in reason
+        assert message in (output / "report.md").read_text()
+
+
+def test_clips_of_another_size_than_the_others(clips: Path, tmp_path: Path) -> None:
+    video.write_mp4(tmp_path / "a" / "v0" / "v0_0.mp4", np.zeros((32, 16, 16, 3), np.uint8), 12)
+    with pytest.raises(DataError, match="different sizes: a 16×16, fake 32×32"):
+        evaluate(
+            data=str(clips / "real"),
+            generated=(str(tmp_path / "a"), str(clips / "fake")),
+            incomplete="skip",
+            output=str(tmp_path / "o"),
+        )
+
+
+def test_a_broken_real_video_is_named(clips: Path, tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    shutil.copytree(clips / "videos", real)
+    path = real / "v0" / "v0_0.mp4"
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(DataError, match=r"broken video: .*v0_0\.mp4"):
+        evaluate(data=str(real), generated=(str(clips / "fake"),), output=str(tmp_path / "o"))
+
+
+@pytest.mark.parametrize("split", ["sky_test", "sky_train"])
+def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) -> None:
+    """Against figures of an independent program on the same files."""
+    expected = json.loads((footage / "sky48_expected_metrics.json").read_text())[split]
+    evaluate(
+        data=str(footage / "sky48"),
+        split=split.removeprefix("sky_"),
+        generated=(f"mdgan_stage1={footage / 'sky48_mdgan_stage1'}",),
+        optical_flow=False,
+        output=str(tmp_path / "o"),
+    )
+    content = metrics(tmp_path / "o")
+    assert content["clips"] == expected["clips"]
+    for row in content["rows"]:
+        figures = expected[row["name"]]
+        for part, got in (("frames_1_to_32", row), ("frames_2_to_32", row["frames_2_to_32"])):
+            if figures[part] is not None:
+                assert math.isclose(got["mse"], figures[part]["mse"], abs_tol=1e-4)
+                assert math.isclose(got["psnr"], figures[part]["psnr"], abs_tol=1e-3)
+                assert math.isclose(got["ssim"], figures[part]["ssim"], abs_tol=1e-4)
+
+
+def test_compare(clips: Path, tmp_path: Path, capsys) -> None:
+    systems = tuple(f"{name}={clips / name}" for name in ("real", "fake", "videos"))
+    film = tmp_path / "film.mp4"
+    compare(CompareOptions(systems=systems, output=str(film), clips=("v1_0", "v0/v0_1"), loops=2))
+    assert "v1/v1_0/1, v0/v0_1/1" in capsys.readouterr().out
+    frames = np.stack(list(video.read_video(film)))
+    assert len(frames) == 64
+    real, fake = (frames[:32, 50:90, left : left + 80].mean() for left in (12, 112))
+    assert fake == pytest.approx(real / 2, abs=3)
+    with pytest.raises(OptionError, match="v7 is not in all folders"):
+        compare(CompareOptions(systems=systems, output=str(film), clips=("v7",)))
+    with pytest.raises(OptionError, match=r"must end in \.mp4 or \.gif"):
+        compare(CompareOptions(systems=systems, output="a.avi"))
