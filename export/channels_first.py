@@ -17,7 +17,7 @@ from typing import Any
 import tensorflow as tf
 
 from ssagan_tf.layers import SpatialSelfAttention, patches
-from ssagan_tf.layers.attention import ASSUMED_BATCH
+from ssagan_tf.layers.blocked_attention import ASSUMED_BATCH
 from ssagan_tf.layers.static_clip import is_static, multiplicities
 from ssagan_tf.models import Network
 

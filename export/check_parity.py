@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import itertools
 import json
 import statistics
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from export.options import ParityOptions
 from ssagan_tf import program, video
 from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import OptionError
+from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import source
@@ -85,7 +83,7 @@ def check_parity(options: ParityOptions) -> None:
     load_tensorflow()
     from export.description import fingerprint
 
-    generator = origin.load()
+    generator = origin.load(ComputeOptions())
     own = fingerprint(generator)
     subjects = []
     if options.saved_model:
@@ -162,7 +160,7 @@ def _saved_model(folder: Path, own: str, tolerance: float) -> list[Subject]:
         return loaded.signatures["tensor"](image=tf.constant(to_float(photos)))["clip"].numpy()
 
     def pixels(photos):
-        files = tf.constant([_png(photo) for photo in photos])
+        files = tf.constant([video.encode_png(photo) for photo in photos])
         return loaded.signatures["serving_default"](image_bytes=files)["video"].numpy()
 
     allowed = _tolerance(tolerance, types)
@@ -197,12 +195,6 @@ def _tolerance(given: float, types: set[str]) -> float:
 
 def _types(types: set[str]) -> str:
     return ", ".join(sorted(types))
-
-
-def _png(photo: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(photo).save(file, "PNG")
-    return file.getvalue()
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[
         "frames": FRAMES,
         "resolution": generator.options.resolution,
         "fit": how,
-        "model": dataclasses.asdict(generator.options),
+        "networks": [dataclasses.asdict(stage.options) for stage in generator.stages()],
         **more,
         "versions": {
             "ssagan_tf": ssagan_tf.__version__,
@@ -66,7 +66,12 @@ def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[
 
 def model_card(described: dict[str, Any]) -> str:
     """A page for people, of what `settings` gives."""
-    model, side, frames = described["model"], described["resolution"], described["frames"]
+    side, frames = described["resolution"], described["frames"]
+    networks = [dict(network) for network in described["networks"]]
+    names = " + ".join(network.pop("network") for network in networks)
+    stages = "; then ".join(
+        ", ".join(f"{name} {value}" for name, value in network.items()) for network in networks
+    )
     version, clip = described["versions"]["ssagan_tf"], f"`[N, {frames}, {side}, {side}, 3]`"
     image = f"`[N, {side}, {side}, 3]`"
     if train := described.get("train"):
@@ -78,14 +83,14 @@ def model_card(described: dict[str, Any]) -> str:
         )
     else:
         trained = f"not known: it was exported from the file `{described['source']}` alone."
-    return f"""# {model["network"]}, {side}×{side}, {frames} frames
+    return f"""# {names}, {side}×{side}, {frames} frames
 
 One photo of a sky or a sea in, a time-lapse video of {frames} frames out. Made with ssagan_tf
 {version}, an implementation of SSA-GAN (D. Horita and K. Yanai, "SSA-GAN: End-to-End Time-Lapse
 Video Generation with Spatial Self-Attention", ACPR 2019).
 
 - Fingerprint: `{described["fingerprint"]}`
-- Network: {", ".join(f"{name} {value}" for name, value in model.items())}
+- Network: {names}: {stages}
 - Trained on: {trained}
 
 ## Use

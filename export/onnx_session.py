@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.errors import DataError
+from ssagan_tf.errors import DataError, missing_extra
 
 GPU_PROVIDERS = (
     "CUDAExecutionProvider",
@@ -86,7 +86,5 @@ def _runtime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise DataError(
-            "this needs ONNX Runtime: install the extra 'onnx', or 'onnx-gpu' for NVIDIA GPUs"
-        ) from error
+        raise missing_extra(error, "onnx", ", or 'onnx-gpu' for NVIDIA GPUs") from error
     return onnxruntime

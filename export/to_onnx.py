@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import importlib.util
 import json
 import time
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from export.options import OnnxOptions
 from ssagan_tf import program
-from ssagan_tf.errors import DataError
+from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
-from ssagan_tf.options import OptionError, require
+from ssagan_tf.options import ComputeOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import source
 
@@ -24,6 +23,8 @@ ABOUT = """
 Writes a generator as an ONNX file: image, float32 [N, S, S, 3] in [-1, 1], in; clip, float32
 [N, 32, S, S, 3] in [-1, 1], out. export.onnx_generate runs it without TensorFlow.
 """
+
+BYTES_OF_A_WEIGHT, LARGEST = 4, 2**31  # what one message of protocol buffers holds
 
 
 def to_onnx(options: OnnxOptions) -> None:
@@ -40,13 +41,14 @@ def to_onnx(options: OnnxOptions) -> None:
         raise OptionError("output", output, "must end in .onnx")
     origin = source.find(options)
     how = origin.how(options.fit)
-    _require_converter()
+    require_extra("onnx", "onnx", "onnxruntime", "tf2onnx")
 
     load_tensorflow()
     from export import description, onnx_graph
     from export.channels_first import PRECISE
 
-    generator = origin.load()
+    generator = origin.load(ComputeOptions())  # in float32, whatever it was trained in
+    _check_size(generator)
     described = description.settings(
         generator, origin, how, precision=options.precision, opset=int(options.opset)
     )
@@ -70,6 +72,15 @@ def to_onnx(options: OnnxOptions) -> None:
     )
 
 
+def _check_size(generator: Network) -> None:
+    size = BYTES_OF_A_WEIGHT * generator.count_params()
+    if size > LARGEST:
+        raise DataError(
+            f"the generator's weights take {size / 1e9:.1f} GB, and an ONNX file holds 2; "
+            "export a SavedModel"
+        )
+
+
 def convert(generator: Network, opset: int, attention_memory: int) -> Any:
     """The generator as an `onnx.ModelProto`, as tf2onnx makes it."""
     import tensorflow as tf
@@ -86,12 +97,6 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
     with suited_layers(generator, attention_memory):
         model, _ = tf2onnx.convert.from_function(run, [image], opset=opset)
     return model
-
-
-def _require_converter() -> None:
-    for module in ("onnx", "onnxruntime", "tf2onnx"):
-        if importlib.util.find_spec(module) is None:
-            raise DataError(f"to_onnx needs {module}: install the extra 'onnx'")
 
 
 def main() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from export.options import SavedModelOptions
 from ssagan_tf import program
+from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_folder
 from ssagan_tf.options import ComputeOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
@@ -36,6 +39,8 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
         )
     origin = source.find(options)
     how = origin.how(options.fit)
+    if options.warm_up:
+        require_extra("serving", "tensorflow_serving", otherwise=", or give --warm_up= for none")
 
     load_tensorflow()
     import tensorflow as tf
@@ -43,8 +48,6 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
     from export import description, warm_up
     from export.served import Served
 
-    if options.warm_up:
-        warm_up.require_stubs()
     generator = origin.load(compute)
     described = description.settings(
         generator,
@@ -56,7 +59,7 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
     )
     print(f"writing {output}", flush=True)
     start = time.monotonic()
-    with replacing_folder(output) as folder:
+    with replacing_folder(output) as folder, _errors_of_writing(output):
         served = Served(generator, how, options.weights, options.max_megapixels * 10**6)
         tf.saved_model.save(
             served,
@@ -79,6 +82,17 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
             warm_up.write(str(extra / warm_up.FILE_NAME), sizes, side)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print(f"{size / 1e6:.1f} MB in {time.monotonic() - start:.0f} s; {described['fingerprint']}")
+
+
+@contextlib.contextmanager
+def _errors_of_writing(path: Path) -> Iterator[None]:
+    """TensorFlow has errors of its own where Python has OSError."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise DataError(f"cannot write {path}: {error.message.splitlines()[0]}") from error
 
 
 def main() -> None:

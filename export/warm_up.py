@@ -2,55 +2,38 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from PIL import Image
 
 from ssagan_tf.data.synthetic import synthetic_clip
-from ssagan_tf.errors import DataError
 from ssagan_tf.pixels import to_float
+from ssagan_tf.video import encode_png
 
 FILE_NAME = "tf_serving_warmup_requests"  # in assets.extra, where the server looks for it
 
 
-def require_stubs() -> None:
-    """Raises DataError unless tensorflow-serving-api is installed."""
-    try:
-        import tensorflow_serving.apis  # noqa: F401
-    except ImportError as error:
-        raise DataError(
-            "warm-up records need tensorflow-serving-api: install the extra 'serving', "
-            "or give --warm_up= for none"
-        ) from error
-
-
-def write(path: str, sizes: Sequence[int], resolution: int) -> int:
-    """Writes a TFRecord of PredictionLog: each signature at each batch size. Returns how many."""
+def write(path: str, sizes: Sequence[int], resolution: int) -> None:
+    """Writes a TFRecord of PredictionLog: each signature at each batch size."""
     from tensorflow_serving.apis import prediction_log_pb2
 
-    number = 0
     with tf.io.TFRecordWriter(path) as writer:
         for request in _requests(sizes, resolution):
             log = prediction_log_pb2.PredictLog(request=request)
             record = prediction_log_pb2.PredictionLog(predict_log=log)
             writer.write(record.SerializeToString())
-            number += 1
-    return number
 
 
 def _requests(sizes: Sequence[int], resolution: int) -> Iterator[Any]:
     from tensorflow_serving.apis import predict_pb2
 
     photo = synthetic_clip(0, 0, resolution, frames=1)[0]
-    file = io.BytesIO()
-    Image.fromarray(photo).save(file, "JPEG")
+    file = np.array(encode_png(photo), object)
     inputs = {
-        "serving_default": ("image_bytes", np.array(file.getvalue(), object)),
-        "encoded": ("image_bytes", np.array(file.getvalue(), object)),
+        "serving_default": ("image_bytes", file),
+        "encoded": ("image_bytes", file),
         "tensor": ("image", to_float(photo)),
     }
     for size in sizes:

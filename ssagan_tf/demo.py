@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import socket
 import tempfile
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ssagan_tf import program, video
-from ssagan_tf.errors import DataError
+from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.options import ComputeOptions, DemoOptions, SourceOptions
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import source
@@ -157,8 +156,7 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
       DataError: There is no model, gradio is not installed, or the port is taken.
     """
     models = find_models(options.runs)
-    if importlib.util.find_spec("gradio") is None:
-        raise DataError("the demo needs gradio: install the extra 'demo'")
+    require_extra("demo", "gradio")
     load_tensorflow()  # first: gradio imports it, too, where it can, and not as quietly
     gradio = _gradio()
     fonts = ["system-ui", "sans-serif"]  # the default ones are fetched from afar

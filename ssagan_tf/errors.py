@@ -1,5 +1,7 @@
 """What ends a program with one line instead of a traceback."""
 
+import importlib.util
+
 
 class DataError(Exception):
     """Footage, a photo, a prepared set or a run that cannot be used (exit code 1).
@@ -16,6 +18,26 @@ class Stopped(Exception):
         self.signal = signal
 
 
-def missing_extra(error: ImportError, extra: str) -> DataError:
-    """What to raise where a package of an extra of `setup.cfg` cannot be imported."""
-    return DataError(f"{error.name or error} is not installed; pip install 'ssagan_tf[{extra}]'")
+def missing_extra(error: ImportError, extra: str, otherwise: str = "") -> DataError:
+    """What to raise where a package of an extra of `setup.cfg` cannot be imported.
+
+    Args:
+      error: Of the import.
+      extra: Its name.
+      otherwise: What else may be done, beginning with a comma.
+    """
+    name = error.name or error
+    return DataError(f"{name} is not installed; pip install 'ssagan_tf[{extra}]'{otherwise}")
+
+
+def require_extra(extra: str, *modules: str, otherwise: str = "") -> None:
+    """Raises `missing_extra` unless the modules are there, without importing them: some are slow.
+
+    Args:
+      extra: Its name.
+      modules: Those that are needed of it, by their top-level names.
+      otherwise: As above.
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise missing_extra(ImportError(name=module), extra, otherwise)

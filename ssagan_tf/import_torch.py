@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ssagan_tf import program
-from ssagan_tf.errors import DataError
+from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import ImportOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
@@ -91,13 +91,8 @@ def _write_checkpoint(options: ImportOptions) -> None:
 
 def _stage(network: Network, options: ImportOptions) -> Network:
     """The network to export: the file's, or one of its two stages."""
-    from ssagan_tf import models
-
-    joined = isinstance(network, models.TwoStage)
-    stages = {
-        n.options.network: n for n in ([network.first, network.second] if joined else [network])
-    }
-    if not options.model and not joined:
+    stages = {stage.options.network: stage for stage in network.stages()}
+    if not options.model and len(stages) == 1:
         return network
     if options.model not in stages:
         raise OptionError(
@@ -133,7 +128,7 @@ def _torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise DataError("PyTorch is not installed: pip install 'ssagan_tf[torch]'") from error
+        raise missing_extra(error, "torch") from error
     return torch
 
 

@@ -144,10 +144,22 @@ def write_image(path: PathLike, image: np.ndarray) -> None:
       ValueError: `image` is not `[H, W, 3]` uint8, or `path` does not end in .png.
       DataError: The file cannot be written.
     """
-    _check(image, 3)
     _check_suffix(path, ".png")
+    data = encode_png(image)
     with replacing_file(path) as temporary:
-        Image.fromarray(image).save(temporary, "PNG")
+        temporary.write_bytes(data)
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """The bytes of a PNG file of `[H, W, 3]` uint8.
+
+    Raises:
+      ValueError: It is something else.
+    """
+    _check(image, 3)
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ssagan_tf  # isort: skip  # noqa: F401  before Keras loads TensorFlow: it turns oneDNN on
 
 import os
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -60,6 +62,20 @@ def footage() -> Path:
     if not folder:
         pytest.skip("SSAGAN_FOOTAGE does not name a folder of real footage")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """The system's Chromium, headless; of all hosts, it finds this machine only."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if (path := next(filter(None, map(shutil.which, names)), None)) is None:
+        pytest.skip("there is no Chromium on this machine")
+    arguments = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
+import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -22,7 +20,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -61,78 +59,53 @@ def test_nothing_to_choose_from(tmp_path: Path) -> None:
         find_models((str(tmp_path),))
 
 
-def needs_a_browser() -> str | None:
-    for module in ("gradio", "selenium"):
-        if importlib.util.find_spec(module) is None:
-            return f"{module} is not installed (extras 'demo' and 'test')"
-    return None if CHROMIUM and DRIVER else "no chromium with chromedriver on this machine"
-
-
 @pytest.fixture
-def address(model: Path, tmp_path: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "ssagan_tf.demo", f"--runs={model}", "--port=0"]
-    log = tmp_path / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+def address(model: Path) -> Iterator[str]:
+    """The program, serving."""
+    pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ssagan_tf.demo", f"--runs={model}", "--port=0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
-        wait(lambda: "open http" in log.read_text() or process.poll() is not None)
-        assert process.poll() is None, log.read_text()
-        yield log.read_text().split("open ")[1].split()[0]
+        output = ""
+        while "open http" not in output:
+            line = process.stdout.readline()
+            assert line, output
+            output += line
+        yield output.split("open ")[1].split()[0]
     finally:
         process.terminate()
-        process.wait(30)
+        process.communicate(timeout=SECONDS)
 
 
-@pytest.fixture
-def browser(tmp_path: Path):
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--window-size=1200,1400"):
-        options.add_argument(argument)
-    options.add_experimental_option("prefs", {"download.default_directory": str(tmp_path)})
-    # Offline: of all hosts, only this machine is found.
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
-
-
-def wait(ready, seconds: float = 60.0):
-    deadline = time.monotonic() + seconds
-    while not (found := ready()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
-
-
-@pytest.mark.skipif(needs_a_browser() is not None, reason=str(needs_a_browser()))
-def test_in_a_browser(address: str, browser, photo: Path, tmp_path: Path) -> None:
-    browser.get(address)
-    [drop] = wait(lambda: browser.find_elements("css selector", "input[type=file]")[:1])
-    drop.send_keys(str(photo))
-    wait(lambda: browser.find_elements("css selector", "img[src*='sky']"))
-
-    def buttons():
-        return browser.find_elements("tag name", "button")
-
-    [button] = [b for b in buttons() if b.text == "Make the video"]
-    button.click()
-    [film] = wait(lambda: browser.find_elements("css selector", "video[src*='.mp4']"))
-    wait(lambda: browser.execute_script("return arguments[0].readyState >= 2", film))
-    size = [film.get_property(name) for name in ("videoWidth", "videoHeight")]
-    assert size == [64, 96]
-    assert wait(lambda: browser.find_elements("css selector", "img[src*='sky.png']"))  # the strip
-    browser.save_screenshot(str(tmp_path / "page.png"))
-    assert np.std(video.read_image(tmp_path / "page.png")) > 10
+def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> None:
+    page = browser.new_page(viewport={"width": 1200, "height": 1400})
+    page.set_default_timeout(1000 * SECONDS)
+    asked = set()
+    page.on("request", lambda request: asked.add(urlsplit(request.url)))
+    page.goto(address)
+    page.locator("input[type=file]").first.set_input_files(photo)
+    page.locator("img[src*='sky']").first.wait_for()
+    page.get_by_role("button", name="Make the video").click()
+    film = page.locator("video[src*='.mp4']")
+    film.wait_for()
+    page.wait_for_function("film => film.readyState >= 2", arg=film.element_handle())
+    assert film.evaluate("film => [film.videoWidth, film.videoHeight]") == [64, 96]  # upright
+    page.locator("img[src*='sky.png']").wait_for()  # the strip
+    if folder := os.environ.get("SSAGAN_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / "demo.png")
 
     for kind in ("mp4", "GIF"):
-        [button] = [b for b in buttons() if b.text == f"Download {kind}"]
-        wait(lambda b=button: b.is_enabled())
-        button.click()
-    got = [tmp_path / "sky.mp4", tmp_path / "sky.gif"]
-    wait(lambda: all(path.is_file() for path in got))
-    assert len(list(video.read_video(got[0]))) == 32
-    with Image.open(got[1]) as animation:
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Download {kind}").click()
+        assert download.value.suggested_filename == f"sky.{kind.lower()}"
+        download.value.save_as(tmp_path / f"made.{kind.lower()}")
+    assert len(list(video.read_video(tmp_path / "made.mp4"))) == 32
+    with Image.open(tmp_path / "made.gif") as animation:
         assert animation.n_frames > 1
+    assert {url.hostname for url in asked if url.scheme.startswith("http")} == {"127.0.0.1"}
+    page.close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from PIL import Image
 
@@ -56,9 +54,7 @@ def upright(photo: str) -> bytes:
         if image.format in SENT_AS_THEY_ARE and image.getexif().get(ORIENTATION, 1) == 1:
             with open(photo, "rb") as file:
                 return file.read()
-    file = io.BytesIO()
-    Image.fromarray(video.read_image(photo)).save(file, "PNG")
-    return file.getvalue()
+    return video.encode_png(video.read_image(photo))
 
 
 def _server(options: ClientOptions) -> Server:

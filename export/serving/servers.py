@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from export.options import ClientOptions
-from ssagan_tf.errors import DataError
+from ssagan_tf.errors import DataError, missing_extra
 
 OUTPUTS = {"encoded": "frames_bytes", "serving_default": "video"}
 MIB = 2**20
@@ -49,10 +49,7 @@ class Grpc:
             import grpc
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
         except ImportError as error:
-            raise DataError(
-                "gRPC needs tensorflow-serving-api: install the extra 'serving', or use "
-                "--protocol=rest"
-            ) from error
+            raise missing_extra(error, "serving", ", or use --protocol=rest") from error
         import tensorflow as tf
 
         self._options, self._grpc, self._tf = options, grpc, tf

@@ -31,6 +31,10 @@ class Network(keras.Model):
     def input_axes(self) -> tuple[int, ...]:
         raise NotImplementedError
 
+    def stages(self) -> tuple[Network, ...]:
+        """The networks that it runs one after the other, each with `options` of its own."""
+        return (self,)
+
     def build_variables(self) -> None:
         """Creates the weights."""
         self.build((None, *self.input_axes))

@@ -45,6 +45,9 @@ class TwoStage(Network):
     def input_axes(self) -> tuple[int, ...]:
         return self.first.input_axes
 
+    def stages(self) -> tuple[Network, ...]:
+        return (self.first, self.second)
+
     def build(self, input_shape: tuple) -> None:
         self.check_input(input_shape)
         for stage in (self.first, self.second):

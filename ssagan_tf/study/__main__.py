@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ssagan_tf import program
-from ssagan_tf.errors import DataError, missing_extra
+from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.evaluation.folders import clips_in_all, open_folders
 from ssagan_tf.options import OptionError, StudyOptions, require
 from ssagan_tf.progress import Progress
@@ -38,7 +38,7 @@ def study(options: StudyOptions) -> None:
     if options.report:
         _report(store.Store(path), Path(options.output or f"{path.with_suffix('')}_report"))
         return
-    _check_installed()
+    require_extra("study", "fastapi", "uvicorn")
     if path.exists():
         opened = store.Store(path)
         _check_same(options, opened)
@@ -122,14 +122,6 @@ def _create(options: StudyOptions, path: Path) -> None:
         pairs,
         dict(zip(shown, media.of_one_length(videos), strict=True)),
     )
-
-
-def _check_installed() -> None:
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise missing_extra(error, "study") from error
 
 
 def _serve(options: StudyOptions, opened: store.Store) -> None:

@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
-from ssagan_tf import models
-from tests.export.made import SMALL, Exports, alive
+from tests.export.made import SMALL, Exports, alive, made
 
 
-@pytest.fixture(scope="session", params=models.REGISTRY)
-def exports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exports:
-    folder = tmp_path_factory.mktemp(request.param)
-    generator = alive(dataclasses.replace(SMALL, network=request.param))
-    made = Exports(folder, generator)
-    generator.save(made.keras_file)
-    return made
+@pytest.fixture(scope="session")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """A small SSA-GAN."""
+    return made(tmp_path_factory.mktemp("exports"), alive(SMALL))

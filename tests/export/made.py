@@ -1,4 +1,4 @@
-"""A small generator of a registered system and its exports, each made once."""
+"""Small generators and their exports, each made once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import importlib.util
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -15,9 +14,12 @@ from export.options import OnnxOptions, SavedModelOptions
 from export.to_onnx import to_onnx
 from export.to_saved_model import to_saved_model
 from ssagan_tf import models
+from ssagan_tf.layers import BatchNormalization
 from ssagan_tf.options import ComputeOptions, ModelOptions
 
-SMALL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv3,conv4,deconv3")
+SMALL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4,deconv3")
+FIRST = ModelOptions(network="mdgan_stage1", resolution=64, base_filters=1)
+ATTENTION = {"ssa_layers": "conv4,deconv2"}  # in the least of those that have it
 SIZES = ("1", "2")  # of warm-up batches
 
 
@@ -60,15 +62,36 @@ def has(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
+def made(folder: Path, generator: models.Network) -> Exports:
+    """A generator and where its exports go."""
+    exports = Exports(folder, generator)
+    generator.save(exports.keras_file)
+    return exports
+
+
+def of_photos(name: str) -> models.Network:
+    """The least generator of a registered name that takes photos: second stages with a first."""
+    attention = ATTENTION if name.startswith("ssagan") else {}
+    generator = alive(dataclasses.replace(FIRST, network=name, **attention))
+    if not models.REGISTRY[name].takes_clip:
+        return generator
+    both = models.TwoStage(alive(FIRST), generator)
+    both.build_variables()
+    return both
+
+
 def alive(options: ModelOptions) -> models.Network:
     """A generator in which every weight matters, γ and the moving statistics included."""
-    keras.utils.set_random_seed(0)
     generator = ssagan_tf.build_generator(options)
     draws = np.random.default_rng(1)
     for weight in generator.trainable_weights:
         value = 0.5 if weight.name == "gamma" and weight.shape == () else np.asarray(weight)
         weight.assign(value + 0.1 * draws.standard_normal(weight.shape))
-    image = draws.uniform(-1, 1, (2, *generator.input_axes)).astype("float32")
-    for _ in range(10):
-        generator(image, training=True)
+    norms = [x for x in generator._flatten_layers() if isinstance(x, BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0  # the statistics of one batch
+    generator(draws.uniform(-1, 1, (2, *generator.input_axes)).astype("float32"), training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
     return generator

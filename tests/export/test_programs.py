@@ -10,6 +10,13 @@ from pathlib import Path
 import pytest
 
 from export import options
+from export.onnx_session import OnnxGenerator
+from export.serving.servers import Grpc
+from export.to_onnx import to_onnx
+from export.to_saved_model import to_saved_model
+from ssagan_tf.demo import demo
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import ComputeOptions, DemoOptions
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = {
@@ -54,3 +61,25 @@ def test_bad_input_gets_one_line(program, arguments, code, message) -> None:
     [line] = result.stderr.splitlines()
     assert line.startswith(f"{program.split('.')[-1]}: ")
     assert message in line
+
+
+EXTRAS = {
+    "onnxruntime": ("onnx", lambda: OnnxGenerator("m.onnx")),
+    "tf2onnx": ("onnx", lambda: to_onnx(options.OnnxOptions(model="m.keras", output="m.onnx"))),
+    "tensorflow_serving": (
+        "serving",
+        lambda: to_saved_model(
+            options.SavedModelOptions(model="m.keras", output="1"), ComputeOptions()
+        ),
+    ),
+    "grpc": ("serving", lambda: Grpc(options.ClientOptions(server="localhost:8500"))),
+    "gradio": ("demo", lambda: demo(DemoOptions(runs=(__file__,)), ComputeOptions())),
+}
+
+
+@pytest.mark.parametrize("module", EXTRAS)
+def test_a_missing_extra_is_named(module: str, monkeypatch) -> None:
+    extra, use = EXTRAS[module]
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DataError, match=rf"^{module} is not installed; .*'ssagan_tf\[{extra}\]'"):
+        use()

@@ -21,8 +21,9 @@ from export.to_saved_model import to_saved_model
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.pixels import to_float, to_uint8
-from tests.export.made import SIZES, SMALL, Exports, alive, has
+from tests.export.made import FIRST, SIZES, Exports, alive, has
 from tests.export.photo_files import BAD
+from tests.models.plain import noise
 
 HERE = Path(__file__).parent
 LIBRARY = Path(tf.__file__).parent / "libtensorflow_cc.so.2"
@@ -170,7 +171,7 @@ def test_by_plain_tensorflow(exports: Exports, tmp_path: Path) -> None:
 def test_what_it_says_of_itself(exports: Exports) -> None:
     extra = exports.saved_model / "assets.extra"
     settings = json.loads((extra / "settings.json").read_text())
-    assert settings["model"]["network"] == exports.generator.options.network
+    assert settings["networks"] == [dataclasses.asdict(exports.generator.options)]
     assert settings["fit"] == "stretch"
     card = (extra / "model_card.md").read_text()
     assert settings["fingerprint"] in card
@@ -180,8 +181,7 @@ def test_what_it_says_of_itself(exports: Exports) -> None:
 
 
 def test_kernels_of_16_bits() -> None:
-    generator = alive(dataclasses.replace(SMALL, ssa_layers="none"))
-    image = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
+    generator, image = alive(FIRST), noise(1, 64, 64, 3)
     expected = generator(image)
     for weights, tolerance in (("float16", 2e-3), ("bfloat16", 2e-2)):
         served = Served(generator, "stretch", weights, 10**6)

@@ -1,0 +1,69 @@
+"""What holds for the exports of every registered generator."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import ssagan_tf
+from export.onnx_session import OnnxGenerator
+from export.options import OnnxOptions, SavedModelOptions
+from export.to_onnx import to_onnx
+from export.to_saved_model import to_saved_model
+from ssagan_tf import models
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import ComputeOptions
+from ssagan_tf.pixels import to_float
+from tests.export.made import FIRST, Exports, made, of_photos
+
+CONTROL_FLOW = {"If", "Loop", "Scan"}
+BATCHES = (1, 3)
+
+
+@pytest.fixture(scope="module", params=models.REGISTRY)
+def exports(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    return made(tmp_path_factory.mktemp(request.param), of_photos(request.param))
+
+
+@pytest.fixture(scope="module")
+def clips(exports: Exports) -> list[np.ndarray]:
+    """What Keras makes of the photos of each batch."""
+    clips = [np.asarray(exports.generator(to_float(exports.photos(size)))) for size in BATCHES]
+    assert all(clip.std() > 0.05 for clip in clips)
+    return clips
+
+
+def differences(exports: Exports, clips: list[np.ndarray], run) -> list[float]:
+    photos = [to_float(exports.photos(size)) for size in BATCHES]
+    return [np.abs(run(x) - clip).max() for x, clip in zip(photos, clips, strict=True)]
+
+
+def test_onnx(exports: Exports, clips: list[np.ndarray]) -> None:
+    import onnx
+
+    model = onnx.load(exports.onnx())
+    onnx.checker.check_model(model, full_check=True)
+    assert not CONTROL_FLOW & {node.op_type for node in model.graph.node}
+    assert max(differences(exports, clips, OnnxGenerator(exports.onnx()))) <= 1e-5
+
+
+def test_saved_model(exports: Exports, clips: list[np.ndarray]) -> None:
+    run = tf.saved_model.load(str(exports.saved_model)).signatures["tensor"]
+    found = differences(exports, clips, lambda x: run(image=tf.constant(x))["clip"].numpy())
+    assert max(found) <= 1e-5
+
+
+def test_a_second_stage_alone_is_refused(tmp_path) -> None:
+    path = tmp_path / "second.keras"
+    ssagan_tf.build_generator(dataclasses.replace(FIRST, network="mdgan_stage2")).save(path)
+    onnx = OnnxOptions(model=str(path), output=str(tmp_path / "second.onnx"))
+    saved_model = SavedModelOptions(model=str(path), output=str(tmp_path / "1"), warm_up=())
+    message = r"takes clips.* joined to its first by --stage1"
+    with pytest.raises(DataError, match=message):
+        to_onnx(onnx)
+    with pytest.raises(DataError, match=message):
+        to_saved_model(saved_model, ComputeOptions())
+    assert list(tmp_path.iterdir()) == [path]
