@@ -653,6 +653,6 @@ class StudyOptions(Section):
     host: str = setting(
         "127.0.0.1", "Address to listen on; one that others can reach asks for an access token."
     )
-    port: int = setting(8000, "Port to listen on; 0 takes a free one.", between(0, 65535))
+    port: int = setting(7860, "Port to listen on; 0 takes a free one.", between(0, 65535))
     seed: int = _seed()
     fps: float = _fps()

@@ -111,7 +111,8 @@ class GAN(keras.Model):
         or go with the kernels of now.
         """
         network.set_weights(self.generator.get_weights())
-        set_averages(network, self.generator_optimizer)
+        if self.step:  # before the first they are zeros
+            set_averages(network, self.generator_optimizer)
 
     def check_finite(self) -> None:
         """Raises NonFiniteError if a weight of either network is no finite number, naming it."""
