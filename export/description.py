@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.metadata
-import json
 from typing import Any
-
-import keras
-import numpy as np
 
 import ssagan_tf
 from ssagan_tf.models import Network
+from ssagan_tf.models.saved import fingerprint
 from ssagan_tf.options import FRAMES
 from ssagan_tf.training.source import Source
 
 SETTINGS_FILE, CARD_FILE, FLAGS_FILE = "settings.json", "model_card.md", "flags.cfg"
-
-
-def fingerprint(generator: Network) -> str:
-    """Tells generators apart: SHA-256 over the settings and all weights."""
-    digest = hashlib.sha256(
-        json.dumps(dataclasses.asdict(generator.options), sort_keys=True).encode()
-    )
-    for variable in generator.variables:
-        value = np.ascontiguousarray(keras.ops.convert_to_numpy(variable.value))
-        digest.update(f"{variable.path} {value.dtype} {value.shape}".encode())
-        digest.update(value)
-    return digest.hexdigest()
 
 
 def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[str, Any]:

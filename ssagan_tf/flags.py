@@ -72,10 +72,14 @@ def _define_one(name: str, kind: Any, default: Any, help: str, values: flags.Fla
 def read(section: type[SectionT], values: flags.FlagValues = flags.FLAGS) -> SectionT:
     """Makes one section from the parsed flags.
 
+    Settings that are not given have the defaults of the network, where it has its own.
+
     Raises:
       options.OptionError: A value is impossible.
     """
     given = {field.name: values[field.name].value for field in dataclasses.fields(section)}
+    own = section.recipes.get(values["network"].value, {}) if section.recipes else {}
+    given |= {name: value for name, value in own.items() if not values[name].present}
     return section(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 

@@ -63,16 +63,14 @@ def _write_keras(options: ImportOptions) -> None:
 
 
 def _joined(path: str, second: Network) -> Network:
-    from ssagan_tf import models
     from ssagan_tf.models.saved import load_network
+    from ssagan_tf.models.two_stage import joined
 
     first = load_network(Path(path))
     try:
-        network = models.TwoStage(first, second, name="generator")
+        return joined(first, second)
     except ValueError as error:
         raise OptionError("stage1", path, str(error)) from error
-    network.build_variables()
-    return network
 
 
 def _write_checkpoint(options: ImportOptions) -> None:

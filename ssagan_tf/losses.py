@@ -93,6 +93,16 @@ def content_loss(real: Any, fake: Any) -> Any:
     return ops.mean(ops.abs(real - fake))
 
 
+def squared_loss(real: Any, fake: Any) -> Any:
+    """Mean squared error of clips `[B, T, H, W, C]` in [-1, 1]: RNN-GAN's content loss."""
+    return ops.mean(ops.square(real - fake))
+
+
+def first_frame_loss(real: Any, fake: Any) -> Any:
+    """Mean absolute error of the first frame, which is the photo: conditional VGAN's."""
+    return ops.mean(ops.abs(real[:, 0] - fake[:, 0]))
+
+
 def structure_loss(real: Any, fake: Any) -> Any:
     """1 - SSIM, of the frames of clips `[B, T, H, W, C]` in [-1, 1], as in the released code.
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 FRAMES = 32  # length of a clip, fixed by the kernels of Table 1
 CORE_RESOLUTION = 64  # side of the smallest network (Sec. 5.3); larger ones double it
@@ -208,7 +208,13 @@ def _type_error(value: Any, kind: Any) -> str | None:
 
 
 class Section:
-    """What all sections of settings have in common: their types and checks."""
+    """What all sections of settings have in common: their types and checks.
+
+    Attributes:
+      recipes: By registered name of a network, other defaults for settings that are not given.
+    """
+
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -327,14 +333,33 @@ class PrepareOptions(Section):
     workers: int = setting(0, "Processes that read and resize; 0: one per core.", at_least(0))
 
 
+# What the other systems have by default where it differs. Their publications name Adam's learning
+# rate and β₁; β₂ is Adam's own. One update of each network in turn is published for VGAN only.
+_ALTERNATING = {"discriminator_updates": 1, "beta_2": 0.999}
+RECIPES: dict[str, dict[str, Any]] = {
+    "mdgan_stage1": _ALTERNATING,
+    "mdgan_stage2": {**_ALTERNATING, "lambda_rank": 1.0},
+    "vgan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_first_frame": 10.0},
+    "rnngan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_mse": 1.0, "lambda_adv": 0.2},
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainOptions(Section):
-    """Training of one run. Defaults are the paper's (Sec. 4)."""
+    """Training of one run. Defaults are the paper's (Sec. 4); the baselines have their own."""
+
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = RECIPES
 
     data: str = setting(
         "", "Prepared set, or `synthetic` for the built-in clouds.", may_change=True
     )
     run_dir: str = _run_dir()
+    stage1: str = setting(
+        "",
+        "Of a second stage: run or FILE.keras of the first, whose clips it refines. The run keeps "
+        "a copy, so that going on does not need it.",
+        may_change=True,  # its weights may not: see training/first_stage.py
+    )
     steps: int = setting(
         20_000,
         "Training steps; each updates the discriminator --discriminator_updates times and the "
@@ -344,7 +369,7 @@ class TrainOptions(Section):
     )
     batch_size: int = setting(16, "Clips per update, of all devices together.", at_least(1))
     discriminator_updates: int = setting(
-        5, "Discriminator updates before each generator update.", at_least(1)
+        5, "Discriminator updates before each generator update (baselines: 1).", at_least(1)
     )
     adversarial: Literal["nonsaturating", "minimax", "wasserstein"] = setting(
         "nonsaturating",
@@ -354,9 +379,30 @@ class TrainOptions(Section):
     lambda_penalty: float = setting(
         0.0, "Weight of the discriminator's gradient penalty (10 as released).", at_least(0.0)
     )
-    lambda_con: float = setting(1.0, "Weight of the L1 content loss (Eq. 7).", at_least(0.0))
+    lambda_adv: float = setting(
+        1.0, "Weight of the generator's adversarial loss (0.2 in rnngan).", at_least(0.0)
+    )
+    lambda_con: float = setting(
+        1.0, "Weight of the L1 content loss (Eq. 7; 0 in vgan and rnngan).", at_least(0.0)
+    )
     lambda_ssim: float = setting(
         0.0, "Weight of the content loss 1 − SSIM (1 as released).", at_least(0.0)
+    )
+    lambda_mse: float = setting(
+        0.0, "Weight of the mean squared error as content loss (1 in rnngan).", at_least(0.0)
+    )
+    lambda_first_frame: float = setting(
+        0.0, "Weight of the L1 loss of the first frame alone (10 in vgan).", at_least(0.0)
+    )
+    lambda_rank: float = setting(
+        0.0,
+        "Weight of the ranking loss of second stages (1 in mdgan_stage2).",
+        at_least(0.0),
+    )
+    ranking: Literal["both", "generator"] = setting(
+        "both",
+        "Who has the ranking loss: both, the generator minimising and the discriminator maximising "
+        "it, as in MD-GAN; or the generator alone.",
     )
     learning_rate: float = setting(2e-4, "Adam's learning rate at first.", above_zero)
     learning_rate_drops: tuple[str, ...] = setting(
@@ -366,7 +412,7 @@ class TrainOptions(Section):
         _rising_numbers,
     )
     beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999))
-    beta_2: float = setting(0.9, "Adam's β₂.", between(0.0, 0.9999))
+    beta_2: float = setting(0.9, "Adam's β₂ (baselines: 0.999).", between(0.0, 0.9999))
     ema_decay: float = setting(
         0.0,
         "Decay per step of the exponential moving average of the generator's weights, which "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 import ssagan_tf
 from ssagan_tf import flags, options
+from ssagan_tf.models import REGISTRY
 
 ROOT = Path(__file__).parents[1]
 EVERY_CONFIG = pytest.mark.parametrize(
@@ -22,8 +24,10 @@ def test_parses_and_builds(path: Path, monkeypatch) -> None:
     model = flags.read(options.ModelOptions, values)
     flags.read(options.TrainOptions, values)
     side = model.resolution
-    assert ssagan_tf.build_generator(model).input_axes == (side, side, 3)
-    assert ssagan_tf.build_discriminator(model).input_axes == (32, side, side, 3)
+    small = dataclasses.replace(model, base_filters=1)
+    inputs = (32, side, side, 3) if REGISTRY[model.network].takes_clip else (side, side, 3)
+    assert ssagan_tf.build_generator(small).input_axes == inputs
+    assert ssagan_tf.build_discriminator(small).input_axes == (32, side, side, 3)
 
 
 @EVERY_CONFIG
@@ -59,3 +63,38 @@ def test_the_released_recipe_is_the_papers_but_for_what_the_code_has_otherwise(
         lambda_ssim=1.0,
         learning_rate_drops=("19908", "24332"),
     )
+
+
+BASELINES = {
+    "mdgan128_stage1": ("mdgan_stage1", 128, 132_500),
+    "mdgan128_stage2": ("mdgan_stage2", 128, 132_500),
+    "ssagan128_stage2": ("ssagan_stage2", 128, 26_500),
+    "mdgan64_stage1": ("mdgan_stage1", 64, 100_000),
+    "mdgan64_stage2": ("mdgan_stage2", 64, 100_000),
+    "ssagan64_stage2": ("ssagan_stage2", 64, 20_000),
+    "vgan64": ("vgan", 64, 100_000),
+    "rnngan64": ("rnngan", 64, 100_000),
+}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_the_baselines_are_what_their_networks_have_by_default(name: str, monkeypatch) -> None:
+    """And their files say all of it, whatever the defaults become."""
+    monkeypatch.chdir(ROOT)
+    network, resolution, steps = BASELINES[name]
+    recipe = options.RECIPES.get(network, {})
+    monkeypatch.setattr(options.TrainOptions, "recipes", {})
+    values = flags.from_file(f"configs/{name}.cfg")
+    model = flags.read(options.ModelOptions, values)
+    assert model == options.ModelOptions(network=network, resolution=resolution)
+    train = flags.read(options.TrainOptions, values)
+    assert train == options.TrainOptions(steps=steps, **recipe)
+
+
+def test_the_ablation_is_the_papers_network_but_for_the_gate(monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for name, gate in (("cloud128_nogamma", "none"), ("cloud128_nogamma_projected", "projected")):
+        values = flags.from_file(f"configs/{name}.cfg")
+        model = flags.read(options.ModelOptions, values)
+        assert model == options.ModelOptions(ssa_gate=gate)
+        assert flags.read(options.TrainOptions, values) == options.TrainOptions(steps=26_500)

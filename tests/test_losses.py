@@ -108,6 +108,15 @@ def test_structure_is_ssim() -> None:
         losses.structure_loss(real[:, :, :8, :8], fake[:, :, :8, :8])
 
 
+def test_losses_of_the_baselines() -> None:
+    draw = np.random.default_rng(0)
+    real, fake = (draw.uniform(-1, 1, (2, 3, 4, 5, 3)).astype("float32") for _ in range(2))
+    difference = (real - fake).astype("float64")
+    np.testing.assert_allclose(losses.squared_loss(real, fake), (difference**2).mean(), rtol=1e-5)
+    first = abs(difference[:, 0]).mean()
+    np.testing.assert_allclose(losses.first_frame_loss(real, fake), first, rtol=1e-5)
+
+
 def features(seed: int) -> list[np.ndarray]:
     """Of two layers, `[B, T, H, W, C]`."""
     draw = np.random.default_rng(seed)

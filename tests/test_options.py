@@ -105,3 +105,20 @@ def test_a_programs_own_setting_comes_before_a_namesake() -> None:
     assert flags.read(export_options.OnnxOptions, values).precision == "float16"
     with pytest.raises(absl_flags.Error):
         values(["", "--precision=mixed_bfloat16"])
+
+
+def test_networks_have_defaults_of_their_own(tmp_path) -> None:
+    """Where a setting is not given, on the command line or in a file."""
+    path = tmp_path / "flags.cfg"
+    for network, recipe in {"ssagan": {}, **options.RECIPES}.items():
+        path.write_text(f"--network={network}\n--resolution=64")
+        train = flags.read(options.TrainOptions, flags.from_file(str(path)))
+        assert train == options.TrainOptions(**recipe)
+    path.write_text("--network=vgan\n--discriminator_updates=5\n--lambda_con=1")
+    train = flags.read(options.TrainOptions, flags.from_file(str(path)))
+    assert (train.discriminator_updates, train.lambda_con) == (5, 1.0)
+    assert train.lambda_first_frame == 10.0
+    # What a run wrote down stays, whatever the defaults become.
+    plain = options.TrainOptions()
+    path.write_text("--network=rnngan\n" + "\n".join(flags.to_lines(plain)))
+    assert flags.read(options.TrainOptions, flags.from_file(str(path))) == plain

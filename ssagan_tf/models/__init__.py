@@ -71,6 +71,7 @@ __all__ = [
     "VGANGenerator",
     "build_discriminator",
     "build_generator",
+    "system_of",
 ]
 
 
@@ -86,7 +87,7 @@ def build_generator(
       OptionError: No network of that name, or an option it cannot have.
     """
     options = options or ModelOptions()
-    return _built(_system(options).generator, options, compute, "generator")
+    return _built(system_of(options).generator, options, compute, "generator")
 
 
 def build_discriminator(
@@ -98,10 +99,15 @@ def build_discriminator(
       OptionError: No network of that name, or an option it cannot have.
     """
     options = options or ModelOptions()
-    return _built(_system(options).discriminator, options, compute, "discriminator")
+    return _built(system_of(options).discriminator, options, compute, "discriminator")
 
 
-def _system(options: ModelOptions) -> System:
+def system_of(options: ModelOptions) -> System:
+    """What `options.network` names.
+
+    Raises:
+      OptionError: No network of that name, or an option it cannot have.
+    """
     if options.network not in REGISTRY:
         raise OptionError("network", options.network, f"must be one of {', '.join(REGISTRY)}")
     system = REGISTRY[options.network]

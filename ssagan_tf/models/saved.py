@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from ssagan_tf.errors import DataError
 from ssagan_tf.models.network import Network
+from ssagan_tf.models.two_stage import TwoStage
 from ssagan_tf.options import ComputeOptions
 
 
@@ -45,3 +50,16 @@ def load_generator(path: Path, compute: ComputeOptions | None = None) -> Network
             "A second stage is joined to its first by --stage1 of import_torch"
         )
     return network
+
+
+def fingerprint(network: Network) -> str:
+    """Tells networks apart: SHA-256 over the settings and all weights."""
+    stages = [network.first, network.second] if isinstance(network, TwoStage) else [network]
+    settings = [dataclasses.asdict(stage.options) for stage in stages]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for variable in network.variables:
+        value = np.ascontiguousarray(variable.numpy())
+        # Not by their paths, which depend on how the network came about.
+        digest.update(f"{variable.name} {value.dtype} {value.shape}".encode())
+        digest.update(value)
+    return digest.hexdigest()

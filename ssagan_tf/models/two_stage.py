@@ -87,5 +87,16 @@ class TwoStage(Network):
         return cls(**{**config, **stages})
 
 
+def joined(first: Network, second: Network) -> TwoStage:
+    """Both stages as one generator, built.
+
+    Raises:
+      ValueError: As of `TwoStage`.
+    """
+    network = TwoStage(first, second, name="generator")
+    network.build_variables()
+    return network
+
+
 def _output_axes(network: Network) -> tuple[int, ...]:
     return tuple(network.compute_output_shape((None, *network.input_axes))[1:])

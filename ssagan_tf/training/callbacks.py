@@ -194,7 +194,8 @@ class WriteSamples(EverySteps):
             self._generator = models.build_generator(
                 self._generator.options, self._generator.compute
             )
-        self._infer = tf.function(lambda image: self._generator(image, training=False))
+        whole = self.model.from_photos(self._generator)
+        self._infer = tf.function(lambda image: whole(image, training=False))
         if self.model.step == 0:
             # What a photo that just stands still scores: the number to beat.
             pairs = ((to_float(clip), to_float(clip[:1])) for clip in self._clips)

@@ -15,10 +15,11 @@ from ssagan_tf import models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import remove_leftovers, replacing_file
 from ssagan_tf.models import saved
+from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.training.gan import GAN
 from ssagan_tf.training.optimizer import make_optimizer, set_averages
-from ssagan_tf.training.run import CHECKPOINTS, GENERATOR_FILE, Run
+from ssagan_tf.training.run import CHECKPOINTS, GENERATOR_FILE, STAGE1_FILE, Run
 
 BEST_FILE = "best.json"  # step and content loss of the best checkpoint
 
@@ -153,6 +154,8 @@ def _remove(path: Path) -> None:
 def load_generator(run: Run, compute: ComputeOptions | None = None, which: str = "") -> keras.Model:
     """A run's generator; where the run averages its weights, with the averages.
 
+    A second stage comes joined with its first.
+
     Args:
       run: The run.
       compute: How it is computed.
@@ -188,6 +191,8 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
         checkpoint = tf.train.Checkpoint(generator=_by_name(generator.weights))
         restored = _restore_first(checkpoint, paths)
     print(f"generator: {restored}" + ("" if which else ", as the run is not finished"))
+    if models.system_of(run.model).takes_clip:
+        return joined(saved.load_generator(run.folder / STAGE1_FILE, compute), generator)
     return generator
 
 

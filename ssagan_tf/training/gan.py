@@ -1,4 +1,7 @@
-"""The training step: five discriminator updates, then one generator update (Sec. 4)."""
+"""The training step: five discriminator updates, then one generator update (Sec. 4).
+
+Other systems have other numbers of them, and other losses (`objectives.py`).
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ import tensorflow as tf
 
 from ssagan_tf import losses
 from ssagan_tf.data import draws
+from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import TrainOptions
 from ssagan_tf.pixels import to_float
+from ssagan_tf.training.objectives import Objective
 from ssagan_tf.training.optimizer import make_optimizer, set_averages
 
 # What a step reports, in the order in which it comes about.
 METRICS = (
+    "discriminator_ranking",
     "discriminator_loss",
     "gradient_penalty",
     "real_score",
@@ -25,6 +31,9 @@ METRICS = (
     "adversarial_loss",
     "content_loss",
     "structure_loss",
+    "squared_loss",
+    "first_frame_loss",
+    "ranking_loss",
     "generator_loss",
     "generator_gradient",
 )
@@ -48,11 +57,14 @@ class GAN(keras.Model):
     the discriminator is the mean over its updates.
 
     Args:
-      generator: image `[B, H, W, 3]` → clip `[B, T, H, W, 3]`, built.
+      generator: image `[B, H, W, 3]`, or clip of a first stage, → clip `[B, T, H, W, 3]`, built.
       discriminator: clip → logits `[B, 1]`, built.
       options: Losses, schedule and optimizers.
+      first: The first stage, image → clip, for a generator that takes clips. It stays as it is, in
+        inference mode, and makes its clips once a batch.
 
     Attributes:
+      objective: The losses.
       rollbacks: How often the run went back to a checkpoint; draws after it are others.
       must_stop: Asked in each step where several hosts train, which have to stop together.
     """
@@ -62,9 +74,14 @@ class GAN(keras.Model):
         generator: keras.Model,
         discriminator: keras.Model,
         options: TrainOptions,
+        first: keras.Model | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        self.first = first
+        if first is not None:
+            first.trainable = False
+        self.objective = Objective(generator.options.network, options)
         self.generator = generator
         self.discriminator = discriminator
         self.options = options
@@ -83,6 +100,10 @@ class GAN(keras.Model):
         """Steps made since the run began: the generator is updated once in each."""
         return int(self.generator_optimizer.iterations.numpy())
 
+    def from_photos(self, generator: keras.Model) -> keras.Model:
+        """The generator, joined with the first stage where there is one: image → clip."""
+        return generator if self.first is None else joined(self.first, generator)
+
     def average_into(self, network: keras.Model) -> None:
         """Sets a network like the generator to the averages of its weights (`ema_decay`).
 
@@ -90,7 +111,8 @@ class GAN(keras.Model):
         or go with the kernels of now.
         """
         network.set_weights(self.generator.get_weights())
-        set_averages(network, self.generator_optimizer)
+        if self.step:  # before the first they are zeros
+            set_averages(network, self.generator_optimizer)
 
     def check_finite(self) -> None:
         """Raises NonFiniteError if a weight of either network is no finite number, naming it."""
@@ -106,19 +128,23 @@ class GAN(keras.Model):
             # One after the other: forward passes run at once would multiply the memory.
             with tf.control_dependencies(done):
                 real = to_float(batch)
-                fake = self.generator(real[:, 0], training=True)
-                values, done = self._update_discriminator(real, fake)
+                inputs = self._inputs(real)
+                fake = self.generator(inputs, training=True)
+                values, done = self._update_discriminator(real, fake, inputs)
             seen.append(values)
 
         with tf.control_dependencies(done), tf.GradientTape() as tape:
             real = to_float(last)
-            fake = self.generator(real[:, 0], training=True)
+            inputs = self._inputs(real)
+            fake = self.generator(inputs, training=True)
             with tape.stop_recording():
-                values, done = self._update_discriminator(real, tf.stop_gradient(fake))
+                values, done = self._update_discriminator(real, tf.stop_gradient(fake), inputs)
+                with tf.control_dependencies(done):
+                    references = self.objective.references(self.discriminator, real, inputs)
             seen.append(values)
             with tf.control_dependencies(done):
-                logits = self.discriminator(fake, training=True)
-            report = self._generator_losses(real, fake, logits)
+                judgement = self.objective.judge(self.discriminator, fake)
+            report = self.objective.generator_losses(real, fake, judgement, references)
             scaled = report["generator_loss"] / _replicas()
         variables = self.generator.trainable_variables
         gradients = tape.gradient(scaled, variables)
@@ -130,47 +156,36 @@ class GAN(keras.Model):
             report[STOP] = tf.ensure_shape(asked, [])
         return _of_all_replicas(report)
 
-    def _generator_losses(self, real: Any, fake: Any, logits: Any) -> dict[str, Any]:
-        adversarial = losses.generator_adversarial_loss(logits, self.options.adversarial)
-        content = losses.content_loss(real, fake)
-        report = {"adversarial_loss": adversarial, "content_loss": content}
-        loss = adversarial + self.options.lambda_con * content  # Eq. 7
-        if self.options.lambda_ssim:
-            report["structure_loss"] = losses.structure_loss(real, fake)
-            loss += self.options.lambda_ssim * report["structure_loss"]
-        return {**report, "generator_loss": loss}
+    def _inputs(self, real: Any) -> Any:
+        """What the generator reads: the first frame, or the first stage's clip of it."""
+        photo = real[:, 0]
+        return photo if self.first is None else tf.stop_gradient(self.first(photo, training=False))
 
-    def _update_discriminator(self, real: Any, fake: Any) -> tuple[dict[str, Any], list[Any]]:
+    def _update_discriminator(
+        self, real: Any, fake: Any, inputs: Any = None
+    ) -> tuple[dict[str, Any], list[Any]]:
         """One update; returns what to report, and what must have run before the next."""
-        discriminator, kind = self.discriminator, self.options.adversarial
+        discriminator = self.discriminator
         variables = discriminator.trainable_variables
-        # Real and generated clips separately: their batch statistics must not mix. Each has its own
-        # gradient, one after the other, so that the maps of one are held at a time.
-        with tf.GradientTape() as tape:
-            real_logits = discriminator(real, training=True)
-            of_real = losses.discriminator_real_loss(real_logits, kind)
-            scaled = of_real / _replicas()
-        gradients = tape.gradient(scaled, variables)
-        with tf.control_dependencies(gradients), tf.GradientTape() as tape:
-            fake_logits = discriminator(fake, training=True)
-            of_fake = losses.discriminator_fake_loss(fake_logits, kind)
-            scaled = of_fake / _replicas()
-        gradients = _sums(gradients, tape.gradient(scaled, variables))
-        report = {
-            "real_score": tf.reduce_mean(tf.sigmoid(real_logits)),
-            "fake_score": tf.reduce_mean(tf.sigmoid(fake_logits)),
-            "discriminator_loss": of_real + of_fake,
-        }
-        if weight := self.options.lambda_penalty:
+        parts = self.objective.discriminator_parts(discriminator, real, fake, inputs)
+        if self.options.lambda_penalty:
+            parts.append(lambda: self._penalty(real, fake))
+        report: dict[str, Any] = {}
+        gradients: list[Any] = []
+        for part in parts:
             with tf.control_dependencies(gradients), tf.GradientTape() as tape:
-                penalty = self._gradient_penalty(real, fake)
-                scaled = weight * penalty / _replicas()
+                loss, told = part()
+                scaled = loss / _replicas()
             gradients = _sums(gradients, tape.gradient(scaled, variables))
-            report["gradient_penalty"] = penalty
-            report["discriminator_loss"] += weight * penalty
+            total = report.get("discriminator_loss")
+            report |= told | {"discriminator_loss": loss if total is None else total + loss}
         self.discriminator_optimizer.apply(gradients, variables)
         report["discriminator_gradient"] = _norm(gradients)
         return report, [variable.value.read_value() for variable in variables]
+
+    def _penalty(self, real: Any, fake: Any) -> tuple[Any, dict[str, Any]]:
+        penalty = self._gradient_penalty(real, fake)
+        return self.options.lambda_penalty * penalty, {"gradient_penalty": penalty}
 
     def _gradient_penalty(self, real: Any, fake: Any) -> Any:
         """At z = Y + α(G(x) - Y), α uniform for each clip; D is the sigmoid, as released."""
@@ -195,6 +210,9 @@ def _replicas() -> int:
 
 
 def _sums(gradients: list[Any], others: list[Any]) -> list[Any]:
+    """Sums of two lists of gradients; the first may be empty."""
+    if not gradients:
+        return others
     return [a + b for a, b in zip(gradients, others, strict=True)]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,15 +28,19 @@ from ssagan_tf.progress import Progress
 from ssagan_tf.startup import make_deterministic
 from ssagan_tf.training import callbacks, clips, strategy
 from ssagan_tf.training.checkpoint import Checkpoints
+from ssagan_tf.training.first_stage import check_first_stage, load_first_stage
 from ssagan_tf.training.gan import GAN, NonFiniteError
 from ssagan_tf.training.interruption import Interruption
+from ssagan_tf.training.objectives import check_objective
 from ssagan_tf.training.run import (
     CHECKPOINTS,
     GENERATOR_FILE,
     SAMPLES,
+    STAGE1_FILE,
     check_same_run,
     write_settings,
 )
+from ssagan_tf.training.summary import summary
 
 
 def train(model: ModelOptions, compute: ComputeOptions, options: TrainOptions) -> None:
@@ -62,12 +65,16 @@ def _train(
     options: TrainOptions,
     devices: tf.distribute.Strategy,
 ) -> None:
+    check_objective(model, options)
+    check_first_stage(model, options)
     keras.utils.set_random_seed(options.seed)
 
     # The folder, and the data that it goes with.
     options = dataclasses.replace(options, run_dir=str(Path(options.run_dir).resolve()))
     if options.data != clips.SYNTHETIC:
         options = dataclasses.replace(options, data=str(Path(options.data).resolve()))
+    if options.stage1:
+        options = dataclasses.replace(options, stage1=str(Path(options.stage1).resolve()))
     prepared = clips.find_set(options)
     strategy.mean_of_workers(devices)  # all have looked before one writes
     if prepared is not None:
@@ -77,12 +84,15 @@ def _train(
 
     # Networks, optimizers, and where an earlier command has brought them.
     with devices.scope():
-        gan = GAN(
-            models.build_generator(model, compute),
-            models.build_discriminator(model, compute),
-            options,
-        )
-    print(_summary(gan, model, options, prepared, devices), flush=True)
+        generator = models.build_generator(model, compute)
+        discriminator = models.build_discriminator(model, compute)
+        first = load_first_stage(model, compute, options)
+        gan = GAN(generator, discriminator, options, first and first.network)
+    print(summary(gan, model, options, prepared, first, devices), flush=True)
+    if first:
+        number = int(first.fingerprint[:8], 16)
+        if strategy.mean_of_workers(devices, number) != number:
+            raise DataError("the workers see different first stages; --stage1 must be a shared one")
     if options.dry_run:
         print("dry run: nothing was written")
         return
@@ -92,6 +102,11 @@ def _train(
             prepared = prepared or clips.synthetic_set(model, options, devices)
             check_same_run(model, compute, options, prepared.info)
             clips.check_clips(prepared, model, options)
+        if first:
+            if writes:
+                first.keep(Path(options.run_dir))
+            # The run's own settings name its copy: what --stage1 named may train on.
+            options = dataclasses.replace(options, stage1=str(Path(options.run_dir) / STAGE1_FILE))
         _train_in_folder(gan, model, compute, options, prepared, devices)
 
 
@@ -271,7 +286,7 @@ def _write_generator(gan: GAN, path: Path) -> None:
         generator = models.build_generator(generator.options, generator.compute)
         gan.average_into(generator)
     with replacing_file(path) as temporary:
-        generator.save(temporary)
+        gan.from_photos(generator).save(temporary)
 
 
 @contextlib.contextmanager
@@ -294,39 +309,3 @@ def _check_share(options: TrainOptions, devices: tf.distribute.Strategy) -> None
             options.batch_size,
             f"must be a multiple of the {replicas} devices that share it",
         )
-
-
-def _device(devices: tf.distribute.Strategy) -> str:
-    if gpus := tf.config.list_physical_devices("GPU"):
-        names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
-        device = f"GPU {names[0] or gpus[0].name}"
-    else:
-        why = "TF_CPP_MIN_LOG_LEVEL=0 shows why no GPU was found"
-        device = f"CPU with {os.cpu_count()} cores ({why})"
-    replicas = devices.num_replicas_in_sync
-    return device if replicas == 1 else f"{replicas} replicas, here on {device}"
-
-
-def _summary(
-    gan: GAN,
-    model: ModelOptions,
-    options: TrainOptions,
-    prepared: PreparedSet | None,
-    devices: tf.distribute.Strategy,
-) -> str:
-    sizes = [f"{network.count_params():,}" for network in (gan.generator, gan.discriminator)]
-    data = (
-        f"{options.synthetic_clips} synthetic clips"
-        if prepared is None
-        else " + ".join(
-            f"{split.clips} {name} clips" for name, split in prepared.info.splits.items()
-        )
-    )
-    side = model.resolution
-    return (
-        f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} weights\n"
-        f"data: {data} from {options.data}\n"
-        f"device: {_device(devices)}\n"
-        f"run: {options.steps} steps of {options.discriminator_updates} discriminator updates and "
-        f"1 generator update, {options.batch_size} clips each, in {options.run_dir}"
-    )

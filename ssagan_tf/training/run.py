@@ -2,6 +2,7 @@
 
 flags.cfg           all settings; `--flagfile=flags.cfg` goes on with the run
 dataset_info.json   of the prepared set it trains on
+stage1.keras        of a second stage: a copy of its frozen first stage; stage1.json says whence
 checkpoints/ samples/ tensorboard/ metrics.jsonl generator.keras
 """
 
@@ -26,6 +27,7 @@ METRICS_FILE = "metrics.jsonl"
 SYNTHETIC_FOLDER = "data"  # where a run on synthetic clouds keeps them
 WHOLE_FOLDER = "whole"  # copies of damaged shards without their damaged records
 GENERATOR_FILE = "generator.keras"
+STAGE1_FILE, STAGE1_RECORD = "stage1.keras", "stage1.json"
 SECTIONS = (ModelOptions, ComputeOptions, TrainOptions)  # what a run is made with
 
 
@@ -93,7 +95,8 @@ def check_same_run(
 def _is_hardly_begun(folder: Path) -> bool:
     if not folder.is_dir():
         return False
-    names = {path.name for path in folder.iterdir()} - {SYNTHETIC_FOLDER, INFO_FILE, LOCK_FILE}
+    ours = {SYNTHETIC_FOLDER, INFO_FILE, LOCK_FILE, STAGE1_FILE, STAGE1_RECORD}
+    names = {path.name for path in folder.iterdir()} - ours
     return all(name.startswith(".tmp-") for name in names)
 
 

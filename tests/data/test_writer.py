@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from ssagan_tf import video
 from ssagan_tf.data import layouts, reading, schema, writer
@@ -98,6 +99,27 @@ def test_test_fraction(tmp_path: Path, pictures: Path, fraction: float, videos: 
     assert info.splits["test"].videos == videos
     assert info.splits["train"].videos == 7 - videos
     assert all(shard.clips for split in info.splits.values() for shard in split.shards)
+
+
+def test_the_split_of_the_beach_clips(tmp_path: Path) -> None:
+    """Stacked pictures of a list: a tenth for training, nine tenths for evaluation (Sec. 5.1)."""
+    paths = [f"{folder}/{number}.jpg" for folder in "abcdefghij" for number in range(2)]
+    for path in (*paths, "a/unlisted.jpg"):
+        (tmp_path / "beach" / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8 * 20)).save(tmp_path / "beach" / path)
+    (tmp_path / "beach.txt").write_text("\n".join(paths))
+    info = writer.prepare(
+        options(
+            tmp_path / "beach",
+            tmp_path / "set",
+            layout="stacked",
+            list=str(tmp_path / "beach.txt"),
+            test_fraction=0.9,
+        )
+    )
+    assert (info.splits["train"].clips, info.splits["test"].clips) == (2, 18)
+    names = [name for split in SPLITS for name, _ in stored(tmp_path / "set", split)]
+    assert sorted(names) == [path.removesuffix(".jpg") for path in paths]
 
 
 def test_a_single_video_is_for_training(tmp_path: Path, write_pictures) -> None:

@@ -37,6 +37,7 @@ RELEASED = TrainOptions(
     lambda_ssim=1.0,
     ema_decay=0.5,
 )
+RANKED = TrainOptions(batch_size=4, discriminator_updates=1, lambda_rank=1.0)
 
 
 @pytest.fixture(scope="module")  # a second one would mix up its exchanges with those of the first
@@ -84,10 +85,13 @@ def test_batch_norm_takes_the_moments_of_all_replicas(two_replicas, frames: int 
         np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [PAPER, RELEASED], ids=["paper", "released"])
+@pytest.mark.parametrize(
+    "options", [PAPER, RELEASED, RANKED], ids=["paper", "released", "second_stage"]
+)
 def test_two_replicas_make_the_step_of_one(two_replicas, options: TrainOptions) -> None:
     """After one step of SGD: Adam would hide a wrong scale."""
-    model = dataclasses.replace(MODEL, spectral_norm=options is RELEASED)
+    network = "ssagan_stage2" if options is RANKED else "ssagan"
+    model = dataclasses.replace(MODEL, network=network, spectral_norm=options is RELEASED)
     compute = ComputeOptions(remat=options is RELEASED)
     updates = options.discriminator_updates
     clouds = [synthetic.synthetic_clip(0, index, 64) for index in range(4 * updates)]
@@ -96,7 +100,8 @@ def test_two_replicas_make_the_step_of_one(two_replicas, options: TrainOptions) 
     def make() -> GAN:
         keras.utils.set_random_seed(0)
         networks = models.build_generator(model, compute), models.build_discriminator(model)
-        gan = GAN(*networks, options)
+        first = models.build_generator(MODEL) if options is RANKED else None
+        gan = GAN(*networks, options, first)
         for side, network in zip(("generator", "discriminator"), networks, strict=True):
             optimizer = keras.optimizers.SGD(0.01)
             optimizer.build(network.trainable_variables)

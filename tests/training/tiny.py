@@ -18,7 +18,7 @@ from ssagan_tf.options import FRAMES
 
 @keras.saving.register_keras_serializable("tests")
 class TinyGenerator(Network):
-    """The photo, its colours mixed, 32 times."""
+    """The photo, its colours mixed, 32 times; in a second stage the clip, its colours mixed."""
 
     def __init__(self, *arguments: Any, **kwargs: Any):
         super().__init__(*arguments, **kwargs)
@@ -26,15 +26,20 @@ class TinyGenerator(Network):
 
     @property
     def input_axes(self) -> tuple[int, ...]:
-        return (self.options.resolution, self.options.resolution, 3)
+        image = (self.options.resolution, self.options.resolution, 3)
+        return (FRAMES, *image) if models.REGISTRY[self.options.network].takes_clip else image
 
     def build(self, input_shape: tuple) -> None:
-        self.mix.build((None, 1, *input_shape[1:]))
+        self.mix.build((None, 1, *input_shape[-3:]))
         self.built = True
 
-    def call(self, image: Any, training: bool | None = None) -> Any:
-        frame = ops.tanh(self.mix(ops.expand_dims(image, 1), training=training))
-        return ops.repeat(frame, FRAMES, axis=1)
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        clip = inputs if len(self.input_axes) == 4 else ops.expand_dims(inputs, 1)
+        clip = ops.tanh(self.mix(clip, training=training))
+        return ops.repeat(clip, FRAMES // clip.shape[1], axis=1)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], FRAMES, *input_shape[-3:])
 
 
 @keras.saving.register_keras_serializable("tests")

@@ -1,0 +1,61 @@
+"""What a run is about to do, in words."""
+
+from __future__ import annotations
+
+import os
+
+import tensorflow as tf
+
+from ssagan_tf.data.info import PreparedSet
+from ssagan_tf.options import ModelOptions, TrainOptions
+from ssagan_tf.training.first_stage import FirstStage
+from ssagan_tf.training.gan import GAN
+
+
+def summary(
+    gan: GAN,
+    model: ModelOptions,
+    options: TrainOptions,
+    prepared: PreparedSet | None,
+    first: FirstStage | None,
+    devices: tf.distribute.Strategy,
+) -> str:
+    """A few lines.
+
+    Args:
+      gan: Networks and losses.
+      model: Their settings.
+      options: Those of the training.
+      prepared: The clips; None if synthetic ones are yet to be made.
+      first: The first stage of a second one.
+      devices: Where it runs.
+    """
+    sizes = [f"{network.count_params():,}" for network in (gan.generator, gan.discriminator)]
+    data = (
+        f"{options.synthetic_clips} synthetic clips"
+        if prepared is None
+        else " + ".join(
+            f"{split.clips} {name} clips" for name, split in prepared.info.splits.items()
+        )
+    )
+    side = model.resolution
+    return (
+        f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} weights\n"
+        + (f"{first}\n" if first else "")
+        + f"data: {data} from {options.data}\n"
+        f"device: {_device(devices)}\n"
+        f"generator: minimises {gan.objective}\n"
+        f"run: {options.steps} steps of {options.discriminator_updates} discriminator updates and "
+        f"1 generator update, {options.batch_size} clips each, in {options.run_dir}"
+    )
+
+
+def _device(devices: tf.distribute.Strategy) -> str:
+    if gpus := tf.config.list_physical_devices("GPU"):
+        names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
+        device = f"GPU {names[0] or gpus[0].name}"
+    else:
+        why = "TF_CPP_MIN_LOG_LEVEL=0 shows why no GPU was found"
+        device = f"CPU with {os.cpu_count()} cores ({why})"
+    replicas = devices.num_replicas_in_sync
+    return device if replicas == 1 else f"{replicas} replicas, here on {device}"

@@ -1,0 +1,150 @@
+"""Runs of second stages: the first one is found, kept and stays. With networks of `tiny.py`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ssagan_tf import flags
+from ssagan_tf.errors import DataError
+from ssagan_tf.models import TwoStage
+from ssagan_tf.models.saved import fingerprint, load_generator
+from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
+from ssagan_tf.training import checkpoint, loop
+from ssagan_tf.training.run import open_run
+from tests.training import tiny
+
+FIRST = ModelOptions(network="mdgan_stage1", resolution=64)
+SECOND = dataclasses.replace(FIRST, network="ssagan_stage2")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny_networks():
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.install(patch.setattr)
+        yield
+
+
+def train(model: ModelOptions, run: Path, data: Path, stage1: object = "", **others) -> None:
+    small = {
+        "batch_size": 2,
+        "discriminator_updates": 1,
+        "samples": 1,
+        "test_clips": 1,
+        "sample_every": 100,
+        "checkpoint_every": 1,
+    }
+    options = TrainOptions(
+        data=str(data), run_dir=str(run), stage1=str(stage1), **{**small, **others}
+    )
+    loop.train(model, ComputeOptions(), options)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, synthetic_set: Path) -> Path:
+    """`first`, a run of a first stage; `second`, one that was begun with it, two steps long."""
+    folder = tmp_path_factory.mktemp("stages")
+    train(FIRST, folder / "first", synthetic_set, steps=1)
+    train(SECOND, folder / "second", synthetic_set, folder / "first", steps=2, ema_decay=0.5)
+    return folder
+
+
+def contents(run: Path, step: int) -> dict[str, np.ndarray]:
+    reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{step}"))
+    names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
+    return {name: reader.get_tensor(name) for name in names}
+
+
+def test_the_run_has_both_stages_as_one(runs: Path) -> None:
+    first = load_generator(runs / "first" / "generator.keras")
+    whole = load_generator(runs / "second" / "generator.keras")
+    assert isinstance(whole, TwoStage)
+    assert fingerprint(whole.first) == fingerprint(first)
+    photo = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
+    np.testing.assert_array_equal(whole(photo), whole.second(first(photo)))
+    assert np.abs(whole(photo) - first(photo)).max() > 0.01
+    # From a checkpoint what the file gives, averages included.
+    again = checkpoint.load_generator(open_run(runs / "second"), which="newest")
+    np.testing.assert_array_equal(again(photo), whole(photo))
+
+
+def test_what_is_kept_of_the_first(runs: Path) -> None:
+    """One copy, where it came from, and no weight of it in a checkpoint."""
+    folder = runs / "second"
+    record = json.loads((folder / "stage1.json").read_text())
+    copy = load_generator(folder / "stage1.keras")
+    assert record["fingerprint"] == fingerprint(copy)
+    assert record["from"] == str(runs / "first")
+    assert record["model"]["network"] == "mdgan_stage1"
+    values = flags.from_file(str(folder / "flags.cfg"))
+    assert flags.read(TrainOptions, values).stage1 == str(folder / "stage1.keras")
+    # As many numbers as a run of one stage has, and the averages that this one keeps.
+    one = sum(value.size for value in contents(runs / "first", 1).values())
+    second = load_generator(folder / "generator.keras").second
+    averages = sum(weight.numpy().size for weight in second.trainable_weights)
+    assert averages > 0
+    assert sum(value.size for value in contents(folder, 2).values()) == one + averages
+
+
+def test_it_goes_on_without_the_first(runs: Path, synthetic_set: Path, tmp_path: Path) -> None:
+    """Along the way of a run that was not interrupted."""
+    stage1 = tmp_path / "stage1.keras"
+    shutil.copy(runs / "first" / "generator.keras", stage1)
+    train(SECOND, tmp_path / "parts", synthetic_set, stage1, steps=1, ema_decay=0.5)
+    stage1.unlink()
+    train(SECOND, tmp_path / "parts", synthetic_set, steps=2, ema_decay=0.5)
+    whole, parts = contents(runs / "second", 2), contents(tmp_path / "parts", 2)
+    assert whole.keys() == parts.keys()
+    for name, value in whole.items():
+        np.testing.assert_allclose(parts[name], value, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "second"
+    shutil.copytree(runs / "second", folder)
+    train(FIRST, tmp_path / "other", synthetic_set, steps=1, seed=1)
+    with pytest.raises(OptionError, match=r"^stage1=.*other: is not the first stage that the run"):
+        train(SECOND, folder, synthetic_set, tmp_path / "other", steps=3, ema_decay=0.5)
+    shutil.copy(tmp_path / "other" / "generator.keras", folder / "stage1.keras")
+    with pytest.raises(DataError, match=r"stage1\.keras was changed"):
+        train(SECOND, folder, synthetic_set, steps=3, ema_decay=0.5)
+    with pytest.raises(DataError, match=r"nowhere: no such first stage; leave it out: the run has"):
+        train(SECOND, folder, synthetic_set, "nowhere", steps=3, ema_decay=0.5)
+    (folder / "stage1.json").write_text("{")
+    with pytest.raises(DataError, match=r"cannot read .*stage1\.json"):
+        train(SECOND, folder, synthetic_set, steps=3, ema_decay=0.5)
+    assert contents(folder, 2).keys() == contents(runs / "second", 2).keys()
+
+
+@pytest.mark.parametrize(
+    ("model", "stage1", "kind", "message"),
+    [
+        (SECOND, "", OptionError, "^stage1=: is needed: ssagan_stage2 refines the clips"),
+        (FIRST, "first", OptionError, "^stage1=.*first: mdgan_stage1 has one stage; leave it"),
+        (SECOND, "nowhere", DataError, "nowhere: no such first stage; name a run or a FILE"),
+        (SECOND, ".", DataError, "holds no run"),
+        (SECOND, "photo.jpg", DataError, r"photo\.jpg is no \.keras file"),
+        (SECOND, "second.keras", DataError, "holds no generator that takes photos"),
+        (
+            dataclasses.replace(SECOND, resolution=128),
+            "first",
+            OptionError,
+            "^stage1=.*first: makes clips of 64×64, but --resolution is 128",
+        ),
+    ],
+)
+def test_first_stages_that_are_none(
+    model, stage1, kind, message, runs: Path, synthetic_set: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "photo.jpg").touch()
+    load_generator(runs / "second" / "generator.keras").second.save(tmp_path / "second.keras")
+    path = stage1 and (runs / stage1 if stage1 == "first" else tmp_path / stage1)
+    with pytest.raises(kind, match=message):
+        train(model, tmp_path / "run", synthetic_set, path, steps=1)
+    assert not (tmp_path / "run").exists()
