@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,13 @@ from ssagan_tf.options import (
     EvaluateOptions,
     OptionError,
     PrepareOptions,
+    SourceOptions,
     require,
 )
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training.run import Run, open_run
+from ssagan_tf.training import source
+from ssagan_tf.training.source import Source
 
 ABOUT = """
 Compares the clips of runs (--run_dir), generators (--model) and folders of any system's clips
@@ -53,6 +56,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
     with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:
         # What is compared, and whether all of it is there.
         networks = sources.load_networks(compute)
+        positions = _positions(options, networks)
         footage = open_footage(_how(options), options.split, progress.at)
         folders = [ClipFolder(name, path) for name, path in sources.folders.items()]
         selection = Selection(
@@ -87,7 +91,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         report = Report(output, table, conditions, selection.left_out, footage.skipped)
         report.draw_clips(systems, real, options.batch_size, options.fps)
         if networks:
-            _look_into(networks, options, report, output, real)
+            _look_into(networks, positions, report, output, real)
         report.write()
     for line in table_lines(table.rows):
         print(line)
@@ -96,39 +100,39 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
 
 
 class _Sources:
-    """What the settings name as systems."""
+    """What the settings name as systems: generators and folders of clips, by name."""
 
     def __init__(self, options: EvaluateOptions):
         runs = named_paths("run_dir", _several(options.run_dir))
-        self.models = named_paths("model", _several(options.model))
+        files = named_paths("model", _several(options.model))
         self.folders = named_paths("generated", options.generated)
-        if not (runs or self.models or self.folders):
+        if not (runs or files or self.folders):
             raise OptionError("generated", "", "give --run_dir, --model or --generated")
-        names = [*runs, *self.models, *self.folders]
+        names = [*runs, *files, *self.folders]
         for name in names:
             if names.count(name) > 1 or name in (*BASELINES, _REAL):
                 raise OptionError(
                     "generated", name, "is the name of another row; give NAME=PATH with a new NAME"
                 )
-        self.runs: dict[str, Run] = {name: open_run(path) for name, path in runs.items()}
-        self.fit = _common_fit(options, self.runs)
+        if options.checkpoint and not runs:
+            raise OptionError("checkpoint", options.checkpoint, "is of a run; give --run_dir")
+        if options.attention_at and not (runs or files):
+            raise OptionError(
+                "attention_at", options.attention_at, "is of a generator; give --run_dir or --model"
+            )
+        which = options.checkpoint
+        self.generators: dict[str, Source] = {
+            **{n: source.find(SourceOptions(path, checkpoint=which)) for n, path in runs.items()},
+            **{n: source.find(SourceOptions(model=path)) for n, path in files.items()},
+        }
+        self.fit = _common_fit(options.fit, self.generators.values())
 
     def load_networks(self, compute: ComputeOptions) -> dict:
-        """The generators of runs and files, by name."""
-        if not (self.runs or self.models):
+        """The generators, by name."""
+        if not self.generators:
             return {}
         load_tensorflow()
-        from ssagan_tf.training import checkpoint
-
-        runs = {name: checkpoint.load_generator(run, compute) for name, run in self.runs.items()}
-        files = {
-            name: checkpoint.load_keras_generator(Path(path), compute)
-            for name, path in self.models.items()
-        }
-        return {**runs, **files}
-
-    def path_of(self, name: str) -> str:
-        return str(self.runs[name].folder) if name in self.runs else self.models[name]
+        return {name: origin.load(compute) for name, origin in self.generators.items()}
 
 
 def _several(value: str) -> list[str]:
@@ -138,14 +142,28 @@ def _several(value: str) -> list[str]:
     return [value] if Path(value).exists() else value.split(",")
 
 
-def _common_fit(options: EvaluateOptions, runs: dict[str, Run]) -> str:
+def _common_fit(fit: str, generators: Iterable[Source]) -> str:
     """As the clips of the runs were made square, unless the settings say otherwise."""
-    if options.fit != "auto":
-        return options.fit
-    fits = {run.data.fit for run in runs.values()}
+    if fit != "auto":
+        return fit
+    fits = {origin.how() for origin in generators if origin.run}
     if len(fits) > 1:
-        raise OptionError("fit", "auto", f"the runs were fitted by {' and '.join(sorted(fits))}")
+        raise OptionError("fit", fit, f"the runs were fitted by {' and '.join(sorted(fits))}")
     return fits.pop() if fits else "stretch"
+
+
+def _positions(options: EvaluateOptions, networks: dict) -> list[tuple[int, int]]:
+    """Of the queries whose attention is drawn: x and y in pixels."""
+    numbers = [int(number) for number in options.attention_at]
+    positions = list(zip(numbers[::2], numbers[1::2], strict=True))
+    for name, network in networks.items():
+        side = network.options.resolution
+        for x, y in positions:
+            if max(x, y) >= side:
+                raise OptionError(
+                    "attention_at", f"{x},{y}", f"lies outside the {side}×{side} frames of {name}"
+                )
+    return positions
 
 
 def _how(options: EvaluateOptions) -> PrepareOptions:
@@ -169,7 +187,9 @@ def _systems(
     real: RealClips,
 ) -> list[System]:
     made = [
-        Generator(name, sources.path_of(name), network, options.batch_norm, options.batch_size)
+        Generator(
+            name, sources.generators[name].about, network, options.batch_norm, options.batch_size
+        )
         for name, network in networks.items()
     ]
     there = [Folder(folder, selection.found[folder.name], real.names) for folder in folders]
@@ -212,17 +232,20 @@ def _keep(options: EvaluateOptions, output: Path) -> Keep | None:
 
 
 def _look_into(
-    networks: dict, options: EvaluateOptions, report: Report, output: Path, real: RealClips
+    networks: dict,
+    positions: list[tuple[int, int]],
+    report: Report,
+    output: Path,
+    real: RealClips,
 ) -> None:
     """γ of the attention modules, and the maps that were asked for, of the first clip."""
     from ssagan_tf.evaluation.attention import attention_maps, gammas
 
-    numbers = [int(number) for number in options.attention_at]
     photo = real.clip(0)[0]
     for name, network in networks.items():
         of_network = gammas(network)
         report.add_gammas(name, of_network)
-        for x, y in zip(numbers[::2], numbers[1::2], strict=True):
+        for x, y in positions:
             path = output / "attention" / f"{name}_{x}_{y}.png"
             maps = attention_maps(network, photo, x, y)
             figures.draw_attention(path, photo, x, y, maps, of_network)

@@ -31,9 +31,7 @@ def setting_names() -> list[str]:
     return [field.name for section in SECTIONS for field in dataclasses.fields(section)]
 
 
-def define(
-    values: flags.FlagValues = flags.FLAGS, own: Sequence[type[options.Section]] = ()
-) -> None:
+def define(values: flags.FlagValues, own: Sequence[type[options.Section]] = ()) -> None:
     """Defines the flags of all sections, so that every program can read any flag file.
 
     Args:
@@ -69,7 +67,7 @@ def _define_one(name: str, kind: Any, default: Any, help: str, values: flags.Fla
         define_by_kind[kind](name, default, help, flag_values=values)
 
 
-def read(section: type[SectionT], values: flags.FlagValues = flags.FLAGS) -> SectionT:
+def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
     """Makes one section from the parsed flags.
 
     Settings that are not given have the defaults of the network, where it has its own.
@@ -98,14 +96,13 @@ def to_lines(*sections: options.Section) -> list[str]:
 
 
 def from_file(path: str) -> flags.FlagValues:
-    """Reads a flag file by itself, without touching the program's own flags.
+    """Reads a flag file by itself.
 
     Raises:
       ValueError: A line is no known flag, or the file cannot be read.
     """
     values = flags.FlagValues()
     define(values)
-    flags.DEFINE_string("flagfile", "", "", flag_values=values)
     try:
         values(["", f"--flagfile={path}"])
     except flags.Error as error:

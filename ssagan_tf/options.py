@@ -560,7 +560,7 @@ class ImportOptions(Section):
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluateOptions(Section):
+class EvaluateOptions(SourceOptions):
     """Generated clips against real ones, in numbers that can be compared."""
 
     data: str = setting("", "Real clips: a prepared set, or a folder of frames or videos.")
@@ -573,12 +573,11 @@ class EvaluateOptions(Section):
         "test", "Clips to take, where the data has a split of its own; else it is read whole."
     )
     max_clips: int = setting(0, "Take so many clips, drawn by --seed; 0: all.", at_least(0))
-    run_dir: str = _run_dir()
     model: str = setting("", "A generator saved as FILE.keras.")
     generated: tuple[str, ...] = setting(
         (),
         "Folders of any system's clips, videos or folders of 32 frames, named like the data's. "
-        "Of these three, several go with commas, each as NAME=PATH or PATH.",
+        "Of these, --run_dir and --model, several go with commas, each as NAME=PATH or PATH.",
     )
     baselines: tuple[str, ...] = setting(
         (),

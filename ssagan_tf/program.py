@@ -40,15 +40,16 @@ def run(
     if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
         print(help_text(f"{package}.{name}", about, sections))
         sys.exit(0)
-    ssagan_tf.flags.define(own=sections)
+    values = flags.FlagValues()  # not absl's own, which can be filled once in a process only
+    ssagan_tf.flags.define(values, own=sections)
     try:
-        rest = flags.FLAGS(argv)[1:]
+        rest = values(argv)[1:]
         _refuse_others(name, sections, argv)
         if rest:
             raise flags.Error(
                 f"unexpected argument {rest[0]!r}; settings are given as --name=value"
             )
-        call(*(ssagan_tf.flags.read(section) for section in sections))
+        call(*(ssagan_tf.flags.read(section, values) for section in sections))
     except flags.Error as error:
         _fail(name, str(error).removeprefix("ERROR:: "), EXIT_USAGE)
     except OptionError as error:

@@ -26,6 +26,11 @@ class Source:
         """As it was given."""
         return str(self.run.folder if self.run else self.file)
 
+    @property
+    def about(self) -> str:
+        """Which generator it is, in words."""
+        return self.name + (f", checkpoint {self.checkpoint}" if self.checkpoint else "")
+
     def how(self, fit: str = "auto") -> str:
         """How photos are made square (`video.fit`): as told, or `auto`, as the run's clips were."""
         if fit != "auto":
