@@ -174,7 +174,11 @@ def _how(options: EvaluateOptions) -> PrepareOptions:
         layout=options.layout,
         list=options.list,
         clip_rule=options.clip_rule,
+        clip_stride=options.clip_stride,
         frame_stride=options.frame_stride,
+        motion_target=options.motion_target,
+        scene_cut=options.scene_cut,
+        still=options.still,
     )
 
 

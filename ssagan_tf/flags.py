@@ -14,6 +14,7 @@ SECTIONS = (
     options.ModelOptions,
     options.ComputeOptions,
     options.PrepareOptions,
+    options.VerifyOptions,
     options.TrainOptions,
     options.GenerateOptions,
     options.DemoOptions,
@@ -57,6 +58,8 @@ def _define_one(name: str, kind: Any, default: Any, help: str, values: flags.Fla
         flags.DEFINE_enum(name, default, list(get_args(kind)), help, flag_values=values)
     elif get_origin(kind) is tuple:
         flags.DEFINE_list(name, list(default), help, flag_values=values)
+    elif kind == options.Stride:
+        flags.DEFINE(_StrideParser(), name, default, help, values)
     else:
         define_by_kind = {
             bool: flags.DEFINE_bool,
@@ -65,6 +68,15 @@ def _define_one(name: str, kind: Any, default: Any, help: str, values: flags.Fla
             str: flags.DEFINE_string,
         }
         define_by_kind[kind](name, default, help, flag_values=values)
+
+
+class _StrideParser(flags.IntegerParser):
+    """A whole number, or auto."""
+
+    syntactic_help = "a whole number, or auto"
+
+    def parse(self, argument: str | int) -> int | str:
+        return argument if argument == "auto" else super().parse(argument)
 
 
 def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:

@@ -20,6 +20,7 @@ Fit = Literal["auto", "stretch", "crop", "letterbox"]
 Skips = Literal["standard", "concatenate", "add", "add_inner"]
 Layout = Literal["auto", "frames", "videos", "stacked", "synthetic"]
 ClipRule = Literal["all", "first"]
+Stride = int | Literal["auto"]
 
 Check = Callable[[Any], str | None]
 """Takes the value; returns what it must be if it is wrong, else None."""
@@ -180,7 +181,49 @@ def _clip_rule() -> Any:
 
 
 def _frame_stride() -> Any:
-    return setting(1, "Take every n-th frame (2: twice as fast).", at_least(1))
+    return setting(
+        1,
+        "Take every n-th frame (2: twice as fast). auto: per video or folder of pictures, the "
+        "stride whose motion is nearest to --motion_target.",
+        lambda v: None if v == "auto" or v >= 1 else "must be at least 1, or auto",
+    )
+
+
+def _motion_target() -> Any:
+    return setting(
+        0.0072,
+        "What --frame_stride=auto aims at: change from frame to frame, in [0, 1]. The default is "
+        "the median of Sky Time-lapse clips.",
+        above_zero,
+    )
+
+
+def _clip_stride() -> Any:
+    return setting(
+        FRAMES,
+        "Frames, of those taken, from the start of a clip to that of the next. Below 32 clips "
+        "overlap.",
+        at_least(1),
+    )
+
+
+def _scene_cut() -> Any:
+    return setting(
+        5.0,
+        "A jump of so many times the usual change around it is a scene cut, which no clip crosses; "
+        "0: cuts are not looked for.",
+        at_least(0.0),
+    )
+
+
+def _still() -> Any:
+    return setting(
+        0.0005,
+        "Clips that change by less than this from frame to frame, in [0, 1], are dropped as still "
+        "(0.0005: every 8th pixel by one of 255 levels; the three largest changes do not count); "
+        "0: none.",
+        between(0.0, 1.0),
+    )
 
 
 def _systems() -> Any:
@@ -196,6 +239,8 @@ def _type_error(value: Any, kind: Any) -> str | None:
     if get_origin(kind) is tuple:
         of_strings = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
         return None if of_strings else "must be a tuple of strings"
+    if kind == Stride:
+        return _type_error(value, int) if value != "auto" else None
     if kind is float:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         return None if is_number and math.isfinite(value) else "must be a finite number"
@@ -322,7 +367,16 @@ class PrepareOptions(Section):
     resolution: int = _resolution()
     fit: Fit = _fit()
     clip_rule: ClipRule = _clip_rule()
-    frame_stride: int = _frame_stride()
+    clip_stride: int = _clip_stride()
+    frame_stride: Stride = _frame_stride()
+    motion_target: float = _motion_target()
+    scene_cut: float = _scene_cut()
+    still: float = _still()
+    near_duplicates: Literal["report", "drop", "ignore"] = setting(
+        "report",
+        "Training clips that look like a test clip (perceptual hash): report them, drop them from "
+        "training, or don't look for them.",
+    )
     test_fraction: float = setting(
         0.1,
         "Share of the videos kept for testing, where the source has no split of its own.",
@@ -331,6 +385,19 @@ class PrepareOptions(Section):
     synthetic_clips: int = _synthetic_clips()
     seed: int = _seed()
     workers: int = setting(0, "Processes that read and resize; 0: one per core.", at_least(0))
+    inspect: bool = setting(
+        False,
+        "Draw contact_sheet.png (clips from the stillest to the liveliest) and motion.png (how "
+        "much all of them move) beside the shards; needs the extra evaluate.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyOptions(Section):
+    """Whether a prepared set is as it was written."""
+
+    data: str = setting("", "Folder of the prepared set.")
+    workers: int = setting(0, "Threads that check records; 0: one per core.", at_least(0))
 
 
 # What the other systems have by default where it differs. Their publications name Adam's learning
@@ -420,6 +487,30 @@ class TrainOptions(Section):
         between(0.0, 0.999999),
     )
     flip: bool = setting(False, "Mirror half of the training clips left to right.")
+    zoom: float = setting(
+        0.0,
+        "Enlarge a part of each training clip to the whole, by up to this: 0.2 cuts out squares of "
+        "5/6 to all of its side; 0: don't.",
+        between(0.0, 4.0),
+    )
+    slow_motion: float = setting(
+        0.0,
+        "Play a part of each training clip in the time of the whole, frames in between blended: it "
+        "loses up to this share of its pace; 0: don't. Faster is --frame_stride of prepare.",
+        between(0.0, 0.75),
+    )
+    colour: float = setting(
+        0.0,
+        "Change contrast and exposure of each training clip by up to this share, up or down, and "
+        "each colour by half of it; 0: don't.",
+        between(0.0, 0.5),
+    )
+    cache: str = setting(
+        "",
+        "Folder on a near disk (of each host) to copy the prepared set into and to read it from, "
+        "for sets on slow ones. It may be shared by several sets.",
+        may_change=True,
+    )
     shuffle_window: int = setting(
         512, "Clips (undecoded) that are shuffled among each other.", at_least(1)
     )
@@ -477,6 +568,11 @@ class TrainOptions(Section):
     dry_run: bool = setting(
         False, "Check settings and data, build the networks, and stop.", may_change=True
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cache and self.skip_corrupt:
+            raise OptionError("cache", self.cache, "cannot go with --skip_corrupt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -567,7 +663,11 @@ class EvaluateOptions(SourceOptions):
     layout: Layout = _layout()
     list: str = _list()
     clip_rule: ClipRule = _clip_rule()
-    frame_stride: int = _frame_stride()
+    clip_stride: int = _clip_stride()
+    frame_stride: Stride = _frame_stride()
+    motion_target: float = _motion_target()
+    scene_cut: float = _scene_cut()
+    still: float = _still()
     fit: Fit = _fit()
     split: Literal["test", "train", "all"] = setting(
         "test", "Clips to take, where the data has a split of its own; else it is read whole."

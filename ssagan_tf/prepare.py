@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import collections
 import time
+from pathlib import Path
 from typing import NoReturn
 
 from ssagan_tf import program
 from ssagan_tf.data import writer
 from ssagan_tf.data.info import FILE_NAME, DatasetInfo
+from ssagan_tf.data.layouts.hashes import BITS
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.progress import Progress
 
@@ -39,6 +41,8 @@ def prepare(options: PrepareOptions) -> None:
         source = f"{options.synthetic_clips} synthetic clips"
     side = options.resolution
     print(f"preparing {source} at {side}×{side} into {options.output}", flush=True)
+    if writer.is_interrupted(Path(options.output)):
+        print("an interrupted prepare was here; what it finished of the same is kept")
     start = time.monotonic()
     with Progress("listing", None) as progress:
         info = work(progress.at)
@@ -55,6 +59,11 @@ def summary(info: DatasetInfo) -> list[str]:
     ]
     if not info.splits["test"].clips and info.settings["test_fraction"] > 0:
         lines.append(f"no test clips: {_why_no_test(info)}")
+    if info.near_duplicates:
+        number = len(info.near_duplicates)
+        lines.append(f"train clips that look like a test clip: {number} (--near_duplicates=drop)")
+        for pair in info.near_duplicates[:_LISTED]:
+            lines.append(f"  {pair.train} and {pair.test}: {pair.bits} of {BITS} bits differ")
     if info.skipped:
         kinds = collections.Counter(item.kind for item in info.skipped)
         by_kind = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())

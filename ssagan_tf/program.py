@@ -25,6 +25,7 @@ def run(
     call: Callable[..., None],
     argv: Sequence[str] | None = None,
     package: str = "ssagan_tf",
+    pass_on: bool = False,
 ) -> NoReturn:
     """Runs a program and exits.
 
@@ -35,8 +36,12 @@ def run(
       call: The work. May raise `OptionError` (exit code 2), `DataError` (1) or `Stopped`.
       argv: Command line; `sys.argv` by default.
       package: Where the program is.
+      pass_on: Whether what follows `--` is given to `call` as well, as a list.
     """
     argv = list(sys.argv if argv is None else argv)
+    end = argv.index("--") if pass_on and "--" in argv else len(argv)
+    passed_on = [argv[end + 1 :]] if pass_on else []
+    argv = argv[:end]
     if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
         print(help_text(f"{package}.{name}", about, sections))
         sys.exit(0)
@@ -49,7 +54,7 @@ def run(
             raise flags.Error(
                 f"unexpected argument {rest[0]!r}; settings are given as --name=value"
             )
-        call(*(ssagan_tf.flags.read(section, values) for section in sections))
+        call(*(ssagan_tf.flags.read(section, values) for section in sections), *passed_on)
     except flags.Error as error:
         _fail(name, str(error).removeprefix("ERROR:: "), EXIT_USAGE)
     except OptionError as error:

@@ -218,12 +218,13 @@ def _check_suffix(path: PathLike, suffix: str) -> None:
 # Videos.
 
 
-def read_video(path: PathLike) -> Iterator[np.ndarray]:
+def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
     """Reads the frames of a video one after the other, turned upright.
 
     Args:
       path: Anything that FFmpeg reads as a video. Frames come as they are stored, whatever
         their times.
+      step: Give every so many frames one, beginning with the first.
 
     Yields:
       `[H, W, 3]` uint8.
@@ -233,14 +234,14 @@ def read_video(path: PathLike) -> Iterator[np.ndarray]:
         early.
     """
     count = 0
-    with contextlib.closing(_decode(path)) as images:
+    with contextlib.closing(_decode(path, step)) as images:
         while True:
             try:
                 image = next(images, None)
             except Exception as error:  # FFmpeg's errors, and PyAV's on what it makes of them
                 why = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 if count:
-                    why = f"it is damaged after {count} frames: {why}"
+                    why = f"it is damaged after {count * step} frames: {why}"
                 raise UnreadableError("video", path, why) from error
             if image is None:
                 return
@@ -248,7 +249,7 @@ def read_video(path: PathLike) -> Iterator[np.ndarray]:
             count += 1
 
 
-def _decode(path: PathLike) -> Iterator[np.ndarray]:
+def _decode(path: PathLike, step: int) -> Iterator[np.ndarray]:
     """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
     # Titles and the like need not be UTF-8.
     with av.open(os.fspath(path), metadata_errors="replace") as container:
@@ -257,11 +258,12 @@ def _decode(path: PathLike) -> Iterator[np.ndarray]:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         end = None
-        for frame in container.decode(stream):
+        for index, frame in enumerate(container.decode(stream)):
             if frame.is_corrupt:
                 raise ValueError("a frame is corrupt")
-            image = frame.to_ndarray(format="rgb24", interpolation=_EXACT)
-            yield np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+            if index % step == 0:
+                image = frame.to_ndarray(format="rgb24", interpolation=_EXACT)
+                yield np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
             end = max(end or 0.0, frame.time or 0.0)
         if end is None:
             raise ValueError("it holds no frames")

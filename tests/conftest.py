@@ -87,7 +87,9 @@ def write_pictures() -> Callable[..., None]:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number in numbers:
-            colour = (number % 256, 7 * number % 256, sum(map(ord, folder.name)) % 256)
+            # To and fro: a jump would be a scene cut.
+            moving = [abs(speed * number % 510 - 255) for speed in (1, 7)]
+            colour = (*moving, sum(map(ord, folder.name)) % 256)
             name = f"{folder.name}_frames_{number:08d}.{suffix}"
             Image.new("RGB", size, colour).save(folder / name)
 

@@ -12,7 +12,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ssagan_tf"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PROGRAMS = {"prepare", "train", "generate", "demo", "import_torch", "evaluate", "compare"}
+PROGRAMS = {
+    *(
+        "prepare",
+        "prepare_beam",
+        "verify",
+        "train",
+        "generate",
+        "demo",
+        "import_torch",
+        "evaluate",
+        "compare",
+    ),
+}
 ALWAYS = {"options", "errors"}  # import nothing of ours
 # What each room may import of ours; rooms further down the list import from those above.
 ROOMS = {
@@ -95,6 +107,8 @@ def test_nothing_is_called_utils() -> None:
         ("ssagan_tf", ("keras", "tensorflow", "numpy", "av", "PIL")),
         ("ssagan_tf.video", ("keras", "tensorflow")),
         ("ssagan_tf.data.writer", ("keras", "tensorflow")),
+        ("ssagan_tf.prepare_beam", ("keras", "tensorflow", "apache_beam")),
+        ("ssagan_tf.verify", ("keras", "tensorflow")),
         ("ssagan_tf.train", ("keras", "tensorflow")),
         ("ssagan_tf.generate", ("keras", "tensorflow")),
         ("ssagan_tf.demo", ("keras", "tensorflow", "gradio")),

@@ -29,6 +29,7 @@ from ssagan_tf.options import (
     PrepareOptions,
     StudyOptions,
     TrainOptions,
+    VerifyOptions,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -252,6 +253,7 @@ def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
     ("program", "sections"),
     [
         ("prepare", [PrepareOptions]),
+        ("verify", [VerifyOptions]),
         ("train", [ModelOptions, TrainOptions]),
         ("generate", [GenerateOptions]),
         ("import_torch", [ImportOptions]),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 # Uses of the run's seed that must not share their numbers.
-SHARDS, BLOCKS, FLIPS, MIXING = range(4)
+SHARDS, BLOCKS, FLIPS, MIXING, ZOOM, SLOW_MOTION, COLOUR = range(7)
 
 
 def seed(base: int | tf.Tensor, *parts: int | tf.Tensor) -> tf.Tensor:

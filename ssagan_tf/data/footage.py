@@ -24,6 +24,7 @@ from ssagan_tf.options import PrepareOptions
 from ssagan_tf.startup import load_tensorflow
 
 Report = Callable[[str, int, int], None]
+_NO_FAULT = ("too short", "still")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,7 @@ class _Folder:
         listing = layouts.list_items(how)
         items = [item for item in listing.items if item.split in (split, None) or split == "all"]
         own = any(item.split for item in listing.items)
-        stride = f", every {how.frame_stride}th frame" if how.frame_stride > 1 else ""
+        stride = "" if how.frame_stride == 1 else f", frame stride {how.frame_stride}"
         self.about = {
             "data": how.source,
             "split": split if own else "none of its own: all clips",
@@ -107,15 +108,15 @@ class _Folder:
         # Decoding is done outside of Python: threads do.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             looks = zip(items, pool.map(self._look, items), strict=True)
-            for done, (item, found) in enumerate(looks, 1):
+            for done, (item, (found, passed_over)) in enumerate(looks, 1):
                 report("looking through the real clips", done, len(items))
-                if isinstance(found, list):
-                    clips += found
-                    self._places += [(item, number) for number in range(len(found))]
-                elif found.kind == "too short":  # as with folders, no fault
-                    skipped.append(found)
-                else:
-                    problems.append(f"{found.item}: {found.reason}")
+                clips += found
+                self._places += [(item, number) for number in range(len(found))]
+                for one in passed_over:
+                    if one.kind in _NO_FAULT:  # as with folders
+                        skipped.append(one)
+                    else:
+                        problems.append(f"{one.item}: {one.reason}")
         self.clips, self.problems, self.skipped = clips, problems, skipped
         chosen = set(items)
         self._others = [item.name for item in listing.items if item not in chosen]
@@ -124,24 +125,29 @@ class _Folder:
         # A video's clips are known only once it is read; its first begins at 0.
         return [*self._others, *(f"{name}/0" for name in self._others)]
 
-    def _look(self, item: layouts.Item) -> list[Described] | Skipped:
-        described = []
+    def _look(self, item: layouts.Item) -> tuple[list[Described], list[Skipped]]:
+        described: list[Described] = []
+        passed_over: list[Skipped] = []
         try:
             for clip in item.clips(self._how, layouts.PIXELS):
+                if isinstance(clip, Skipped):
+                    passed_over.append(clip)
+                    continue
                 sizes = {frame.shape[:2] for frame in clip.frames}
                 if len(sizes) > 1:
-                    return Skipped(clip.name, "frames of different sizes")
+                    return [], [Skipped(clip.name, "frames of different sizes")]
                 described.append(Described(clip.name, item.video, *sizes))
         except DataError as error:
-            return Skipped(item.name, str(error))
-        return described
+            return [], [Skipped(item.name, str(error))]
+        return described, passed_over
 
     def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         places = [self._places[index] for index in indices]
         for item, some in itertools.groupby(places, key=lambda place: place[0]):
             wanted = {number for _, number in some}
             clips = item.clips(self._how, layouts.PIXELS)
-            for number, clip in enumerate(itertools.islice(clips, max(wanted) + 1)):
+            whole = (clip for clip in clips if not isinstance(clip, Skipped))
+            for number, clip in enumerate(itertools.islice(whole, max(wanted) + 1)):
                 if number in wanted:
                     yield np.stack(clip.frames)
 

@@ -52,6 +52,15 @@ class Skipped:
 
 
 @dataclasses.dataclass(frozen=True)
+class NearDuplicate:
+    """A training clip, the test clip that it looks like, and how many bits of a hash differ."""
+
+    train: str
+    test: str
+    bits: int
+
+
+@dataclasses.dataclass(frozen=True)
 class DatasetInfo:
     """A prepared set: how it was made, its shards, and what was left out."""
 
@@ -62,6 +71,7 @@ class DatasetInfo:
     settings: Mapping[str, Any]
     splits: Mapping[str, Split]
     skipped: tuple[Skipped, ...] = ()
+    near_duplicates: tuple[NearDuplicate, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -76,7 +86,8 @@ class DatasetInfo:
             "videos": sum(split.videos for split in self.splits.values()),
             "skipped": len(self.skipped),
         }
-        values["skipped"] = values.pop("skipped")  # last, as it may be long
+        for name in ("near_duplicates", "skipped"):
+            values[name] = values.pop(name)  # last, as they may be long
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
@@ -106,6 +117,9 @@ class DatasetInfo:
                 **{name: values[name] for name in names},
                 splits=splits,
                 skipped=tuple(Skipped(**item) for item in values["skipped"]),
+                near_duplicates=tuple(
+                    NearDuplicate(**pair) for pair in values.get("near_duplicates", ())
+                ),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it is not as prepare writes it ({error})") from error
@@ -135,15 +149,11 @@ class PreparedSet:
         return self.info.splits[split].shards
 
 
-def open_set(folder: str | PathLike[str], *, truncated: bool = False) -> PreparedSet:
-    """Opens a prepared set and checks that its shards are there and as long as they were.
-
-    Args:
-      folder: Of the set.
-      truncated: Whether shards may have another length.
+def read_info(folder: str | PathLike[str]) -> DatasetInfo:
+    """Reads the description of a prepared set; its shards are not looked at.
 
     Raises:
-      DataError: It is no prepared set, an incomplete one, or one of another format version.
+      DataError: It is no prepared set, or one of another format version.
     """
     folder = Path(folder)
     path = folder / FILE_NAME
@@ -155,18 +165,35 @@ def open_set(folder: str | PathLike[str], *, truncated: bool = False) -> Prepare
             f"python -m ssagan_tf.prepare --source=FOOTAGE --output=FOLDER"
         )
     try:
-        info = DatasetInfo.from_json(path.read_text(encoding="utf-8"))
+        return DatasetInfo.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot use {path}: {error}; prepare the set again") from error
-    prepared = PreparedSet(folder, info)
+
+
+def shard_fault(folder: Path, shard: Shard, *, truncated: bool = False) -> str | None:
+    """What is wrong with a shard as far as its size tells; None if nothing is."""
+    path = folder / shard.name
+    if not path.is_file():
+        return f"{path} is missing"
+    size = path.stat().st_size
+    if size != shard.bytes and not truncated:
+        return f"{path} has {size} bytes instead of {shard.bytes}"
+    return None
+
+
+def open_set(folder: str | PathLike[str], *, truncated: bool = False) -> PreparedSet:
+    """Opens a prepared set and checks that its shards are there and as long as they were.
+
+    Args:
+      folder: Of the set.
+      truncated: Whether shards may have another length.
+
+    Raises:
+      DataError: It is no prepared set, an incomplete one, or one of another format version.
+    """
+    prepared = PreparedSet(Path(folder), read_info(folder))
     for split in SPLITS:
         for shard in prepared.shards(split):
-            shard_path = folder / shard.name
-            if not shard_path.is_file():
-                raise DataError(f"{shard_path} is missing; prepare the set again")
-            size = shard_path.stat().st_size
-            if size != shard.bytes and not truncated:
-                raise DataError(
-                    f"{shard_path} has {size} bytes instead of {shard.bytes}; prepare the set again"
-                )
+            if fault := shard_fault(prepared.folder, shard, truncated=truncated):
+                raise DataError(f"{fault}; prepare the set again")
     return prepared

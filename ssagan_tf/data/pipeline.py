@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from ssagan_tf.data import draws, schema
+from ssagan_tf.data.augmentation import NOTHING, Augmentation
 from ssagan_tf.data.info import PreparedSet
 from ssagan_tf.errors import DataError
 
@@ -23,7 +24,7 @@ def training_batches(
     batch: int,
     seed: int,
     start: int = 0,
-    flip: bool = False,
+    augmentation: Augmentation = NOTHING,
     shuffle_window: int = 512,
     pipeline: int = 0,
     pipelines: int = 1,
@@ -37,9 +38,9 @@ def training_batches(
     Args:
       prepared: The set.
       batch: Clips per batch of all replicas together.
-      seed: Seed of order and flips.
+      seed: Seed of order and augmentation.
       start: Number of clips that the run has had before.
-      flip: Whether half of the clips are mirrored left to right.
+      augmentation: What is done to the clips.
       shuffle_window: Number of records, undecoded, that are shuffled among each other.
       pipeline: Number of this host.
       pipelines: Number of hosts.
@@ -75,10 +76,7 @@ def training_batches(
 
     def decode(index: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
         clip = schema.decode_clip(record, prepared.info.resolution)
-        if flip:
-            draw = tf.random.stateless_uniform([], draws.seed(seed, draws.FLIPS, index))
-            clip = tf.cond(draw < 0.5, lambda: tf.reverse(clip, [2]), lambda: clip)
-        return clip
+        return augmentation.apply(clip, seed, index)
 
     records = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).enumerate(start)
     if pipelines > 1:

@@ -1,17 +1,20 @@
 """Reads footage in worker processes. The clips are spooled to disk, so that memory stays bounded.
 
+A file of the spool has its name once it is whole, so what was read before a kill is not read again.
 Nothing here imports TensorFlow at the top, as the workers have no use for it.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import multiprocessing
 import multiprocessing.connection
 import os
 import pickle
 import signal
+import struct
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -24,19 +27,34 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 
 IN_FLIGHT = 32  # items per worker handed out beyond the one waited for
+_PER_FOLDER = 1000
+PART = ".part"  # suffix of a file of the spool that is being written
+_TAIL = struct.Struct("<Q")  # where in such a file the list of what it holds begins
 
 
 @dataclasses.dataclass(frozen=True)
-class Spooled:
-    """A clip whose frames wait in a file."""
+class Facts:
+    """A clip without its frames."""
 
     name: str
     video: str
     split: str | None
     start: int
     bytes: int
+    motion: float
+    hashes: bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class Spooled(Facts):
+    """A clip whose frames wait in a file."""
+
     path: str
     offset: int
+
+    def facts(self) -> Facts:
+        """The clip without the file."""
+        return Facts(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Facts)})
 
     def load(self) -> tuple[bytes, ...]:
         """The frames, as JPEGs."""
@@ -45,13 +63,41 @@ class Spooled:
             return pickle.load(file)
 
 
+def read_item(
+    item: layouts.Item, options: PrepareOptions
+) -> Iterator[tuple[Facts, tuple[bytes, ...]] | Skipped]:
+    """Reads the clips of an item: what they are, and their frames as JPEGs.
+
+    Raises:
+      layouts.Unusable: Nothing of the item is to be used, not even what came before.
+    """
+    clips = item.clips(options)
+    while True:
+        try:
+            clip = next(clips, None)
+        except Exception as error:  # whatever a file does to its decoder, the others go on
+            known = isinstance(error, DataError)
+            reason = str(error) if known else f"unreadable: {error!r}"
+            raise layouts.Unusable(Skipped(item.name, reason)) from error
+        if clip is None:
+            return
+        if isinstance(clip, Skipped):
+            yield clip
+            continue
+        size = sum(map(len, clip.frames))
+        yield (
+            Facts(clip.name, clip.video, item.split, clip.start, size, clip.motion, clip.hashes),
+            clip.frames,
+        )
+
+
 def read_all(
     items: Sequence[layouts.Item], options: PrepareOptions, spool: Path
-) -> Iterator[list[Spooled] | Skipped]:
+) -> Iterator[list[Spooled | Skipped]]:
     """Reads in worker processes; the results come in the order of the items.
 
     Args:
-      items: What to read.
+      items: What to read; what the spool has of them already is not read again.
       options: How, and with how many `workers`.
       spool: Folder that takes a file per item.
 
@@ -59,24 +105,25 @@ def read_all(
       DataError: A worker died.
       OSError: The spool cannot be written.
     """
-    jobs = ((item, options, str(spool / f"{index:08d}")) for index, item in enumerate(items))
+    jobs = ((item, options, _place(spool, index)) for index, item in enumerate(items))
     workers = min(options.workers or os.cpu_count() or 1, len(items))
     if workers == 1:
-        yield from (_read(*job) for job in jobs)
+        yield from (spool_item(*job) for job in jobs)
         return
     before = set(multiprocessing.active_children())
     # Spawned, as TensorFlow's threads do not survive a fork.
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_start_worker
     )
-    waiting: collections.deque[Future] = collections.deque()
+    waiting: collections.deque[Future | str] = collections.deque()
     try:
         for job in jobs:
-            waiting.append(pool.submit(_read, *job))
+            path = job[-1]
+            waiting.append(path if os.path.exists(path) else pool.submit(spool_item, *job))
             if len(waiting) > IN_FLIGHT * workers:
-                yield waiting.popleft().result()
+                yield _result(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield _result(waiting.popleft())
     except BrokenProcessPool as error:
         raise DataError(
             "a worker process died, perhaps for want of memory; try fewer --workers"
@@ -87,6 +134,10 @@ def read_all(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _result(job: Future | str) -> list[Spooled | Skipped]:
+    return _load(job) if isinstance(job, str) else job.result()
 
 
 def _start_worker() -> None:
@@ -100,22 +151,54 @@ def _exit_with_parent() -> None:
     os._exit(1)
 
 
-def _read(item: layouts.Item, options: PrepareOptions, path: str) -> list[Spooled] | Skipped:
-    """Spools the clips of an item. Only errors of writing are raised."""
-    spooled = []
-    clips = item.clips(options)
-    with open(path, "wb") as file:
-        while True:
+def _place(spool: Path, index: int) -> str:
+    """Not too many files in a folder."""
+    return str(spool / f"{index // _PER_FOLDER:05d}" / f"{index % _PER_FOLDER:03d}")
+
+
+def spool_item(item: layouts.Item, options: PrepareOptions, path: str) -> list[Spooled | Skipped]:
+    """Reads the clips of an item into a file, unless that is done.
+
+    Raises:
+      OSError: It cannot be written. Nothing else is raised.
+    """
+    if os.path.exists(path):
+        return _load(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    results: list[Spooled | Skipped] = []
+    try:
+        with open(path + PART, "wb") as file:
             try:
-                clip = next(clips, None)
-            except Exception as error:  # whatever a file does to its decoder, the others go on
-                os.unlink(path)
-                known = isinstance(error, DataError)
-                return Skipped(item.name, str(error) if known else f"unreadable: {error!r}")
-            if clip is None:
-                return spooled
-            size = sum(map(len, clip.frames))
-            spooled.append(
-                Spooled(clip.name, clip.video, item.split, clip.start, size, path, file.tell())
-            )
-            pickle.dump(clip.frames, file)
+                for one in read_item(item, options):
+                    if isinstance(one, Skipped):
+                        results.append(one)
+                    else:
+                        facts, frames = one
+                        place = Spooled(**vars(facts), path=path, offset=file.tell())
+                        results.append(place)
+                        pickle.dump(frames, file)
+            except layouts.Unusable as error:
+                results = [error.skipped]
+                file.seek(0)
+                file.truncate()
+            end = file.tell()
+            pickle.dump(results, file)
+            file.write(_TAIL.pack(end))
+        os.replace(path + PART, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(path + PART)
+        raise
+    return results
+
+
+def _load(path: str) -> list[Spooled | Skipped]:
+    with open(path, "rb") as file:
+        file.seek(-_TAIL.size, os.SEEK_END)
+        [start] = _TAIL.unpack(file.read())
+        file.seek(start)
+        results = pickle.load(file)
+    # The output may have been moved since.
+    return [
+        one if isinstance(one, Skipped) else dataclasses.replace(one, path=path) for one in results
+    ]

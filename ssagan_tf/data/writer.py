@@ -1,23 +1,24 @@
-"""From footage to a prepared set: splits and shuffles what was read, writes TFRecord shards.
+"""From footage to a prepared set: reads, arranges, writes TFRecord shards; goes on after a kill.
 
 The clips read are spooled to disk first, as the order of the records can be drawn only when all
 are known. What is written depends on the source and the settings only, not on the number of
-workers.
+workers, nor on how often the work was interrupted.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
+import hashlib
+import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from ssagan_tf.data import layouts
+from ssagan_tf.data import inspection, layouts
+from ssagan_tf.data.arrangement import NothingUsable, arrange, nothing_usable, settings_of
 from ssagan_tf.data.info import (
     FILE_NAME,
     SHARD_PATTERN,
@@ -25,20 +26,19 @@ from ssagan_tf.data.info import (
     DatasetInfo,
     Shard,
     Skipped,
-    Split,
     open_set,
 )
-from ssagan_tf.data.layouts import splits
-from ssagan_tf.data.reading import Spooled, read_all
+from ssagan_tf.data.reading import PART, Facts, Spooled, read_all
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import errors_of_writing, replacing_file, sha256_of
-from ssagan_tf.options import FRAMES, OptionError, PrepareOptions, require
+from ssagan_tf.files import LOCK_FILE, errors_of_writing, locked_folder, replacing_file, sha256_of
+from ssagan_tf.options import OptionError, PrepareOptions, require
 from ssagan_tf.startup import load_tensorflow
 
-SHARD_CLIPS, SHARD_BYTES = 256, 128 << 20  # at most, but for a single larger clip
-FEW_SHARDS, FEW_CLIPS = 4, 16  # at least 4 shards, as long as they hold 16 clips each
+VERSION = 1  # of what is written for given settings and files
+_OTHER_FILES = (FILE_NAME, inspection.SHEET, inspection.HISTOGRAM)  # than shards
 _SPOOL = ".spool"
-_NOT_SETTINGS = ("output", "workers")  # the content does not depend on them
+_PLAN = "plan"  # in the spool: of which settings and files its content is
+_KEPT = "what is finished is kept, and the same command goes on"
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
@@ -47,7 +47,8 @@ Report = Callable[[str, int, int], None]
 def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> DatasetInfo:
     """Writes a prepared set; `dataset_info.json` comes last and marks it as whole.
 
-    What an interrupted `prepare` left in the output is removed, and nothing else.
+    What an interrupted `prepare` of the same settings and files has finished is used; what one of
+    others left in the output is removed, and nothing else.
 
     Args:
       options: What to read and where to write.
@@ -55,7 +56,8 @@ def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> Datase
 
     Raises:
       OptionError: A setting is missing or does not fit the source.
-      DataError: There is no usable clip, or the output cannot be written or holds something.
+      DataError: There is no usable clip, or the output cannot be written, holds something, or is
+        being written by another process.
     """
     return plan(options)(report)
 
@@ -72,18 +74,26 @@ def plan(options: PrepareOptions) -> Callable[[Report], DatasetInfo]:
     """
     layouts.check_source(options)
     require(options, "output")
-    _check_output(options, Path(options.output))
+    if options.inspect:
+        inspection.check_installed()
+    check_output(options, Path(options.output))
     return functools.partial(_prepare, options, Path(options.output))
 
 
-def _check_output(options: PrepareOptions, output: Path) -> None:
+def check_output(options: PrepareOptions, output: Path) -> None:
+    """Checks that a set may be written into a folder.
+
+    Raises:
+      OptionError: It is a file.
+      DataError: It holds something that is not the rest of an interrupted `prepare`.
+    """
     if not os.path.isdir(output):
         if os.path.exists(output):
             raise OptionError("output", options.output, "is a file, not a folder")
         return
     interrupted = os.path.isdir(output / _SPOOL)
     if os.path.exists(output / FILE_NAME):
-        if not interrupted or open_set(output).info.settings != _settings(options):
+        if not interrupted or open_set(output).info.settings != settings_of(options):
             raise DataError(
                 f"{output} holds a prepared set already; choose another --output or remove it"
             )
@@ -95,25 +105,37 @@ def _check_output(options: PrepareOptions, output: Path) -> None:
             )
 
 
+def is_interrupted(output: Path) -> bool:
+    """Whether an earlier `prepare` into this folder did not come to its end."""
+    return os.path.isdir(output / _SPOOL)
+
+
 def _prepare(options: PrepareOptions, output: Path, report: Report) -> DatasetInfo:
     if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
         _remove_spool(output)
         return open_set(output).info
     listing = layouts.list_items(options)
     if not listing.items:
-        raise _nothing(options, listing.skipped)
+        raise nothing_usable(options, listing.skipped)
     made = not output.exists()
     with errors_of_writing(output):
         output.mkdir(parents=True, exist_ok=True)
-        try:
-            _remove_ours(output)
-            info = _write(options, output, listing, report)
-        except BaseException:
-            _remove_ours(output)
-            if made:
-                with contextlib.suppress(OSError):
-                    output.rmdir()
-            raise
+        # Made before any other file and removed after all: the mark of unfinished work.
+        with locked_folder(output / _SPOOL):
+            try:
+                _keep_or_clear(output, _digest(options, listing))
+                info = _write(options, output, listing, report)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(_KEPT) from None
+            except BaseException as error:
+                if not isinstance(error, NothingUsable) and _has_finished(output):
+                    _keep(error, output)
+                _clear(output)
+                _remove_spool(output)
+                if made:
+                    with contextlib.suppress(OSError):
+                        output.rmdir()
+                raise
         _remove_spool(output)
         return info
 
@@ -123,63 +145,85 @@ def _write(
 ) -> DatasetInfo:
     clips: list[Spooled] = []
     skipped = list(listing.skipped)
-    spool = output / _SPOOL
-    spool.mkdir()  # before any other file, and removed after all: the mark of unfinished work
-    with contextlib.closing(read_all(listing.items, options, spool)) as results:
+    what, items = f"reading {listing.layout}", listing.items
+    with contextlib.closing(read_all(items, options, output / _SPOOL)) as results:
         for done, result in enumerate(results):
-            report(f"reading {listing.layout}", done, len(listing.items))
-            if isinstance(result, Skipped):
-                skipped.append(result)
-            else:
-                clips += result
-    report(f"reading {listing.layout}", len(listing.items), len(listing.items))
+            report(what, done, len(items))
+            for one in result:
+                (skipped if isinstance(one, Skipped) else clips).append(one)
+    report(what, len(items), len(items))
 
-    in_split = splits.divide(clips, options)
-    if not clips or (not in_split["train"] and options.test_fraction < 1):
-        raise _nothing(options, skipped)
-    written = 0
-    written_splits = {}
+    arrangement = arrange(clips, skipped, options)
+    total = sum(len(arrangement.clips(split)) for split in SPLITS)
+    written: dict[str, Shard] = {}
     for split in SPLITS:
-        ordered = sorted(in_split[split], key=lambda clip: splits.draw(options.seed, clip.name))
-        shards = []
-        for name, part in _shards(split, ordered):
-            shards.append(_write_shard(output / name, part, options.resolution))
-            written += len(part)
-            report("writing shards", written, len(clips))
-        written_splits[split] = Split(
-            len(ordered), len({clip.video for clip in ordered}), tuple(shards)
-        )
-
-    info = DatasetInfo(
-        resolution=options.resolution,
-        frames=FRAMES,
-        layout=listing.layout,
-        fit=layouts.fit_of(options),
-        settings=_settings(options),
-        splits=written_splits,
-        skipped=tuple(skipped),
-    )
+        for name, part in arrangement.shards[split].items():
+            path = output / name
+            if not path.exists():  # it has this name once it is whole
+                write_shard(path, ((clip, clip.load()) for clip in part), options.resolution)
+            written[name] = shard_of(path, len(part))
+            report("writing shards", sum(shard.clips for shard in written.values()), total)
+    if options.inspect:
+        inspection.draw(output, {split: arrangement.clips(split) for split in SPLITS}, options)
+    info = arrangement.info(options, listing.layout, written)
     info.write(output)
     return info
 
 
-def _settings(options: PrepareOptions) -> dict[str, Any]:
-    """The settings that the content depends on."""
-    settings = dataclasses.asdict(options)
-    return {name: value for name, value in settings.items() if name not in _NOT_SETTINGS}
+def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
+    """What the content of the spool depends on: the settings, and the files that are read."""
+    digest = hashlib.sha256(json.dumps([VERSION, settings_of(options)]).encode())
+    for item in listing.items:
+        digest.update(repr((item.name, item.video, item.split)).encode())
+        for path in item.paths:
+            with contextlib.suppress(OSError):  # shows when it is read
+                stat = os.stat(path)
+                digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
-def _remove_ours(output: Path) -> None:
-    """Removes what an interrupted `prepare` left, and nothing else; without a spool, nothing."""
-    if not (output / _SPOOL).is_dir():
-        return
+def _keep_or_clear(output: Path, digest: str) -> None:
+    """Leaves there what was finished of the same settings and files, and nothing else of ours."""
+    plan = output / _SPOOL / _PLAN
+    if not plan.exists() or plan.read_text() != digest:
+        _clear(output)
+        with replacing_file(plan) as temporary:
+            temporary.write_text(digest)
+    for path in output.glob(".tmp-*"):
+        if _is_ours(path.name):
+            path.unlink()
+
+
+def _clear(output: Path) -> None:
+    """Removes what an interrupted `prepare` left, and nothing else; the spool's lock stays."""
     (output / FILE_NAME).unlink(missing_ok=True)  # first: where it is, the set is whole
     for path in output.iterdir():
-        # Temporary names end in the final one.
-        name = re.sub(r"^\.tmp-\d+-", "", path.name)
-        if SHARD_PATTERN.fullmatch(name) or name == FILE_NAME:
+        if _is_ours(path.name):
             path.unlink()
-    _remove_spool(output)
+    for path in (output / _SPOOL).iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK_FILE:
+            path.unlink()
+
+
+def _is_ours(name: str) -> bool:
+    name = re.sub(r"^\.tmp-\d+-", "", name)  # temporary names end in the final one
+    return name in _OTHER_FILES or SHARD_PATTERN.fullmatch(name) is not None
+
+
+def _has_finished(output: Path) -> bool:
+    return any(path.suffix != PART for path in (output / _SPOOL).glob("*/*"))
+
+
+def _keep(error: BaseException, output: Path) -> None:
+    """Raises an error that says how to go on, where the error is one of the data or the disk."""
+    if isinstance(error, DataError):
+        raise DataError(f"{error}; {_KEPT}") from error
+    if isinstance(error, OSError):
+        why = error.strerror or error
+        raise DataError(f"cannot write {output}: {why}; {_KEPT}") from error
+    raise error
 
 
 def _remove_spool(output: Path) -> None:
@@ -187,34 +231,24 @@ def _remove_spool(output: Path) -> None:
     shutil.rmtree(output / _SPOOL, ignore_errors=True)
 
 
-def _nothing(options: PrepareOptions, skipped: Sequence[Skipped]) -> DataError:
-    first = "; ".join(f"{item.item}: {item.reason}" for item in skipped[:3])
-    more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-    source = options.source or options.layout
-    return DataError(
-        f"{source} holds no usable clip to train on ({first or 'empty'}{more}); give videos or "
-        f"runs of {FRAMES} numbered pictures, or name another --layout"
-    )
+def shard_of(path: Path, clips: int) -> Shard:
+    """The description of a shard that was written."""
+    return Shard(path.name, clips, path.stat().st_size, sha256_of(path))
 
 
-def _shards(split: str, clips: Sequence[Spooled]) -> Iterator[tuple[str, Sequence[Spooled]]]:
-    """Cuts into shards of about the same number of clips."""
-    if not clips:
-        return
-    number = max(
-        1,
-        -(-len(clips) // SHARD_CLIPS),
-        -(-sum(clip.bytes for clip in clips) // SHARD_BYTES),
-        min(FEW_SHARDS, len(clips) // FEW_CLIPS),
-    )
-    number = min(number, len(clips))
-    bounds = [len(clips) * index // number for index in range(number + 1)]
-    for index in range(number):
-        name = f"{split}-{index:05d}-of-{number:05d}.tfrecord"
-        yield name, clips[bounds[index] : bounds[index + 1]]
+def write_shard(
+    path: Path, clips: Iterable[tuple[Facts, Sequence[bytes]]], resolution: int
+) -> None:
+    """Writes a shard as a whole or not at all.
 
+    Args:
+      path: Its file.
+      clips: What they are, and their frames as JPEGs.
+      resolution: Side of the frames.
 
-def _write_shard(path: Path, clips: Sequence[Spooled], resolution: int) -> Shard:
+    Raises:
+      DataError: It cannot be written.
+    """
     # Loaded here: what is wrong with settings and footage is told at once.
     load_tensorflow()
     import tensorflow as tf
@@ -224,10 +258,10 @@ def _write_shard(path: Path, clips: Sequence[Spooled], resolution: int) -> Shard
     with replacing_file(path) as temporary:
         try:
             with tf.io.TFRecordWriter(str(temporary)) as writer:
-                for clip in clips:
+                for clip, frames in clips:
                     writer.write(
                         schema.encode_clip(
-                            clip.load(),
+                            frames,
                             name=clip.name,
                             video=clip.video,
                             start=clip.start,
@@ -236,6 +270,3 @@ def _write_shard(path: Path, clips: Sequence[Spooled], resolution: int) -> Shard
                     )
         except tf.errors.OpError as error:
             raise DataError(f"cannot write {path}: {error.message}") from error
-        checksum = sha256_of(temporary)
-        size = temporary.stat().st_size
-    return Shard(path.name, len(clips), size, checksum)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ssagan_tf import video
 from ssagan_tf.data import layouts
+from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts.folders import PICTURES, suffix_of
 from ssagan_tf.data.layouts.frames import FrameRun
 from ssagan_tf.data.layouts.videos import VideoFile
@@ -67,7 +68,10 @@ class ClipFolder:
         except OptionError as error:
             raise DataError(f"{path}: {error}") from error
         # A video is one clip here; a folder may hold several, one after the other.
-        self._items = {item.name: item for item in listing.items}
+        self._items: dict[str, layouts.Item] = {}
+        for item in listing.items:
+            for one in item.by_clips() if isinstance(item, FrameRun) else [item]:
+                self._items[one.name] = one
         self._passed_over = {item.item: item.reason for item in listing.skipped}
 
     @property
@@ -94,7 +98,11 @@ class ClipFolder:
             frames = list(video.read_video(item.path))
             where, length = item.path, len(frames)
         else:
-            [clip] = item.clips(PrepareOptions(source=self.path), layouts.PIXELS)
+            # As they are: the still ones, too, and with whatever jumps.
+            how = PrepareOptions(source=self.path, scene_cut=0.0, still=0.0)
+            [clip] = item.clips(how, layouts.PIXELS)
+            if isinstance(clip, Skipped):
+                raise DataError(clip.reason)
             frames = list(clip.frames)
             where, length = f"{self.path}: {name}", len(frames)
             if isinstance(item, FrameRun):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ssagan_tf.data import draws, pipeline, whole, writer
+from ssagan_tf.data import cache, draws, pipeline, whole, writer
+from ssagan_tf.data.augmentation import Augmentation
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import PreparedSet, open_set
 from ssagan_tf.errors import DataError
@@ -66,6 +67,14 @@ def whole_records(
     return whole.open_whole(prepared, folder)
 
 
+def near(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
+    """The set as the run reads it: of each host the copy on its own disk, if one is wanted."""
+    if not options.cache:
+        return prepared
+    with Progress("copying the set", None) as progress:
+        return cache.copy_near(prepared, Path(options.cache), progress.at)
+
+
 def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOptions) -> None:
     """Raises OptionError or DataError unless the set has clips of the right size, and enough."""
     clips = prepared.info.splits["train"].clips
@@ -113,7 +122,7 @@ def training_batches(
             batch=clips_per_step,
             seed=seed,
             start=step * clips_per_step,
-            flip=options.flip,
+            augmentation=Augmentation.of(options),
             shuffle_window=options.shuffle_window,
             pipeline=context.input_pipeline_id,
             pipelines=context.num_input_pipelines,

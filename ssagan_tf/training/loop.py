@@ -136,6 +136,8 @@ def _train_in_folder(
     if options.skip_corrupt:
         prepared = clips.whole_records(prepared, run_dir, devices)
         clips.check_clips(prepared, model, options)
+    elif start < options.steps:
+        prepared = clips.near(prepared, options)
     print(f"resuming at step {start} of {options.steps}" if resumed else "starting at step 0")
 
     # Training.

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ssagan_tf import video
 from ssagan_tf.data import layouts
+from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts import folders
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
@@ -27,6 +28,20 @@ def options(source: Path, **settings: object) -> PrepareOptions:
 
 def names(listing: layouts.Listing) -> list[str]:
     return sorted(item.name for item in listing.items)
+
+
+def clip_names(given: PrepareOptions) -> list[str]:
+    """The clips of all items."""
+    items = layouts.list_items(given).items
+    return sorted(clip.name for item in items for clip in clips_of(item, given))
+
+
+def clips_of(item: layouts.Item, given: PrepareOptions) -> list[layouts.Clip]:
+    return [one for one in item.clips(given) if isinstance(one, layouts.Clip)]
+
+
+def passed_over(item: layouts.Item, given: PrepareOptions) -> dict[str, str]:
+    return {one.item: one.reason for one in item.clips(given) if isinstance(one, Skipped)}
 
 
 def reasons(listing: layouts.Listing) -> dict[str, str]:
@@ -72,9 +87,9 @@ def test_frames_of_both_depths_and_their_own_split(tmp_path: Path, write_picture
     (tmp_path / "notes.txt").touch()
     listing = layouts.list_items(options(tmp_path))
     assert listing.layout == "frames"
-    assert names(listing) == ["A/A_1/37", "A/A_1/5", "B/0", "C/1/1"]
+    assert clip_names(options(tmp_path)) == ["A/A_1/37", "A/A_1/5", "B/0", "C/1/1"]
     found = {item.name: (item.video, item.split) for item in listing.items}
-    assert found["A/A_1/37"] == ("A", "train")
+    assert found["A/A_1/5"] == ("A", "train")
     assert found["C/1/1"] == ("C", "test")
     beside = "beside the *_train and *_test folders"
     assert reasons(listing) == {"other": beside, "notes.txt": beside}
@@ -130,11 +145,10 @@ def test_frames_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
 def test_a_gap_breaks_a_run(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "A", [*range(20), *range(21, 60), *range(100, 164)])
     listing = layouts.list_items(options(tmp_path))
-    assert names(listing) == ["A/100", "A/132", "A/21"]
+    assert clip_names(options(tmp_path)) == ["A/100", "A/132", "A/21"]
     short = "too short: 20 of 32 frames without a gap"
     assert reasons(listing) == {"A/A_frames_00000000.jpg": short}
-    first = layouts.list_items(options(tmp_path, clip_rule="first"))
-    assert names(first) == ["A/21"]
+    assert clip_names(options(tmp_path, clip_rule="first")) == ["A/21"]
 
 
 def test_a_change_of_names_breaks_a_run(tmp_path: Path) -> None:
@@ -148,8 +162,11 @@ def test_a_change_of_names_breaks_a_run(tmp_path: Path) -> None:
 
 def test_frame_stride(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "A", range(64))
-    [item] = layouts.list_items(options(tmp_path, frame_stride=2)).items
-    assert [int(name[-7:-4]) for name in item.files] == list(range(0, 64, 2))
+    given = options(tmp_path, frame_stride=2)
+    [item] = layouts.list_items(given).items
+    [clip] = item.clips(given, layouts.PIXELS)
+    files = [tmp_path / "A" / f"A_frames_{number:08d}.jpg" for number in range(0, 64, 2)]
+    np.testing.assert_array_equal(clip.frames, [video.read_image(file) for file in files])
     listing = layouts.list_items(options(tmp_path, frame_stride=3))
     assert not listing.items
     assert reasons(listing) == {"A": "too short: 22 of 32 frames without a gap"}
@@ -175,16 +192,17 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
     }
 
 
-def test_a_broken_picture_is_named(tmp_path: Path, write_pictures) -> None:
-    write_pictures(tmp_path / "A", range(32))
-    broken = tmp_path / "A" / "A_frames_00000007.jpg"
+def test_a_broken_picture_is_named_and_like_a_gap(tmp_path: Path, write_pictures) -> None:
+    write_pictures(tmp_path / "A", range(80))
+    broken = tmp_path / "A" / "A_frames_00000040.jpg"
     broken.write_bytes(broken.read_bytes()[:300])
     given = options(tmp_path, layout="frames")
     [item] = layouts.list_items(given).items
-    with pytest.raises(DataError) as raised:
-        list(item.clips(given))
-    assert str(raised.value).startswith(f"broken picture: {broken}: ")
-    assert str(raised.value).count(broken.name) == 1
+    assert [clip.name for clip in clips_of(item, given)] == ["A/0", "A/41"]
+    [(name, reason)] = passed_over(item, given).items()
+    assert name == "A/32"
+    assert reason.startswith(f"broken picture: {broken}: ")
+    assert reason.count(broken.name) == 1
 
 
 def _saved(image: Image.Image, format: str = "JPEG", **how: object) -> bytes:
@@ -221,7 +239,7 @@ def test_jpegs_are_kept_when_they_fit(
     data = make(Image.fromarray(noise(64, 64, 3)))
     for number in range(FRAMES):
         (tmp_path / f"{number}.jpg").write_bytes(data)
-    given = options(tmp_path, layout="frames")
+    given = options(tmp_path, layout="frames", still=0.0)
     [item] = layouts.list_items(given).items
     [clip] = item.clips(given)
     assert set(clip.frames) == {clip.frames[0]}
@@ -239,7 +257,7 @@ def test_fit(tmp_path: Path) -> None:
         Image.fromarray(image).save(tmp_path / f"{number}.png")
     means = {}
     for fit in ("auto", "stretch", "crop", "letterbox"):
-        given = options(tmp_path, layout="frames", fit=fit)
+        given = options(tmp_path, layout="frames", fit=fit, still=0.0)
         [item] = layouts.list_items(given).items
         [clip] = item.clips(given)
         means[fit] = pixels(clip.frames[0]).mean() / 255
@@ -273,8 +291,8 @@ def test_videos_are_cut_one_clip_after_the_other(tmp_path: Path, noise) -> None:
     [clip] = item.clips(strided)
     expected = video.fit(stored[62], 64, "stretch").astype(int)
     assert np.abs(pixels(clip.frames[31]) - expected).mean() < 3
-    with pytest.raises(DataError, match="too short: 24 of 32 frames at stride 3"):
-        list(item.clips(options(tmp_path, frame_stride=3)))
+    short = passed_over(item, options(tmp_path, frame_stride=3))
+    assert short == {"a": "too short: 24 of 32 frames, at stride 3"}
 
 
 def test_videos_of_one_stem_keep_their_suffixes(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ import numpy as np
 import pytest
 
 from ssagan_tf.data import pipeline
+from ssagan_tf.data.augmentation import Augmentation
 from ssagan_tf.data.info import FILE_NAME, open_set
 from ssagan_tf.errors import DataError
 
 TRAIN = 10  # clips of synthetic_set
+CHANGES = {"flip": True, "zoom": 0.2, "slow_motion": 0.3, "colour": 0.1}
 
 
 def digest(clip: np.ndarray) -> str:
@@ -28,7 +30,10 @@ def digest(clip: np.ndarray) -> str:
 def stream(folder: Path, clips: int, **settings: object) -> list[str]:
     """Digests of the first clips of training."""
     given = {"batch": 1, "seed": 5, "shuffle_window": 4, **settings}
-    batches = pipeline.training_batches(open_set(folder), **given)
+    changes = {name: given.pop(name) for name in CHANGES if name in given}
+    batches = pipeline.training_batches(
+        open_set(folder), augmentation=Augmentation(**changes), **given
+    )
     flat: Iterator[np.ndarray] = itertools.chain.from_iterable(batches.as_numpy_iterator())
     return [digest(clip) for clip in itertools.islice(flat, clips)]
 
@@ -84,7 +89,7 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 import tensorflow as tf
 tf.random.set_seed(99)
 import test_pipeline
-print("\\n".join(test_pipeline.stream({str(synthetic_set)!r}, 15, flip=True)))
+print("\\n".join(test_pipeline.stream({str(synthetic_set)!r}, 15, **test_pipeline.CHANGES)))
 """
     run = subprocess.run(
         [sys.executable, "-c", program],
@@ -93,13 +98,13 @@ print("\\n".join(test_pipeline.stream({str(synthetic_set)!r}, 15, flip=True)))
         check=True,
         env={**os.environ, "PYTHONHASHSEED": "7"},
     )
-    assert run.stdout.split() == stream(synthetic_set, 15, flip=True)
+    assert run.stdout.split() == stream(synthetic_set, 15, **CHANGES)
 
 
 @pytest.mark.parametrize("start", [1, 5, 9, 10, 27])
 def test_resuming_gives_what_would_have_come(synthetic_set: Path, start: int) -> None:
-    whole = stream(synthetic_set, 35, flip=True)
-    assert stream(synthetic_set, 35 - start, flip=True, start=start) == whole[start:]
+    whole = stream(synthetic_set, 35, **CHANGES)
+    assert stream(synthetic_set, 35 - start, start=start, **CHANGES) == whole[start:]
 
 
 def test_batches_run_across_epochs(synthetic_set: Path) -> None:

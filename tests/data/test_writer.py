@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +18,7 @@ import tensorflow as tf
 from PIL import Image
 
 from ssagan_tf import video
-from ssagan_tf.data import layouts, reading, schema, writer
+from ssagan_tf.data import arrangement, layouts, reading, schema, writer
 from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Skipped, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
@@ -54,14 +57,15 @@ def test_same_bytes_with_any_number_of_workers(
 ) -> None:
     broken = pictures / "V3" / "1" / "1_frames_00000012.jpg"
     broken.write_bytes(broken.read_bytes()[:100])
-    monkeypatch.setattr(writer, "SHARD_CLIPS", 3)
-    for workers in (1, 2):
+    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 3)
+    for workers in (1, 2, 4):
         writer.prepare(options(pictures, tmp_path / f"by{workers}", workers=workers))
-    assert contents(tmp_path / "by1") == contents(tmp_path / "by2")
+    assert contents(tmp_path / "by1") == contents(tmp_path / "by2") == contents(tmp_path / "by4")
     info = open_set(tmp_path / "by1").info
     assert len(info.splits["train"].shards) > 1
-    [skipped] = info.skipped
+    [skipped, rest] = info.skipped
     assert skipped.item == "V3/1/10"
+    assert (rest.item, rest.kind) == ("V3/1/13", "too short")
     assert skipped.reason.startswith(f"broken picture: {broken}: ")
 
 
@@ -231,7 +235,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
-        while len(list(output.glob(".spool/*"))) < 4:  # both are at work
+        while len(list(output.glob(".spool/*/*"))) < 4:  # both are at work
             assert parent.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -265,8 +269,8 @@ def test_one_bad_item_does_not_end_the_work(
     monkeypatch.setattr(video, "decode_image", fail_once)
     info = writer.prepare(options(pictures, tmp_path / "set"))
     [skipped] = info.skipped
-    assert skipped.reason == "unreadable: KeyError('unforeseen')"
-    assert sum(split.clips for split in info.splits.values()) == 12
+    assert skipped == Skipped("V1/1/10", "unreadable: KeyError('unforeseen')")
+    assert sum(split.clips for split in info.splits.values()) == 11  # of the 13, without V1's
 
 
 def test_a_full_disk_is_not_a_bad_item(
@@ -283,15 +287,101 @@ def test_a_full_disk_is_not_a_bad_item(
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("during", ["reading frames", "writing shards"])
-def test_interrupted(tmp_path: Path, pictures: Path, workers: int, during: str) -> None:
+def test_an_interrupted_one_goes_on(
+    tmp_path: Path, pictures: Path, workers: int, during: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(what: str, done: int, total: int) -> None:
-        if what == during and done:
+        if what == during and done >= 2:
             raise KeyboardInterrupt
 
-    output = tmp_path / "set"
-    with pytest.raises(KeyboardInterrupt):
+    whole, output = tmp_path / "whole", tmp_path / "set"
+    writer.prepare(options(pictures, whole))
+    with pytest.raises(KeyboardInterrupt, match="what is finished is kept, and the same command"):
         writer.prepare(options(pictures, output, workers=workers), interrupt)
-    assert not output.exists()
+    assert not (output / FILE_NAME).exists()
+    shards = {path.name: path.stat().st_ino for path in output.glob("*.tfrecord")}
+    assert bool(shards) == (during == "writing shards")
+
+    read: list[str] = []
+    original = reading.read_item
+    monkeypatch.setattr(
+        reading, "read_item", lambda item, given: (read.append(item.name), original(item, given))[1]
+    )
+    writer.prepare(options(pictures, output, workers=1))
+    assert len(read) <= 5 if during == "reading frames" else not read
+    assert contents(output) == contents(whole)
+    for name, inode in shards.items():  # not written again
+        assert (output / name).stat().st_ino == inode
+
+
+@pytest.mark.parametrize("change", ["settings", "source"])
+def test_what_was_finished_of_another_source_is_not_used(
+    tmp_path: Path, pictures: Path, change: str
+) -> None:
+    def interrupt(what: str, done: int, total: int) -> None:
+        if what == "writing shards":
+            raise KeyboardInterrupt
+
+    output, given = tmp_path / "set", {}
+    with pytest.raises(KeyboardInterrupt):
+        writer.prepare(options(pictures, output), interrupt)
+    if change == "settings":
+        given = {"seed": 3}
+    else:
+        picture = next((pictures / "V0" / "1").iterdir())
+        shutil.copy(next((pictures / "V1" / "1").iterdir()), picture)
+    writer.prepare(options(pictures, output, **given))
+    writer.prepare(options(pictures, tmp_path / "whole", **given))
+    assert contents(output) == contents(tmp_path / "whole")
+
+
+def test_killed_at_random_moments(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL to prepare and its workers at random; the next one ends with the same bytes."""
+    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 8)
+    arguments = {"synthetic_clips": 60, "resolution": 64, "layout": "synthetic", "seed": 1}
+    given = PrepareOptions(output=str(tmp_path / "whole"), workers=1, **arguments)
+    writer.prepare(given)
+    whole = contents(tmp_path / "whole")
+
+    def start(output: Path) -> subprocess.Popen:
+        code = (
+            "from ssagan_tf.data import arrangement, writer\n"
+            "from ssagan_tf.options import PrepareOptions\n"
+            "if __name__ == '__main__':\n"
+            "    arrangement.SHARD_CLIPS = 8\n"
+            f"    writer.prepare(PrepareOptions(output={str(output)!r}, workers=2, **{arguments}))"
+        )
+        (tmp_path / "program.py").write_text(code)
+        command = [sys.executable, str(tmp_path / "program.py")]
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        process = subprocess.Popen(command, env=env, start_new_session=True)
+        while not (output / ".spool" / "plan").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        return process
+
+    process = start(tmp_path / "timed")
+    begun = time.monotonic()
+    assert process.wait() == 0
+    length = time.monotonic() - begun
+    assert contents(tmp_path / "timed") == whole
+    draw = random.Random(0)
+    stages = []
+    for trial in range(request.config.getoption("--trials")):
+        output = tmp_path / f"trial{trial}"
+        process = start(output)
+        time.sleep(draw.uniform(0, length))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        read = len([p for p in output.glob(".spool/*/*") if p.suffix != ".part"])
+        stages.append((read, len(list(output.glob("*.tfrecord")))))
+        if not (output / FILE_NAME).exists() or (output / ".spool").exists():
+            writer.prepare(dataclasses.replace(given, output=str(output)))
+        assert contents(output) == whole, stages
+    print("read and written when killed:", stages)
 
 
 @pytest.mark.parametrize("setting", ["output", "source"])
@@ -305,13 +395,13 @@ def test_every_check_once_and_before_the_work(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    for module, name in ((layouts, "check_source"), (writer, "_check_output")):
+    for module, name in ((layouts, "check_source"), (writer, "check_output")):
         original = getattr(module, name)
         monkeypatch.setattr(
             module, name, lambda *given, n=name, call=original: (calls.append(n), call(*given))
         )
     work = writer.plan(options(pictures, tmp_path / "set"))
-    assert calls == ["check_source", "_check_output"]
+    assert calls == ["check_source", "check_output"]
     assert not (tmp_path / "set").exists()
     work(lambda *_: None)
     assert len(calls) == 2

@@ -20,6 +20,7 @@ import tensorflow as tf
 
 from ssagan_tf import layers, models
 from ssagan_tf.data import pipeline, synthetic
+from ssagan_tf.data.augmentation import Augmentation
 from ssagan_tf.data.info import open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
@@ -140,7 +141,7 @@ def _weights(gan: GAN) -> list[keras.Variable]:
 def test_hosts_and_replicas_share_each_batch(synthetic_set: Path, hosts: int) -> None:
     """The batches are the same for any number of hosts, and no clip is there twice."""
     prepared = open_set(synthetic_set)
-    common = {"batch": 8, "seed": 3, "start": 8, "flip": True}
+    common = {"batch": 8, "seed": 3, "start": 8, "augmentation": Augmentation(True, 0.2, 0.3, 0.1)}
     whole = next(iter(pipeline.training_batches(prepared, **common))).numpy()
     parts = []
     for host in range(hosts):

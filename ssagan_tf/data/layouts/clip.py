@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from ssagan_tf import video
+from ssagan_tf.data.info import Skipped
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 
@@ -21,20 +22,42 @@ _ORIENTATION = 0x0112  # EXIF
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """32 frames in one of the forms below, and where they come from."""
+    """32 frames in one of the forms below, and where they come from.
+
+    Attributes:
+      motion: Mean change from frame to frame, in [0, 1] (`motion.difference`).
+      hashes: Perceptual hashes of two of the frames, where they were asked for.
+    """
 
     name: str
     video: str
     start: int
     frames: tuple[Any, ...]
+    motion: float
+    hashes: bytes = b""
 
 
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """What is made of a frame, be it a file or a picture `[H, W, 3]` uint8 of a larger whole."""
+class Picture:
+    """A frame as it was found.
 
-    of_file: Callable[[str, PrepareOptions], Any]
-    of_image: Callable[[np.ndarray, PrepareOptions], Any]
+    Attributes:
+      image: `[H, W, 3]` uint8.
+      data: The bytes of its file, where it has one of its own.
+    """
+
+    def __init__(self, image: np.ndarray, data: bytes = b""):
+        self.image, self.data = image, data
+        self._squares: dict[tuple[int, str], np.ndarray] = {}
+
+    def square(self, side: int, how: str) -> np.ndarray:
+        """The picture made square (`video.fit`), once for all who ask."""
+        if (side, how) not in self._squares:
+            self._squares[side, how] = video.fit(self.image, side, how)
+        return self._squares[side, how]
+
+
+Form = Callable[[Picture, PrepareOptions], Any]
+"""What is made of a frame."""
 
 
 def fit_of(options: PrepareOptions) -> str:
@@ -42,36 +65,25 @@ def fit_of(options: PrepareOptions) -> str:
     return "stretch" if options.fit == "auto" else options.fit
 
 
-def read_picture(path: str) -> tuple[bytes, np.ndarray]:
+def read_picture(path: str) -> Picture:
     """Reads a picture.
-
-    Returns:
-      Its bytes, and what they decode to: `[H, W, 3]` uint8.
 
     Raises:
       DataError: It is broken.
     """
     try:
         data = Path(path).read_bytes()
-        return data, video.decode_image(data)
+        return Picture(video.decode_image(data), data)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"broken picture: {os.path.normpath(path)}: {why}") from error
 
 
-def read_frame(path: str, options: PrepareOptions) -> bytes:
-    """Reads a picture as a JPEG of the resolution: its own bytes if it is one already.
-
-    Raises:
-      DataError: It is broken.
-    """
-    data, image = read_picture(path)
-    return data if _is_plain_jpeg(data, options.resolution) else make_frame(image, options)
-
-
-def make_frame(image: np.ndarray, options: PrepareOptions) -> bytes:
-    """A JPEG of the resolution, of `[H, W, 3]` uint8."""
-    return encode_jpeg(video.fit(image, options.resolution, fit_of(options)))
+def as_jpeg(picture: Picture, options: PrepareOptions) -> bytes:
+    """A JPEG of the resolution: the file's own bytes if it is one already."""
+    if picture.data and _is_plain_jpeg(picture.data, options.resolution):
+        return picture.data
+    return encode_jpeg(picture.square(options.resolution, fit_of(options)))
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
@@ -92,19 +104,42 @@ def _is_plain_jpeg(data: bytes, side: int) -> bool:
         )
 
 
-JPEGS = Form(read_frame, make_frame)  # of the resolution, for a prepared set
-PIXELS = Form(lambda path, _: read_picture(path)[1], lambda image, _: image)  # [H, W, 3] uint8
+def as_pixels(picture: Picture, _: PrepareOptions) -> np.ndarray:
+    """The picture as it was found, `[H, W, 3]` uint8."""
+    return picture.image
+
+
+JPEGS: Form = as_jpeg  # for a prepared set
+PIXELS: Form = as_pixels  # for evaluation
+
+
+class Unusable(Exception):
+    """Nothing of an item can be used."""
+
+    def __init__(self, skipped: Skipped):
+        super().__init__(skipped)
+        self.skipped = skipped
 
 
 class Item(Protocol):
-    """Something to read clips from."""
+    """Something to read clips from.
+
+    Attributes:
+      name: Unique name; those of its clips begin with it.
+      video: The video that its clips are of.
+      split: `train` or `test` where the source says so itself.
+      paths: The files that it is read from.
+    """
 
     name: str
     video: str
-    split: str | None  # train or test where the source says so itself
+    split: str | None
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
-        """Reads the clips one by one.
+    @property
+    def paths(self) -> Sequence[str]: ...
+
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
+        """Reads the clips one by one, and what is passed over between them.
 
         Args:
           options: How to cut, and for JPEGs how to resize.

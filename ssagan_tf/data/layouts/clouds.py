@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form
+from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
+from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.options import FRAMES, PrepareOptions
 
@@ -25,9 +27,13 @@ class SyntheticClip:
     def video(self) -> str:
         return f"clouds{self.index:05d}"
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
+    paths: tuple[str, ...] = ()
+
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
         images = synthetic_clip(options.seed, self.index, options.resolution, FRAMES)
-        yield Clip(self.name, self.video, 0, tuple(form.of_image(x, options) for x in images))
+        frames = (Frame(number, Picture(image)) for number, image in enumerate(images))
+        whole = dataclasses.replace(options, scene_cut=0.0, still=0.0)
+        yield from cut(frames, self.video, self.video, whole, form)
 
 
 def list_clouds(options: PrepareOptions) -> Iterator[SyntheticClip]:

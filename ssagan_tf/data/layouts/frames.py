@@ -9,8 +9,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ssagan_tf.data.info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, read_picture
+from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
+from ssagan_tf.data.layouts.motion import choose_stride
+from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 
 Numbered = Sequence[tuple[int, str]]
@@ -19,67 +22,92 @@ Numbered = Sequence[tuple[int, str]]
 
 @dataclasses.dataclass(frozen=True)
 class FrameRun:
-    """32 pictures of a folder."""
+    """Pictures of a folder, numbered without a gap."""
 
-    name: str
+    folder_name: str
     video: str
     split: str | None
     folder: str
     files: tuple[str, ...]
     start: int
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
-        paths = (os.path.join(self.folder, name) for name in self.files)
-        frames = tuple(form.of_file(path, options) for path in paths)
-        yield Clip(self.name, self.video, self.start, frames)
+    @property
+    def name(self) -> str:
+        return f"{self.folder_name}/{self.start}"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(os.path.join(self.folder, file) for file in self.files)
+
+    def by_clips(self) -> Iterator[FrameRun]:
+        """Runs of just 32 pictures, one after the other."""
+        for index in range(0, len(self.files) - FRAMES + 1, FRAMES):
+            files = self.files[index : index + FRAMES]
+            yield dataclasses.replace(self, files=files, start=self.start + index)
+
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
+        stride = options.frame_stride
+        if stride == "auto":
+            frames = (frame.picture for frame in self._frames(1) if frame.picture)
+            stride = choose_stride(frames, options)
+        yield from cut(self._frames(stride), self.folder_name, self.video, options, form)
+
+    def _frames(self, stride: int) -> Iterator[Frame]:
+        for index, path in list(enumerate(self.paths))[::stride]:
+            number = self.start + index
+            try:
+                yield Frame(number, read_picture(path))
+            except DataError as error:  # like a gap
+                yield Frame(number, None, str(error))
 
 
 def list_frames(
     source: Path, folders: Sequence[Folder], options: PrepareOptions, skipped: list[Skipped]
 ) -> Iterator[FrameRun]:
-    """Lists the runs of 32 pictures.
+    """Lists the runs of 32 or more pictures.
 
     Args:
       source: Where the folders lie.
       folders: Where to look.
       options: How to cut.
-      skipped: Takes what is no picture, the folders without a clip, and in the other folders the
-        runs from gap to gap that are too short for one, by their first picture.
+      skipped: Takes what is no picture, the folders without such a run, and in the other folders
+        the runs from gap to gap that are too short, by their first picture.
     """
+    stride = 1 if options.frame_stride == "auto" else options.frame_stride
     found = []
     for folder in folders:
         numbered = _numbered(folder, skipped)
         if not numbered:
             continue
-        runs = [run[:: options.frame_stride] for run in _runs(numbered)]
-        clips = [clip for run in runs for clip in _cut(run)]
-        if clips:
-            short = [(folder.below(run[0][1]), len(run)) for run in runs if len(run) < FRAMES]
+        runs = list(_runs(numbered))
+        lengths = [-(-len(run) // stride) for run in runs]
+        long = [run for run, length in zip(runs, lengths, strict=True) if length >= FRAMES]
+        if long:
+            named = zip(runs, lengths, strict=True)
+            short = [(folder.below(run[0][1]), n) for run, n in named if n < FRAMES]
         else:
-            short = [(folder.path, max(map(len, runs)))]
+            short = [(folder.path, max(lengths))]
         for item, length in short:
             reason = f"too short: {length} of {FRAMES} frames without a gap"
             skipped.append(Skipped(item, reason))
-        found.append((folder, clips[:1] if options.clip_rule == "first" else clips))
+        found.append((folder, long[:1] if options.clip_rule == "first" else long))
 
     # The video is the folder on top. One that holds all the pictures itself is one video.
     def on_top(folder: Folder) -> tuple[str, str]:
         top = folder.in_root().split("/")[0]
         return (top if top != "." else folder.root[:-1] or source.resolve().name), folder.root
 
-    tops = sorted({on_top(folder) for folder, clips in found if clips})
+    tops = sorted({on_top(folder) for folder, runs in found if runs})
     names = dict(zip(tops, plainest((top, root + top) for top, root in tops), strict=True))
-    for folder, clips in found:
-        if not clips:
+    for folder, runs in found:
+        if not runs:
             continue
         video_name = names[on_top(folder)]
-        below = folder.in_root().split("/")[1:]
-        for clip in clips:
-            start = clip[0][0]
-            name = "/".join([video_name, *below, str(start)])
-            files = tuple(file for _, file in clip)
-            path = os.path.join(source, folder.path)
-            yield FrameRun(name, video_name, folder.split, path, files, start)
+        name = "/".join([video_name, *folder.in_root().split("/")[1:]])
+        path = os.path.join(source, folder.path)
+        for run in runs:
+            files = tuple(file for _, file in run)
+            yield FrameRun(name, video_name, folder.split, path, files, run[0][0])
 
 
 def _numbered(folder: Folder, skipped: list[Skipped]) -> Numbered:
@@ -114,8 +142,3 @@ def _runs(numbered: Numbered) -> Iterator[Numbered]:
 def _before(name: str) -> str:
     """What stands before the number."""
     return re.split(r"[0-9]+(?=[^0-9]*$)", os.path.splitext(name)[0])[0]
-
-
-def _cut(run: Numbered) -> Iterator[Numbered]:
-    for start in range(0, len(run) - FRAMES + 1, FRAMES):
-        yield run[start : start + FRAMES]

@@ -8,7 +8,8 @@ from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from ssagan_tf.data.info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, read_picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture, read_picture
+from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
@@ -23,15 +24,25 @@ class StackedPicture:
     split: str | None
     path: str
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
-        _, image = read_picture(self.path)
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.path,)
+
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
+        image = read_picture(self.path).image
         height, width = image.shape[:2]
         if height % width or height == width:
             raise DataError(f"no stacked frames: {width}×{height} pixels")
         squares = image.reshape(height // width, width, width, 3)[:FRAMES]
-        frames = [form.of_image(square, options) for square in squares]
-        frames += frames[-1:] * (FRAMES - len(frames))
-        yield Clip(self.name, self.video, 0, tuple(frames))
+        pictures = [Picture(square) for square in squares]
+        pictures += pictures[-1:] * (FRAMES - len(pictures))
+        # The picture is the clip already: a jump in it is its own.
+        whole = dataclasses.replace(options, scene_cut=0.0)
+        frames = (Frame(number, picture) for number, picture in enumerate(pictures))
+        for clip in cut(frames, self.name, self.video, whole, form):
+            if isinstance(clip, Clip):
+                clip = dataclasses.replace(clip, name=self.name)
+            yield clip
 
 
 def list_stacked(

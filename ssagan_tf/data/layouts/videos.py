@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
+from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import VIDEOS, Folder, plainest, suffix_of
+from ssagan_tf.data.layouts.motion import choose_stride
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import FRAMES, PrepareOptions
+from ssagan_tf.options import PrepareOptions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,24 +26,25 @@ class VideoFile:
     split: str | None
     path: str
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip]:
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.path,)
+
+    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
         stride = options.frame_stride
-        count = 0
-        frames: list[Any] = []
         try:
-            for image in itertools.islice(video.read_video(self.path), 0, None, stride):
-                frames.append(form.of_image(image, options))
-                if len(frames) == FRAMES:
-                    start = count * FRAMES * stride
-                    yield Clip(f"{self.name}/{start}", self.video, start, tuple(frames))
-                    count, frames = count + 1, []
-                    if options.clip_rule == "first":
-                        return
+            if stride == "auto":
+                pictures = map(Picture, video.read_video(self.path))
+                stride = choose_stride(pictures, options)
+            images = enumerate(video.read_video(self.path, stride))
+            frames = (Frame(index * stride, Picture(image)) for index, image in images)
+            for clip in cut(frames, self.name, self.video, options, form):
+                if isinstance(clip, Skipped) and clip.kind == "too short" and stride > 1:
+                    clip = Skipped(clip.item, f"{clip.reason}, at stride {stride}")
+                yield clip
         except video.UnreadableError as error:
             path = os.path.normpath(self.path)
             raise DataError(f"broken video: {path}: {error.why}") from error
-        if not count:
-            raise DataError(f"too short: {len(frames)} of {FRAMES} frames at stride {stride}")
 
 
 def list_videos(

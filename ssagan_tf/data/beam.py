@@ -1,0 +1,164 @@
+"""`writer.prepare` as an Apache Beam pipeline (extra `beam`): the same set, made by many machines.
+
+The functions that read a clip, arrange the set and write a shard are the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ssagan_tf.data import layouts
+from ssagan_tf.data.arrangement import Arrangement, arrange, nothing_usable
+from ssagan_tf.data.info import SPLITS, DatasetInfo, Shard, Skipped, read_info
+from ssagan_tf.data.reading import Facts, Spooled, spool_item
+from ssagan_tf.data.writer import check_output, shard_of, write_shard
+from ssagan_tf.errors import DataError, missing_extra
+from ssagan_tf.files import errors_of_writing
+from ssagan_tf.options import PrepareOptions, require
+
+Place = tuple[int, int]  # of a clip among all: number of its item, number in the item
+
+
+def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetInfo:
+    """Writes a prepared set, byte by byte what `writer.prepare` writes.
+
+    Source and output are folders that all workers see.
+
+    Args:
+      options: What to read and where to write; `workers` is the runner's to say.
+      arguments: Beam's own, such as `--runner=FlinkRunner`.
+
+    Raises:
+      OptionError: A setting is missing or does not fit the source.
+      DataError: Beam is not installed, there is no usable clip, the output cannot be written, or
+        the pipeline failed.
+    """
+    layouts.check_source(options)
+    require(options, "output")
+    output = Path(options.output)
+    check_output(options, output)
+    try:
+        import apache_beam as beam
+    except ImportError as error:
+        raise missing_extra(error, "beam") from error
+    listing = layouts.list_items(options)
+    if not listing.items:
+        raise nothing_usable(options, listing.skipped)
+    made = not output.exists()
+    with errors_of_writing(output):
+        output.mkdir(parents=True, exist_ok=True)
+    try:
+        with beam.Pipeline(argv=list(arguments)) as pipeline:
+            _build(beam, pipeline, options, listing, output)
+    except Exception as error:  # runners wrap what was raised in kinds of their own
+        if made:
+            with contextlib.suppress(OSError):
+                output.rmdir()
+        raise DataError(f"the pipeline failed: {_why(error)}") from error
+    return read_info(output)
+
+
+def _why(error: BaseException) -> str:
+    """The line of a pipeline's error that tells most: of ours, else the last."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    ours = [line for line in lines if re.search(r"(NothingUsable|DataError): ", line)]
+    if ours:
+        return re.sub(r".*?(NothingUsable|DataError): ", "", ours[0])
+    return lines[-1] if lines else type(error).__name__
+
+
+def _build(
+    beam: Any, pipeline: Any, options: PrepareOptions, listing: layouts.Listing, output: Path
+) -> None:
+    clips = (
+        pipeline
+        | "items" >> beam.Create(list(enumerate(listing.items)))
+        | "spread" >> beam.Reshuffle()
+        | "read" >> beam.FlatMap(_read, options)
+    )
+    facts = clips | "facts" >> beam.Map(lambda one: one[:2])
+    arrangement = (
+        pipeline
+        | "once" >> beam.Create([None])
+        | "arrange"
+        >> beam.Map(_arrange, beam.pvalue.AsIter(facts), tuple(listing.skipped), options)
+    )
+    places = arrangement | "places" >> beam.Map(_places)
+    shards = (
+        clips
+        | "to shards" >> beam.FlatMap(_to_shard, beam.pvalue.AsSingleton(places))
+        | "by shard" >> beam.GroupByKey()
+        | "write" >> beam.Map(_write, output, options.resolution)
+    )
+    _ = arrangement | "describe" >> beam.Map(
+        _describe, beam.pvalue.AsIter(shards), options, listing.layout, output
+    )
+
+
+def _read(
+    numbered: tuple[int, layouts.Item], options: PrepareOptions
+) -> Iterator[tuple[Place, Facts | Skipped, Sequence[bytes]]]:
+    """The clips of an item, once it is known that all of it can be read."""
+    number, item = numbered
+    with tempfile.TemporaryDirectory() as folder:
+        for index, one in enumerate(spool_item(item, options, f"{folder}/item")):
+            if isinstance(one, Spooled):
+                yield (number, index), one.facts(), one.load()
+            else:
+                yield (number, index), one, ()
+
+
+def _arrange(
+    _: None,
+    found: Iterable[tuple[Place, Facts | Skipped]],
+    skipped: Sequence[Skipped],
+    options: PrepareOptions,
+) -> Arrangement[Facts]:
+    in_order = [one for _, one in sorted(found, key=lambda one: one[0])]
+    clips = [one for one in in_order if isinstance(one, Facts)]
+    left_out = [one for one in in_order if isinstance(one, Skipped)]
+    return arrange(clips, [*skipped, *left_out], options)
+
+
+def _places(arrangement: Arrangement[Facts]) -> dict[str, tuple[str, int]]:
+    """Shard and place in it of each clip."""
+    return {
+        clip.name: (shard, place)
+        for split in SPLITS
+        for shard, clips in arrangement.shards[split].items()
+        for place, clip in enumerate(clips)
+    }
+
+
+def _to_shard(
+    clip: tuple[Place, Facts | Skipped, Sequence[bytes]], places: dict[str, tuple[str, int]]
+) -> Iterator[tuple[str, tuple[int, Facts, Sequence[bytes]]]]:
+    _, facts, frames = clip
+    if isinstance(facts, Facts) and facts.name in places:
+        shard, place = places[facts.name]
+        yield shard, (place, facts, frames)
+
+
+def _write(
+    shard: tuple[str, Iterable[tuple[int, Facts, Sequence[bytes]]]], output: Path, resolution: int
+) -> Shard:
+    name, clips = shard
+    ordered = sorted(clips, key=lambda clip: clip[0])
+    path = output / name
+    write_shard(path, (clip[1:] for clip in ordered), resolution)
+    return shard_of(path, len(ordered))
+
+
+def _describe(
+    arrangement: Arrangement[Facts],
+    shards: Iterable[Shard],
+    options: PrepareOptions,
+    layout: str,
+    output: Path,
+) -> None:
+    arrangement.info(options, layout, {shard.name: shard for shard in shards}).write(output)

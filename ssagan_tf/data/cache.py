@@ -1,0 +1,45 @@
+"""A copy of a prepared set on a disk that is near."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from ssagan_tf.data.info import SPLITS, PreparedSet, shard_fault
+from ssagan_tf.errors import DataError
+from ssagan_tf.files import replacing_file, sha256_of
+
+Report = Callable[[str, int, int], None]
+
+
+def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: None) -> PreparedSet:
+    """Copies the shards of a set, unless they are there already.
+
+    Sets may share the folder: each has one of its own in it, named by its fingerprint.
+
+    Args:
+      prepared: The set.
+      folder: Where copies are kept.
+      report: Called after each shard.
+
+    Returns:
+      The set, to be read from the copies.
+
+    Raises:
+      DataError: There is no room, or a shard is not what it was when it was prepared.
+    """
+    target = folder / prepared.info.fingerprint[:16]
+    shards = [shard for split in SPLITS for shard in prepared.shards(split)]
+    for number, shard in enumerate(shards, 1):
+        if shard_fault(target, shard):
+            source = prepared.folder / shard.name
+            with replacing_file(target / shard.name) as temporary:
+                shutil.copyfile(source, temporary)
+                if sha256_of(temporary) != shard.sha256:
+                    raise DataError(
+                        f"{source} is corrupt: not as it was written; prepare the set again"
+                    )
+        report("copying the set", number, len(shards))
+    return dataclasses.replace(prepared, folder=target)

@@ -1,0 +1,167 @@
+"""From the frames of a video, in order, to clips: none across a scene cut, none that is still."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.layouts import motion
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
+from ssagan_tf.data.layouts.hashes import clip_hashes
+from ssagan_tf.options import FRAMES, PrepareOptions
+
+AROUND = 8  # frames on either side whose changes tell what is usual
+LEAST_JUMP = 0.08  # a smaller one is no cut, however still it is around it; see BUILD.md
+JUMPS = 3  # of a clip that do not make it move: codecs refine the first frames of a still scene
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """A frame and its number; without a picture, what is wrong with it."""
+
+    number: int
+    picture: Picture | None
+    broken: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Taken:
+    number: int
+    value: Any
+    small: np.ndarray
+    change: float | None  # from the frame before, if there is one
+
+
+@dataclasses.dataclass(frozen=True)
+class _Break:
+    number: int
+    broken: str = ""  # else it is a scene cut
+
+
+def cut(
+    frames: Iterable[Frame], name: str, video: str, options: PrepareOptions, form: Form = JPEGS
+) -> Iterator[Clip | Skipped]:
+    """Cuts the frames of one video, or of one folder without gaps, into clips.
+
+    A scene cut ends a clip that is not yet whole, and so does a broken frame.
+
+    Args:
+      frames: Those taken, in order.
+      name: A clip's name is this and the number of its first frame.
+      video: The clips' video.
+      options: Clip rule and stride, and the thresholds of cuts and of stillness.
+      form: What becomes of the frames.
+
+    Yields:
+      Clips, and what is passed over: what is broken, still, or too short.
+    """
+    gathered: list[_Taken] = []
+    left_out = seen = clips = 0  # frames between clips that lie apart; frames and clips of a scene
+    whole, before = False, ""  # whether there was a clip at all; what the scene began with
+    for one in _with_cuts(_take(frames, options, form), options.scene_cut):
+        if isinstance(one, _Break):
+            start = gathered[0].number if gathered else one.number
+            if one.broken:
+                yield Skipped(f"{name}/{start}", one.broken)
+            elif not clips:
+                yield Skipped(f"{name}/{start}", f"{_too_short(seen)} before a scene cut")
+            gathered, left_out, seen, clips = [], 0, 0, 0
+            before = "a broken frame" if one.broken else "a scene cut"
+            continue
+        seen += 1
+        if left_out:
+            left_out -= 1
+            continue
+        gathered.append(one)
+        if len(gathered) < FRAMES:
+            continue
+        clips, whole = clips + 1, True
+        yield _clip(gathered, name, video, options, form)
+        if options.clip_rule == "first":
+            return
+        left_out = max(options.clip_stride - FRAMES, 0)
+        gathered = gathered[options.clip_stride :]
+    if not whole and not before:
+        yield Skipped(name, _too_short(seen))
+    elif seen and not clips:
+        yield Skipped(f"{name}/{gathered[0].number}", f"{_too_short(seen)} after {before}")
+
+
+def _too_short(frames: int) -> str:
+    return f"too short: {frames} of {FRAMES} frames"
+
+
+def _clip(
+    frames: Sequence[_Taken], name: str, video: str, options: PrepareOptions, form: Form
+) -> Clip | Skipped:
+    changes = sorted(frame.change for frame in frames[1:] if frame.change is not None)
+    start, usual = frames[0].number, statistics.fmean(changes[:-JUMPS])
+    if usual < options.still:
+        return Skipped(f"{name}/{start}", f"still: changes by {usual:.5f} from frame to frame")
+    hashes = clip_hashes([frame.small for frame in frames]) if form is JPEGS else b""
+    values = tuple(frame.value for frame in frames)
+    return Clip(f"{name}/{start}", video, start, values, statistics.fmean(changes), hashes)
+
+
+def _take(
+    frames: Iterable[Frame], options: PrepareOptions, form: Form
+) -> Iterator[_Taken | _Break]:
+    last: np.ndarray | None = None
+    for frame in frames:
+        if frame.picture is None:
+            last = None
+            yield _Break(frame.number, frame.broken)
+            continue
+        small = motion.small(frame.picture, options)
+        change = None if last is None else motion.difference(last, small)
+        yield _Taken(frame.number, form(frame.picture, options), small, change)
+        last = small
+
+
+def _with_cuts(frames: Iterable[_Taken | _Break], threshold: float) -> Iterator[_Taken | _Break]:
+    """Puts a break before each frame that begins another scene."""
+    near: collections.deque[_Taken] = collections.deque()
+    decided = 0  # so many of `near` are passed on; the others wait for those behind them
+    for one in itertools.chain(frames, [None]):
+        if isinstance(one, _Taken):
+            near.append(one)
+        end = not isinstance(one, _Taken)
+        while decided < len(near) and (end or len(near) - decided > AROUND):
+            if threshold and _is_cut(near, decided, threshold):
+                yield _Break(near[decided].number)
+            yield near[decided]
+            decided += 1
+            if decided > AROUND:
+                near.popleft()
+                decided -= 1
+        if end:
+            near.clear()
+            decided = 0
+        if isinstance(one, _Break):
+            yield one
+
+
+def _is_cut(near: Sequence[_Taken], at: int, threshold: float) -> bool:
+    """Whether a frame differs from the one before far more than is usual around it.
+
+    A flash is no cut: the frame after it is like the one before it.
+    """
+    if not near[at].change:
+        return False
+    others = [x.change for i, x in enumerate(near) if i != at and x.change is not None]
+    least = max(LEAST_JUMP, threshold * statistics.median(others)) if others else 1.0
+    if near[at].change < least:
+        return False
+    pairs = [(at - 1, at + 1), (at - 2, at)]
+    return all(
+        motion.difference(near[i].small, near[j].small) >= least
+        for i, j in pairs
+        if i >= 0 and j < len(near)
+    )

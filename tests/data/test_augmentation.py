@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from ssagan_tf import video
+from ssagan_tf.data.augmentation import NOTHING, Augmentation, coloured, slowed, zoomed
+from ssagan_tf.data.synthetic import synthetic_clip
+from ssagan_tf.options import TrainOptions
+
+
+@pytest.fixture(scope="module")
+def clip() -> np.ndarray:
+    return synthetic_clip(0, 0, 64)
+
+
+def test_nothing_unless_asked_for(clip: np.ndarray) -> None:
+    assert Augmentation.of(TrainOptions()) == NOTHING
+    np.testing.assert_array_equal(NOTHING.apply(tf.constant(clip), 0, tf.constant(0)), clip)
+    for change in (slowed, zoomed, coloured):
+        values = tf.cast(clip, tf.float32)
+        np.testing.assert_array_equal(change(values, 0.0, tf.fill([5], 0.7)), values)
+
+
+def test_slow_motion_between_frames() -> None:
+    """A clip whose frames are their numbers shows the time at which it is read."""
+    times = tf.tile(tf.range(32.0)[:, None, None, None], [1, 4, 4, 3])
+    for share, begin, expected in (
+        (1.0, 0.0, 0.5 * np.arange(32)),
+        (1.0, 0.999, 16 + np.minimum(0.5 * np.arange(32), 15)),
+        (0.5, 0.0, 0.75 * np.arange(32)),
+    ):
+        played = slowed(times, 0.5, tf.constant([share, begin])).numpy()
+        np.testing.assert_allclose(played, np.broadcast_to(played[:, :1, :1, :1], played.shape))
+        np.testing.assert_allclose(played[:, 0, 0, 0], expected, atol=1e-5)
+
+
+def test_zoom_is_a_crop_enlarged(clip: np.ndarray) -> None:
+    """Against cutting out by hand, with Pillow's bilinear enlargement of the same square."""
+    values = tf.cast(clip, tf.float32)
+    big = zoomed(values, 1.0, tf.constant([1.0, 0.5, 0.25])).numpy()  # half the side
+    ours = np.stack([video.fit(frame[16:48, 8:40], 64, "stretch") for frame in clip[::8]])
+    assert np.abs(big[::8] - ours).mean() < 1.0
+    assert np.abs(big[::8] - clip[::8]).mean() > 5.0
+    corners = zoomed(values, 1.0, tf.constant([1.0, 1.0, 1.0])).numpy()
+    np.testing.assert_allclose(corners[:, -1, -1], clip[:, -1, -1])  # reaches the very edge
+
+
+def test_colours_are_changed_alike_in_all_frames(clip: np.ndarray) -> None:
+    drawn = tf.constant([1.0, 0.5, 0.5, 0.5, 0.5])
+    more = coloured(tf.cast(clip, tf.float32), 0.2, drawn).numpy()
+    np.testing.assert_allclose(more, 127.5 + 1.2 * (clip - 127.5), atol=1e-3)  # contrast alone
+    drawn = tf.constant([0.5, 0.0, 1.0, 0.5, 0.0])
+    tinted = coloured(tf.cast(clip, tf.float32), 0.2, drawn).numpy()
+    np.testing.assert_allclose(tinted, clip * [0.8 * 1.1, 0.8, 0.8 * 0.9], rtol=1e-5)
+
+
+def test_drawn_by_seed_and_position_alone(clip: np.ndarray) -> None:
+    every = Augmentation(flip=True, zoom=0.3, slow_motion=0.3, colour=0.1)
+
+    def of(seed: int, index: int) -> bytes:
+        changed = every.apply(tf.constant(clip), seed, tf.constant(index, tf.int64))
+        assert (changed.dtype, changed.shape) == (tf.uint8, clip.shape)
+        return changed.numpy().tobytes()
+
+    assert of(3, 7) == of(3, 7)
+    assert len({of(3, 7), of(3, 8), of(4, 7)}) == 3
+
+
+def test_bright_pixels_do_not_wrap() -> None:
+    white = tf.fill([32, 64, 64, 3], tf.constant(250, tf.uint8))
+    for index in range(8):
+        changed = Augmentation(colour=0.5).apply(white, 0, tf.constant(index)).numpy()
+        assert changed.min() > 60

@@ -1,0 +1,167 @@
+"""Clips of a video: whole scenes only, nothing still, at a pace that suits."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssagan_tf import video
+from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.layouts import motion
+from ssagan_tf.data.layouts.clip import PIXELS, Clip, Picture
+from ssagan_tf.data.layouts.cutting import Frame, cut
+from ssagan_tf.data.synthetic import synthetic_clip
+from ssagan_tf.options import FRAMES, PrepareOptions
+
+PLAIN = PrepareOptions(resolution=64)
+
+
+def cut_up(
+    frames: Sequence[np.ndarray | None], **settings: object
+) -> tuple[list[int], dict[str, str]]:
+    """First frames of the clips, and what was passed over."""
+    given = dataclasses.replace(PLAIN, **settings)
+    numbered = [
+        Frame(number, None, "broken") if frame is None else Frame(number, Picture(frame))
+        for number, frame in enumerate(frames)
+    ]
+    starts, skipped = [], {}
+    for one in cut(numbered, "a", "a.mp4", given, PIXELS):
+        if isinstance(one, Skipped):
+            skipped[one.item] = one.reason
+            continue
+        assert one.name == f"a/{one.start}"
+        expected = frames[one.start : one.start + FRAMES]
+        np.testing.assert_array_equal(one.frames, np.stack(expected))
+        starts.append(one.start)
+    return starts, skipped
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[np.ndarray]:
+    """Two skies of 80 frames."""
+    return [synthetic_clip(3, number, 64, 80) for number in (0, 1)]
+
+
+def test_no_clip_crosses_a_scene_cut(scenes: list[np.ndarray]) -> None:
+    first, second = scenes
+    starts, skipped = cut_up([*first[:50], *second])
+    assert starts == [0, 50, 82]
+    assert skipped == {}  # what is left of a scene that had a clip
+    starts, skipped = cut_up([*first[:20], *second[:30], *first])
+    assert starts == [50, 82]
+    assert skipped == {
+        "a/0": "too short: 20 of 32 frames before a scene cut",
+        "a/20": "too short: 30 of 32 frames before a scene cut",
+    }
+    starts, skipped = cut_up([*first[:40], *second[:9]])
+    assert (starts, skipped) == ([0], {"a/40": "too short: 9 of 32 frames after a scene cut"})
+    starts, _ = cut_up([*first[:50], *second], scene_cut=0.0)
+    assert starts == [0, 32, 64, 96]
+
+
+def test_what_is_no_scene_cut(scenes: list[np.ndarray], noise) -> None:
+    sky = scenes[0].copy()
+    assert cut_up(sky)[0] == [0, 32]
+    sky[20] = 255 - (255 - sky[20]) // 3  # lightning
+    assert cut_up(sky)[0] == [0, 32]
+    assert cut_up(noise(70, 64, 64, 3))[0] == [0, 32]  # nothing but jumps
+    flicker = (scenes[0] * np.tile([1.0, 0.7], 40)[:, None, None, None]).astype(np.uint8)
+    assert cut_up(flicker)[0] == [0, 32]
+
+
+def test_still_clips_are_dropped(scenes: list[np.ndarray]) -> None:
+    still = np.repeat(scenes[0][:1], 40, 0)
+    starts, skipped = cut_up([*still, *scenes[0]])
+    assert starts == [32, 64]
+    assert skipped == {"a/0": "still: changes by 0.00000 from frame to frame"}
+    assert cut_up([*still, *scenes[0]], still=0.0)[0] == [0, 32, 64]
+    # One pixel value of eight, by one level: where the default is.
+    almost = still[:32].copy()
+    almost[::2, :, ::8] ^= 1
+    change = np.abs(np.diff(almost.astype(int), axis=0)).mean() / 255
+    assert change == pytest.approx(1 / 8 / 255)
+    for threshold, kept in ((change * 0.9, [0]), (change * 1.1, [])):
+        # 128×128 is where it is measured: no rescaling in between.
+        large = almost.repeat(2, 1).repeat(2, 2)
+        assert cut_up(large, still=threshold)[0] == kept
+
+
+@pytest.mark.parametrize(
+    ("clip_stride", "starts"), [(32, [0, 32]), (16, [0, 16, 32, 48]), (40, [0, 40]), (80, [0])]
+)
+def test_clip_stride(scenes: list[np.ndarray], clip_stride: int, starts: list[int]) -> None:
+    assert cut_up(scenes[0], clip_stride=clip_stride) == (starts, {})
+    assert cut_up(scenes[0], clip_stride=clip_stride, clip_rule="first") == ([0], {})
+
+
+def test_a_broken_frame_is_a_gap(scenes: list[np.ndarray]) -> None:
+    frames: list[np.ndarray | None] = list(scenes[0])
+    frames[40] = None
+    assert cut_up(frames) == ([0, 41], {"a/32": "broken"})
+    assert cut_up([None] * 3) == ([], {"a/0": "broken", "a/1": "broken", "a/2": "broken"})
+
+
+def test_too_short(scenes: list[np.ndarray]) -> None:
+    assert cut_up(scenes[0][:31]) == ([], {"a": "too short: 31 of 32 frames"})
+    assert cut_up([]) == ([], {"a": "too short: 0 of 32 frames"})
+
+
+def _sliding(frames: int, pixels: int) -> np.ndarray:
+    """A ramp to and fro that slides by so many pixels a frame: its change is that of the pace."""
+    ramp = np.abs(np.arange(1024) % 256 - 128)
+    columns = np.arange(128)[None] + pixels * np.arange(frames)[:, None]
+    rows = ramp[columns % 256].astype(np.uint8)
+    return np.broadcast_to(rows[:, None, :, None], (frames, 128, 128, 3))
+
+
+def test_the_stride_whose_motion_is_nearest() -> None:
+    frames = _sliding(200, 1)
+    one = np.abs(np.diff(frames.astype(int), axis=0)).mean() / 255
+    for wanted, stride in ((1, 1), (2, 2), (3.9, 4), (2.4, 2), (2.5, 3), (0.1, 1)):
+        given = dataclasses.replace(PLAIN, motion_target=one * wanted)
+        assert motion.choose_stride(map(Picture, frames), given) == stride
+    # 6 would be nearest, but of 150 frames it leaves 25.
+    given = dataclasses.replace(PLAIN, motion_target=one * 6)
+    assert motion.choose_stride(map(Picture, frames), given) == 6
+    assert motion.choose_stride(map(Picture, frames[:150]), given) == 4
+    assert motion.choose_stride(map(Picture, frames[:20]), given) == 1
+
+
+def test_frame_stride_auto_of_folders_and_videos(tmp_path: Path, write_pictures) -> None:
+    from ssagan_tf.data import layouts
+
+    (tmp_path / "videos").mkdir()
+    video.write_mp4(tmp_path / "videos" / "a.mp4", _sliding(140, 1), 24)
+    write_pictures(tmp_path / "pictures" / "A", range(140))
+    target = {"videos": 4 * 0.97 / 255, "pictures": 2 * 8 / 3 / 255}
+    for kind, stride in (("videos", 4), ("pictures", 2)):
+        given = PrepareOptions(
+            source=str(tmp_path / kind), frame_stride="auto", motion_target=target[kind]
+        )
+        [item] = layouts.list_items(given).items
+        strided = dataclasses.replace(given, frame_stride=stride)
+        clips = [one for one in item.clips(given) if isinstance(one, Clip)]
+        assert clips == list(item.clips(strided))
+        assert clips
+
+
+def test_pace_and_cuts_of_real_videos(footage: Path, request: pytest.FixtureRequest) -> None:
+    """As the makers of the list chose, by the mean change instead of the median; and no cuts."""
+    with (footage / "videos" / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    some = rows if request.config.getoption("--trials") > 2 else rows[::23]
+    for row in some:
+        path = footage / "videos" / f"sky_{row['split']}" / row["file"]
+        images = [video.fit(image, 128, "stretch") for image in video.read_video(path)]
+        smalls = [Picture(image) for image in images]
+        stride = motion.choose_stride(smalls, PLAIN)
+        change = float(row.get(f"mad_s{stride}") or 0)
+        hinted = float(row[f"mad_s{row['stride_hint']}"])
+        if change:
+            assert change == pytest.approx(hinted, rel=0.75), row["file"]

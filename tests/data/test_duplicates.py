@@ -1,0 +1,137 @@
+"""Clips that look like others are found, whatever was done to them; others are not."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssagan_tf import video
+from ssagan_tf.data import duplicates, writer
+from ssagan_tf.data.info import NearDuplicate, open_set
+from ssagan_tf.data.layouts import hashes
+from ssagan_tf.data.reading import Facts
+from ssagan_tf.data.synthetic import synthetic_clip
+from ssagan_tf.options import PrepareOptions
+from ssagan_tf.prepare import summary
+
+
+def again(picture: np.ndarray) -> np.ndarray:
+    """Compressed anew, badly."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=30)
+    return np.array(Image.open(io.BytesIO(buffer.getvalue())))
+
+
+def smaller(picture: np.ndarray) -> np.ndarray:
+    return video.fit(video.fit(picture, 48, "stretch"), 128, "stretch")
+
+
+def cropped(picture: np.ndarray) -> np.ndarray:
+    return video.fit(np.ascontiguousarray(picture[3:-3, 3:-3]), 128, "stretch")
+
+
+def brighter(picture: np.ndarray) -> np.ndarray:
+    return np.clip(picture * 1.15 + 8, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def skies() -> list[np.ndarray]:
+    return [synthetic_clip(5, number, 128, 1)[0] for number in range(24)]
+
+
+@pytest.mark.parametrize("change", [again, smaller, cropped, brighter])
+def test_hashes_outlast(skies: list[np.ndarray], change: Callable) -> None:
+    of = [hashes.picture_bits(sky) for sky in skies]
+    changed = [hashes.picture_bits(change(sky)) for sky in skies]
+    distances = np.array([[np.sum(a != b) for b in changed] for a in of])
+    assert np.diag(distances).max() <= duplicates.NEAR
+    others = distances[~np.eye(len(skies), dtype=bool)]
+    assert (others > duplicates.NEAR).mean() > 0.98  # drawn skies have much in common
+
+
+def facts(name: str, bits: np.ndarray) -> Facts:
+    return Facts(name, name, None, 0, 0, 0.0, np.packbits(bits, axis=1).tobytes())
+
+
+def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against counting bits one by one, over the edges of blocks."""
+    monkeypatch.setattr(duplicates, "_BLOCK", 3)
+    generator = np.random.default_rng(0)
+    shape = (len(hashes.HASHED), hashes.BITS)
+    test = [generator.integers(0, 2, shape) for _ in range(8)]
+    train = []
+    for number in range(10):
+        near = test[number % 8].copy()
+        flips = generator.permutation(hashes.BITS)[: 5 * number]
+        near[number % 2, flips] ^= 1
+        near[1 - number % 2] = generator.integers(0, 2, hashes.BITS)
+        train.append(near if number % 4 else generator.integers(0, 2, shape))
+    train[7][:] = 0  # a plain picture has no bits, and is like none
+    found = duplicates.find(
+        [facts(f"train{i}", bits) for i, bits in enumerate(train)],
+        [facts(f"test{i}", bits) for i, bits in enumerate(test)],
+    )
+    expected = []
+    for i, ours in enumerate(train):
+        pairs = [
+            (int(np.sum(a != b)), k) for k, theirs in enumerate(test) for a in ours for b in theirs
+        ]
+        bits, which = min(pairs)
+        if bits <= duplicates.NEAR and i != 7:
+            expected.append(NearDuplicate(f"train{i}", f"test{which}", bits))
+    assert list(found) == expected
+    assert len(expected) >= 4
+    assert duplicates.find([], [facts("a", test[0])]) == ()
+
+
+@pytest.mark.parametrize("what", ["report", "drop", "ignore"])
+def test_reported_or_dropped(tmp_path: Path, what: str) -> None:
+    """The same sky, compressed anew and begun two frames later, in both splits."""
+    sky = synthetic_clip(5, 1, 128, 34)
+    clips = {
+        "sky_train/a": sky[:32],
+        "sky_train/b": synthetic_clip(5, 3, 128),
+        "sky_test/c": [again(frame) for frame in sky[2:]],
+    }
+    for name, frames in clips.items():
+        (tmp_path / "in" / name).mkdir(parents=True)
+        for number, frame in enumerate(frames):
+            Image.fromarray(frame).save(tmp_path / "in" / name / f"{number}.png")
+    given = PrepareOptions(
+        source=str(tmp_path / "in"),
+        output=str(tmp_path / "set"),
+        resolution=64,
+        workers=1,
+        near_duplicates=what,
+    )
+    info = writer.prepare(given)
+    assert open_set(tmp_path / "set").info == info
+    assert info.splits["train"].clips == (1 if what == "drop" else 2)
+    assert [(pair.train, pair.test) for pair in info.near_duplicates] == (
+        [("a/0", "c/0")] if what == "report" else []
+    )
+    assert [(item.item, item.reason) for item in info.skipped] == (
+        [("a/0", "near-duplicate: looks like the test clip c/0")] if what == "drop" else []
+    )
+    told = "train clips that look like a test clip: 1 (--near_duplicates=drop)" in summary(info)
+    assert told == (what == "report")
+
+
+def test_no_two_real_scenes_are_alike(footage: Path) -> None:
+    """Of 36 clips of 34 videos; and each is like itself, four frames later."""
+    bits, videos = [], []
+    for clip in sorted((footage / "sky48").glob("*/*/*")):
+        frames = [video.read_image(path) for path in sorted(clip.iterdir())]
+        bits.append([hashes.picture_bits(frames[number]) for number in (0, 4)])
+        videos.append(clip.parent.name)
+    firsts = np.array([pair[0] for pair in bits])
+    distances = (firsts[:, None] != firsts[None]).sum(-1)
+    other = np.array([[a != b for b in videos] for a in videos])
+    assert distances[other].min() > duplicates.NEAR + 15
+    later = [np.sum(first != fourth) for first, fourth in bits]
+    assert np.mean(np.array(later) <= duplicates.NEAR) > 0.9
