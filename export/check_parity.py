@@ -149,11 +149,11 @@ def _saved_model(folder: Path, own: str, tolerance: float) -> list[Subject]:
     path = folder / "assets.extra" / SETTINGS_FILE
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
+        _same_generator(folder, settings, own)
         loaded = tf.saved_model.load(str(folder))
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"cannot load the SavedModel in {folder}: {reason}") from error
-    _same_generator(folder, settings, own)
     types = {settings["weights"], settings["precision"]}
 
     def clip(photos):

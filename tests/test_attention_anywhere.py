@@ -21,7 +21,13 @@ def test_attention_solves_what_convolutions_cannot(backend: str) -> None:
     run = subprocess.run(
         [sys.executable, "docs/attention_anywhere.py"],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT)},
+        # One thread: PyTorch's others would spend more on waiting for each other than on the work.
+        env={
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            "PYTHONPATH": str(ROOT),
+            "OMP_NUM_THREADS": "1",
+        },
         capture_output=True,
         text=True,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -28,36 +29,32 @@ PROGRAMS = {
 }
 
 
-def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", program, *arguments], cwd=ROOT, capture_output=True, text=True
-    )
-
-
 @pytest.mark.parametrize(("program", "section"), PROGRAMS.items(), ids=PROGRAMS)
-def test_help_names_every_setting(program: str, section: type) -> None:
-    result = run(program, "--help")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith(f"python -m {program} ")
+def test_help_names_every_setting(program: str, section: type, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        importlib.import_module(program).main()
+    shown, errors = capsys.readouterr()
+    assert not errors
+    assert shown.startswith(f"python -m {program} ")
     for field in dataclasses.fields(section):
-        assert f"\n  --{field.name}=" in result.stdout
-    assert max(map(len, result.stdout.splitlines())) <= 100
+        assert f"\n  --{field.name}=" in shown
+    assert max(map(len, shown.splitlines())) <= 100
 
 
 @pytest.mark.parametrize(
-    ("program", "arguments", "code", "message"),
+    ("program", "arguments", "message"),
     [
-        ("export.to_saved_model", ["--output=models/1"], 2, "either --run_dir or --model"),
-        ("export.to_saved_model", ["--output=models/1", "--steps=1"], 2, "--steps is no setting"),
-        ("export.to_onnx", ["--precision=mixed_bfloat16"], 2, "--precision"),
-        ("export.onnx_generate", ["--image=a.jpg", "--output=a.mp4"], 2, "--model=: is needed"),
-        ("export.check_parity", ["--onnx=a.onnx"], 2, "either --run_dir or --model"),
-        ("export.serving.client", ["--image=a.jpg"], 2, "--server=: is needed"),
+        ("export.to_saved_model", ["--output=models/1", "--steps=1"], "--steps is no setting"),
+        ("export.to_onnx", ["--precision=mixed_bfloat16"], "--precision"),
+        ("export.check_parity", ["--onnx=a.onnx"], "either --run_dir or --model"),
     ],
 )
-def test_bad_input_gets_one_line(program, arguments, code, message) -> None:
-    result = run(program, *arguments)
-    assert result.returncode == code
+def test_bad_input_gets_one_line(program: str, arguments: list[str], message: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", program, *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 2
     [line] = result.stderr.splitlines()
     assert line.startswith(f"{program.split('.')[-1]}: ")
     assert message in line
