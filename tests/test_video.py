@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import wave
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -325,7 +326,7 @@ def test_whatever_the_decoder_raises_is_a_data_error(tmp_path, monkeypatch, coun
     class Frame:
         is_corrupt, time = False, 0.0
 
-        def to_ndarray(self, **_):
+        def to_ndarray(self):
             return moving_gradient(1)[0]
 
         @property
@@ -349,6 +350,8 @@ def test_whatever_the_decoder_raises_is_a_data_error(tmp_path, monkeypatch, coun
 
     container = av.open(str(path))
     monkeypatch.setattr(av, "open", lambda *_, **__: Container())
+    reformatter = SimpleNamespace(reformat=lambda frame, **_: frame)
+    monkeypatch.setattr(video, "VideoReformatter", lambda: reformatter)
     found, message = read_until_error(path)
     assert found == count
     assert message.startswith(f"cannot read the video {path}: ")

@@ -153,11 +153,12 @@ def _is_cut(near: Sequence[_Taken], at: int, threshold: float) -> bool:
 
     A flash is no cut: the frame after it is like the one before it.
     """
-    if not near[at].change:
-        return False
+    change = near[at].change or 0.0
     others = [x.change for i, x in enumerate(near) if i != at and x.change is not None]
-    least = max(LEAST_JUMP, threshold * statistics.median(others)) if others else 1.0
-    if near[at].change < least:
+    if change < LEAST_JUMP or not others:
+        return False
+    least = max(LEAST_JUMP, threshold * statistics.median(others))
+    if change < least:
         return False
     pairs = [(at - 1, at + 1), (at - 2, at)]
     return all(
