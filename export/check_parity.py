@@ -143,8 +143,11 @@ def _difference(expected: np.ndarray, clip: np.ndarray) -> float:
 
 def _saved_model(folder: Path, own: str, tolerance: float) -> list[Subject]:
     import tensorflow as tf
+    from absl import logging
 
     from export.description import SETTINGS_FILE
+
+    logging.set_verbosity(logging.ERROR)  # a warning that it cannot be trained
 
     path = folder / "assets.extra" / SETTINGS_FILE
     try:

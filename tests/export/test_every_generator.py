@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import ssagan_tf
+from export.channels_first import PRECISE
 from export.onnx_session import OnnxGenerator
 from export.options import OnnxOptions, SavedModelOptions
 from export.to_onnx import to_onnx
@@ -43,13 +45,17 @@ def differences(each: Exports, clips: list[np.ndarray], run) -> list[float]:
     return [np.abs(run(x) - clip).max() for x, clip in zip(photos, clips, strict=True)]
 
 
-def test_onnx(each: Exports, clips: list[np.ndarray]) -> None:
+def test_onnx(each: Exports, clips: list[np.ndarray], tmp_path: Path) -> None:
     import onnx
+
+    from export.onnx_graph import in_float16
 
     model = onnx.load(each.onnx())
     onnx.checker.check_model(model, full_check=True)
     assert not CONTROL_FLOW & {node.op_type for node in model.graph.node}
     assert max(differences(each, clips, OnnxGenerator(each.onnx()))) <= 1e-5
+    onnx.save(in_float16(model, PRECISE), tmp_path / "half.onnx")
+    assert max(differences(each, clips, OnnxGenerator(tmp_path / "half.onnx"))) <= 2e-2
 
 
 def test_saved_model(each: Exports, clips: list[np.ndarray]) -> None:
