@@ -16,6 +16,16 @@ from ssagan_tf.errors import DataError
 LOCK_FILE = ".lock"
 
 
+def remote_path(path: str | os.PathLike[str]) -> str | None:
+    """What to say of a path such as s3://bucket/set; None for one of this machine.
+
+    `Path` makes one slash of two.
+    """
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
+        return "is remote; the programs read and write local folders: copy it, or mount it"
+    return None
+
+
 @contextlib.contextmanager
 def errors_of_writing(
     path: str | os.PathLike[str], temporary: Path | None = None

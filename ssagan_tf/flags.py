@@ -76,7 +76,12 @@ class _StrideParser(flags.IntegerParser):
     syntactic_help = "a whole number, or auto"
 
     def parse(self, argument: str | int) -> int | str:
-        return argument if argument == "auto" else super().parse(argument)
+        if argument == "auto":
+            return argument
+        try:
+            return super().parse(argument)
+        except (TypeError, ValueError):
+            raise ValueError("must be a whole number, or auto") from None
 
 
 def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:

@@ -13,8 +13,8 @@ from ssagan_tf.options import VerifyOptions, require
 from ssagan_tf.progress import Progress
 
 ABOUT = f"""
-Checks a prepared set: counts and checksums of {FILE_NAME}, and that every record is a whole clip
-whose frames can be decoded. Names what is wrong.
+Checks a prepared set: counts and checksums of {FILE_NAME}, and that every record is a whole
+clip whose frames can be decoded. Names what is wrong.
 """
 
 

@@ -114,6 +114,10 @@ def test_summary_says_why_there_are_no_test_clips(info: DatasetInfo, why: str | 
         (["--output=set", "--source=broken"], 1, "or name another --layout"),
         (["--output=set", "--resolution=100"], 2, "--resolution=100: must be 64·2^k"),
         (["--output=set", "--sauce=clouds"], 2, "Unknown command line flag 'sauce'"),
+        (["--output=set", "--source=s3://bucket/in"], 2, "--source=s3://bucket/in: is remote;"),
+        (["--output=gs://bucket/set", "--source=empty"], 2, "=gs://bucket/set: is remote;"),
+        (["--output=set", "--source=empty", "--frame_stride=slow"], 2, "a whole number, or auto"),
+        (["--output=set", "--source=empty", "--frame_stride=0"], 2, "must be at least 1, or auto"),
         (["--output=a_file", "--source=empty"], 2, "--output=a_file: is a file, not a folder"),
     ],
 )

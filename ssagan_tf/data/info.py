@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import replacing_file
+from ssagan_tf.files import remote_path, replacing_file
 
 FORMAT = 1  # raised when a reader of the old format would misread the new one
 FILE_NAME = "dataset_info.json"
@@ -157,6 +157,8 @@ def read_info(folder: str | PathLike[str]) -> DatasetInfo:
     """
     folder = Path(folder)
     path = folder / FILE_NAME
+    if why := remote_path(folder):
+        raise DataError(f"{folder} {why}")
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; name a prepared set")
     if not path.is_file():

@@ -30,7 +30,14 @@ from ssagan_tf.data.info import (
 )
 from ssagan_tf.data.reading import PART, Facts, Spooled, read_all
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import LOCK_FILE, errors_of_writing, locked_folder, replacing_file, sha256_of
+from ssagan_tf.files import (
+    LOCK_FILE,
+    errors_of_writing,
+    locked_folder,
+    remote_path,
+    replacing_file,
+    sha256_of,
+)
 from ssagan_tf.options import OptionError, PrepareOptions, require
 from ssagan_tf.startup import load_tensorflow
 
@@ -87,6 +94,8 @@ def check_output(options: PrepareOptions, output: Path) -> None:
       OptionError: It is a file.
       DataError: It holds something that is not the rest of an interrupted `prepare`.
     """
+    if why := remote_path(options.output):
+        raise OptionError("output", options.output, why)
     if not os.path.isdir(output):
         if os.path.exists(output):
             raise OptionError("output", options.output, "is a file, not a folder")

@@ -17,6 +17,7 @@ from ssagan_tf.data.layouts.frames import list_frames
 from ssagan_tf.data.layouts.stacked import list_stacked
 from ssagan_tf.data.layouts.videos import list_videos
 from ssagan_tf.errors import DataError
+from ssagan_tf.files import remote_path
 from ssagan_tf.options import OptionError, PrepareOptions, require
 
 _LISTERS = {"frames": list_frames, "videos": list_videos, "stacked": list_stacked}
@@ -47,6 +48,8 @@ def check_source(options: PrepareOptions) -> None:
             )
         return
     require(options, "source")
+    if why := remote_path(options.source):
+        raise OptionError("source", options.source, why)
     if not os.path.isdir(options.source):
         why = "is a file, not a folder" if os.path.exists(options.source) else "no such folder"
         raise OptionError("source", options.source, why)
