@@ -18,6 +18,7 @@ from PIL import Image
 
 from ssagan_tf.data import writer
 from ssagan_tf.options import PrepareOptions
+from tests.training import faults
 
 # JAX, which Keras imports where it is installed, sets this, and programs run by tests inherit it.
 os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
@@ -38,6 +39,16 @@ def _same_draws() -> None:
     keras.utils.set_random_seed(0)
 
 
+@pytest.fixture
+def only_zeros(monkeypatch) -> None:
+    """Networks of zeros, where weights do not matter: drawing the paper's takes seconds."""
+    monkeypatch.setattr(
+        keras.initializers.RandomNormal,
+        "__call__",
+        lambda self, shape, dtype=None: keras.ops.zeros(shape, dtype),
+    )
+
+
 @pytest.fixture(scope="session")
 def synthetic_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a prepared set: 10 training and 2 test clips of synthetic clouds at 64×64."""
@@ -53,6 +64,13 @@ def synthetic_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )
     return output
+
+
+@pytest.fixture(scope="session")
+def train_apart() -> Iterator[faults.Train]:
+    """Trains in a process of its own, with a fault on demand."""
+    with faults.runs() as train:
+        yield train
 
 
 @pytest.fixture(scope="session")

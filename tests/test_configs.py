@@ -18,6 +18,7 @@ EVERY_CONFIG = pytest.mark.parametrize(
 
 
 @EVERY_CONFIG
+@pytest.mark.usefixtures("only_zeros")
 def test_parses_and_builds(path: Path, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
     values = flags.from_file(str(path.relative_to(ROOT)))

@@ -6,8 +6,6 @@ import csv
 import json
 import math
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,18 +24,12 @@ from ssagan_tf.options import (
     ModelOptions,
     OptionError,
 )
-
-ROOT = Path(__file__).parents[1]
+from tests.programs import complaint, run, run_apart
 
 
 def evaluate(**settings: object) -> None:
     """The program without its command line."""
     evaluate_program.evaluate(EvaluateOptions(**settings), ComputeOptions())
-
-
-def run(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ssagan_tf.evaluate", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +49,8 @@ def clips(tmp_path_factory) -> Path:
 def result(clips: Path) -> Path:
     """Of two folders and all baselines, with the clips saved."""
     output = clips / "result"
-    done = run(
+    done = run_apart(
+        "evaluate",
         f"--data={clips / 'real'}",
         f"--generated=half={clips / 'fake'},{clips / 'videos'}",
         "--baselines=pan,other_clip",
@@ -175,6 +168,13 @@ def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_pat
     assert row["gamma"] == {"conv4": 0.0, "deconv2": 0.0}
     assert "statistics of batches of 3" in row["about"]
     assert video.read_image(output / "attention" / "ours_10_50.png").ndim == 3
+    with pytest.raises(OptionError, match="attention_at=3,64: lies outside the 64×64 frames"):
+        evaluate(
+            data=str(synthetic_set),
+            model=f"ours={model}",
+            attention_at=("3", "64"),
+            output=str(tmp_path / "none"),
+        )
 
 
 @pytest.mark.parametrize(
@@ -184,6 +184,8 @@ def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_pat
         ({"generated": ()}, OptionError, "give --run_dir, --model or --generated"),
         ({}, DataError, "d: no such folder"),
         ({"run_dir": "r"}, DataError, "r holds no run"),
+        ({"checkpoint": "best"}, OptionError, "checkpoint=best: is of a run"),
+        ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: is of a generator"),
         ({"generated": ("real=g",)}, OptionError, "real: is the name of another row"),
         ({"layout": "synthetic"}, OptionError, "layout=synthetic"),
     ],
@@ -196,10 +198,8 @@ def test_bad_settings(settings, kind, message, tmp_path: Path, monkeypatch) -> N
 
 
 def test_an_error_is_one_line(tmp_path: Path) -> None:
-    done = run(f"--data={tmp_path}/d", f"--output={tmp_path}/o", "--generated=g")
-    assert done.returncode == 1
-    assert done.stderr.startswith("evaluate: ")
-    assert len(done.stderr.splitlines()) == 1
+    done = run("evaluate", f"--data={tmp_path}/d", f"--output={tmp_path}/o", "--generated=g")
+    assert complaint(done, 1).startswith("evaluate: ")
 
 
 def _missing(folder: Path) -> None:

@@ -80,8 +80,11 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         (lambda: options.ModelOptions(spectral_norm="false"), "spectral_norm=false: must be a"),
         (lambda: options.TrainOptions(lambda_con=float("nan")), "lambda_con=nan: must be a finite"),
         (lambda: options.GenerateOptions(image="a.jpg"), "image=a.jpg: must be a tuple"),
-        (lambda: options.EvaluateOptions(attention_at=("1", "x")), "attention_at=("),
-        (lambda: options.EvaluateOptions(baselines=("best",)), "baselines=("),
+        (
+            lambda: options.EvaluateOptions(attention_at=("1", "x")),
+            "attention_at=1,x: must be",
+        ),
+        (lambda: options.EvaluateOptions(baselines=("best",)), "baselines=best: must be of"),
     ],
 )
 def test_impossible_values_are_named(make, message: str) -> None:

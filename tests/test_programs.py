@@ -1,15 +1,11 @@
-"""train and generate as a user runs them: as programs."""
+"""train and generate as a user runs them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,105 +27,72 @@ from ssagan_tf.options import (
     TrainOptions,
     VerifyOptions,
 )
+from ssagan_tf.training import callbacks
+from tests.programs import complaint, run, run_apart
+from tests.training import tiny
+from tests.training.faults import Train
 
-ROOT = Path(__file__).parents[1]
 SMALL = (
     "--resolution=64",
     "--base_filters=2",
-    "--ssa_layers=conv4,deconv2",
+    "--ssa_layers=conv4",
     "--batch_size=2",
-    "--discriminator_updates=2",
+    "--discriminator_updates=1",
     "--samples=2",
     "--sample_every=2",
     "--checkpoint_every=2",
     "--log_every=1",
     "--flip",
 )
-
-
-def command(program: str, *arguments: object) -> list[str]:
-    return [sys.executable, "-m", f"ssagan_tf.{program}", *map(str, arguments)]
-
-
-def run(program: str, *arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(program, *arguments), cwd=cwd, capture_output=True, text=True, check=False
-    )
-
-
-def complaint(result: subprocess.CompletedProcess[str], code: int) -> str:
-    """The one line of an error."""
-    assert result.returncode == code, result.stderr
-    [line] = result.stderr.splitlines()
-    return line
-
-
-def kill_when(process: subprocess.Popen, signal_: int, ready: Callable[[], object]) -> None:
-    """Waits until something is there, then sends the signal."""
-    deadline = time.monotonic() + 240
-    while not ready():
-        assert process.poll() is None, "the program ended too early"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal_)
+STEPS = 4
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, synthetic_set: Path) -> Path:
+def trained(
+    tmp_path_factory: pytest.TempPathFactory, synthetic_set: Path, train_apart: Train
+) -> Path:
     """A deterministic run that was killed in the middle and resumed."""
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    arguments = (*SMALL, "--deterministic", f"--data={synthetic_set}", f"--run_dir={folder}")
-    with (folder.parent / "log").open("w") as output:
-        process = subprocess.Popen(
-            command("train", *arguments, "--steps=1000000"), cwd=ROOT, stdout=output, stderr=output
-        )
-        kill_when(process, signal.SIGKILL, lambda: list(folder.glob("checkpoints/*-2.index")))
-        process.wait()
-    killed_at = max(json.loads(x)["step"] for x in _lines(folder / "metrics.jsonl"))
-    newest = max(int(p.stem.split("-")[1]) for p in (folder / "checkpoints").glob("*.index"))
-    steps = killed_at + 4
-    result = run("train", *arguments, f"--steps={steps}")
-    assert result.returncode == 0, result.stderr
-    assert f"resuming at step {newest} of {steps}" in result.stdout
-    assert newest >= 2
-    (folder.parent / "steps").write_text(str(steps))
-    return folder
+    folder = tmp_path_factory.mktemp("runs")
+    arguments = (
+        *SMALL,
+        "--deterministic",
+        f"--data={synthetic_set}",
+        f"--run_dir={folder / 'run'}",
+    )
+    result = train_apart(folder, *arguments, f"--steps={STEPS}", real=True, kill_at_step=3)
+    assert result.returncode == -signal.SIGKILL, result.stderr
+    result = train_apart(folder, *arguments, f"--steps={STEPS}", real=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"resuming at step 2 of {STEPS}" in result.stdout
+    return folder / "run"
 
 
-def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text().splitlines() if line.endswith("}")]
-
-
-@pytest.fixture
-def steps(trained: Path) -> int:
-    return int((trained.parent / "steps").read_text())
-
-
-def test_a_killed_run_goes_on(trained: Path, steps: int) -> None:
+def test_a_killed_run_goes_on(trained: Path) -> None:
     metrics = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
     losses = [entry for entry in metrics if "generator_loss" in entry]
-    assert [entry["step"] for entry in losses] == list(range(1, steps + 1))  # each step once
+    assert [entry["step"] for entry in losses] == list(range(1, STEPS + 1))  # each step once
     assert all(np.isfinite(list(entry.values())).all() for entry in metrics)
     tests = [entry["step"] for entry in metrics if "test_content_loss" in entry]
     assert tests[0] == 0
-    assert tests[-1] == steps
+    assert tests[-1] == STEPS
     assert (trained / "generator.keras").is_file()
     assert list((trained / "tensorboard").glob("events.*"))
     assert not [p for p in trained.rglob("*") if p.name.startswith(".tmp")]
-    film = np.stack(list(video.read_video(trained / "samples" / f"step_{steps:06d}.mp4")))
+    film = np.stack(list(video.read_video(trained / "samples" / f"step_{STEPS:06d}.mp4")))
     assert film.shape == (32, 2 * 64, 3 * 64, 3)
-    assert video.read_image(trained / "samples" / f"step_{steps:06d}.png").ndim == 3
+    assert video.read_image(trained / "samples" / f"step_{STEPS:06d}.png").ndim == 3
 
 
 def test_it_ends_with_the_weights_of_a_run_that_was_not_killed(
-    trained: Path, steps: int, tmp_path: Path
+    trained: Path, train_apart: Train, tmp_path: Path
 ) -> None:
     folder = tmp_path / "whole"
-    result = run("train", f"--flagfile={trained / 'flags.cfg'}", f"--run_dir={folder}")
+    arguments = (f"--flagfile={trained / 'flags.cfg'}", f"--run_dir={folder}")
+    result = train_apart(tmp_path, *arguments, real=True)
     assert result.returncode == 0, result.stderr
     weights = []
     for path in (trained, folder):
-        reader = tf.train.load_checkpoint(str(path / "checkpoints" / f"step-{steps}"))
+        reader = tf.train.load_checkpoint(str(path / "checkpoints" / f"step-{STEPS}"))
         names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
         weights.append({name: reader.get_tensor(name) for name in names})
     assert weights[0].keys() == weights[1].keys()
@@ -140,19 +103,26 @@ def test_it_ends_with_the_weights_of_a_run_that_was_not_killed(
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_a_finished_run_says_so(trained: Path, steps: int) -> None:
+def test_a_finished_run_says_so(trained: Path, train_apart: Train, tmp_path: Path) -> None:
     before = (trained / "generator.keras").read_bytes()
-    result = run("train", f"--flagfile={trained / 'flags.cfg'}")
+    result = train_apart(tmp_path, f"--flagfile={trained / 'flags.cfg'}", real=True)
     assert result.returncode == 0, result.stderr
-    assert f"finished (step {steps})" in result.stdout
+    assert f"finished (step {STEPS})" in result.stdout
     assert (trained / "generator.keras").read_bytes() == before
 
 
-def test_other_settings_are_refused(trained: Path) -> None:
-    result = run("train", f"--flagfile={trained / 'flags.cfg'}", "--base_filters=4")
+def test_other_settings_are_refused(trained: Path, train_apart: Train, tmp_path: Path) -> None:
+    arguments = (f"--flagfile={trained / 'flags.cfg'}", "--base_filters=4")
+    result = train_apart(tmp_path, *arguments, real=True)
     assert "--base_filters=4: the run in" in complaint(result, 2)
 
 
+@pytest.fixture
+def _tiny_networks(monkeypatch) -> None:
+    tiny.install(monkeypatch.setattr)
+
+
+@pytest.mark.usefixtures("_tiny_networks")
 def test_dry_run_writes_nothing(tmp_path: Path, synthetic_set: Path) -> None:
     folder = tmp_path / "run"
     result = run("train", *SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--dry_run")
@@ -161,6 +131,7 @@ def test_dry_run_writes_nothing(tmp_path: Path, synthetic_set: Path) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.usefixtures("_tiny_networks")
 def test_synthetic_data(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     arguments = [*SMALL, "--data=synthetic", "--synthetic_clips=4", f"--run_dir={folder}"]
@@ -209,10 +180,11 @@ def test_bad_input_gets_one_line(program, arguments, code, message, tmp_path) ->
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    result = run("train", "--data=synthetic", "--run_dir=r", cwd=tmp_path)
+    result = run_apart("train", "--data=synthetic", "--run_dir=r", cwd=tmp_path)
     assert "KERAS_BACKEND=jax" in complaint(result, 1)
 
 
+@pytest.mark.usefixtures("_tiny_networks")
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, synthetic_set: Path) -> None:
     folder = tmp_path / "run"
     arguments = [*SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--steps=3"]
@@ -223,28 +195,22 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, synthetic_set: P
     assert not (folder / "generator.keras").exists()
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, synthetic_set: Path) -> None:
+@pytest.mark.usefixtures("_tiny_networks")
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    tmp_path: Path, synthetic_set: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(
+        callbacks.LogLosses, "at", lambda self, step: signal.raise_signal(signal.SIGINT)
+    )
     folder = tmp_path / "run"
-    arguments = [*SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--steps=1000000"]
-    process = subprocess.Popen(
-        command("train", *arguments),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    kill_when(process, signal.SIGINT, lambda: list(folder.glob("checkpoints/*.index")))
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    [line] = errors.splitlines()
-    match = re.fullmatch(
-        r"train: stopped and saved at step (\d+); the same command goes on.*", line
-    )
-    assert (folder / "checkpoints" / f"step-{match[1]}.index").exists()
+    result = run("train", *SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--steps=9")
+    line = complaint(result, 130)
+    assert line.startswith("train: stopped and saved at step 1; the same command goes on")
+    assert (folder / "checkpoints" / "step-1.index").exists()
 
 
 def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
-    result = run("train", f"--data={synthetic_set}", f"--run_dir={tmp_path / 'r'}")
+    result = run_apart("train", f"--data={synthetic_set}", f"--run_dir={tmp_path / 'r'}")
     assert "--resolution=128: the clips in" in complaint(result, 2)
     assert not (tmp_path / "r").exists()
 
@@ -259,7 +225,7 @@ def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
         ("import_torch", [ImportOptions]),
         ("evaluate", [EvaluateOptions]),
         ("compare", [CompareOptions]),
-        ("study", [StudyOptions]),
+        ("study.__main__", [StudyOptions]),
     ],
 )
 def test_help_names_every_setting(program: str, sections: list) -> None:
@@ -271,6 +237,7 @@ def test_help_names_every_setting(program: str, sections: list) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 100
 
 
+@pytest.mark.usefixtures("_tiny_networks")
 def test_a_corrupt_record_is_named(tmp_path: Path, synthetic_set: Path) -> None:
     for split in ("train", "test"):
         data = tmp_path / split
@@ -375,11 +342,11 @@ def test_frames_and_a_run_without_its_generator(trained: Path, photo, tmp_path: 
     assert "holds something already" in complaint(result, 1)
 
 
-def test_checkpoints_by_name(trained: Path, steps: int, photo, tmp_path: Path) -> None:
+def test_checkpoints_by_name(trained: Path, photo, tmp_path: Path) -> None:
     """`best` and a step are found; what is not there is refused, with what is."""
     path = photo("photo.jpg")
     best = json.loads((trained / "checkpoints" / "best.json").read_text())["step"]
-    for which, step in (("best", best), ("newest", steps), (str(steps), steps)):
+    for which, step in (("best", best), ("newest", STEPS), (str(STEPS), STEPS)):
         result = run(
             "generate",
             f"--run_dir={trained}",
@@ -402,12 +369,13 @@ def test_checkpoints_by_name(trained: Path, steps: int, photo, tmp_path: Path) -
 def test_a_run_is_evaluated(trained: Path, synthetic_set: Path, tmp_path: Path) -> None:
     output = tmp_path / "evaluation"
     arguments = [f"--data={synthetic_set}", f"--run_dir=ours={trained}", f"--output={output}"]
-    result = run("evaluate", *arguments, "--nooptical_flow")
+    result = run("evaluate", *arguments, "--nooptical_flow", "--checkpoint=best")
     assert result.returncode == 0, result.stderr
     content = json.loads((output / "metrics.json").read_text())
     assert [row["name"] for row in content["rows"]] == ["ours", "copy_first_frame"]
     assert content["clips"] == 2
-    assert set(content["rows"][0]["gamma"]) == {"conv4", "deconv2"}
+    assert f"generator {trained}, checkpoint best, " in content["rows"][0]["about"]
+    assert set(content["rows"][0]["gamma"]) == {"conv4"}
 
 
 def test_one_bad_photo_among_good_ones_writes_nothing(trained: Path, photo, tmp_path) -> None:

@@ -65,12 +65,13 @@ def draw_attention(
 ) -> None:
     """Where a position of the photo looks, a panel per module, strongest weight in yellow."""
     count = len(maps) + 1
-    rows = -(-count // _COLUMNS)
-    figure = _figure(3.0 * _COLUMNS, 3.25 * rows)
+    columns = min(count, _COLUMNS)
+    rows = -(-count // columns)
+    figure = _figure(3.0 * columns, 3.6 * rows)  # two lines of title fit above each
     height, width = photo.shape[:2]
     extent = (0, width, height, 0)
     for number in range(count):
-        axes = figure.add_subplot(rows, _COLUMNS, number + 1)
+        axes = figure.add_subplot(rows, columns, number + 1)
         axes.set_axis_off()
         axes.imshow(photo, extent=extent)
         title = "input and query"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,7 +21,6 @@ from ssagan_tf.training.checkpoint import Checkpoints
 from ssagan_tf.training.gan import GAN
 from tests.training import tiny
 
-ROOT = Path(__file__).parents[2]
 MODEL = ModelOptions(resolution=64)
 FLAGS = (
     "--resolution=64",
@@ -64,13 +61,6 @@ def train(data: Path, run: Path, **others) -> None:
     loop.train(MODEL, ComputeOptions(), options(data, run, **others))
 
 
-def program(faults: dict, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.training.faults", json.dumps(faults), *FLAGS]
-    return subprocess.run(
-        [*command, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-
 def contents(run: Path, step: int) -> dict[str, np.ndarray]:
     """The whole state at a step."""
     reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{step}"))
@@ -78,15 +68,23 @@ def contents(run: Path, step: int) -> dict[str, np.ndarray]:
     return {name: reader.get_tensor(name) for name in names}
 
 
-def test_killed_at_random_moments(tmp_path: Path, synthetic_set: Path, pytestconfig) -> None:
+def test_killed_at_random_moments(
+    tmp_path: Path, synthetic_set: Path, train_apart, pytestconfig
+) -> None:
     """A third of them inside a save. The end is that of a run that nobody touched."""
     trials = pytestconfig.getoption("trials")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
+
+    def go_on(run: Path, steps: int, *may: int, **faults: object) -> int:
+        data = (f"--data={synthetic_set}", f"--run_dir={run}", f"--steps={steps}")
+        result = train_apart(tmp_path, *FLAGS, *data, **faults)
+        assert result.returncode in (0, *may), result.stderr
+        return result.returncode
+
     draw = random.Random(0)
     began = time.monotonic()
-    result = program({}, f"--data={synthetic_set}", f"--run_dir={whole}", "--steps=6")
+    go_on(whole, 6)
     took = time.monotonic() - began
-    assert result.returncode == 0, result.stderr
     kills = 0
     # The run is extended as long as there are kills left, so that it does not end before.
     steps = 2
@@ -94,21 +92,18 @@ def test_killed_at_random_moments(tmp_path: Path, synthetic_set: Path, pytestcon
         fault = (
             {"kill_in_save": [draw.randint(1, 2), draw.random()]}
             if kills % 3 == 0
-            else {"kill_after": draw.uniform(0.0, 0.6 * took)}  # the rest is importing
+            else {"kill_after": draw.uniform(0.0, took)}
         )
-        data = f"--data={synthetic_set}"
         began = time.monotonic()
-        result = program(fault, data, f"--run_dir={killed}", f"--steps={steps}")
-        assert result.returncode in (0, -signal.SIGKILL), result.stderr
-        if result.returncode == 0:  # it was faster than the kill
+        if go_on(killed, steps, -signal.SIGKILL, **fault):
+            kills += 1
+        else:  # it was faster than the kill
             steps += 1
             took = min(took, time.monotonic() - began)
-        else:
-            kills += 1
+    if steps > 6:
+        go_on(whole, steps)
     steps = max(steps, 6)
-    for run in (whole, killed):
-        result = program({}, f"--data={synthetic_set}", f"--run_dir={run}", f"--steps={steps}")
-        assert result.returncode == 0, result.stderr
+    go_on(killed, steps)
     ours, theirs = contents(killed, steps), contents(whole, steps)
     assert ours.keys() == theirs.keys()
     for name, value in theirs.items():
@@ -215,15 +210,15 @@ def test_a_run_rolls_back(tmp_path: Path, synthetic_set: Path, monkeypatch, caps
     assert int(contents(tmp_path / "run", 2)["rollbacks/.ATTRIBUTES/VARIABLE_VALUE"]) == 0
 
 
-def test_a_full_disk(tmp_path: Path, synthetic_set: Path) -> None:
+def test_a_full_disk(tmp_path: Path, synthetic_set: Path, train_apart) -> None:
     """One line; the checkpoint before is whole, and the run goes on when there is room."""
     run = tmp_path / "run"
-    arguments = (f"--data={synthetic_set}", f"--run_dir={run}")
-    assert program({}, *arguments, "--steps=1").returncode == 0
+    arguments = (*FLAGS, f"--data={synthetic_set}", f"--run_dir={run}")
+    assert train_apart(tmp_path, *arguments, "--steps=1").returncode == 0
     [checkpoint] = (run / "checkpoints").glob("step-1.data*")
     before = contents(run, 1)
     less = checkpoint.stat().st_size // 4
-    result = program({"largest_file": less}, *arguments, "--steps=2")
+    result = train_apart(tmp_path, *arguments, "--steps=2", largest_file=less)
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
     assert "cannot save a checkpoint in" in line
@@ -233,7 +228,7 @@ def test_a_full_disk(tmp_path: Path, synthetic_set: Path) -> None:
     ]
     for name, value in contents(run, 1).items():
         np.testing.assert_array_equal(before[name], value)
-    result = program({}, *arguments, "--steps=2")
+    result = train_apart(tmp_path, *arguments, "--steps=2")
     assert result.returncode == 0, result.stderr
     assert "resuming at step 1" in result.stdout
 
