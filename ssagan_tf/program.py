@@ -48,7 +48,10 @@ def run(
     values = flags.FlagValues()  # not absl's own, which can be filled once in a process only
     ssagan_tf.flags.define(values, own=sections)
     try:
-        rest = values(argv)[1:]
+        try:
+            rest = values(argv)[1:]
+        except UnicodeDecodeError as error:  # absl's own errors name the file
+            raise flags.Error(f"--flagfile names a file that is no text: {error}") from error
         _refuse_others(name, sections, argv)
         if rest:
             raise flags.Error(

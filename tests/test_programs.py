@@ -28,7 +28,7 @@ from ssagan_tf.options import (
     VerifyOptions,
 )
 from ssagan_tf.training import callbacks
-from tests.programs import complaint, run, run_apart
+from tests.programs import ROOT, complaint, run, run_apart
 from tests.training import tiny
 from tests.training.faults import Train
 
@@ -152,6 +152,7 @@ def test_synthetic_data(tmp_path: Path) -> None:
         ("train", ["--resolutoin=64"], 2, "Did you mean: resolution"),
         ("train", ["--steps=many"], 2, "--steps"),
         ("train", ["--flagfile=nowhere.cfg"], 2, "nowhere.cfg"),
+        ("train", [f"--flagfile={ROOT / 'docs' / 'demo.png'}"], 2, "--flagfile names a file that"),
         ("train", ["extra"], 2, "unexpected argument 'extra'"),
         ("train", ["--fit=crop", "--data=d"], 2, "--fit is no setting of train"),
         ("train", ["--seed=9999999999"], 2, "--seed=9999999999: must be between"),
