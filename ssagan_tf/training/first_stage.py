@@ -47,7 +47,7 @@ class FirstStage:
         Raises:
           DataError: They cannot be written.
         """
-        if (folder / FLAGS_FILE).is_file():
+        if (folder / FLAGS_FILE).is_file() and (folder / STAGE1_FILE).is_file():
             return
         with replacing_file(folder / STAGE1_FILE) as temporary:
             self.network.save(temporary)

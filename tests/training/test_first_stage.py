@@ -17,6 +17,7 @@ from ssagan_tf.models import TwoStage
 from ssagan_tf.models.saved import fingerprint, load_generator
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
 from ssagan_tf.training import checkpoint, loop
+from ssagan_tf.training.first_stage import FirstStage
 from ssagan_tf.training.run import open_run
 from tests.training import tiny
 
@@ -90,6 +91,13 @@ def test_what_is_kept_of_the_first(runs: Path) -> None:
     averages = sum(weight.numpy().size for weight in second.trainable_weights)
     assert averages > 0
     assert sum(value.size for value in contents(folder, 2).values()) == one + averages
+
+
+def test_a_copy_that_was_lost_is_made_again(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "flags.cfg").touch()
+    network = load_generator(runs / "first" / "generator.keras")
+    FirstStage(network, fingerprint(network), "first").keep(tmp_path)
+    assert fingerprint(load_generator(tmp_path / "stage1.keras")) == fingerprint(network)
 
 
 def test_it_goes_on_without_the_first(runs: Path, synthetic_set: Path, tmp_path: Path) -> None:
