@@ -64,6 +64,8 @@ def run(
         _fail(name, f"--{error}", EXIT_USAGE)
     except DataError as error:
         _fail(name, str(error), EXIT_DATA)
+    except PermissionError as error:  # of looking at what is there; writing has its own errors
+        _fail(name, f"{error.filename}: {error.strerror}", EXIT_DATA)
     except Stopped as stop:
         _fail(name, str(stop), 128 + stop.signal)
     except KeyboardInterrupt as error:

@@ -179,6 +179,15 @@ def test_bad_input_gets_one_line(program, arguments, code, message, tmp_path) ->
     assert not list(tmp_path.iterdir())
 
 
+def test_what_may_not_be_read_gets_one_line(tmp_path: Path, monkeypatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    result = run("generate", "--run_dir=r", "--image=a.jpg", "--output=a.mp4", cwd=tmp_path)
+    assert complaint(result, 1) == "generate: r/flags.cfg: Permission denied"
+
+
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     result = run_apart("train", "--data=synthetic", "--run_dir=r", cwd=tmp_path)
