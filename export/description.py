@@ -26,7 +26,7 @@ def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[
     """
     described = {
         "fingerprint": fingerprint(generator),
-        "source": source.name,
+        "source": source.about,
         "value_range": [-1.0, 1.0],
         "frames": FRAMES,
         "resolution": generator.options.resolution,
@@ -61,9 +61,10 @@ def model_card(described: dict[str, Any]) -> str:
     if train := described.get("train"):
         clips = described["data"]["clips"]
         trained = (
-            f"{clips['train']} clips (layout `{described['data']['layout']}`), "
-            f"{train['steps']} steps at batch size {train['batch_size']}, λ_con "
-            f"{train['lambda_con']}, seed {train['seed']}; `{FLAGS_FILE}` has all settings."
+            f"{clips['train']} clips (layout `{described['data']['layout']}`), in the run "
+            f"`{described['source']}` of {train['steps']} steps at batch size "
+            f"{train['batch_size']}, λ_con {train['lambda_con']}, seed {train['seed']}; "
+            f"`{FLAGS_FILE}` has all settings."
         )
     else:
         trained = f"not known: it was exported from the file `{described['source']}` alone."

@@ -140,7 +140,7 @@ def _fit() -> Any:
     return setting(
         "auto",
         "How a picture is made square: stretched (the paper), its centre cropped, or letterboxed "
-        "with black bars. auto: stretched; in generate and evaluate as the clips of the run were.",
+        "with black bars. auto: as the generator's run or ONNX file has it, else stretched.",
     )
 
 

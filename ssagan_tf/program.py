@@ -48,7 +48,10 @@ def run(
     values = flags.FlagValues()  # not absl's own, which can be filled once in a process only
     ssagan_tf.flags.define(values, own=sections)
     try:
-        rest = values(argv)[1:]
+        try:
+            rest = values(argv)[1:]
+        except UnicodeDecodeError as error:  # absl's own errors name the file
+            raise flags.Error(f"--flagfile names a file that is no text: {error}") from error
         _refuse_others(name, sections, argv)
         if rest:
             raise flags.Error(
@@ -61,6 +64,8 @@ def run(
         _fail(name, f"--{error}", EXIT_USAGE)
     except DataError as error:
         _fail(name, str(error), EXIT_DATA)
+    except PermissionError as error:  # of looking at what is there; writing has its own errors
+        _fail(name, f"{error.filename}: {error.strerror}", EXIT_DATA)
     except Stopped as stop:
         _fail(name, str(stop), 128 + stop.signal)
     except KeyboardInterrupt as error:

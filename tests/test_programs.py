@@ -28,7 +28,7 @@ from ssagan_tf.options import (
     VerifyOptions,
 )
 from ssagan_tf.training import callbacks
-from tests.programs import complaint, run, run_apart
+from tests.programs import ROOT, complaint, run, run_apart
 from tests.training import tiny
 from tests.training.faults import Train
 
@@ -152,6 +152,7 @@ def test_synthetic_data(tmp_path: Path) -> None:
         ("train", ["--resolutoin=64"], 2, "Did you mean: resolution"),
         ("train", ["--steps=many"], 2, "--steps"),
         ("train", ["--flagfile=nowhere.cfg"], 2, "nowhere.cfg"),
+        ("train", [f"--flagfile={ROOT / 'docs' / 'demo.png'}"], 2, "--flagfile names a file that"),
         ("train", ["extra"], 2, "unexpected argument 'extra'"),
         ("train", ["--fit=crop", "--data=d"], 2, "--fit is no setting of train"),
         ("train", ["--seed=9999999999"], 2, "--seed=9999999999: must be between"),
@@ -176,6 +177,15 @@ def test_bad_input_gets_one_line(program, arguments, code, message, tmp_path) ->
     assert line.startswith(f"{program}: ")
     assert message in line
     assert not list(tmp_path.iterdir())
+
+
+def test_what_may_not_be_read_gets_one_line(tmp_path: Path, monkeypatch) -> None:
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    result = run("generate", "--run_dir=r", "--image=a.jpg", "--output=a.mp4", cwd=tmp_path)
+    assert complaint(result, 1) == "generate: r/flags.cfg: Permission denied"
 
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from ssagan_tf.errors import DataError
 from ssagan_tf.models.network import Network
-from ssagan_tf.models.two_stage import TwoStage
 from ssagan_tf.options import ComputeOptions
 
 
@@ -54,8 +53,7 @@ def load_generator(path: Path, compute: ComputeOptions | None = None) -> Network
 
 def fingerprint(network: Network) -> str:
     """Tells networks apart: SHA-256 over the settings and all weights."""
-    stages = [network.first, network.second] if isinstance(network, TwoStage) else [network]
-    settings = [dataclasses.asdict(stage.options) for stage in stages]
+    settings = [dataclasses.asdict(stage.options) for stage in network.stages()]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for variable in network.variables:
         value = np.ascontiguousarray(variable.numpy())

@@ -84,8 +84,10 @@ class Checkpoints:
 
     def _remove_old(self) -> None:
         best = _best(self._folder)
+        # The one just saved is not among the newest where damaged ones of later steps lie.
+        stay = {self._at, best and best[0]}
         for path in _paths(self._folder)[self._keep :]:
-            if best is None or _step_of(path) != best[0]:
+            if _step_of(path) not in stay:
                 _remove(path)
 
     def remove_leftovers(self) -> None:

@@ -47,7 +47,7 @@ class FirstStage:
         Raises:
           DataError: They cannot be written.
         """
-        if (folder / FLAGS_FILE).is_file():
+        if (folder / FLAGS_FILE).is_file() and (folder / STAGE1_FILE).is_file():
             return
         with replacing_file(folder / STAGE1_FILE) as temporary:
             self.network.save(temporary)
@@ -61,10 +61,10 @@ class FirstStage:
 
 
 def check_first_stage(model: ModelOptions, options: TrainOptions) -> None:
-    """Refuses a first stage where there can be none, is none, or is one of another size.
+    """Refuses a first stage where there can be none, is none, or is one that does not fit.
 
     Raises:
-      OptionError: It is missing, not wanted, or of another resolution.
+      OptionError: It is missing, not wanted, has two stages itself, or is of another resolution.
       DataError: There is no such run or file.
     """
     takes_clip, path = models.system_of(model).takes_clip, Path(options.stage1)
@@ -83,10 +83,12 @@ def check_first_stage(model: ModelOptions, options: TrainOptions) -> None:
             "or a FILE.keras",
         )
     if not path.exists():
-        instead = "leave it out: the run has a copy" if resumed else "name a run or a FILE.keras"
+        instead = "name a run or a FILE.keras"
+        if resumed:  # a flags.cfg names the copy, where the run was
+            instead = "leave it out, or give an empty --stage1= after it: the run has a copy"
         raise DataError(f"{path}: no such first stage; {instead}")
     if path.is_dir():
-        _check_side(open_run(path).model, path, model)
+        _check_fit(open_run(path).model, path, model)
 
 
 def load_first_stage(
@@ -100,7 +102,7 @@ def load_first_stage(
       options: `stage1`, or else the copy in `run_dir`.
 
     Raises:
-      OptionError: It is not the one that the run was begun with, or of another resolution.
+      OptionError: It is not the one that the run was begun with, or does not fit.
       DataError: It is damaged, or no generator of clips from photos.
     """
     if not models.system_of(model).takes_clip:
@@ -111,7 +113,7 @@ def load_first_stage(
         network = checkpoint.load_generator(open_run(path), compute)
     else:
         network = load_generator(path, compute)
-    _check_side(network.options, path, model)
+    _check_fit(network.options, path, model)
     first = FirstStage(network, fingerprint(network), str(path))
     if (folder / FLAGS_FILE).is_file() and _recorded(folder) != first.fingerprint:
         if not options.stage1:
@@ -125,7 +127,11 @@ def load_first_stage(
     return first
 
 
-def _check_side(first: ModelOptions, path: Path, second: ModelOptions) -> None:
+def _check_fit(first: ModelOptions, path: Path, second: ModelOptions) -> None:
+    if models.system_of(first).takes_clip:
+        raise OptionError(
+            "stage1", path, f"has two stages: {first.network} and its first one; name that one"
+        )
     if first.resolution != second.resolution:
         raise OptionError(
             "stage1",

@@ -23,8 +23,8 @@ from ssagan_tf.training.optimizer import make_optimizer, set_averages
 # What a step reports, in the order in which it comes about.
 METRICS = (
     "discriminator_ranking",
-    "discriminator_loss",
     "gradient_penalty",
+    "discriminator_loss",
     "real_score",
     "fake_score",
     "discriminator_gradient",

@@ -76,6 +76,7 @@ def test_averaged_weights_are_exported(run: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(exported["clip"], averaged, rtol=0, atol=1e-5)
     settings = json.loads((folder / "assets.extra" / "settings.json").read_text())
     assert settings["train"]["ema_decay"] == 0.6
+    assert settings["source"] == str(run)
     assert settings["data"]["clips"] == {"train": 10, "test": 2}
     again = (folder / "assets.extra" / "flags.cfg").read_bytes()
     assert again == (run / "flags.cfg").read_bytes()
@@ -84,4 +85,6 @@ def test_averaged_weights_are_exported(run: Path, tmp_path: Path) -> None:
     pytest.importorskip("tf2onnx")
     path = tmp_path / "model.onnx"
     to_onnx(OnnxOptions(run_dir=str(run), checkpoint=str(STEPS), output=str(path)))
-    np.testing.assert_allclose(OnnxGenerator(path)(image), averaged, rtol=0, atol=1e-5)
+    model = OnnxGenerator(path)
+    np.testing.assert_allclose(model(image), averaged, rtol=0, atol=1e-5)
+    assert model.settings["source"] == f"{run}, checkpoint {STEPS}"

@@ -61,6 +61,16 @@ def test_only_the_newest_are_kept(trained: GAN, tmp_path: Path) -> None:
     assert names == {"step-11", "step-12"}
 
 
+def test_a_damaged_one_of_a_later_step_does_not_push_out_the_saved(
+    trained: GAN, tmp_path: Path
+) -> None:
+    for step in (4, 3):
+        (tmp_path / f"step-{step}.index").write_bytes(b"damaged")
+    checkpoints = Checkpoints(trained, tmp_path, keep=1)
+    checkpoints.save()
+    assert {path.stem for path in tmp_path.glob("*.index")} == {"step-2", "step-4"}
+
+
 def test_a_full_disk_leaves_the_checkpoints_before(
     trained: GAN, tmp_path: Path, monkeypatch
 ) -> None:

@@ -17,6 +17,7 @@ from ssagan_tf.models import TwoStage
 from ssagan_tf.models.saved import fingerprint, load_generator
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
 from ssagan_tf.training import checkpoint, loop
+from ssagan_tf.training.first_stage import FirstStage
 from ssagan_tf.training.run import open_run
 from tests.training import tiny
 
@@ -92,6 +93,13 @@ def test_what_is_kept_of_the_first(runs: Path) -> None:
     assert sum(value.size for value in contents(folder, 2).values()) == one + averages
 
 
+def test_a_copy_that_was_lost_is_made_again(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "flags.cfg").touch()
+    network = load_generator(runs / "first" / "generator.keras")
+    FirstStage(network, fingerprint(network), "first").keep(tmp_path)
+    assert fingerprint(load_generator(tmp_path / "stage1.keras")) == fingerprint(network)
+
+
 def test_it_goes_on_without_the_first(runs: Path, synthetic_set: Path, tmp_path: Path) -> None:
     """Along the way of a run that was not interrupted."""
     stage1 = tmp_path / "stage1.keras"
@@ -114,7 +122,7 @@ def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_pat
     shutil.copy(tmp_path / "other" / "generator.keras", folder / "stage1.keras")
     with pytest.raises(DataError, match=r"stage1\.keras was changed"):
         train(SECOND, folder, synthetic_set, steps=3, ema_decay=0.5)
-    with pytest.raises(DataError, match=r"nowhere: no such first stage; leave it out: the run has"):
+    with pytest.raises(DataError, match=r"nowhere: no such first stage; leave it out, or give an"):
         train(SECOND, folder, synthetic_set, "nowhere", steps=3, ema_decay=0.5)
     (folder / "stage1.json").write_text("{")
     with pytest.raises(DataError, match=r"cannot read .*stage1\.json"):
@@ -131,6 +139,7 @@ def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_pat
         (SECOND, ".", DataError, "holds no run"),
         (SECOND, "photo.jpg", DataError, r"photo\.jpg is no \.keras file"),
         (SECOND, "second.keras", DataError, "holds no generator that takes photos"),
+        (SECOND, "second", OptionError, "^stage1=.*second: has two stages: ssagan_stage2 and its"),
         (
             dataclasses.replace(SECOND, resolution=128),
             "first",
@@ -144,7 +153,8 @@ def test_first_stages_that_are_none(
 ) -> None:
     (tmp_path / "photo.jpg").touch()
     load_generator(runs / "second" / "generator.keras").second.save(tmp_path / "second.keras")
-    path = stage1 and (runs / stage1 if stage1 == "first" else tmp_path / stage1)
+    folder = runs if stage1 in ("first", "second") else tmp_path
+    path = stage1 and folder / stage1
     with pytest.raises(kind, match=message):
         train(model, tmp_path / "run", synthetic_set, path, steps=1)
     assert not (tmp_path / "run").exists()
