@@ -18,6 +18,7 @@ import numpy as np
 from ssagan_tf import video
 from ssagan_tf.data import layouts
 from ssagan_tf.data.info import FILE_NAME, SPLITS, PreparedSet, Skipped, open_set
+from ssagan_tf.data.layouts.clip import Picture
 from ssagan_tf.data.places import find_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
@@ -129,11 +130,11 @@ class _Folder:
         described: list[Described] = []
         passed_over: list[Skipped] = []
         try:
-            for clip in item.clips(self._how, layouts.PIXELS):
+            for clip in item.clips(self._how, _as_size):
                 if isinstance(clip, Skipped):
                     passed_over.append(clip)
                     continue
-                sizes = {frame.shape[:2] for frame in clip.frames}
+                sizes = set(clip.frames)
                 if len(sizes) > 1:
                     return [], [Skipped(clip.name, "frames of different sizes")]
                 described.append(Described(clip.name, item.video, *sizes))
@@ -150,6 +151,12 @@ class _Folder:
             for number, clip in enumerate(itertools.islice(whole, max(wanted) + 1)):
                 if number in wanted:
                     yield np.stack(clip.frames)
+
+
+def _as_size(picture: Picture, _: PrepareOptions) -> tuple[int, int]:
+    """Height and width alone: the frames of a clip in each thread would take much memory."""
+    height, width = picture.image.shape[:2]
+    return height, width
 
 
 class _Prepared:
