@@ -131,6 +131,9 @@ def _prepare(options: PrepareOptions, output: Path, report: Report) -> DatasetIn
         output.mkdir(parents=True, exist_ok=True)
         # Made before any other file and removed after all: the mark of unfinished work.
         with locked_folder(output / _SPOOL):
+            if (output / FILE_NAME).exists():  # by another process, while this one was listing
+                _remove_spool(output)
+                raise DataError(f"{output} holds a prepared set by now; choose another --output")
             try:
                 _keep_or_clear(output, _digest(options, listing))
                 info = _write(options, output, listing, report)
