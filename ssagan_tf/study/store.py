@@ -142,8 +142,8 @@ class Store:
                     for row in database.execute("SELECT first, second, clip FROM pairs ORDER BY id")
                 ]
                 database.execute("PRAGMA journal_mode = WAL")  # stays in the file
-        except sqlite3.Error as error:
-            raise DataError(f"{path} is no file of a study: {error}") from error
+        except (sqlite3.Error, TypeError, ValueError) as error:  # or another program's settings
+            raise DataError(f"cannot use {path} as a study: {error}") from error
         if self.settings.get("format") != FORMAT:
             raise DataError(f"{path} is of another version of this program")
 
