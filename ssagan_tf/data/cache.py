@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ssagan_tf.data.info import SPLITS, PreparedSet, shard_fault
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import remove_leftovers, replacing_file, sha256_of
+from ssagan_tf.files import replacing_file, sha256_of
 
 Report = Callable[[str, int, int], None]
 
@@ -32,7 +32,6 @@ def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: N
         prepared.
     """
     target = folder / prepared.info.fingerprint[:16]
-    remove_leftovers(target)
     shards = [shard for split in SPLITS for shard in prepared.shards(split)]
     for number, shard in enumerate(shards, 1):
         if shard_fault(target, shard):
