@@ -33,10 +33,12 @@ def compare(options: CompareOptions) -> None:
         clips = {folder.name: folder.read(common[clip][folder.name]) for folder in folders}
         rows.append((clip, clips))
     if len({clip.shape for _, clips in rows for clip in clips.values()}) > 1:
-        sizes = ", ".join(
-            f"{name} {clip.shape[2]}×{clip.shape[1]}" for name, clip in rows[0][1].items()
+        sizes = dict.fromkeys(
+            f"{name} {clip.shape[2]}×{clip.shape[1]}"
+            for _, clips in rows
+            for name, clip in clips.items()
         )
-        raise DataError(f"the systems' clips are of different sizes: {sizes}")
+        raise DataError(f"the systems' clips are of different sizes: {', '.join(sizes)}")
     film.write_film(options.output, film.side_by_side(rows), options.fps, options.loops)
     print(f"wrote {options.output}: {', '.join(clip for clip, _ in rows)}")
 

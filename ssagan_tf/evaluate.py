@@ -10,6 +10,7 @@ import numpy as np
 
 from ssagan_tf import program, video
 from ssagan_tf.data.footage import Footage, open_footage
+from ssagan_tf.errors import require_extra
 from ssagan_tf.evaluation import figures, metrics, results
 from ssagan_tf.evaluation.baselines import baselines
 from ssagan_tf.evaluation.folders import ClipFolder, named_paths
@@ -51,7 +52,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
     """
     require(options, "data", "output")
     sources = _Sources(options)
-    figures.check_installed()
+    require_extra("evaluate", "matplotlib")
     metrics.opencv()
     with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:
         # What is compared, and whether all of it is there.

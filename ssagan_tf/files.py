@@ -42,7 +42,7 @@ def errors_of_writing(
     try:
         yield
     except OSError as error:
-        if temporary is not None and not _about(temporary, error.filename):
+        if temporary is not None and not _about(temporary, error):
             raise
         raise DataError(f"cannot write {path}: {error.strerror or error}") from error
 
@@ -166,14 +166,16 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _about(temporary: Path, filename: object) -> bool:
-    """Whether an OSError with this `filename` is about what is written; a full disk names none."""
-    if filename is None:
+def _about(temporary: Path, error: OSError) -> bool:
+    """Whether an error is about what is written.
+
+    A full disk names no file, or in a copy the one that is read and then the one that is written.
+    """
+    if error.filename is None:
         return True
-    if not isinstance(filename, str | bytes | os.PathLike):
-        return False
-    path = Path(os.fsdecode(filename))
-    return temporary in (path, *path.parents)
+    names = (error.filename, error.filename2)
+    paths = [Path(os.fsdecode(n)) for n in names if isinstance(n, str | bytes | os.PathLike)]
+    return any(temporary in (path, *path.parents) for path in paths)
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:

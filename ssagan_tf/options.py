@@ -700,7 +700,7 @@ class EvaluateOptions(SourceOptions):
     optical_flow: bool = setting(True, "Measure optical flow; it takes most of the time.")
     incomplete: Literal["error", "skip"] = setting(
         "error",
-        "When clips are missing, broken or of another size: stop and name them, or leave them out "
+        "When clips are missing, broken or not of 32 frames: stop and name them, or leave them out "
         "for all systems and list them in the report.",
     )
     attention_at: tuple[str, ...] = setting(

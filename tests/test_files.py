@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -101,6 +102,16 @@ def test_folder_appears_whole(tmp_path):
         (temporary / "1.png").write_text("1")
         assert not target.exists()
     assert everything_in(tmp_path) == ["1.png", "a", "frames"]
+
+
+def test_a_disk_that_fills_up_in_a_copy(tmp_path):
+    def copy():
+        with replacing_file(tmp_path / "b") as temporary:
+            # As shutil says it.
+            raise OSError(errno.ENOSPC, "No space left", "a", None, str(temporary))
+
+    with pytest.raises(DataError, match=r"cannot write .*/b: No space left"):
+        copy()
 
 
 def test_empty_folder_is_replaced_and_a_full_one_refused(tmp_path):

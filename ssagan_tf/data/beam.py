@@ -16,7 +16,7 @@ from ssagan_tf.data import layouts
 from ssagan_tf.data.arrangement import Arrangement, arrange, nothing_usable
 from ssagan_tf.data.info import SPLITS, DatasetInfo, Shard, Skipped, read_info
 from ssagan_tf.data.reading import Facts, Spooled, spool_item
-from ssagan_tf.data.writer import check_output, shard_of, write_shard
+from ssagan_tf.data.writer import check_output, is_interrupted, shard_of, write_shard
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.files import errors_of_writing
 from ssagan_tf.options import PrepareOptions, require
@@ -42,6 +42,11 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     require(options, "output")
     output = Path(options.output)
     check_output(options, output)
+    if is_interrupted(output):
+        raise DataError(
+            f"{output} holds what an interrupted prepare has finished; go on with that, or name "
+            "another --output"
+        )
     try:
         import apache_beam as beam
     except ImportError as error:

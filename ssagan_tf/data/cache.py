@@ -28,18 +28,22 @@ def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: N
       The set, to be read from the copies.
 
     Raises:
-      DataError: There is no room, or a shard is not what it was when it was prepared.
+      DataError: There is no room, or a shard cannot be read or is not what it was when it was
+        prepared.
     """
     target = folder / prepared.info.fingerprint[:16]
     shards = [shard for split in SPLITS for shard in prepared.shards(split)]
     for number, shard in enumerate(shards, 1):
         if shard_fault(target, shard):
             source = prepared.folder / shard.name
-            with replacing_file(target / shard.name) as temporary:
-                shutil.copyfile(source, temporary)
-                if sha256_of(temporary) != shard.sha256:
-                    raise DataError(
-                        f"{source} is corrupt: not as it was written; prepare the set again"
-                    )
+            try:
+                with replacing_file(target / shard.name) as temporary:
+                    shutil.copyfile(source, temporary)
+                    if sha256_of(temporary) != shard.sha256:
+                        raise DataError(
+                            f"{source} is corrupt: not as it was written; prepare the set again"
+                        )
+            except OSError as error:
+                raise DataError(f"cannot read {source}: {error.strerror or error}") from error
         report("copying the set", number, len(shards))
     return dataclasses.replace(prepared, folder=target)

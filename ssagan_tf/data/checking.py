@@ -82,12 +82,16 @@ def check_set(
         for split in SPLITS:
             before = len(clips)
             for shard in info.splits[split].shards:
-                for one in _check_shard(folder, shard, split, info.resolution, run):
-                    if isinstance(one, _Clip):
-                        clips.append(one)
-                        report("checking records", min(len(clips), total), total)
-                    else:
-                        problems.append(one)
+                try:
+                    for one in _check_shard(folder, shard, split, info.resolution, run):
+                        if isinstance(one, _Clip):
+                            clips.append(one)
+                            report("checking records", min(len(clips), total), total)
+                        else:
+                            problems.append(one)
+                except OSError as error:
+                    why = error.strerror or error
+                    problems.append(f"{folder / shard.name} cannot be read: {why}")
             problems += _check_counts(info, split, clips[before:])
     problems += _check_names(clips)
     return Found(len(clips), sum(len(s.shards) for s in info.splits.values()), tuple(problems))

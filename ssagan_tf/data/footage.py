@@ -8,22 +8,24 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ssagan_tf import video
 from ssagan_tf.data import layouts
 from ssagan_tf.data.info import FILE_NAME, SPLITS, PreparedSet, Skipped, open_set
+from ssagan_tf.data.layouts.clip import Picture
 from ssagan_tf.data.places import find_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.startup import load_tensorflow
 
 Report = Callable[[str, int, int], None]
+_CUTTING = ("frame_stride", "motion_target", "clip_stride", "scene_cut", "still")
 _NO_FAULT = ("too short", "still")
 
 
@@ -64,7 +66,7 @@ def open_footage(how: PrepareOptions, split: str, report: Report = lambda *_: No
     """Opens a prepared set, or the clips of a folder.
 
     Args:
-      how: Source, and for a folder layout, list, clip rule and frame stride.
+      how: Source, and for a folder layout, list and how it is cut.
       split: `train`, `test` or `all`. A folder without a split of its own is taken whole.
       report: Told how far the look through a folder is.
 
@@ -95,11 +97,10 @@ class _Folder:
         listing = layouts.list_items(how)
         items = [item for item in listing.items if item.split in (split, None) or split == "all"]
         own = any(item.split for item in listing.items)
-        stride = "" if how.frame_stride == 1 else f", frame stride {how.frame_stride}"
         self.about = {
             "data": how.source,
             "split": split if own else "none of its own: all clips",
-            "clips": f"layout {listing.layout}, clip rule {how.clip_rule}{stride}",
+            "clips": _how_cut(listing.layout, dataclasses.asdict(how)),
         }
         clips: list[Described] = []
         problems: list[str] = []
@@ -129,11 +130,11 @@ class _Folder:
         described: list[Described] = []
         passed_over: list[Skipped] = []
         try:
-            for clip in item.clips(self._how, layouts.PIXELS):
+            for clip in item.clips(self._how, _as_size):
                 if isinstance(clip, Skipped):
                     passed_over.append(clip)
                     continue
-                sizes = {frame.shape[:2] for frame in clip.frames}
+                sizes = set(clip.frames)
                 if len(sizes) > 1:
                     return [], [Skipped(clip.name, "frames of different sizes")]
                 described.append(Described(clip.name, item.video, *sizes))
@@ -150,6 +151,22 @@ class _Folder:
             for number, clip in enumerate(itertools.islice(whole, max(wanted) + 1)):
                 if number in wanted:
                     yield np.stack(clip.frames)
+
+
+def _how_cut(layout: str, settings: Mapping[str, Any]) -> str:
+    """Layout and clip rule, and whatever else of the cutting is not as usual."""
+    usual = dataclasses.asdict(PrepareOptions())
+    given = {**usual, **settings}
+    others = [
+        f"{name.replace('_', ' ')} {given[name]}" for name in _CUTTING if given[name] != usual[name]
+    ]
+    return ", ".join([f"layout {layout}", f"clip rule {given['clip_rule']}", *others])
+
+
+def _as_size(picture: Picture, _: PrepareOptions) -> tuple[int, int]:
+    """Height and width alone: the frames of a clip in each thread would take much memory."""
+    height, width = picture.image.shape[:2]
+    return height, width
 
 
 class _Prepared:
@@ -170,8 +187,7 @@ class _Prepared:
         self.about = {
             "data": f"{prepared.folder}, prepared set {info.fingerprint[:12]}",
             "split": split,
-            "clips": f"layout {info.layout}, clip rule {info.settings.get('clip_rule', 'all')}, "
-            f"frame stride {info.settings.get('frame_stride', 1)}",
+            "clips": _how_cut(info.layout, info.settings),
         }
         size = (info.resolution, info.resolution)
         described = (self._parse(place.read())[:2] for place in self._places)

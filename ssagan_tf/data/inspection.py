@@ -9,20 +9,11 @@ import numpy as np
 
 from ssagan_tf import video
 from ssagan_tf.data.reading import Spooled
-from ssagan_tf.errors import missing_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import PrepareOptions
 
 SHEET, HISTOGRAM = "contact_sheet.png", "motion.png"
 _ROWS, _LABEL, _SIDE = 24, 40, 128  # clips in the sheet; letters of a name; pixels
-
-
-def check_installed() -> None:
-    """Raises DataError unless matplotlib, of the extra `evaluate`, is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise missing_extra(error, "evaluate") from error
 
 
 def draw(folder: Path, clips: Mapping[str, Sequence[Spooled]], options: PrepareOptions) -> None:

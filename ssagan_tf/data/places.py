@@ -31,20 +31,23 @@ def find_records(prepared: PreparedSet, split: str) -> list[Place]:
     """The records of `train` or `test` in stored order, of shards that are as they were written.
 
     Raises:
-      DataError: A shard is not what `dataset_info.json` says.
+      DataError: A shard cannot be read, or is not what `dataset_info.json` says.
     """
     return [place for shard in prepared.shards(split) for place in _records(prepared.folder, shard)]
 
 
 def _records(folder: Path, shard: Shard) -> list[Place]:
     path = folder / shard.name
-    # The checksum of the whole stands for those of the single records.
-    if sha256_of(path) != shard.sha256:
-        raise DataError(f"{path} is corrupt: not as it was written; prepare the set again")
     places = []
-    with open(path, "rb") as file:
-        while head := file.read(HEADER.size):
-            length, _ = HEADER.unpack(head)
-            places.append(Place(str(path), file.tell(), length))
-            file.seek(length + FOOTER.size, os.SEEK_CUR)
+    try:
+        # The checksum of the whole stands for those of the single records.
+        if sha256_of(path) != shard.sha256:
+            raise DataError(f"{path} is corrupt: not as it was written; prepare the set again")
+        with open(path, "rb") as file:
+            while head := file.read(HEADER.size):
+                length, _ = HEADER.unpack(head)
+                places.append(Place(str(path), file.tell(), length))
+                file.seek(length + FOOTER.size, os.SEEK_CUR)
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     return places

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 from ssagan_tf.data.info import SPLITS, PreparedSet, Shard
 from ssagan_tf.data.records import read_records
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import replacing_file
+from ssagan_tf.files import replacing_file, sha256_of
 
 COPIES_FILE = "copies.json"  # of which damaged shards there are copies, and what they lack
 
@@ -39,7 +38,7 @@ def write_whole(prepared: PreparedSet, folder: Path, report: Report = lambda *_:
     for number, shard in enumerate(shards):
         path = prepared.folder / shard.name
         try:
-            checksum = _checksum(path)
+            checksum = sha256_of(path)
             if checksum != shard.sha256:
                 copy = known.get(shard.name)
                 if copy is None or copy["of"] != checksum or not (folder / shard.name).is_file():
@@ -90,14 +89,6 @@ def _line(path: Path, shard: Shard, copy: dict[str, Any]) -> str:
     lost = shard.clips - copy["clips"]
     first = f", the first of them record {copy['damaged'][0]}" if copy["damaged"] else ""
     return f"{lost} of the {shard.clips} records of {path}{first}"
-
-
-def _checksum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _copies(folder: Path) -> dict[str, dict[str, Any]]:

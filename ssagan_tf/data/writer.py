@@ -29,7 +29,7 @@ from ssagan_tf.data.info import (
     open_set,
 )
 from ssagan_tf.data.reading import PART, Facts, Spooled, read_all
-from ssagan_tf.errors import DataError
+from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import (
     LOCK_FILE,
     errors_of_writing,
@@ -82,7 +82,7 @@ def plan(options: PrepareOptions) -> Callable[[Report], DatasetInfo]:
     layouts.check_source(options)
     require(options, "output")
     if options.inspect:
-        inspection.check_installed()
+        require_extra("evaluate", "matplotlib")
     check_output(options, Path(options.output))
     return functools.partial(_prepare, options, Path(options.output))
 
@@ -131,6 +131,9 @@ def _prepare(options: PrepareOptions, output: Path, report: Report) -> DatasetIn
         output.mkdir(parents=True, exist_ok=True)
         # Made before any other file and removed after all: the mark of unfinished work.
         with locked_folder(output / _SPOOL):
+            if (output / FILE_NAME).exists():  # by another process, while this one was listing
+                _remove_spool(output)
+                raise DataError(f"{output} holds a prepared set by now; choose another --output")
             try:
                 _keep_or_clear(output, _digest(options, listing))
                 info = _write(options, output, listing, report)

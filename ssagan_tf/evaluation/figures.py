@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssagan_tf.errors import missing_extra
 from ssagan_tf.evaluation.scoring import Scores
 from ssagan_tf.files import replacing_file
 
@@ -23,14 +22,6 @@ _TITLES = {
     "flow": "optical flow, pixels a frame",
 }
 _COLUMNS = 4
-
-
-def check_installed() -> None:
-    """Raises DataError unless matplotlib, of the extra `evaluate`, is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise missing_extra(error, "evaluate") from error
 
 
 def draw_curves(path: Path, scores: Scores) -> None:

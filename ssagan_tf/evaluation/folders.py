@@ -95,19 +95,23 @@ class ClipFolder:
         """
         item = self._items[name]
         if isinstance(item, VideoFile):
-            frames = list(video.read_video(item.path))
-            where, length = item.path, len(frames)
+            frames, length = [], 0
+            for length, frame in enumerate(video.read_video(item.path), 1):
+                if length <= FRAMES:  # a whole film would not fit in memory
+                    frames.append(frame)
+            where, fits = item.path, length == FRAMES
         else:
             # As they are: the still ones, too, and with whatever jumps.
             how = PrepareOptions(source=self.path, scene_cut=0.0, still=0.0)
-            [clip] = item.clips(how, layouts.PIXELS)
+            clip = next(item.clips(how, layouts.PIXELS))  # more only behind a broken picture
             if isinstance(clip, Skipped):
                 raise DataError(clip.reason)
             frames = list(clip.frames)
             where, length = f"{self.path}: {name}", len(frames)
             if isinstance(item, FrameRun):
                 where, length = item.folder, _numbered_pictures(item.folder)
-        if length % FRAMES or not length or len(frames) != FRAMES:
+            fits = length % FRAMES == 0
+        if not fits:
             raise DataError(f"{where} has {length} frames, not {FRAMES}")
         if len({frame.shape for frame in frames}) > 1:
             raise DataError(f"{where} has frames of different sizes")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ssagan_tf.data.footage import Footage
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.folders import ClipFolder, check_clips, match
+from ssagan_tf.evaluation.metrics import WINDOW
 from ssagan_tf.evaluation.real import Size
 
 NAMED = 5  # clips named in an error
@@ -86,7 +87,8 @@ class Selection:
           networks: Names of generators, and the side of their square clips.
 
         Raises:
-          DataError: The systems differ, or it is not square and not that of the real clips.
+          DataError: The systems differ, or it is too small, or not square and not that of the real
+            clips.
         """
         sizes: dict[str, Size] = {name: (side, side) for name, side in networks.items()}
         for folder in self._folders:
@@ -102,6 +104,8 @@ class Selection:
             each = ", ".join(f"{name} {shown(size)}" for name, size in sizes.items())
             raise DataError(f"the systems make clips of different sizes: {each}")
         [size] = set(sizes.values())
+        if min(size) < WINDOW:
+            raise DataError(f"the generated clips are {shown(size)}; SSIM needs {WINDOW}×{WINDOW}")
         stored = {self._footage.clips[index].size for index in self.indices}
         if size[0] != size[1] and stored != {size}:
             raise DataError(

@@ -161,10 +161,10 @@ def _listen(options: StudyOptions) -> tuple[socket.socket, str, int]:
             options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.create_server(where[:2], family=family, backlog=512)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of names that cannot be
+        why = getattr(error, "strerror", None) or error
         raise DataError(
-            f"cannot listen on {options.host}:{options.port}: {error.strerror or error}; give "
-            "another --port or --host"
+            f"cannot listen on {options.host}:{options.port}: {why}; give another --port or --host"
         ) from error
     address, port = listening.getsockname()[:2]
     return listening, address, port

@@ -21,6 +21,7 @@ except ImportError as error:
 
 SUBJECT, ACCESS = "subject", "access"  # cookies
 _KEPT = 90 * 24 * 3600  # seconds
+_LONGEST = 4096  # bytes sent with a request, which are read before it is asked who sends them
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -63,8 +64,12 @@ def make_app(store: Store, *, access: str = "", hosts: list[str] | None = None) 
     }
 
     @app.middleware("http")
-    async def add_headers(request: Request, call_next: Any) -> Response:
-        response = await call_next(request)
+    async def bound_and_add_headers(request: Request, call_next: Any) -> Response:
+        chunked = "transfer-encoding" in request.headers  # of a length that nobody knows
+        if chunked or int(request.headers.get("content-length", 0)) > _LONGEST:
+            response = Response(status_code=413)
+        else:
+            response = await call_next(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response

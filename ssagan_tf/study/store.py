@@ -97,7 +97,7 @@ def create(
       videos: mp4s by system and clip.
 
     Raises:
-      DataError: It cannot be written.
+      DataError: It cannot be written, or is there already.
     """
     with replacing_file(path) as temporary:
         try:
@@ -120,6 +120,8 @@ def create(
                 database.execute("COMMIT")
         except sqlite3.Error as error:
             raise DataError(f"cannot write {path}: {error}") from error
+        if path.exists():  # begun by another process meanwhile, perhaps with votes
+            raise DataError(f"{path} is there already; the same command goes on with it")
 
 
 class Store:
@@ -142,8 +144,8 @@ class Store:
                     for row in database.execute("SELECT first, second, clip FROM pairs ORDER BY id")
                 ]
                 database.execute("PRAGMA journal_mode = WAL")  # stays in the file
-        except sqlite3.Error as error:
-            raise DataError(f"{path} is no file of a study: {error}") from error
+        except (sqlite3.Error, TypeError, ValueError) as error:  # or another program's settings
+            raise DataError(f"cannot use {path} as a study: {error}") from error
         if self.settings.get("format") != FORMAT:
             raise DataError(f"{path} is of another version of this program")
 

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
 
-from ssagan_tf.data import cache, schema
+from ssagan_tf.data import cache, checking, schema
 from ssagan_tf.data.checking import check_set
 from ssagan_tf.data.info import FILE_NAME, open_set
 from ssagan_tf.data.records import read_records
@@ -48,6 +50,15 @@ def rewrite(folder: Path, shard: str, records: list[bytes]) -> None:
 
 def contents(folder: Path, shard: str) -> list[bytes]:
     return [record.framed[12:-4] for record in read_records(folder / shard)]
+
+
+def test_a_failing_disk(synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(checking, "sha256_of", fail)
+    why = "cannot be read: Input/output error"
+    assert problems(synthetic_set) == [f"{name} {why}" for name in (TRAIN, TEST)]
 
 
 def test_a_whole_set(synthetic_set: Path, capsys: pytest.CaptureFixture) -> None:

@@ -76,6 +76,11 @@ def test_folders_of_pictures(tmp_path: Path, write_pictures) -> None:
     with pytest.raises(DataError, match=r"long has 33 frames, not 32"):
         clips.read("v/long/1")
     assert "too short: 20 of 32" in clips.why_missing("v/short/1")
+    broken = sorted((tmp_path / "v" / "whole").iterdir())[9]
+    broken.write_bytes(b"no picture")
+    with pytest.raises(DataError, match=f"broken picture: .*{broken.name}"):
+        clips.read("v/whole/1")
+    assert np.array_equal(clips.read("v/whole/33"), second)
 
 
 def test_no_such_folder(tmp_path: Path) -> None:

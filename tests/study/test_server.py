@@ -101,6 +101,7 @@ def test_another_subject_sees_and_alters_nothing(served, visit) -> None:
     for path in ("/docs", "/openapi.json", "/study.sqlite", "/../study.sqlite", "/api/votes"):
         assert me.get(path)[0] in (404, 405)
     assert me.request("POST", "/api/vote", {"trial": mine["key"], "choice": "both"})[0] == 422
+    assert me.request("POST", "/api/vote", {"trial": "x" * 5000, "choice": "left"})[0] == 413
     assert me.get("/", Host="elsewhere.example")[0] == 400
 
 

@@ -46,6 +46,13 @@ def test_every_pair_once_and_the_right_videos(store: Store) -> None:
     assert (state.done, state.total, state.trial) == (14, 14, None)
 
 
+def test_a_study_that_is_there_is_not_replaced(store: Store) -> None:
+    before = store.path.read_bytes()
+    with pytest.raises(DataError, match=r"study\.sqlite is there already"):
+        create(store.path, {"seed": 0}, store.pairs, {})
+    assert store.path.read_bytes() == before
+
+
 def test_a_vote_counts_once(store: Store) -> None:
     first = store.begin("me").trial
     assert store.vote("me", first.key, "left")

@@ -32,7 +32,8 @@ class StackedPicture:
         image = read_picture(self.path).image
         height, width = image.shape[:2]
         if height % width or height == width:
-            raise DataError(f"no stacked frames: {width}×{height} pixels")
+            path = os.path.normpath(self.path)
+            raise DataError(f"no stacked frames: {path}: {width}×{height} pixels")
         squares = image.reshape(height // width, width, width, 3)[:FRAMES]
         pictures = [Picture(square) for square in squares]
         pictures += pictures[-1:] * (FRAMES - len(pictures))
