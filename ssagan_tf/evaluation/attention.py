@@ -26,12 +26,17 @@ class AttentionMap:
 def gammas(network: Any) -> dict[str, float]:
     """γ of every module that has one, by the layer that it follows, such as `conv1`.
 
-    Where a network is part of another, its name stands before its layers'.
+    Of a network of two stages the names are `stage1/conv1`, `stage2/conv1`, ….
     """
+    names = {
+        id(module.gamma): name
+        for name, module in _modules(network)
+        if getattr(module, "gamma", None) is not None
+    }
     return {
-        _layer_name(weight.path): float(weight.numpy())
+        names[id(weight)]: float(weight.numpy())
         for weight in network.weights
-        if weight.name == "gamma" and tuple(weight.shape) == ()
+        if id(weight) in names
     }
 
 
@@ -51,12 +56,12 @@ def attention_maps(network: Any, photo: np.ndarray, x: int, y: int) -> list[Atte
     if not (0 <= x < width and 0 <= y < height):
         raise ValueError(f"{x},{y} lies outside a frame of {width}×{height}")
     maps: list[AttentionMap] = []
+    names = {id(module): name for name, module in _modules(network)}
 
     def look(module: SpatialSelfAttention, inputs: Any, frames: int | None) -> None:
         rows, columns = inputs.shape[2:4]
         at = (y * rows // height, x * columns // width)
-        name = _layer_name(module.query.kernel.path)
-        maps.append(AttentionMap(name, attention_of(module, inputs, at, frames)))
+        maps.append(AttentionMap(names[id(module)], attention_of(module, inputs, at, frames)))
 
     with _watched(network, look):
         network(to_float(photo)[None], training=False)
@@ -87,7 +92,7 @@ def _watched(
     network: Any, look: Callable[[SpatialSelfAttention, Any, int | None], None]
 ) -> Iterator[None]:
     """Calls `look` with the module, its input and `frames` whenever a module is called."""
-    modules = [x for x in network._flatten_layers() if isinstance(x, SpatialSelfAttention)]
+    modules = [module for _, module in _modules(network)]
 
     def watch(module: SpatialSelfAttention) -> None:
         call = module.call
@@ -109,7 +114,13 @@ def _watched(
                 object.__delattr__(module, "call")
 
 
-def _layer_name(path: str) -> str:
-    """`generator/conv1/ssa/gamma` → `conv1`."""
-    layer = re.sub(r"(/ssa)?/(gamma|query/kernel)$", "", path)
-    return layer.partition("/")[2] or layer
+def _modules(network: Any) -> Iterator[tuple[str, SpatialSelfAttention]]:
+    """The attention modules, and the layers that they follow."""
+    stages = network.stages() if hasattr(network, "stages") else (network,)
+    for number, stage in enumerate(stages, start=1):
+        of_stage = f"stage{number}/" if len(stages) > 1 else ""
+        for module in stage._flatten_layers():
+            if isinstance(module, SpatialSelfAttention):
+                # generator/conv1/ssa/query/kernel → conv1
+                layer = re.sub(r"(/ssa)?/query/kernel$", "", module.query.kernel.path)
+                yield of_stage + (layer.partition("/")[2] or layer), module

@@ -68,3 +68,20 @@ def test_of_a_generator() -> None:
     assert gammas(generator)["conv3"] == 0.25
     with pytest.raises(ValueError, match="64,3 lies outside"):
         attention_maps(generator, photo, 64, 3)
+
+
+def test_of_two_stages() -> None:
+    """Modules of both, by names of their own."""
+    first, second = (
+        ssagan_tf.build_generator(
+            ModelOptions(network=name, resolution=64, base_filters=1, ssa_layers="conv5")
+        )
+        for name in ("ssagan", "ssagan_stage2")
+    )
+    [gamma] = [weight for weight in first.weights if weight.name == "gamma"]
+    gamma.assign(0.5)
+    both = ssagan_tf.models.TwoStage(first, second)
+    both.build_variables()
+    assert gammas(both) == {"stage1/conv5": 0.5, "stage2/conv5": 0.0}
+    photo = np.zeros((64, 64, 3), np.uint8)
+    assert [shown.layer for shown in attention_maps(both, photo, 0, 0)] == list(gammas(both))
