@@ -69,6 +69,8 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         with errors_of_writing(path, temporary):
             yield temporary
         with errors_of_writing(path):
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())  # what has its name is whole after a power cut, too
             os.replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):

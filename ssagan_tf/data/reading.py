@@ -184,6 +184,8 @@ def spool_item(item: layouts.Item, options: PrepareOptions, path: str) -> list[S
             end = file.tell()
             pickle.dump(results, file)
             file.write(_TAIL.pack(end))
+            file.flush()
+            os.fsync(file.fileno())  # what has its name is whole after a power cut, too
         os.replace(path + PART, path)
     except OSError:
         with contextlib.suppress(OSError):
