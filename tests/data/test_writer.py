@@ -341,7 +341,7 @@ def test_killed_at_random_moments(
 ) -> None:
     """SIGKILL to prepare and its workers at random; the next one ends with the same bytes."""
     monkeypatch.setattr(arrangement, "SHARD_CLIPS", 8)
-    arguments = {"synthetic_clips": 60, "resolution": 64, "layout": "synthetic", "seed": 1}
+    arguments = {"synthetic_clips": 24, "resolution": 64, "layout": "synthetic", "seed": 1}
     given = PrepareOptions(output=str(tmp_path / "whole"), workers=1, **arguments)
     writer.prepare(given)
     whole = contents(tmp_path / "whole")

@@ -78,7 +78,7 @@ def test_of_two_stages() -> None:
         )
         for name in ("ssagan", "ssagan_stage2")
     )
-    [gamma] = [weight for weight in first.weights if weight.name == "gamma"]
+    [gamma] = [weight for weight in first.weights if weight.path.endswith("ssa/gamma")]
     gamma.assign(0.5)
     both = ssagan_tf.models.TwoStage(first, second)
     both.build_variables()

@@ -24,8 +24,8 @@ from tests.training import tiny
 MODEL = ModelOptions(resolution=64)
 FLAGS = (
     "--resolution=64",
-    "--batch_size=2",
-    "--discriminator_updates=2",
+    "--batch_size=1",
+    "--discriminator_updates=1",
     "--adversarial=wasserstein",
     "--lambda_penalty=10",
     "--ema_decay=0.9",
@@ -218,7 +218,9 @@ def test_a_full_disk(tmp_path: Path, synthetic_set: Path, train_apart) -> None:
     [checkpoint] = (run / "checkpoints").glob("step-1.data*")
     before = contents(run, 1)
     less = checkpoint.stat().st_size // 4
-    result = train_apart(tmp_path, *arguments, "--steps=2", largest_file=less)
+    result = train_apart(
+        tmp_path, *arguments, "--steps=3", largest_file=less
+    )  # samples: after the last
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
     assert "cannot save a checkpoint in" in line
@@ -228,7 +230,7 @@ def test_a_full_disk(tmp_path: Path, synthetic_set: Path, train_apart) -> None:
     ]
     for name, value in contents(run, 1).items():
         np.testing.assert_array_equal(before[name], value)
-    result = train_apart(tmp_path, *arguments, "--steps=2")
+    result = train_apart(tmp_path, *arguments, "--steps=3")
     assert result.returncode == 0, result.stderr
     assert "resuming at step 1" in result.stdout
 
