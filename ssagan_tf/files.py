@@ -8,22 +8,14 @@ import hashlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from ssagan_tf.errors import DataError
+from ssagan_tf.remote import RemotePath, is_remote, place
 
 LOCK_FILE = ".lock"
-
-
-def remote_path(path: str | os.PathLike[str]) -> str | None:
-    """What to say of a path such as s3://bucket/set; None for one of this machine.
-
-    `Path` makes one slash of two.
-    """
-    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
-        return "is remote; the programs read and write local folders: copy it, or mount it"
-    return None
 
 
 @contextlib.contextmanager
@@ -51,13 +43,21 @@ def errors_of_writing(
 def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path to write to, which becomes `path` if all goes well.
 
-    It lies beside the target and has its suffix. Whatever is raised in between, the temporary
-    file is removed and an older file at `path` stays as it was. Parent folders are made.
+    It lies beside the target and has its suffix; what is for another machine is written here
+    first, and sent. Whatever is raised in between, the temporary file is removed and an older file
+    at `path` stays as it was. Parent folders are made.
 
     Raises:
       DataError: The file cannot be written: no permission, disk full, a folder is in its place.
         Errors of the caller's that are about other files are raised as they are.
     """
+    there = place(path)
+    if isinstance(there, RemotePath):
+        with tempfile.TemporaryDirectory(prefix="ssagan_tf-") as folder:
+            yield Path(folder) / there.name
+            with errors_of_writing(path):
+                there.upload(Path(folder) / there.name)
+        return
     with errors_of_writing(path):
         target = Path(path).resolve()
         if target.is_dir():
@@ -84,8 +84,10 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     Whatever is raised in between, the temporary folder is removed. Parent folders are made.
 
     Raises:
-      DataError: `path` holds something already or is a file, or the folder cannot be written.
+      DataError: `path` holds something already, is a file or on another machine, or the folder
+        cannot be written.
     """
+    _refuse_remote(path)
     with errors_of_writing(path):
         target = Path(path).resolve()
         if target.is_dir() and any(target.iterdir()):
@@ -108,6 +110,11 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _refuse_remote(path: str | os.PathLike[str]) -> None:
+    if is_remote(path):
+        raise DataError(f"{path} is on another machine; this is written to a folder of this one")
+
+
 def _beside(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
@@ -126,8 +133,9 @@ def locked_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
     The system lets go of the lock when its process ends, however it ends. The folder is made.
 
     Raises:
-      DataError: Another process works in it, or it cannot be written.
+      DataError: Another process works in it, it is on another machine, or it cannot be written.
     """
+    _refuse_remote(folder)
     path = Path(folder) / LOCK_FILE
     with errors_of_writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -183,7 +191,7 @@ def _about(temporary: Path, error: OSError) -> bool:
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
     checksum = hashlib.sha256()
-    with open(path, "rb") as file:
+    with place(path).open("rb") as file:
         while block := file.read(1 << 20):
             checksum.update(block)
     return checksum.hexdigest()

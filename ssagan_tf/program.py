@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
+import os
 import re
 import sys
 import textwrap
@@ -70,7 +72,7 @@ def run(
         _fail(name, str(stop), 128 + stop.signal)
     except KeyboardInterrupt as error:
         _fail(name, f"interrupted; {error}" if str(error) else "interrupted", EXIT_INTERRUPTED)
-    sys.exit(0)
+    _exit(0)
 
 
 def _refuse_others(name: str, sections: Sequence[type[Section]], argv: Sequence[str]) -> None:
@@ -111,4 +113,13 @@ def _default(field: dataclasses.Field, kind: Any) -> str:
 
 def _fail(name: str, message: str, code: int) -> NoReturn:
     print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    _exit(code)
+
+
+def _exit(code: int) -> NoReturn:
+    if "tensorflow_io" in sys.modules:  # its AWS library would abort when it is taken down
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)

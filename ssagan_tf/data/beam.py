@@ -20,6 +20,7 @@ from ssagan_tf.data.writer import check_output, is_interrupted, shard_of, write_
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.files import errors_of_writing
 from ssagan_tf.options import PrepareOptions, require
+from ssagan_tf.remote import AnyPath, place
 
 Place = tuple[int, int]  # of a clip among all: number of its item, number in the item
 
@@ -27,7 +28,7 @@ Place = tuple[int, int]  # of a clip among all: number of its item, number in th
 def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetInfo:
     """Writes a prepared set, byte by byte what `writer.prepare` writes.
 
-    Source and output are folders that all workers see.
+    Source and output are folders, or addresses, that all workers see.
 
     Args:
       options: What to read and where to write; `workers` is the runner's to say.
@@ -40,9 +41,9 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     """
     layouts.check_source(options)
     require(options, "output")
-    output = Path(options.output)
+    output = place(options.output)
     check_output(options, output)
-    if is_interrupted(output):
+    if isinstance(output, Path) and is_interrupted(output):
         raise DataError(
             f"{output} holds what an interrupted prepare has finished; go on with that, or name "
             "another --output"
@@ -54,9 +55,10 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     listing = layouts.list_items(options)
     if not listing.items:
         raise nothing_usable(options, listing.skipped)
-    made = not output.exists()
-    with errors_of_writing(output):
-        output.mkdir(parents=True, exist_ok=True)
+    made = isinstance(output, Path) and not output.exists()
+    if isinstance(output, Path):
+        with errors_of_writing(output):
+            output.mkdir(parents=True, exist_ok=True)
     try:
         with beam.Pipeline(argv=list(arguments)) as pipeline:
             _build(beam, pipeline, options, listing, output)
@@ -78,7 +80,11 @@ def _why(error: BaseException) -> str:
 
 
 def _build(
-    beam: Any, pipeline: Any, options: PrepareOptions, listing: layouts.Listing, output: Path
+    beam: Any,
+    pipeline: Any,
+    options: PrepareOptions,
+    listing: layouts.Listing,
+    output: AnyPath,
 ) -> None:
     clips = (
         pipeline
@@ -150,7 +156,9 @@ def _to_shard(
 
 
 def _write(
-    shard: tuple[str, Iterable[tuple[int, Facts, Sequence[bytes]]]], output: Path, resolution: int
+    shard: tuple[str, Iterable[tuple[int, Facts, Sequence[bytes]]]],
+    output: AnyPath,
+    resolution: int,
 ) -> Shard:
     name, clips = shard
     ordered = sorted(clips, key=lambda clip: clip[0])
@@ -164,6 +172,6 @@ def _describe(
     shards: Iterable[Shard],
     options: PrepareOptions,
     layout: str,
-    output: Path,
+    output: AnyPath,
 ) -> None:
     arrangement.info(options, layout, {shard.name: shard for shard in shards}).write(output)

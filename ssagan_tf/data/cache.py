@@ -38,7 +38,8 @@ def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: N
             source = prepared.folder / shard.name
             try:
                 with replacing_file(target / shard.name) as temporary:
-                    shutil.copyfile(source, temporary)
+                    with source.open("rb") as file, temporary.open("wb") as copy:
+                        shutil.copyfileobj(file, copy, 1 << 24)
                     if sha256_of(temporary) != shard.sha256:
                         raise DataError(
                             f"{source} is corrupt: not as it was written; prepare the set again"

@@ -7,7 +7,6 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from ssagan_tf import video
@@ -15,6 +14,7 @@ from ssagan_tf.data.info import SHARD_PATTERN, SPLITS, DatasetInfo, Shard, read_
 from ssagan_tf.data.records import FOOTER, HEADER, read_records
 from ssagan_tf.files import sha256_of
 from ssagan_tf.options import FRAMES
+from ssagan_tf.remote import AnyPath, place
 from ssagan_tf.startup import load_tensorflow
 
 Report = Callable[[str, int, int], None]
@@ -70,7 +70,7 @@ def check_set(
     Raises:
       DataError: It is no prepared set, or its description cannot be read.
     """
-    folder = Path(folder)
+    folder = place(folder)
     info = read_info(folder)
     load_tensorflow()
     problems = list(_foreign(folder, info))
@@ -97,15 +97,15 @@ def check_set(
     return Found(len(clips), sum(len(s.shards) for s in info.splits.values()), tuple(problems))
 
 
-def _foreign(folder: Path, info: DatasetInfo) -> Iterator[str]:
+def _foreign(folder: AnyPath, info: DatasetInfo) -> Iterator[str]:
     known = {shard.name for split in SPLITS for shard in info.splits[split].shards}
-    for name in sorted(os.listdir(folder)):
+    for name in sorted(path.name for path in folder.iterdir()):
         if SHARD_PATTERN.fullmatch(name) and name not in known:
             yield f"{folder / name} is no part of the set"
 
 
 def _check_shard(
-    folder: Path, shard: Shard, split: str, side: int, run: _Ahead
+    folder: AnyPath, shard: Shard, split: str, side: int, run: _Ahead
 ) -> Iterator[_Clip | str]:
     path = folder / shard.name
     if fault := shard_fault(folder, shard):
@@ -125,7 +125,7 @@ def _check_shard(
     yield from _check_records(path, damaged, shard.clips, split, side, run)
 
 
-def _contents(path: Path) -> Iterator[bytes]:
+def _contents(path: AnyPath) -> Iterator[bytes]:
     """The records of a file whose checksum is right."""
     with path.open("rb") as file:
         while head := file.read(HEADER.size):
@@ -134,7 +134,7 @@ def _contents(path: Path) -> Iterator[bytes]:
 
 
 def _check_records(
-    path: Path,
+    path: AnyPath,
     records: Iterator[tuple[bytes, bool]],
     expected: int,
     split: str,

@@ -10,7 +10,6 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +21,7 @@ from ssagan_tf.data.layouts.clip import Picture
 from ssagan_tf.data.places import find_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
+from ssagan_tf.remote import no_such_folder, place
 from ssagan_tf.startup import load_tensorflow
 
 Report = Callable[[str, int, int], None]
@@ -74,13 +74,15 @@ def open_footage(how: PrepareOptions, split: str, report: Report = lambda *_: No
       OptionError: The layout cannot be told.
       DataError: There is nothing of the kind, or no clips.
     """
-    source = Path(how.source)
+    source = place(how.source)
     if (source / FILE_NAME).is_file():
         footage: Footage = _Prepared(open_set(source), split)
     elif source.is_dir():
         footage = _Folder(how, split, report)
     else:
-        raise DataError(f"{source}: no such folder; name a prepared set, or one of footage")
+        raise DataError(
+            f"{source}: {no_such_folder(source)}; name a prepared set, or one of footage"
+        )
     if not footage.clips and not footage.problems:
         what = "" if split == "all" else f" in its split {split}"
         raise DataError(f"{source} has no clips{what}")

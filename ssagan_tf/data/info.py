@@ -8,11 +8,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import remote_path, replacing_file
+from ssagan_tf.files import replacing_file
+from ssagan_tf.remote import AnyPath, no_such_folder, place
 
 FORMAT = 1  # raised when a reader of the old format would misread the new one
 FILE_NAME = "dataset_info.json"
@@ -130,15 +130,15 @@ class DatasetInfo:
         Raises:
           DataError: The file cannot be written.
         """
-        with replacing_file(Path(folder) / FILE_NAME) as temporary:
+        with replacing_file(place(folder) / FILE_NAME) as temporary:
             temporary.write_text(self.to_json(), encoding="utf-8")
 
 
 @dataclasses.dataclass(frozen=True)
 class PreparedSet:
-    """A prepared set on disk."""
+    """A prepared set where it lies."""
 
-    folder: Path
+    folder: AnyPath
     info: DatasetInfo
 
     def paths(self, split: str) -> list[str]:
@@ -155,24 +155,22 @@ def read_info(folder: str | PathLike[str]) -> DatasetInfo:
     Raises:
       DataError: It is no prepared set, or one of another format version.
     """
-    folder = Path(folder)
+    folder = place(folder)
     path = folder / FILE_NAME
-    if why := remote_path(folder):
-        raise DataError(f"{folder} {why}")
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; name a prepared set")
-    if not path.is_file():
-        raise DataError(
-            f"{folder} is no prepared set (no {FILE_NAME}); make one: "
-            f"python -m ssagan_tf.prepare --source=FOOTAGE --output=FOLDER"
-        )
     try:
+        if not folder.is_dir():
+            raise DataError(f"{folder}: {no_such_folder(folder)}; name a prepared set")
+        if not path.is_file():
+            raise DataError(
+                f"{folder} is no prepared set (no {FILE_NAME}); make one: "
+                f"python -m ssagan_tf.prepare --source=FOOTAGE --output=FOLDER"
+            )
         return DatasetInfo.from_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"cannot use {path}: {error}; prepare the set again") from error
 
 
-def shard_fault(folder: Path, shard: Shard, *, truncated: bool = False) -> str | None:
+def shard_fault(folder: AnyPath, shard: Shard, *, truncated: bool = False) -> str | None:
     """What is wrong with a shard as far as its size tells; None if nothing is."""
     path = folder / shard.name
     if not path.is_file():
@@ -193,7 +191,7 @@ def open_set(folder: str | PathLike[str], *, truncated: bool = False) -> Prepare
     Raises:
       DataError: It is no prepared set, an incomplete one, or one of another format version.
     """
-    prepared = PreparedSet(Path(folder), read_info(folder))
+    prepared = PreparedSet(place(folder), read_info(folder))
     for split in SPLITS:
         for shard in prepared.shards(split):
             if fault := shard_fault(prepared.folder, shard, truncated=truncated):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from pathlib import Path
 
 from ssagan_tf.data.info import PreparedSet, Shard
 from ssagan_tf.data.records import FOOTER, HEADER
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import sha256_of
+from ssagan_tf.remote import AnyPath, place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Place:
 
     def read(self) -> bytes:
         """The record, as it was written."""
-        with open(self.path, "rb") as file:
+        with place(self.path).open("rb") as file:
             file.seek(self.offset)
             return file.read(self.length)
 
@@ -36,14 +36,14 @@ def find_records(prepared: PreparedSet, split: str) -> list[Place]:
     return [place for shard in prepared.shards(split) for place in _records(prepared.folder, shard)]
 
 
-def _records(folder: Path, shard: Shard) -> list[Place]:
+def _records(folder: AnyPath, shard: Shard) -> list[Place]:
     path = folder / shard.name
     places = []
     try:
         # The checksum of the whole stands for those of the single records.
         if sha256_of(path) != shard.sha256:
             raise DataError(f"{path} is corrupt: not as it was written; prepare the set again")
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             while head := file.read(HEADER.size):
                 length, _ = HEADER.unpack(head)
                 places.append(Place(str(path), file.tell(), length))

@@ -10,7 +10,8 @@ import dataclasses
 import struct
 from collections.abc import Iterator
 from os import PathLike
-from pathlib import Path
+
+from ssagan_tf.remote import place
 
 HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reversed
@@ -33,7 +34,7 @@ def read_records(path: str | PathLike[str]) -> Iterator[Record]:
     Raises:
       OSError: The file cannot be read.
     """
-    content = memoryview(Path(path).read_bytes())
+    content = memoryview(place(path).read_bytes())
     start = 0
     while start < len(content):
         data_at = start + HEADER.size

@@ -12,6 +12,7 @@ from ssagan_tf.data.info import SPLITS, PreparedSet, Shard
 from ssagan_tf.data.records import read_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file, sha256_of
+from ssagan_tf.remote import AnyPath
 
 COPIES_FILE = "copies.json"  # of which damaged shards there are copies, and what they lack
 
@@ -73,7 +74,7 @@ def open_whole(prepared: PreparedSet, folder: Path) -> PreparedSet:
     return dataclasses.replace(prepared, info=dataclasses.replace(prepared.info, splits=splits))
 
 
-def _copy(path: Path, target: Path) -> dict[str, Any]:
+def _copy(path: AnyPath, target: Path) -> dict[str, Any]:
     damaged, clips = [], 0
     with replacing_file(target) as temporary, temporary.open("wb") as file:
         for index, record in enumerate(read_records(path)):
@@ -85,7 +86,7 @@ def _copy(path: Path, target: Path) -> dict[str, Any]:
     return {"clips": clips, "damaged": damaged}
 
 
-def _line(path: Path, shard: Shard, copy: dict[str, Any]) -> str:
+def _line(path: AnyPath, shard: Shard, copy: dict[str, Any]) -> str:
     lost = shard.clips - copy["clips"]
     first = f", the first of them record {copy['damaged'][0]}" if copy["damaged"] else ""
     return f"{lost} of the {shard.clips} records of {path}{first}"

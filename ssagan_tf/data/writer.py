@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from ssagan_tf.data.info import (
     Shard,
     Skipped,
     open_set,
+    read_info,
 )
 from ssagan_tf.data.reading import PART, Facts, Spooled, read_all
 from ssagan_tf.errors import DataError, require_extra
@@ -34,11 +36,11 @@ from ssagan_tf.files import (
     LOCK_FILE,
     errors_of_writing,
     locked_folder,
-    remote_path,
     replacing_file,
     sha256_of,
 )
 from ssagan_tf.options import OptionError, PrepareOptions, require
+from ssagan_tf.remote import AnyPath, RemotePath, is_remote, place, why_unreachable
 from ssagan_tf.startup import load_tensorflow
 
 VERSION = 1  # of what is written for given settings and files
@@ -83,39 +85,54 @@ def plan(options: PrepareOptions) -> Callable[[Report], DatasetInfo]:
     require(options, "output")
     if options.inspect:
         require_extra("evaluate", "matplotlib")
-    check_output(options, Path(options.output))
-    return functools.partial(_prepare, options, Path(options.output))
+    output = place(options.output)
+    check_output(options, output)
+    work = _prepare_and_send if isinstance(output, RemotePath) else _prepare
+    return functools.partial(work, options, output)
 
 
-def check_output(options: PrepareOptions, output: Path) -> None:
+def check_output(options: PrepareOptions, output: AnyPath) -> None:
     """Checks that a set may be written into a folder.
 
     Raises:
-      OptionError: It is a file.
+      OptionError: It is a file, or cannot be reached.
       DataError: It holds something that is not the rest of an interrupted `prepare`.
     """
-    if why := remote_path(options.output):
+    if why := why_unreachable(output):
         raise OptionError("output", options.output, why)
-    if not os.path.isdir(output):
-        if os.path.exists(output):
+    if not output.is_dir():
+        if output.exists():
             raise OptionError("output", options.output, "is a file, not a folder")
+        return
+    if isinstance(output, RemotePath):
+        names = {path.name for path in output.iterdir()}
+        if FILE_NAME in names:
+            raise _holds_a_set(output)
+        if not all(map(_is_ours, names)):
+            raise _holds_something(output)
         return
     interrupted = os.path.isdir(output / _SPOOL)
     if os.path.exists(output / FILE_NAME):
         if not interrupted or open_set(output).info.settings != settings_of(options):
-            raise DataError(
-                f"{output} holds a prepared set already; choose another --output or remove it"
-            )
+            raise _holds_a_set(output)
         return
     with errors_of_writing(output):
         if not interrupted and any(output.iterdir()):
-            raise DataError(
-                f"the folder {output} holds something already; name another or empty it"
-            )
+            raise _holds_something(output)
 
 
-def is_interrupted(output: Path) -> bool:
+def _holds_a_set(output: AnyPath) -> DataError:
+    return DataError(f"{output} holds a prepared set already; choose another --output or remove it")
+
+
+def _holds_something(output: AnyPath) -> DataError:
+    return DataError(f"the folder {output} holds something already; name another or empty it")
+
+
+def is_interrupted(output: AnyPath) -> bool:
     """Whether an earlier `prepare` into this folder did not come to its end."""
+    if isinstance(output, RemotePath):
+        return output.is_dir()
     return os.path.isdir(output / _SPOOL)
 
 
@@ -123,9 +140,69 @@ def _prepare(options: PrepareOptions, output: Path, report: Report) -> DatasetIn
     if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
         _remove_spool(output)
         return open_set(output).info
+    return _prepare_listed(options, _listing(options), output, report)
+
+
+def _prepare_and_send(options: PrepareOptions, output: RemotePath, report: Report) -> DatasetInfo:
+    """Makes the set on this machine, in the folder of temporary files, and sends what is new.
+
+    What an interrupted call leaves there has the name of its output, settings and source, so that
+    the same command finds it.
+    """
+    listing = _listing(options)
+    digest = hashlib.sha256(f"{output} {_digest(options, listing)}".encode()).hexdigest()
+    here = Path(tempfile.gettempdir()) / f"ssagan_tf-{os.getuid()}-{digest[:16]}"
+    made = here / "set"
+    with locked_folder(here):
+        try:
+            if (made / FILE_NAME).exists():
+                _remove_spool(made)
+                info = read_info(made)
+            else:
+                info = _prepare_listed(options, listing, made, report)
+            _send(info, made, output, report)
+        except BaseException:
+            if not made.exists():
+                shutil.rmtree(here, ignore_errors=True)
+            raise
+        shutil.rmtree(here, ignore_errors=True)
+    return info
+
+
+def _send(info: DatasetInfo, made: Path, output: RemotePath, report: Report) -> None:
+    """Sends a set; `dataset_info.json` comes last, as on a disk."""
+    known = {shard.name for split in SPLITS for shard in info.splits[split].shards}
+    sent = made.parent / "sent"
+    try:
+        done = set(sent.read_text().split()) if sent.exists() else set()
+        if output.is_dir():
+            for path in output.iterdir():
+                if path.name not in known:  # of other settings
+                    path.unlink()
+        names = [path.name for path in made.iterdir() if path.name != FILE_NAME]
+        for number, name in enumerate([*sorted(names), FILE_NAME]):
+            report(f"sending to {output}", number, len(names) + 1)
+            if name not in done:
+                (output / name).upload(made / name)
+                with sent.open("a") as file:
+                    file.write(f"{name}\n")
+        report(f"sending to {output}", len(names) + 1, len(names) + 1)
+    except OSError as error:
+        raise DataError(f"cannot write {output}: {error.strerror or error}; {_KEPT}") from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_KEPT) from None
+
+
+def _listing(options: PrepareOptions) -> layouts.Listing:
     listing = layouts.list_items(options)
     if not listing.items:
         raise nothing_usable(options, listing.skipped)
+    return listing
+
+
+def _prepare_listed(
+    options: PrepareOptions, listing: layouts.Listing, output: Path, report: Report
+) -> DatasetInfo:
     made = not output.exists()
     with errors_of_writing(output):
         output.mkdir(parents=True, exist_ok=True)
@@ -188,6 +265,9 @@ def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
     for item in listing.items:
         digest.update(repr((item.name, item.video, item.split)).encode())
         for path in item.paths:
+            if is_remote(path):  # to ask of each would take a request
+                digest.update(path.encode())
+                continue
             with contextlib.suppress(OSError):  # shows when it is read
                 stat = os.stat(path)
                 digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
@@ -243,13 +323,13 @@ def _remove_spool(output: Path) -> None:
     shutil.rmtree(output / _SPOOL, ignore_errors=True)
 
 
-def shard_of(path: Path, clips: int) -> Shard:
+def shard_of(path: AnyPath, clips: int) -> Shard:
     """The description of a shard that was written."""
     return Shard(path.name, clips, path.stat().st_size, sha256_of(path))
 
 
 def write_shard(
-    path: Path, clips: Iterable[tuple[Facts, Sequence[bytes]]], resolution: int
+    path: AnyPath, clips: Iterable[tuple[Facts, Sequence[bytes]]], resolution: int
 ) -> None:
     """Writes a shard as a whole or not at all.
 

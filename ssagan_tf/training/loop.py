@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ssagan_tf import models
+from ssagan_tf import models, remote
 from ssagan_tf.data import pipeline
 from ssagan_tf.data.info import PreparedSet
 from ssagan_tf.errors import DataError, Stopped
@@ -72,7 +72,7 @@ def _train(
     # The folder, and the data that it goes with.
     options = dataclasses.replace(options, run_dir=str(Path(options.run_dir).resolve()))
     if options.data != clips.SYNTHETIC:
-        options = dataclasses.replace(options, data=str(Path(options.data).resolve()))
+        options = dataclasses.replace(options, data=remote.resolve(options.data))
     if options.stage1:
         options = dataclasses.replace(options, stage1=str(Path(options.stage1).resolve()))
     prepared = clips.find_set(options)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +14,7 @@ from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
+from ssagan_tf.remote import place
 
 _ORIENTATION = 0x0112  # EXIF
 
@@ -72,11 +71,11 @@ def read_picture(path: str) -> Picture:
       DataError: It is broken.
     """
     try:
-        data = Path(path).read_bytes()
+        data = place(path).read_bytes()
         return Picture(video.decode_image(data), data)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise DataError(f"broken picture: {os.path.normpath(path)}: {why}") from error
+        raise DataError(f"broken picture: {place(path)}: {why}") from error
 
 
 def as_jpeg(picture: Picture, options: PrepareOptions) -> bytes:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ssagan_tf.data.info import SPLITS, Skipped
 from ssagan_tf.data.layouts.splits import own_split
+from ssagan_tf.remote import AnyPath
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm")
 VIDEOS = (
@@ -35,7 +36,7 @@ class Folder:
         return self.below(name)[len(self.root) :] or "."
 
 
-def walk(source: Path, skipped: list[Skipped]) -> Iterator[Folder]:
+def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
     """Goes through all folders. A split of the source's own bounds what is looked at.
 
     It takes both `*_train` and `*_test` folders. Where all folders are `*_train`, or all `*_test`,
@@ -45,7 +46,8 @@ def walk(source: Path, skipped: list[Skipped]) -> Iterator[Folder]:
       source: Where to begin.
       skipped: Takes what is passed over.
     """
-    children = sorted(name for name in os.listdir(source) if _shown(name) == name)
+    names = [path.name for path in source.iterdir()]
+    children = sorted(name for name in names if _shown(name) == name)
     splits = {name: own_split(name) for name in children if (source / name).is_dir()}
     own = set(SPLITS) <= set(splits.values())
     looked_into = own or all(splits[name] for name in splits if not name.startswith("."))
@@ -54,7 +56,7 @@ def walk(source: Path, skipped: list[Skipped]) -> Iterator[Folder]:
     def unreadable(error: OSError) -> None:
         skipped.append(Skipped(_shown(os.path.relpath(error.filename, source)), "cannot be read"))
 
-    for path, subfolders, files in os.walk(source, followlinks=True, onerror=unreadable):
+    for path, subfolders, files in _all_folders(source, unreadable):
         subfolders.sort()
         relative = os.path.relpath(path, source)
         parts = relative.split(os.sep)
@@ -80,6 +82,28 @@ def walk(source: Path, skipped: list[Skipped]) -> Iterator[Folder]:
             continue
         root = parts[0] + "/" if looked_into and relative != "." else ""
         yield Folder(splits[parts[0]] if own else None, root, relative, tuple(sorted(files)))
+
+
+def _all_folders(
+    source: AnyPath, unreadable: Callable[[OSError], None]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """`os.walk`, which goes on into those folders only that are not taken from its list."""
+    if isinstance(source, Path):
+        yield from os.walk(source, followlinks=True, onerror=unreadable)
+        return
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        for path in source.iterdir():
+            # To ask would take a request for each of millions of files.
+            is_file = suffix_of(path.name) in (*PICTURES, *VIDEOS) or not path.is_dir()
+            (files if is_file else folders).append(path.name)
+    except OSError as error:
+        unreadable(error)
+        return
+    yield str(source), folders, files
+    for name in folders:
+        yield from _all_folders(source / name, unreadable)
 
 
 def suffix_of(name: str) -> str:

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, read_picture
@@ -15,6 +14,7 @@ from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
 from ssagan_tf.data.layouts.motion import choose_stride
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
+from ssagan_tf.remote import AnyPath
 
 Numbered = Sequence[tuple[int, str]]
 """Pictures with their numbers, in order."""
@@ -62,7 +62,10 @@ class FrameRun:
 
 
 def list_frames(
-    source: Path, folders: Sequence[Folder], options: PrepareOptions, skipped: list[Skipped]
+    source: AnyPath,
+    folders: Sequence[Folder],
+    options: PrepareOptions,
+    skipped: list[Skipped],
 ) -> Iterator[FrameRun]:
     """Lists the runs of 32 or more pictures.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from PIL import Image
 
@@ -17,8 +16,8 @@ from ssagan_tf.data.layouts.frames import list_frames
 from ssagan_tf.data.layouts.stacked import list_stacked
 from ssagan_tf.data.layouts.videos import list_videos
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import remote_path
 from ssagan_tf.options import OptionError, PrepareOptions, require
+from ssagan_tf.remote import AnyPath, no_such_folder, place, why_unreachable
 
 _LISTERS = {"frames": list_frames, "videos": list_videos, "stacked": list_stacked}
 _LOOKED_AT = 32  # pictures tried until one can be opened
@@ -48,10 +47,11 @@ def check_source(options: PrepareOptions) -> None:
             )
         return
     require(options, "source")
-    if why := remote_path(options.source):
+    if why := why_unreachable(options.source):
         raise OptionError("source", options.source, why)
-    if not os.path.isdir(options.source):
-        why = "is a file, not a folder" if os.path.exists(options.source) else "no such folder"
+    source = place(options.source)
+    if not source.is_dir():
+        why = "is a file, not a folder" if source.exists() else no_such_folder(source)
         raise OptionError("source", options.source, why)
 
 
@@ -67,7 +67,7 @@ def list_items(options: PrepareOptions) -> Listing:
     """
     if options.layout == "synthetic":
         return Listing("synthetic", tuple(list_clouds(options)), ())
-    source = Path(options.source)
+    source = place(options.source)
     skipped: list[Skipped] = []
     try:
         folders = list(walk(source, skipped))
@@ -80,7 +80,7 @@ def list_items(options: PrepareOptions) -> Listing:
     return Listing(layout, items, tuple(skipped))
 
 
-def _guess(source: Path, folders: Sequence[Folder]) -> str:
+def _guess(source: AnyPath, folders: Sequence[Folder]) -> str:
     files = [folder.below(name) for folder in folders for name in folder.files]
     pictures = [name for name in files if suffix_of(os.path.basename(name)) in PICTURES]
     has_videos = any(suffix_of(os.path.basename(name)) in VIDEOS for name in files)
@@ -97,7 +97,7 @@ def _guess(source: Path, folders: Sequence[Folder]) -> str:
         )
     for name in pictures[:_LOOKED_AT]:  # the first ones may be broken
         try:
-            with Image.open(source / name) as image:
+            with (source / name).open("rb") as file, Image.open(file) as image:
                 return "stacked" if image.height >= 4 * image.width else "frames"
         except Exception:  # Pillow raises all sorts of things on broken files
             continue

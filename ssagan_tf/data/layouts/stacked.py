@@ -13,6 +13,7 @@ from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+from ssagan_tf.remote import AnyPath, place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +33,8 @@ class StackedPicture:
         image = read_picture(self.path).image
         height, width = image.shape[:2]
         if height % width or height == width:
-            path = os.path.normpath(self.path)
-            raise DataError(f"no stacked frames: {path}: {width}×{height} pixels")
+            size = f"{width}×{height} pixels"
+            raise DataError(f"no stacked frames: {place(self.path)}: {size}")
         squares = image.reshape(height // width, width, width, 3)[:FRAMES]
         pictures = [Picture(square) for square in squares]
         pictures += pictures[-1:] * (FRAMES - len(pictures))
@@ -47,7 +48,10 @@ class StackedPicture:
 
 
 def list_stacked(
-    source: Path, folders: Sequence[Folder], options: PrepareOptions, skipped: list[Skipped]
+    source: AnyPath,
+    folders: Sequence[Folder],
+    options: PrepareOptions,
+    skipped: list[Skipped],
 ) -> Iterator[StackedPicture]:
     """Lists the pictures, or those of `options.list`; `skipped` takes what is none."""
     paths = [(folder, name) for folder in folders for name in folder.files]
@@ -73,7 +77,7 @@ def list_stacked(
 
 
 def _read_list(
-    list_file: str, source: Path, pictures: Container[str], skipped: list[Skipped]
+    list_file: str, source: AnyPath, pictures: Container[str], skipped: list[Skipped]
 ) -> list[str]:
     try:
         lines = Path(list_file).read_text(encoding="utf-8").splitlines()

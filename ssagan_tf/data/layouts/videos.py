@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
@@ -15,6 +14,7 @@ from ssagan_tf.data.layouts.folders import VIDEOS, Folder, plainest, suffix_of
 from ssagan_tf.data.layouts.motion import choose_stride
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
+from ssagan_tf.remote import AnyPath, near, place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,22 +33,25 @@ class VideoFile:
     def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
         stride = options.frame_stride
         try:
-            if stride == "auto":
-                pictures = map(Picture, video.read_video(self.path))
-                stride = choose_stride(pictures, options)
-            images = enumerate(video.read_video(self.path, stride))
-            frames = (Frame(index * stride, Picture(image)) for index, image in images)
-            for clip in cut(frames, self.name, self.video, options, form):
-                if isinstance(clip, Skipped) and clip.kind == "too short" and stride > 1:
-                    clip = Skipped(clip.item, f"{clip.reason}, at stride {stride}")
-                yield clip
+            with near(self.path) as path:
+                if stride == "auto":
+                    pictures = map(Picture, video.read_video(path))
+                    stride = choose_stride(pictures, options)
+                images = enumerate(video.read_video(path, stride))
+                frames = (Frame(index * stride, Picture(image)) for index, image in images)
+                for clip in cut(frames, self.name, self.video, options, form):
+                    if isinstance(clip, Skipped) and clip.kind == "too short" and stride > 1:
+                        clip = Skipped(clip.item, f"{clip.reason}, at stride {stride}")
+                    yield clip
         except video.UnreadableError as error:
-            path = os.path.normpath(self.path)
-            raise DataError(f"broken video: {path}: {error.why}") from error
+            raise DataError(f"broken video: {place(self.path)}: {error.why}") from error
 
 
 def list_videos(
-    source: Path, folders: Sequence[Folder], options: PrepareOptions, skipped: list[Skipped]
+    source: AnyPath,
+    folders: Sequence[Folder],
+    options: PrepareOptions,
+    skipped: list[Skipped],
 ) -> Iterator[VideoFile]:
     """Lists the videos; `skipped` takes what is none."""
     found = []
