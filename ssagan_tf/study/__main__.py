@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -150,8 +149,11 @@ def _serve(options: StudyOptions, opened: store.Store) -> None:
         access_log=False,
         server_header=False,
     )
-    with _said_plainly(opened):
+    # Where Ctrl-C was ignored when it began, as in the background of a script, it just ends.
+    with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])
+    kept = f"{len(opened.votes())} votes are in {opened.path}"
+    raise KeyboardInterrupt(f"{kept}; the same command goes on")
 
 
 def _listen(options: StudyOptions) -> tuple[socket.socket, str, int]:
@@ -168,16 +170,6 @@ def _listen(options: StudyOptions) -> tuple[socket.socket, str, int]:
         ) from error
     address, port = listening.getsockname()[:2]
     return listening, address, port
-
-
-@contextlib.contextmanager
-def _said_plainly(opened: store.Store) -> Iterator[None]:
-    """Says what an interruption leaves."""
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        kept = f"{len(opened.votes())} votes are in {opened.path}"
-        raise KeyboardInterrupt(f"{kept}; the same command goes on") from error
 
 
 def main() -> None:

@@ -69,6 +69,7 @@ class Served:
         """Ctrl-C; returns what it says at last."""
         self.process.send_signal(signal.SIGINT)
         rest, _ = self.process.communicate(timeout=30)
+        assert self.process.returncode == 130, (self.process.returncode, rest)
         return rest
 
 

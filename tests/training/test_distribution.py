@@ -23,7 +23,7 @@ from ssagan_tf.data import pipeline, synthetic
 from ssagan_tf.data.augmentation import Augmentation
 from ssagan_tf.data.info import open_set
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
+from ssagan_tf.options import ModelOptions, OptionError, TrainOptions
 from ssagan_tf.training import strategy
 from ssagan_tf.training.gan import GAN
 
@@ -90,14 +90,13 @@ def test_two_replicas_make_the_step_of_one(two_replicas, options: TrainOptions) 
     """After one step of SGD: Adam would hide a wrong scale."""
     network = "ssagan_stage2" if options is RANKED else "ssagan"
     model = dataclasses.replace(MODEL, network=network, spectral_norm=options is RELEASED)
-    compute = ComputeOptions(remat=options is RELEASED)
     updates = options.discriminator_updates
     clouds = [synthetic.synthetic_clip(0, index, 64) for index in range(4 * updates)]
     clips = np.stack(clouds).reshape(4, updates, 32, 64, 64, 3)
 
     def make() -> GAN:
         keras.utils.set_random_seed(0)
-        networks = models.build_generator(model, compute), models.build_discriminator(model)
+        networks = models.build_generator(model), models.build_discriminator(model)
         first = models.build_generator(MODEL) if options is RANKED else None
         gan = GAN(*networks, options, first)
         for side, network in zip(("generator", "discriminator"), networks, strict=True):
