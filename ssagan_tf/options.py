@@ -360,8 +360,12 @@ class ComputeOptions(Section):
 class PrepareOptions(Section):
     """From footage to TFRecords."""
 
-    source: str = setting("", "Folder of the footage (not needed for the layout synthetic).")
-    output: str = setting("", "Folder to write: the prepared set.")
+    source: str = setting(
+        "",
+        "Folder of the footage, or its address, as gs://bucket/folder (not needed for the layout "
+        "synthetic).",
+    )
+    output: str = setting("", "Folder to write, or its address: the prepared set.")
     layout: Layout = _layout()
     list: str = _list()
     resolution: int = _resolution()
@@ -396,7 +400,7 @@ class PrepareOptions(Section):
 class VerifyOptions(Section):
     """Whether a prepared set is as it was written."""
 
-    data: str = setting("", "Folder of the prepared set.")
+    data: str = setting("", "Folder of the prepared set, or its address.")
     workers: int = setting(0, "Threads that check records; 0: one per core.", at_least(0))
 
 
@@ -418,7 +422,9 @@ class TrainOptions(Section):
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = RECIPES
 
     data: str = setting(
-        "", "Prepared set, or `synthetic` for the built-in clouds.", may_change=True
+        "",
+        "Prepared set, also at an address, or `synthetic` for the built-in clouds.",
+        may_change=True,
     )
     run_dir: str = _run_dir()
     stage1: str = setting(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -10,6 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 SECONDS_BETWEEN_LINES = 10.0
+
+Report = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and of how much: `Progress.at` is one."""
 
 
 class Progress:

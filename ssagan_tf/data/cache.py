@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 from ssagan_tf.data.info import SPLITS, PreparedSet, shard_fault
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file, sha256_of
-
-Report = Callable[[str, int, int], None]
+from ssagan_tf.progress import Report
 
 
 def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: None) -> PreparedSet:

@@ -14,10 +14,10 @@ from ssagan_tf.data.info import SHARD_PATTERN, SPLITS, DatasetInfo, Shard, read_
 from ssagan_tf.data.records import FOOTER, HEADER, read_records
 from ssagan_tf.files import sha256_of
 from ssagan_tf.options import FRAMES
+from ssagan_tf.progress import Report
 from ssagan_tf.remote import AnyPath, place
 from ssagan_tf.startup import load_tensorflow
 
-Report = Callable[[str, int, int], None]
 _AHEAD = 8  # records per thread that are read before they are checked
 
 

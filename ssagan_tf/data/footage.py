@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -21,10 +21,10 @@ from ssagan_tf.data.layouts.clip import Picture
 from ssagan_tf.data.places import find_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
+from ssagan_tf.progress import Report
 from ssagan_tf.remote import no_such_folder, place
 from ssagan_tf.startup import load_tensorflow
 
-Report = Callable[[str, int, int], None]
 _CUTTING = ("frame_stride", "motion_target", "clip_stride", "scene_cut", "still")
 _NO_FAULT = ("too short", "still")
 

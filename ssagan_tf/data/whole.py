@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,10 @@ from ssagan_tf.data.info import SPLITS, PreparedSet, Shard
 from ssagan_tf.data.records import read_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file, sha256_of
+from ssagan_tf.progress import Report
 from ssagan_tf.remote import AnyPath
 
 COPIES_FILE = "copies.json"  # of which damaged shards there are copies, and what they lack
-
-Report = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much."""
 
 
 def write_whole(prepared: PreparedSet, folder: Path, report: Report = lambda *_: None) -> list[str]:

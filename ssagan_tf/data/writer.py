@@ -40,6 +40,7 @@ from ssagan_tf.files import (
     sha256_of,
 )
 from ssagan_tf.options import OptionError, PrepareOptions, require
+from ssagan_tf.progress import Report
 from ssagan_tf.remote import AnyPath, RemotePath, is_remote, place, why_unreachable
 from ssagan_tf.startup import load_tensorflow
 
@@ -48,9 +49,6 @@ _OTHER_FILES = (FILE_NAME, inspection.SHEET, inspection.HISTOGRAM)  # than shard
 _SPOOL = ".spool"
 _PLAN = "plan"  # in the spool: of which settings and files its content is
 _KEPT = "what is finished is kept, and the same command goes on"
-
-Report = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much."""
 
 
 def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> DatasetInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,8 +18,7 @@ from ssagan_tf.data.layouts.frames import FrameRun
 from ssagan_tf.data.layouts.videos import VideoFile
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
-
-Report = Callable[[str, int, int], None]
+from ssagan_tf.progress import Report
 
 
 def named_paths(setting: str, values: Iterable[str]) -> dict[str, str]:

@@ -70,7 +70,7 @@ def _train(
     keras.utils.set_random_seed(options.seed)
 
     # The folder, and the data that it goes with.
-    options = dataclasses.replace(options, run_dir=str(Path(options.run_dir).resolve()))
+    options = dataclasses.replace(options, run_dir=remote.resolve(options.run_dir))
     if options.data != clips.SYNTHETIC:
         options = dataclasses.replace(options, data=remote.resolve(options.data))
     if options.stage1:

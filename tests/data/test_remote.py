@@ -160,6 +160,7 @@ def test_a_damaged_set_there(tmp_path: Path, there: RemotePath) -> None:
     content = bytearray((there / "set" / shard.name).read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "damaged").write_bytes(content)
+    (there / "set" / shard.name).unlink()  # TensorFlow would append to it
     (there / "set" / shard.name).upload(tmp_path / "damaged")
     problems = checking.check_set(str(there / "set")).problems
     assert any(f"{there}/set/{shard.name}: record" in line for line in problems)
