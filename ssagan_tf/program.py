@@ -66,7 +66,9 @@ def run(
         _fail(name, f"--{error}", EXIT_USAGE)
     except DataError as error:
         _fail(name, str(error), EXIT_DATA)
-    except PermissionError as error:  # of looking at what is there; writing has its own errors
+    except OSError as error:  # of looking at what is there; writing has its own errors
+        if not error.filename:
+            raise
         _fail(name, f"{error.filename}: {error.strerror}", EXIT_DATA)
     except Stopped as stop:
         _fail(name, str(stop), 128 + stop.signal)

@@ -166,8 +166,10 @@ def read_info(folder: str | PathLike[str]) -> DatasetInfo:
                 f"python -m ssagan_tf.prepare --source=FOOTAGE --output=FOLDER"
             )
         return DatasetInfo.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise DataError(f"cannot use {path}: {error}; prepare the set again") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
 def shard_fault(folder: AnyPath, shard: Shard, *, truncated: bool = False) -> str | None:

@@ -20,7 +20,7 @@ import pytest
 
 from ssagan_tf import video
 from ssagan_tf.data.info import FILE_NAME
-from tests.programs import ROOT, Result, command, complaint, run_apart
+from tests.programs import ROOT, Result, command, complaint, run, run_apart
 
 if missing := [n for n in ("tensorflow_io", "moto") if importlib.util.find_spec(n) is None]:
     pytest.skip(f"{missing[0]} is not installed: the extra `test-io`", allow_module_level=True)
@@ -127,7 +127,7 @@ def test_footage_from_and_to_the_store(
             run_apart("prepare", f"--source={source}", f"--output={output}", *settings)
         )
         here = tmp_path / f"{layout}_set"
-        done(run_apart("prepare", f"--source={tmp_path / layout}", f"--output={here}", *settings))
+        done(run("prepare", f"--source={tmp_path / layout}", f"--output={here}", *settings))
         there = stored(store, f"sets/{layout}")
         for path in here.iterdir():
             if path.name != FILE_NAME:
@@ -154,12 +154,12 @@ def test_the_set_is_verified_there(store: Any, prepared: str) -> None:
 
 
 def test_training_and_evaluation_from_the_store(prepared: str, tmp_path: Path) -> None:
-    run = tmp_path / "run"
+    trained = tmp_path / "run"
     said = done(
         run_apart(
             "train",
             f"--data={prepared}",
-            f"--run_dir={run}",
+            f"--run_dir={trained}",
             *SMALL,
             "--batch_size=2",
             "--discriminator_updates=1",
@@ -169,9 +169,9 @@ def test_training_and_evaluation_from_the_store(prepared: str, tmp_path: Path) -
         )
     )
     assert prepared in said
-    assert (run / "generator.keras").is_file()
+    assert (trained / "generator.keras").is_file()
     report = tmp_path / "report"
-    done(run_apart("evaluate", f"--data={prepared}", f"--run_dir={run}", f"--output={report}"))
+    done(run_apart("evaluate", f"--data={prepared}", f"--run_dir={trained}", f"--output={report}"))
     metrics = json.loads((report / "metrics.json").read_text())
     assert prepared in json.dumps(metrics)
 
@@ -223,8 +223,7 @@ def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> Non
             "s3://clouds/sets/clouds holds a prepared set already",
         ),
         ("verify", ("--data=s3://clouds/nothing",), 1, "s3://clouds/nothing: no such folder"),
-        ("train", ("--data=s3://clouds/nothing", *SMALL), 1, "s3://clouds/nothing: no such folder"),
-        ("train", ("--data=oss3://clouds/set", *SMALL), 1, "oss3:// is unknown; there are "),
+        ("train", ("--data=oss3://clouds/set", "--run_dir=run"), 1, "oss3:// is unknown; there"),
         (
             "train",
             ("--data=s3://clouds/sets/clouds", "--run_dir=s3://clouds/run", *SMALL),
