@@ -18,10 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
+import numpy as np
 from PIL import Image
 
 from ssagan_tf import video
@@ -33,20 +35,29 @@ from ssagan_tf.options import PrepareOptions
 SIDE, FRAMES = 128, 32
 
 
-def bare(path: str, exact: bool) -> int:
-    """Decodes a video with PyAV, resizes by Pillow and encodes JPEGs; gives the frames.
+BARE: dict[str, Callable[[str], Iterator[np.ndarray]]] = {
+    "PyAV": lambda path: decode(path, interpolation=video._EXACT),
+    "PyAV, quick colours": lambda path: decode(path),
+}
+"""Ways to decode a video: to the pixels that prepare has, and to some off by up to 35 levels."""
 
-    Exact: with the colours that prepare has. PyAV's quick default is off by up to 35 levels.
-    """
-    count, how = 0, {"interpolation": video._EXACT} if exact else {}
+
+def decode(path: str, **how: Any) -> Iterator[np.ndarray]:
+    """Decodes a video with PyAV."""
     with av.open(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
-            image = Image.fromarray(frame.to_ndarray(format="rgb24", **how))
-            small = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-            small.save(io.BytesIO(), "JPEG", quality=95, subsampling="4:4:4")
-            count += 1
+            yield frame.to_ndarray(format="rgb24", **how)
+
+
+def bare(images: Iterator[np.ndarray]) -> int:
+    """Resizes by Pillow and encodes JPEGs; gives their number."""
+    count = 0
+    for image in images:
+        small = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        small.save(io.BytesIO(), "JPEG", quality=95, subsampling="4:4:4")
+        count += 1
     return count
 
 
@@ -61,11 +72,11 @@ def prepare(folder: Path, rounds: int) -> None:
     """Frames a second of core time: of the files alone, and of prepare's workers on the same."""
     options = PrepareOptions(source=str(folder), layout="videos", workers=1)
     items = layouts.list_items(options).items
-    paces: dict[str, list[float]] = {"bare": [], "bare, quick colours": [], "prepare": []}
+    paces: dict[str, list[float]] = {name: [] for name in (*BARE, "prepare")}
     for _ in range(rounds):
-        for name, exact in (("bare", True), ("bare, quick colours", False)):
+        for name, decoder in BARE.items():
             began = time.process_time()
-            frames = sum(bare(item.paths[0], exact) for item in items)
+            frames = sum(bare(decoder(item.paths[0])) for item in items)
             paces[name].append(frames / (time.process_time() - began))
         with tempfile.TemporaryDirectory() as spool:
             began = time.process_time()

@@ -252,13 +252,11 @@ def no_such_folder(path: AnyPath) -> str:
 
 
 def why_unreachable(path: str | os.PathLike[str]) -> str | None:
-    """What is wrong with an address before anything is looked for there; None if nothing is."""
-    there = place(path)
-    if isinstance(there, RemotePath):
-        try:
-            there.exists()
-        except DataError as error:
-            return str(error)
-        except OSError as error:
-            return f"cannot be reached: {error.strerror}"
+    """Why it cannot even be told whether something is there; None if it can."""
+    try:
+        place(path).exists()
+    except DataError as error:
+        return str(error)
+    except OSError as error:
+        return f"cannot be reached: {error.strerror}"
     return None

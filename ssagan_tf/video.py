@@ -181,11 +181,14 @@ def _resize(
     filter: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> np.ndarray:
     """`size` is (height, width). Pillow's filters widen when shrinking: no aliasing."""
-    if image.strides[2] == 1:
-        return np.array(Image.fromarray(image).resize(size[::-1], filter))
-    # Colours that lie apart are resized apart, to the same numbers: to mix them takes longer.
-    colours = (Image.fromarray(np.ascontiguousarray(image[..., colour])) for colour in range(3))
-    return np.stack([colour.resize(size[::-1], filter) for colour in colours], axis=-1)
+    return np.array(_image(image).resize(size[::-1], filter))
+
+
+def _image(array: np.ndarray) -> Image.Image:
+    if array.strides[2] == 1:
+        return Image.fromarray(array)
+    # Colours that lie apart in memory: Pillow is quicker to mix them than NumPy.
+    return Image.merge("RGB", [Image.fromarray(colour) for colour in array.transpose(2, 0, 1)])
 
 
 def _inside_bars(size: tuple[int, int], side: int) -> tuple[slice, slice]:

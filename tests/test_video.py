@@ -323,11 +323,13 @@ def test_whatever_the_decoder_raises_is_a_data_error(tmp_path, monkeypatch, coun
     video.write_mp4(path, moving_gradient(), 12)
     rotations = iter([0] * count)
 
+    class Plane(bytes):
+        line_size = 4
+
     class Frame:
         is_corrupt, time = False, 0.0
-
-        def to_ndarray(self):
-            return moving_gradient(1)[0]
+        height = width = 4
+        planes = (Plane(16),) * 3
 
         @property
         def rotation(self):

@@ -392,7 +392,7 @@ def test_auto_finds_nothing(tmp_path: Path) -> None:
     ("settings", "complaint"),
     [
         ({"source": ""}, "source=: is needed; see --help"),
-        ({"source": "x" * 300}, "source=x+: no such folder"),
+        ({"source": "x" * 300}, "source=x+: cannot be reached: File name too long"),
         ({"source": "a", "layout": "synthetic"}, "source=a: is not read with --layout=synthetic"),
         ({"source": "nowhere"}, "source=nowhere: no such folder"),
         ({"list": "a.txt", "layout": "frames"}, "list=a.txt: is for --layout=stacked only"),
