@@ -40,18 +40,19 @@ ROOMS = {
     "pixels": set(),
     "__init__": {"startup"},
     "flags": ALWAYS,
-    "files": ALWAYS,
+    "remote": ALWAYS | {"startup"},
+    "files": ALWAYS | {"remote"},
     "video": ALWAYS | {"files"},
     "timelapse": ALWAYS | {"video", "progress"},
     "layers": {"layers"},
     "losses": set(),
     "models": ALWAYS | {"layers", "models"},
     "released": ALWAYS | {"models", "released"},
-    "data": ALWAYS | {"files", "video", "data", "startup"},
+    "data": ALWAYS | {"files", "video", "data", "startup", "progress", "remote"},
     "training": ALWAYS
-    | {"files", "video", "flags", "progress", "pixels", "startup"}
+    | {"files", "video", "flags", "progress", "pixels", "startup", "remote"}
     | {"losses", "models", "data", "training"},
-    "evaluation": ALWAYS | {"files", "video", "pixels", "layers", "data", "evaluation"},
+    "evaluation": ALWAYS | {"files", "video", "progress", "pixels", "layers", "data", "evaluation"},
     "study": ALWAYS | {"files", "video", "progress", "program", "evaluation", "study"},
     "program": ALWAYS | {"flags"},
 }
