@@ -114,6 +114,19 @@ def check_output(options: PrepareOptions, output: Path) -> None:
             )
 
 
+def list_usable(options: PrepareOptions) -> layouts.Listing:
+    """What there is to read.
+
+    Raises:
+      OptionError: The layout cannot be told, or the list cannot be read.
+      NothingUsable: Nothing of the source is a clip to be.
+    """
+    listing = layouts.list_items(options)
+    if not listing.items:
+        raise nothing_usable(options, listing.skipped)
+    return listing
+
+
 def is_interrupted(output: Path) -> bool:
     """Whether an earlier `prepare` into this folder did not come to its end."""
     return os.path.isdir(output / _SPOOL)
@@ -123,9 +136,7 @@ def _prepare(options: PrepareOptions, output: Path, report: Report) -> DatasetIn
     if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
         _remove_spool(output)
         return open_set(output).info
-    listing = layouts.list_items(options)
-    if not listing.items:
-        raise nothing_usable(options, listing.skipped)
+    listing = list_usable(options)
     made = not output.exists()
     with errors_of_writing(output):
         output.mkdir(parents=True, exist_ok=True)
