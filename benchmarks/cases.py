@@ -124,7 +124,7 @@ def _size(quick: bool) -> dict:
 
 def _rates(precision: Precision, quick: bool, torch: bool = True) -> tuple[Case, ...]:
     size = {"positions": 128, "channels": 64} if quick else {"positions": 4096, "channels": 1024}
-    common = {**size, "precision": precision, "seconds": 2.0}
+    common = {**size, "precision": precision, "seconds": 0.1 if quick else 2.0}
     frameworks = ("tensorflow", "torch") if torch else ("tensorflow",)
     return tuple(
         Case("products", "matrix products", framework, **common) for framework in frameworks

@@ -13,10 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from ssagan_tf.data import layouts
-from ssagan_tf.data.arrangement import Arrangement, arrange, nothing_usable
+from ssagan_tf.data.arrangement import Arrangement, arrange
 from ssagan_tf.data.info import SPLITS, DatasetInfo, Shard, Skipped, read_info
 from ssagan_tf.data.reading import Facts, Spooled, spool_item
-from ssagan_tf.data.writer import check_output, is_interrupted, shard_of, write_shard
+from ssagan_tf.data.writer import (
+    check_output,
+    is_interrupted,
+    list_usable,
+    shard_of,
+    write_shard,
+)
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.files import errors_of_writing
 from ssagan_tf.options import PrepareOptions, require
@@ -52,9 +58,7 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
         import apache_beam as beam
     except ImportError as error:
         raise missing_extra(error, "beam") from error
-    listing = layouts.list_items(options)
-    if not listing.items:
-        raise nothing_usable(options, listing.skipped)
+    listing = list_usable(options)
     made = isinstance(output, Path) and not output.exists()
     if isinstance(output, Path):
         with errors_of_writing(output):

@@ -127,6 +127,19 @@ def _holds_something(output: AnyPath) -> DataError:
     return DataError(f"the folder {output} holds something already; name another or empty it")
 
 
+def list_usable(options: PrepareOptions) -> layouts.Listing:
+    """What there is to read.
+
+    Raises:
+      OptionError: The layout cannot be told, or the list cannot be read.
+      NothingUsable: Nothing of the source is a clip to be.
+    """
+    listing = layouts.list_items(options)
+    if not listing.items:
+        raise nothing_usable(options, listing.skipped)
+    return listing
+
+
 def is_interrupted(output: AnyPath) -> bool:
     """Whether an earlier `prepare` into this folder did not come to its end."""
     if isinstance(output, RemotePath):
@@ -138,7 +151,7 @@ def _prepare(options: PrepareOptions, output: Path, report: Report) -> DatasetIn
     if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
         _remove_spool(output)
         return open_set(output).info
-    return _prepare_listed(options, _listing(options), output, report)
+    return _prepare_listed(options, list_usable(options), output, report)
 
 
 def _prepare_and_send(options: PrepareOptions, output: RemotePath, report: Report) -> DatasetInfo:
@@ -147,7 +160,7 @@ def _prepare_and_send(options: PrepareOptions, output: RemotePath, report: Repor
     What an interrupted call leaves there has the name of its output, settings and source, so that
     the same command finds it.
     """
-    listing = _listing(options)
+    listing = list_usable(options)
     digest = hashlib.sha256(f"{output} {_digest(options, listing)}".encode()).hexdigest()
     here = Path(tempfile.gettempdir()) / f"ssagan_tf-{os.getuid()}-{digest[:16]}"
     made = here / "set"
@@ -189,13 +202,6 @@ def _send(info: DatasetInfo, made: Path, output: RemotePath, report: Report) -> 
         raise DataError(f"cannot write {output}: {error.strerror or error}; {_KEPT}") from error
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_KEPT) from None
-
-
-def _listing(options: PrepareOptions) -> layouts.Listing:
-    listing = layouts.list_items(options)
-    if not listing.items:
-        raise nothing_usable(options, listing.skipped)
-    return listing
 
 
 def _prepare_listed(

@@ -82,10 +82,8 @@ def in_graph(function, *shape: int) -> int:
     return sum(map(work, concrete.graph.get_operations()))
 
 
-@pytest.mark.parametrize(
-    ("resolution", "base_filters", "static_clip"),
-    [*((*size, True) for size in SIZES), (*SIZES[1], False)],
-)
+@pytest.mark.parametrize("static_clip", [True, False], ids=["exact", "plain"])
+@every_size
 def test_counts_are_those_of_our_graph(
     resolution: int, base_filters: int, static_clip: bool
 ) -> None:

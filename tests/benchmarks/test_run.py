@@ -32,12 +32,9 @@ def pretend(case: Case) -> dict[str, Any]:
     return {"seconds": [seconds] * 3, "extra_mib": 100 * seconds, "peak_mib": 1000.0}
 
 
-def test_quick_run(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    """With `--trials=10` all parts."""
+def test_quick_run(tmp_path: Path) -> None:
     names = [part.name for part in cases.parts(quick=True)]
     names.remove("growth-resolution")  # see below
-    if pytestconfig.getoption("trials") < 10:
-        names = names[:1]
     arguments = ["--quick", f"--only={','.join(names)}", f"--output={tmp_path}"]
     assert run.main(arguments, measure=measure.attempt) == 0
     written = results(tmp_path)

@@ -47,12 +47,9 @@ def parameters(model: keras.Model) -> int:
 
 
 EVERY = {**VARIANTS, **SYSTEMS}
-# The others are a form of these: ssagan, mdgan_stage1, 256.
-FORMS = ("plain", "add", "chosen", "128")
-ROUND_TRIPS = {name: EVERY[name] for name in EVERY if name not in FORMS}
 
 
-@pytest.mark.parametrize("options", ROUND_TRIPS.values(), ids=ROUND_TRIPS)
+@pytest.mark.parametrize("options", EVERY.values(), ids=EVERY)
 def test_shapes_and_keras_round_trip(options: ModelOptions, tmp_path) -> None:
     generator, discriminator = (
         ssagan_tf.build_generator(options),
@@ -355,10 +352,8 @@ def alive(options: ModelOptions) -> keras.Model:
     return generator
 
 
-# Inference has other moments and vectors, and is the same else.
-STATIC = [(name, True) for name in VARIANTS if name != "128"] + [
-    (n, False) for n in ("projected", "spectral")
-]
+STATIC = [(name, True) for name in VARIANTS]
+STATIC += [(name, False) for name in ("plain", "add", "none", "projected", "spectral")]
 
 
 @pytest.mark.parametrize(
@@ -403,7 +398,7 @@ def test_static_clip_in_float32() -> None:
         np.testing.assert_allclose(clips, expected, rtol=0, atol=1e-5)
 
 
-RECOMPUTED = ["ssagan", "add", "projected", "spectral", "vgan", "rnngan"]
+RECOMPUTED = ["ssagan", "add", "none", "projected", "spectral", "vgan", "rnngan"]
 
 
 @pytest.mark.parametrize("options", [EVERY[name] for name in RECOMPUTED], ids=RECOMPUTED)

@@ -23,12 +23,13 @@ from ssagan_tf.data import pipeline, synthetic
 from ssagan_tf.data.augmentation import Augmentation
 from ssagan_tf.data.info import open_set
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import ModelOptions, OptionError, TrainOptions
+from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
 from ssagan_tf.training import strategy
 from ssagan_tf.training.gan import GAN
 
 ROOT = Path(__file__).parents[2]
 MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4")
+PAPER = TrainOptions(batch_size=4, discriminator_updates=1)
 RELEASED = TrainOptions(
     batch_size=4,
     discriminator_updates=1,
@@ -85,18 +86,21 @@ def test_batch_norm_takes_the_moments_of_all_replicas(two_replicas, frames: int 
         np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [RELEASED, RANKED], ids=["released", "second_stage"])
+@pytest.mark.parametrize(
+    "options", [PAPER, RELEASED, RANKED], ids=["paper", "released", "second_stage"]
+)
 def test_two_replicas_make_the_step_of_one(two_replicas, options: TrainOptions) -> None:
     """After one step of SGD: Adam would hide a wrong scale."""
     network = "ssagan_stage2" if options is RANKED else "ssagan"
     model = dataclasses.replace(MODEL, network=network, spectral_norm=options is RELEASED)
+    compute = ComputeOptions(remat=options is RELEASED)
     updates = options.discriminator_updates
     clouds = [synthetic.synthetic_clip(0, index, 64) for index in range(4 * updates)]
     clips = np.stack(clouds).reshape(4, updates, 32, 64, 64, 3)
 
     def make() -> GAN:
         keras.utils.set_random_seed(0)
-        networks = models.build_generator(model), models.build_discriminator(model)
+        networks = models.build_generator(model, compute), models.build_discriminator(model)
         first = models.build_generator(MODEL) if options is RANKED else None
         gan = GAN(*networks, options, first)
         for side, network in zip(("generator", "discriminator"), networks, strict=True):
@@ -187,7 +191,7 @@ SMALL = (
     "--base_filters=2",
     "--ssa_layers=conv4",
     "--batch_size=4",
-    "--discriminator_updates=1",
+    "--discriminator_updates=2",
     "--samples=1",
     "--test_clips=1",
     "--sample_every=1000",

@@ -24,8 +24,8 @@ from tests.training import tiny
 MODEL = ModelOptions(resolution=64)
 FLAGS = (
     "--resolution=64",
-    "--batch_size=1",
-    "--discriminator_updates=1",
+    "--batch_size=2",
+    "--discriminator_updates=2",
     "--adversarial=wasserstein",
     "--lambda_penalty=10",
     "--ema_decay=0.9",
@@ -218,9 +218,8 @@ def test_a_full_disk(tmp_path: Path, synthetic_set: Path, train_apart) -> None:
     [checkpoint] = (run / "checkpoints").glob("step-1.data*")
     before = contents(run, 1)
     less = checkpoint.stat().st_size // 4
-    result = train_apart(
-        tmp_path, *arguments, "--steps=3", largest_file=less
-    )  # samples: after the last
+    # Step 3: samples, which are larger, are written after the last step only.
+    result = train_apart(tmp_path, *arguments, "--steps=3", largest_file=less)
     assert result.returncode == 1
     [line] = result.stderr.splitlines()
     assert "cannot save a checkpoint in" in line

@@ -37,9 +37,9 @@ def batch() -> tf.Tensor:
     return clips(2)
 
 
-def test_step_is_what_it_says(batch: tf.Tensor) -> None:
+@pytest.mark.parametrize("adversarial", ["nonsaturating", "minimax"])
+def test_step_is_what_it_says(batch: tf.Tensor, adversarial: str) -> None:
     """Against the update schedule written out plainly: nothing shared, nothing skipped."""
-    adversarial = "minimax"  # nobody's default
     options = TrainOptions(
         batch_size=2, discriminator_updates=2, adversarial=adversarial, lambda_con=3.0
     )
@@ -134,17 +134,17 @@ def test_all_weights_learn_in_the_end(batch: tf.Tensor) -> None:
 
 
 def test_one_clip_can_be_overfitted() -> None:
-    model = ModelOptions(resolution=64, base_filters=4, ssa_layers="conv4")
+    model = ModelOptions(resolution=64, base_filters=4, ssa_layers="conv4,deconv2")
     options = TrainOptions(
-        batch_size=1, discriminator_updates=1, learning_rate=4e-3, lambda_con=100.0
+        batch_size=1, discriminator_updates=1, learning_rate=2e-3, lambda_con=100.0
     )
     gan = make(model, options)
     one = clips(1, 1)
     step = tf.function(gan.train_step)
     first = float(step(one)["content_loss"])
-    for _ in range(80):
+    for _ in range(150):
         last = float(step(one)["content_loss"])
-    assert last < 0.2 * first
+    assert last < 0.1 * first
     # A photo that stands still is not the answer that it has learnt.
     real = to_float(one[:, 0])
     assert last < float(losses.content_loss(real, real[:, :1]))
