@@ -127,10 +127,14 @@ def _beside(target: Path) -> Path:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
+def locked_folder(folder: str | os.PathLike[str], called: str = "") -> Iterator[None]:
     """Keeps other processes from working in a folder at the same time.
 
     The system lets go of the lock when its process ends, however it ends. The folder is made.
+
+    Args:
+      folder: Its path.
+      called: What it is in messages, if not its path.
 
     Raises:
       DataError: Another process works in it, it is on another machine, or it cannot be written.
@@ -146,7 +150,7 @@ def locked_folder(folder: str | os.PathLike[str]) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise DataError(
-                f"process {file.read().strip() or 'unknown'} is at work in {folder}; "
+                f"process {file.read().strip() or 'unknown'} is at work in {called or folder}; "
                 "wait for its end, or stop it"
             ) from error
         except OSError:

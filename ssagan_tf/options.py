@@ -22,6 +22,8 @@ Layout = Literal["auto", "frames", "videos", "stacked", "synthetic"]
 ClipRule = Literal["all", "first"]
 Stride = int | Literal["auto"]
 
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # of another machine, as gs://bucket/folder
+
 Check = Callable[[Any], str | None]
 """Takes the value; returns what it must be if it is wrong, else None."""
 
@@ -35,7 +37,12 @@ class OptionError(ValueError):
 
 
 def setting(
-    default: Any, help: str, check: Check | None = None, *, may_change: bool = False
+    default: Any,
+    help: str,
+    check: Check | None = None,
+    *,
+    may_change: bool = False,
+    remote: bool = False,
 ) -> Any:
     """Declares one setting.
 
@@ -44,8 +51,9 @@ def setting(
       help: One or two sentences for `--help`.
       check: Refuses impossible values.
       may_change: Whether a run that is resumed may be given another value.
+      remote: Whether it may be an address of another machine.
     """
-    metadata = {"help": help, "check": check, "may_change": may_change}
+    metadata = {"help": help, "check": check, "may_change": may_change, "remote": remote}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -252,6 +260,20 @@ def _type_error(value: Any, kind: Any) -> str | None:
     return None  # a Literal, whose choices are checked
 
 
+def _address_error(value: Any, allowed: bool) -> str | None:
+    """What is wrong with a value that is an address, or `NAME=ADDRESS`."""
+    for text in value if isinstance(value, tuple) else (value,):
+        match = isinstance(text, str) and ADDRESS.match(text.rpartition("=")[2])
+        if match and not allowed:
+            return (
+                "is an address; only --data, and --source and --output of prepare, may be one: "
+                "copy it to this machine"
+            )
+        if match and not match.string[match.end() :].strip("/"):
+            return f"names no place, as {match[0]}bucket/folder does"
+    return None
+
+
 class Section:
     """What all sections of settings have in common: their types and checks.
 
@@ -272,6 +294,8 @@ class Section:
                 if value not in choices:
                     raise OptionError(field.name, value, f"must be one of {', '.join(choices)}")
             if (check := field.metadata["check"]) and (why := check(value)):
+                raise OptionError(field.name, value, why)
+            if why := _address_error(value, field.metadata["remote"]):
                 raise OptionError(field.name, value, why)
 
 
@@ -364,8 +388,9 @@ class PrepareOptions(Section):
         "",
         "Folder of the footage, or its address, as gs://bucket/folder (not needed for the layout "
         "synthetic).",
+        remote=True,
     )
-    output: str = setting("", "Folder to write, or its address: the prepared set.")
+    output: str = setting("", "Folder to write, or its address: the prepared set.", remote=True)
     layout: Layout = _layout()
     list: str = _list()
     resolution: int = _resolution()
@@ -400,7 +425,7 @@ class PrepareOptions(Section):
 class VerifyOptions(Section):
     """Whether a prepared set is as it was written."""
 
-    data: str = setting("", "Folder of the prepared set, or its address.")
+    data: str = setting("", "Folder of the prepared set, or its address.", remote=True)
     workers: int = setting(0, "Threads that check records; 0: one per core.", at_least(0))
 
 
@@ -425,6 +450,7 @@ class TrainOptions(Section):
         "",
         "Prepared set, also at an address, or `synthetic` for the built-in clouds.",
         may_change=True,
+        remote=True,
     )
     run_dir: str = _run_dir()
     stage1: str = setting(
@@ -665,7 +691,9 @@ class ImportOptions(Section):
 class EvaluateOptions(SourceOptions):
     """Generated clips against real ones, in numbers that can be compared."""
 
-    data: str = setting("", "Real clips: a prepared set, or a folder of frames or videos.")
+    data: str = setting(
+        "", "Real clips: a prepared set, or a folder of frames or videos.", remote=True
+    )
     layout: Layout = _layout()
     list: str = _list()
     clip_rule: ClipRule = _clip_rule()

@@ -14,7 +14,6 @@ import io
 import multiprocessing
 import os
 import posixpath
-import re
 import shutil
 import tempfile
 import types
@@ -23,19 +22,22 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from ssagan_tf.errors import DataError
+from ssagan_tf.options import ADDRESS
 from ssagan_tf.startup import load_tensorflow
 
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+")  # `Path` makes one slash of two
+
+class StoreError(OSError):
+    """A store fails, or there is no room for a copy of what lies there: no fault of the file."""
 
 
 def place(path: str | os.PathLike[str]) -> AnyPath:
     """A path of this machine, or of another."""
     if isinstance(path, RemotePath):
         return path
-    match = _ADDRESS.match(str(path))
+    match = ADDRESS.match(str(path))
     if not match:
         return Path(path)
-    return RemotePath(match[1], posixpath.normpath(str(path)[match.end() :]))
+    return RemotePath(match[1].lower(), posixpath.normpath(str(path)[match.end() :]))
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
@@ -54,7 +56,8 @@ def near(path: str | os.PathLike[str]) -> Iterator[str]:
     """A file on this machine: itself, or for the moment a copy of it.
 
     Raises:
-      OSError: It cannot be copied.
+      FileNotFoundError: There is none.
+      StoreError: It cannot be copied.
     """
     there = place(path)
     if isinstance(there, Path):
@@ -62,8 +65,12 @@ def near(path: str | os.PathLike[str]) -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="ssagan_tf-") as folder:
         copy = os.path.join(folder, there.name)
-        with there.open("rb") as file, open(copy, "wb") as target:
-            shutil.copyfileobj(file, target, 1 << 24)
+        with there.open("rb") as file:
+            try:
+                with open(copy, "wb") as target:
+                    shutil.copyfileobj(file, target, 1 << 24)
+            except OSError as error:  # a full disk, too
+                raise StoreError(error.errno, error.strerror, str(there)) from error
         yield copy
 
 
@@ -71,8 +78,9 @@ def near(path: str | os.PathLike[str]) -> Iterator[str]:
 class RemotePath(os.PathLike):
     """A path of another machine.
 
-    Its methods do what those of `pathlib.Path` do, and raise OSError as they do. Folders need not
-    be made: they are there where a file lies below them.
+    Its methods do what those of `pathlib.Path` do, and raise FileNotFoundError as they do; whatever
+    else goes wrong is a StoreError. Folders need not be made: they are there where a file lies
+    below them.
 
     Attributes:
       scheme: Such as s3.
@@ -122,9 +130,10 @@ class RemotePath(os.PathLike):
                 return None
 
     def stat(self) -> types.SimpleNamespace:
-        """Its `st_size` in bytes, and nothing else."""
+        """Its `st_size` in bytes and `st_mtime_ns`, where the store tells, and nothing else."""
         with self._errors():
-            return types.SimpleNamespace(st_size=self._gfile.stat(str(self)).length)
+            stat = self._gfile.stat(str(self))
+        return types.SimpleNamespace(st_size=stat.length, st_mtime_ns=stat.mtime_nsec)
 
     def iterdir(self) -> Iterator[RemotePath]:
         with self._errors():
@@ -147,8 +156,9 @@ class RemotePath(os.PathLike):
 
     def upload(self, file: Path) -> None:
         """Puts the content of a file of this machine here; stores show it once it is whole."""
+        parent = dataclasses.replace(self, key=posixpath.dirname(self.key))
         with self._errors():
-            self._gfile.makedirs(posixpath.dirname(str(self)))  # HDFS wants it, stores do nothing
+            self._gfile.makedirs(str(parent))  # HDFS wants it
             self._gfile.copy(str(file), str(self), overwrite=True)
 
     @property
@@ -166,14 +176,10 @@ class RemotePath(os.PathLike):
         try:
             yield
         except errors.OpError as error:
-            kinds = {
-                errors.NotFoundError: errno.ENOENT,
-                errors.PermissionDeniedError: errno.EACCES,
-                errors.UnauthenticatedError: errno.EACCES,
-            }
-            number = kinds.get(type(error), errno.EIO)
+            missing = isinstance(error, errors.NotFoundError)
+            kind, number = (FileNotFoundError, errno.ENOENT) if missing else (StoreError, errno.EIO)
             why = " ".join(error.message.split()) or os.strerror(number)
-            raise OSError(number, why, str(self)) from error
+            raise kind(number, why, str(self)) from error
 
 
 class _Reader(io.RawIOBase):

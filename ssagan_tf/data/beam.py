@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssagan_tf.data import layouts
+from ssagan_tf.data import layouts, sending
 from ssagan_tf.data.arrangement import Arrangement, arrange
 from ssagan_tf.data.info import SPLITS, DatasetInfo, Shard, Skipped, read_info
 from ssagan_tf.data.reading import Facts, Spooled, spool_item
@@ -49,7 +49,7 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     require(options, "output")
     output = place(options.output)
     check_output(options, output)
-    if isinstance(output, Path) and is_interrupted(output):
+    if is_interrupted(output):
         raise DataError(
             f"{output} holds what an interrupted prepare has finished; go on with that, or name "
             "another --output"
@@ -63,6 +63,8 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     if isinstance(output, Path):
         with errors_of_writing(output):
             output.mkdir(parents=True, exist_ok=True)
+    else:
+        sending.clear(output)
     try:
         with beam.Pipeline(argv=list(arguments)) as pipeline:
             _build(beam, pipeline, options, listing, output)
@@ -77,9 +79,9 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
 def _why(error: BaseException) -> str:
     """The line of a pipeline's error that tells most: of ours, else the last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    ours = [line for line in lines if re.search(r"(NothingUsable|DataError): ", line)]
+    ours = [line for line in lines if re.search(r"(NothingUsable|DataError|StoreError): ", line)]
     if ours:
-        return re.sub(r".*?(NothingUsable|DataError): ", "", ours[0])
+        return re.sub(r".*?(NothingUsable|DataError|StoreError): ", "", ours[0])
     return lines[-1] if lines else type(error).__name__
 
 

@@ -25,6 +25,7 @@ from ssagan_tf.data import layouts
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
+from ssagan_tf.remote import StoreError
 
 IN_FLIGHT = 32  # items per worker handed out beyond the one waited for
 _PER_FOLDER = 1000
@@ -70,11 +71,14 @@ def read_item(
 
     Raises:
       layouts.Unusable: Nothing of the item is to be used, not even what came before.
+      StoreError: The store it lies in fails; another time it may be read.
     """
     clips = item.clips(options)
     while True:
         try:
             clip = next(clips, None)
+        except StoreError:
+            raise
         except Exception as error:  # whatever a file does to its decoder, the others go on
             known = isinstance(error, DataError)
             reason = str(error) if known else f"unreadable: {error!r}"
@@ -103,7 +107,7 @@ def read_all(
 
     Raises:
       DataError: A worker died.
-      OSError: The spool cannot be written.
+      OSError: The spool cannot be written, or as StoreError the source read.
     """
     jobs = ((item, options, _place(spool, index)) for index, item in enumerate(items))
     workers = min(options.workers or os.cpu_count() or 1, len(items))
@@ -160,7 +164,7 @@ def spool_item(item: layouts.Item, options: PrepareOptions, path: str) -> list[S
     """Reads the clips of an item into a file, unless that is done.
 
     Raises:
-      OSError: It cannot be written. Nothing else is raised.
+      OSError: It cannot be written, or as StoreError read. Nothing else is raised.
     """
     if os.path.exists(path):
         return _load(path)

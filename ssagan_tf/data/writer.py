@@ -12,24 +12,15 @@ import functools
 import hashlib
 import json
 import os
-import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ssagan_tf.data import inspection, layouts
+from ssagan_tf.data import inspection, layouts, sending
 from ssagan_tf.data.arrangement import NothingUsable, arrange, nothing_usable, settings_of
-from ssagan_tf.data.info import (
-    FILE_NAME,
-    SHARD_PATTERN,
-    SPLITS,
-    DatasetInfo,
-    Shard,
-    Skipped,
-    open_set,
-    read_info,
-)
+from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Shard, Skipped, open_set, read_info
+from ssagan_tf.data.layouts.folders import VIDEOS, suffix_of
+from ssagan_tf.data.output import KEPT, SPOOL, holds_a_set, holds_something, is_ours
 from ssagan_tf.data.reading import PART, Facts, Spooled, read_all
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import (
@@ -41,14 +32,11 @@ from ssagan_tf.files import (
 )
 from ssagan_tf.options import OptionError, PrepareOptions, require
 from ssagan_tf.progress import Report
-from ssagan_tf.remote import AnyPath, RemotePath, is_remote, place, why_unreachable
+from ssagan_tf.remote import AnyPath, RemotePath, StoreError, place, why_unreachable
 from ssagan_tf.startup import load_tensorflow
 
 VERSION = 1  # of what is written for given settings and files
-_OTHER_FILES = (FILE_NAME, inspection.SHEET, inspection.HISTOGRAM)  # than shards
-_SPOOL = ".spool"
 _PLAN = "plan"  # in the spool: of which settings and files its content is
-_KEPT = "what is finished is kept, and the same command goes on"
 
 
 def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> DatasetInfo:
@@ -85,7 +73,7 @@ def plan(options: PrepareOptions) -> Callable[[Report], DatasetInfo]:
         require_extra("evaluate", "matplotlib")
     output = place(options.output)
     check_output(options, output)
-    work = _prepare_and_send if isinstance(output, RemotePath) else _prepare
+    work = _prepare_there if isinstance(output, RemotePath) else _prepare_here
     return functools.partial(work, options, output)
 
 
@@ -103,28 +91,23 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
             raise OptionError("output", options.output, "is a file, not a folder")
         return
     if isinstance(output, RemotePath):
-        names = {path.name for path in output.iterdir()}
-        if FILE_NAME in names:
-            raise _holds_a_set(output)
-        if not all(map(_is_ours, names)):
-            raise _holds_something(output)
+        sending.check(output, settings_of(options))
         return
-    interrupted = os.path.isdir(output / _SPOOL)
+    interrupted = is_interrupted(output)
     if os.path.exists(output / FILE_NAME):
         if not interrupted or open_set(output).info.settings != settings_of(options):
-            raise _holds_a_set(output)
+            raise holds_a_set(output)
         return
     with errors_of_writing(output):
         if not interrupted and any(output.iterdir()):
-            raise _holds_something(output)
+            raise holds_something(output)
 
 
-def _holds_a_set(output: AnyPath) -> DataError:
-    return DataError(f"{output} holds a prepared set already; choose another --output or remove it")
-
-
-def _holds_something(output: AnyPath) -> DataError:
-    return DataError(f"the folder {output} holds something already; name another or empty it")
+def is_interrupted(output: AnyPath) -> bool:
+    """Whether an earlier `prepare` into this folder did not come to its end."""
+    if isinstance(output, RemotePath):
+        return sending.is_begun(output)
+    return os.path.isdir(output / SPOOL)
 
 
 def list_usable(options: PrepareOptions) -> layouts.Listing:
@@ -140,68 +123,23 @@ def list_usable(options: PrepareOptions) -> layouts.Listing:
     return listing
 
 
-def is_interrupted(output: AnyPath) -> bool:
-    """Whether an earlier `prepare` into this folder did not come to its end."""
-    if isinstance(output, RemotePath):
-        return output.is_dir()
-    return os.path.isdir(output / _SPOOL)
-
-
-def _prepare(options: PrepareOptions, output: Path, report: Report) -> DatasetInfo:
+def _prepare_here(options: PrepareOptions, output: Path, report: Report) -> DatasetInfo:
     if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
         _remove_spool(output)
         return open_set(output).info
     return _prepare_listed(options, list_usable(options), output, report)
 
 
-def _prepare_and_send(options: PrepareOptions, output: RemotePath, report: Report) -> DatasetInfo:
-    """Makes the set on this machine, in the folder of temporary files, and sends what is new.
-
-    What an interrupted call leaves there has the name of its output, settings and source, so that
-    the same command finds it.
-    """
+def _prepare_there(options: PrepareOptions, output: RemotePath, report: Report) -> DatasetInfo:
     listing = list_usable(options)
-    digest = hashlib.sha256(f"{output} {_digest(options, listing)}".encode()).hexdigest()
-    here = Path(tempfile.gettempdir()) / f"ssagan_tf-{os.getuid()}-{digest[:16]}"
-    made = here / "set"
-    with locked_folder(here):
-        try:
-            if (made / FILE_NAME).exists():
-                _remove_spool(made)
-                info = read_info(made)
-            else:
-                info = _prepare_listed(options, listing, made, report)
-            _send(info, made, output, report)
-        except BaseException:
-            if not made.exists():
-                shutil.rmtree(here, ignore_errors=True)
-            raise
-        shutil.rmtree(here, ignore_errors=True)
+    with sending.workplace(output, _digest(options, listing)) as folder:
+        if (folder / FILE_NAME).exists():  # interrupted when it was sent
+            _remove_spool(folder)
+            info = read_info(folder)
+        else:
+            info = _prepare_listed(options, listing, folder, report)
+        sending.send(folder, output, report)
     return info
-
-
-def _send(info: DatasetInfo, made: Path, output: RemotePath, report: Report) -> None:
-    """Sends a set; `dataset_info.json` comes last, as on a disk."""
-    known = {shard.name for split in SPLITS for shard in info.splits[split].shards}
-    sent = made.parent / "sent"
-    try:
-        done = set(sent.read_text().split()) if sent.exists() else set()
-        if output.is_dir():
-            for path in output.iterdir():
-                if path.name not in known:  # of other settings
-                    path.unlink()
-        names = [path.name for path in made.iterdir() if path.name != FILE_NAME]
-        for number, name in enumerate([*sorted(names), FILE_NAME]):
-            report(f"sending to {output}", number, len(names) + 1)
-            if name not in done:
-                (output / name).upload(made / name)
-                with sent.open("a") as file:
-                    file.write(f"{name}\n")
-        report(f"sending to {output}", len(names) + 1, len(names) + 1)
-    except OSError as error:
-        raise DataError(f"cannot write {output}: {error.strerror or error}; {_KEPT}") from error
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_KEPT) from None
 
 
 def _prepare_listed(
@@ -211,15 +149,16 @@ def _prepare_listed(
     with errors_of_writing(output):
         output.mkdir(parents=True, exist_ok=True)
         # Made before any other file and removed after all: the mark of unfinished work.
-        with locked_folder(output / _SPOOL):
+        with locked_folder(output / SPOOL):
             if (output / FILE_NAME).exists():  # by another process, while this one was listing
                 _remove_spool(output)
                 raise DataError(f"{output} holds a prepared set by now; choose another --output")
             try:
-                _keep_or_clear(output, _digest(options, listing))
-                info = _write(options, output, listing, report)
+                with _errors_of_reading():
+                    _keep_or_clear(output, _digest(options, listing))
+                    info = _write(options, output, listing, report)
             except KeyboardInterrupt:
-                raise KeyboardInterrupt(_KEPT) from None
+                raise KeyboardInterrupt(KEPT) from None
             except BaseException as error:
                 if not isinstance(error, NothingUsable) and _has_finished(output):
                     _keep(error, output)
@@ -239,7 +178,7 @@ def _write(
     clips: list[Spooled] = []
     skipped = list(listing.skipped)
     what, items = f"reading {listing.layout}", listing.items
-    with contextlib.closing(read_all(items, options, output / _SPOOL)) as results:
+    with contextlib.closing(read_all(items, options, output / SPOOL)) as results:
         for done, result in enumerate(results):
             report(what, done, len(items))
             for one in result:
@@ -269,24 +208,25 @@ def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
     for item in listing.items:
         digest.update(repr((item.name, item.video, item.split)).encode())
         for path in item.paths:
-            if is_remote(path):  # to ask of each would take a request
-                digest.update(path.encode())
+            there = place(path)
+            if isinstance(there, RemotePath) and suffix_of(path) not in VIDEOS:
+                digest.update(path.encode())  # to ask would take a request for each picture
                 continue
-            with contextlib.suppress(OSError):  # shows when it is read
-                stat = os.stat(path)
+            with contextlib.suppress(FileNotFoundError, PermissionError):  # shows when it is read
+                stat = there.stat()
                 digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
 def _keep_or_clear(output: Path, digest: str) -> None:
     """Leaves there what was finished of the same settings and files, and nothing else of ours."""
-    plan = output / _SPOOL / _PLAN
+    plan = output / SPOOL / _PLAN
     if not plan.exists() or plan.read_text() != digest:
         _clear(output)
         with replacing_file(plan) as temporary:
             temporary.write_text(digest)
     for path in output.glob(".tmp-*"):
-        if _is_ours(path.name):
+        if is_ours(path.name):
             path.unlink()
 
 
@@ -294,37 +234,41 @@ def _clear(output: Path) -> None:
     """Removes what an interrupted `prepare` left, and nothing else; the spool's lock stays."""
     (output / FILE_NAME).unlink(missing_ok=True)  # first: where it is, the set is whole
     for path in output.iterdir():
-        if _is_ours(path.name):
+        if is_ours(path.name):
             path.unlink()
-    for path in (output / _SPOOL).iterdir():
+    for path in (output / SPOOL).iterdir():
         if path.is_dir():
             shutil.rmtree(path)
         elif path.name != LOCK_FILE:
             path.unlink()
 
 
-def _is_ours(name: str) -> bool:
-    name = re.sub(r"^\.tmp-\d+-", "", name)  # temporary names end in the final one
-    return name in _OTHER_FILES or SHARD_PATTERN.fullmatch(name) is not None
+@contextlib.contextmanager
+def _errors_of_reading() -> Iterator[None]:
+    """A source's store that fails is not an output that cannot be written."""
+    try:
+        yield
+    except StoreError as error:
+        raise DataError(f"cannot read {error.filename}: {error.strerror}") from error
 
 
 def _has_finished(output: Path) -> bool:
-    return any(path.suffix != PART for path in (output / _SPOOL).glob("*/*"))
+    return any(path.suffix != PART for path in (output / SPOOL).glob("*/*"))
 
 
 def _keep(error: BaseException, output: Path) -> None:
     """Raises an error that says how to go on, where the error is one of the data or the disk."""
     if isinstance(error, DataError):
-        raise DataError(f"{error}; {_KEPT}") from error
+        raise DataError(f"{error}; {KEPT}") from error
     if isinstance(error, OSError):
         why = error.strerror or error
-        raise DataError(f"cannot write {output}: {why}; {_KEPT}") from error
+        raise DataError(f"cannot write {output}: {why}; {KEPT}") from error
     raise error
 
 
 def _remove_spool(output: Path) -> None:
     """The last thing to go, and the folder itself goes last."""
-    shutil.rmtree(output / _SPOOL, ignore_errors=True)
+    shutil.rmtree(output / SPOOL, ignore_errors=True)
 
 
 def shard_of(path: AnyPath, clips: int) -> Shard:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib.util
+import os
 import uuid
 from pathlib import Path
 
@@ -11,13 +13,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssagan_tf import video
-from ssagan_tf.data import arrangement, cache, checking, footage, layouts, pipeline, whole, writer
+from ssagan_tf import remote, video
+from ssagan_tf.data import (
+    arrangement,
+    cache,
+    checking,
+    footage,
+    layouts,
+    pipeline,
+    sending,
+    whole,
+    writer,
+)
 from ssagan_tf.data.info import FILE_NAME, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import locked_folder, replacing_file, replacing_folder, sha256_of
 from ssagan_tf.options import OptionError, PrepareOptions
-from ssagan_tf.remote import RemotePath, place, resolve
+from ssagan_tf.remote import RemotePath, StoreError, place, resolve
 
 without_io = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_io") is not None, reason="the extra 'io' is installed"
@@ -64,7 +76,8 @@ def options(source: object, output: object, **settings: object) -> PrepareOption
     ("address", "text", "name"),
     [
         ("s3://bucket/a/b", "s3://bucket/a/b", "b"),
-        ("s3:/bucket/a", "s3://bucket/a", "a"),  # as `Path` leaves it
+        ("S3://Bucket/a", "s3://Bucket/a", "a"),
+        ("hdfs:///folder/a", "hdfs:///folder/a", "a"),
         ("s3://bucket", "s3://bucket/", "bucket"),
         ("s3://bucket/./a//b/../c/", "s3://bucket/a/c", "c"),
     ],
@@ -77,7 +90,7 @@ def test_addresses(address: str, text: str, name: str) -> None:
     assert path / "/local" == Path("/local")
 
 
-@pytest.mark.parametrize("path", ["a/b", "/a:/b", "./s3://x", "C:/x"])
+@pytest.mark.parametrize("path", ["a/b", "/a:/b", "./s3://x", "C:/x", "ab:/c", "C://x"])
 def test_paths_of_this_machine(path: str) -> None:
     assert place(path) == Path(path)
     assert resolve(path) == str(Path(path).resolve())
@@ -141,7 +154,7 @@ def test_a_set_made_there_is_the_one_made_here(
     assert {path.name for path in (there / "set").iterdir()} == {
         path.name for path in (tmp_path / "set").iterdir()
     }
-    assert not list((tmp_path / "temporary").iterdir())
+    assert not list((tmp_path / "temporary").glob("*/*"))
 
     # And it is read as one of this machine.
     assert checking.check_set(str(there / "set")).problems == ()
@@ -180,36 +193,206 @@ def test_a_damaged_set_there(tmp_path: Path, there: RemotePath) -> None:
         open_set(there / "set")
 
 
-def test_an_interrupted_one_goes_on(
-    tmp_path: Path, there: RemotePath, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is sent is not sent again, and what is made is not made again."""
-    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 1)
-    made = options("", there, layout="synthetic", synthetic_clips=4)
-    upload, sent = RemotePath.upload, []
+class Line:
+    """The line to the store: writes down what is sent, and may be cut."""
 
-    def upload_two(self: RemotePath, file: Path) -> None:
-        if len(sent) == 2:
-            raise OSError(5, "the line is cut", str(self))
-        sent.append(self.name)
-        upload(self, file)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.sent: list[str] = []
+        self.cut_after: int | None = None
+        self._upload = RemotePath.upload
+        monkeypatch.setattr(RemotePath, "upload", lambda path, file: self.send(path, file))
 
-    monkeypatch.setattr(RemotePath, "upload", upload_two)
+    def send(self, path: RemotePath, file: Path) -> None:
+        if self.cut_after == len(self.sent):
+            raise StoreError(5, "the line is cut", str(path))
+        self.sent.append(path.name)
+        self._upload(path, file)
+
+
+@pytest.fixture
+def line(monkeypatch: pytest.MonkeyPatch) -> Line:
+    return Line(monkeypatch)
+
+
+def interrupt(line: Line, made: PrepareOptions, after: int) -> None:
+    """Makes a set and sends its first files only; the first of all is the mark."""
+    line.cut_after = after
     with pytest.raises(DataError, match="the line is cut; what is finished is kept"):
         writer.prepare(made)
-    assert len([*there.iterdir()]) == 2
+    line.cut_after, line.sent = None, []
+    assert writer.is_interrupted(place(made.output))
     with pytest.raises(DataError, match="is no prepared set"):
-        open_set(there)
+        open_set(made.output)
 
-    monkeypatch.setattr(layouts.clouds, "synthetic_clip", None)
-    monkeypatch.setattr(
-        RemotePath, "upload", lambda self, file: (sent.append(self.name), upload(self, file))
-    )
-    writer.prepare(made)
-    assert len(sent) == len(set(sent)) == 5
-    assert sent[-1] == FILE_NAME
+
+def assert_whole(there: RemotePath, tmp_path: Path) -> None:
     assert checking.check_set(there).problems == ()
-    assert not list((tmp_path / "temporary").iterdir())
+    info = open_set(there).info
+    shards = {shard.name for split in info.splits.values() for shard in split.shards}
+    names = {path.name for path in there.iterdir()} - {"contact_sheet.png", "motion.png"}
+    assert names == {FILE_NAME, *shards}
+    assert not list((tmp_path / "temporary").glob("*/*"))
+
+
+@pytest.fixture
+def clouds(there: RemotePath, monkeypatch: pytest.MonkeyPatch) -> PrepareOptions:
+    """Settings of a set of four shards."""
+    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 1)
+    return options("", there, layout="synthetic", synthetic_clips=4)
+
+
+def test_an_interrupted_one_goes_on(
+    tmp_path: Path,
+    there: RemotePath,
+    clouds: PrepareOptions,
+    line: Line,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is sent is not sent again, and what is made is not made again."""
+    pytest.importorskip("matplotlib")
+    clouds = dataclasses.replace(clouds, inspect=True)
+    interrupt(line, clouds, after=3)
+    assert len([*there.iterdir()]) == 3
+    monkeypatch.setattr(layouts.clouds, "synthetic_clip", None)
+    writer.prepare(clouds)
+    assert len(line.sent) == len(set(line.sent)) == 4 + 2 + 1 - 2
+    assert line.sent[-1] == FILE_NAME
+    assert_whole(there, tmp_path)
+    assert (there / "contact_sheet.png").is_file()
+    assert (there / "motion.png").is_file()
+
+
+def test_a_store_that_was_emptied_meanwhile(
+    tmp_path: Path, there: RemotePath, clouds: PrepareOptions, line: Line
+) -> None:
+    interrupt(line, clouds, after=3)
+    for path in there.iterdir():
+        path.unlink()
+    writer.prepare(clouds)
+    assert_whole(there, tmp_path)
+
+
+def test_other_settings_after_an_interruption(
+    tmp_path: Path, there: RemotePath, clouds: PrepareOptions, line: Line
+) -> None:
+    interrupt(line, clouds, after=3)
+    info = writer.prepare(dataclasses.replace(clouds, seed=1))
+    assert info.settings["seed"] == 1
+    assert_whole(there, tmp_path)
+
+
+def test_another_machine_took_over(
+    tmp_path: Path,
+    there: RemotePath,
+    clouds: PrepareOptions,
+    line: Line,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its set stays as it is, whole or on its way."""
+    interrupt(line, clouds, after=3)
+    here = tmp_path / "temporary"
+    there_too = tmp_path / "other"
+    there_too.mkdir()
+    with monkeypatch.context() as other:
+        other.setattr("tempfile.tempdir", str(there_too))
+        interrupt(line, dataclasses.replace(clouds, seed=1), after=3)
+    reads = sending._reads
+
+    def taken_over(path: RemotePath) -> bytes | None:
+        if path.name == ".owner" and len(line.sent) == 2:  # the mark and a shard
+            (tmp_path / "mark").write_text("another")
+            path.unlink()
+            line._upload(path, tmp_path / "mark")
+        return reads(path)
+
+    with monkeypatch.context() as other:
+        other.setattr(sending, "_reads", taken_over)
+        with pytest.raises(DataError, match="somebody else writes to ram://"):
+            writer.prepare(clouds)
+    line.sent = []
+    assert FILE_NAME not in {path.name for path in there.iterdir()}
+    with monkeypatch.context() as other:
+        other.setattr("tempfile.tempdir", str(there_too))
+        writer.prepare(dataclasses.replace(clouds, seed=1))
+    assert_whole(there, there_too)
+    assert open_set(there).info.settings["seed"] == 1
+    assert list(here.glob("*/*"))
+    with pytest.raises(DataError, match="holds a prepared set already"):
+        writer.prepare(clouds)
+
+
+def test_killed_when_all_is_sent(
+    tmp_path: Path, there: RemotePath, clouds: PrepareOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The description is there, but this machine does not know yet."""
+    with monkeypatch.context() as killed:
+        killed.setattr(sending, "_remove_mark", _killed)
+        with pytest.raises(SystemExit):
+            writer.prepare(clouds)
+    assert (there / ".owner").exists()
+    before = open_set(there).info
+    assert writer.prepare(clouds) == before
+    assert_whole(there, tmp_path)
+
+
+def _killed(_: object) -> None:
+    raise SystemExit
+
+
+def test_a_folder_of_temporary_files_that_is_anothers(
+    tmp_path: Path, clouds: PrepareOptions
+) -> None:
+    mine = tmp_path / "temporary" / f"ssagan_tf-{os.getuid()}"
+    mine.symlink_to(tmp_path)
+    with pytest.raises(DataError, match="is no folder of this user"):
+        writer.prepare(clouds)
+
+
+def test_a_store_that_fails_is_no_broken_footage(
+    tmp_path: Path, pictures: Path, there: RemotePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stops the work, which goes on once the store answers again."""
+    copy(pictures, there / "pictures")
+    made = options(there / "pictures", tmp_path / "set", layout="frames")
+    failing = ["/B/"]
+    read = remote._Reader.read
+
+    def answer(reader: remote._Reader, size: int = -1) -> bytes:
+        if any(part in str(reader._path) for part in failing):
+            raise StoreError(5, "SlowDown", str(reader._path))
+        return read(reader, size)
+
+    monkeypatch.setattr(remote._Reader, "read", answer)
+    with pytest.raises(DataError, match=rf"cannot read {there}/pictures/B/.*: SlowDown; what is"):
+        writer.prepare(made)
+    failing[:] = ["/A/"]  # what was read is kept
+    info = writer.prepare(made)
+    here = writer.prepare(options(pictures, tmp_path / "from_here", layout="frames"))
+    assert info.fingerprint == here.fingerprint
+
+
+def test_a_video_that_cannot_be_copied(
+    tmp_path: Path, there: RemotePath, noise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    still = noise(1, 64, 64, 3)
+    moving = np.concatenate([still + np.uint8(n) for n in range(40)])
+    video.write_mp4(tmp_path / "film.mp4", moving, 24)
+    (there / "film.mp4").upload(tmp_path / "film.mp4")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", full)
+    with pytest.raises(DataError, match=r"cannot read ram://.*: No space left on device"):
+        writer.prepare(options(there, tmp_path / "set", test_fraction=0.0))
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_folder_called_like_a_video(tmp_path: Path, pictures: Path, there: RemotePath) -> None:
+    (pictures / "A").rename(pictures / "A.mov")
+    copy(pictures, there)
+    found = layouts.list_items(options(there, "")).items
+    assert {item.video for item in found} == {"A.mov", "B", "C"}
 
 
 def test_rests_of_others_are_replaced(

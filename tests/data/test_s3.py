@@ -227,8 +227,8 @@ def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> Non
         (
             "train",
             ("--data=s3://clouds/sets/clouds", "--run_dir=s3://clouds/run", *SMALL),
-            1,
-            "s3://clouds/run is on another machine",
+            2,
+            "--run_dir=s3://clouds/run: is an address; only --data, and --source and --output",
         ),
     ],
 )

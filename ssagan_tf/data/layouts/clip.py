@@ -14,7 +14,7 @@ from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
-from ssagan_tf.remote import place
+from ssagan_tf.remote import StoreError, place
 
 _ORIENTATION = 0x0112  # EXIF
 
@@ -69,10 +69,13 @@ def read_picture(path: str) -> Picture:
 
     Raises:
       DataError: It is broken.
+      StoreError: The store fails.
     """
     try:
         data = place(path).read_bytes()
         return Picture(video.decode_image(data), data)
+    except StoreError:
+        raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise DataError(f"broken picture: {place(path)}: {why}") from error
@@ -147,4 +150,5 @@ class Item(Protocol):
         Raises:
           DataError: It is broken; clips that came before are not to be used. The message is
             the reason of a `Skipped`.
+          StoreError: The store fails; nothing is known of the item.
         """

@@ -95,10 +95,10 @@ def _all_folders(
     files: list[str] = []
     try:
         for path in source.iterdir():
-            # To ask would take a request for each of millions of files.
-            is_file = suffix_of(path.name) in (*PICTURES, *VIDEOS) or not path.is_dir()
+            # To ask would take a request for each of millions of pictures.
+            is_file = suffix_of(path.name) in PICTURES or not path.is_dir()
             (files if is_file else folders).append(path.name)
-    except OSError as error:
+    except FileNotFoundError as error:
         unreadable(error)
         return
     yield str(source), folders, files

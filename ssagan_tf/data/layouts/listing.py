@@ -17,7 +17,7 @@ from ssagan_tf.data.layouts.stacked import list_stacked
 from ssagan_tf.data.layouts.videos import list_videos
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError, PrepareOptions, require
-from ssagan_tf.remote import AnyPath, no_such_folder, place, why_unreachable
+from ssagan_tf.remote import AnyPath, StoreError, no_such_folder, place, why_unreachable
 
 _LISTERS = {"frames": list_frames, "videos": list_videos, "stacked": list_stacked}
 _LOOKED_AT = 32  # pictures tried until one can be opened
@@ -69,14 +69,15 @@ def list_items(options: PrepareOptions) -> Listing:
         return Listing("synthetic", tuple(list_clouds(options)), ())
     source = place(options.source)
     skipped: list[Skipped] = []
+    layout = options.layout
     try:
         folders = list(walk(source, skipped))
+        if layout == "auto":
+            layout = "stacked" if options.list else _guess(source, folders)
+        items = tuple(_LISTERS[layout](source, folders, options, skipped))
     except OSError as error:
-        raise DataError(f"cannot read {source}: {error.strerror or error}") from error
-    layout = options.layout
-    if layout == "auto":
-        layout = "stacked" if options.list else _guess(source, folders)
-    items = tuple(_LISTERS[layout](source, folders, options, skipped))
+        what = error.filename or source
+        raise DataError(f"cannot read {what}: {error.strerror or error}") from error
     return Listing(layout, items, tuple(skipped))
 
 
@@ -99,6 +100,8 @@ def _guess(source: AnyPath, folders: Sequence[Folder]) -> str:
         try:
             with (source / name).open("rb") as file, Image.open(file) as image:
                 return "stacked" if image.height >= 4 * image.width else "frames"
+        except StoreError:
+            raise
         except Exception:  # Pillow raises all sorts of things on broken files
             continue
     return "frames"
