@@ -124,7 +124,7 @@ def _with_gamma(network: Network) -> Network:
 
 
 def _traced(function: Any, *arguments: Any) -> Subject:
-    compiled = tf.function(function)
+    compiled = tf.function(function, autograph=False)
     compiled.get_concrete_function(*arguments)
     # On a CPU a compiled function returns when all of it has run. Its first run optimises it.
     run = partial(compiled, *arguments)

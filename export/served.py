@@ -36,7 +36,10 @@ class Served(tf.Module):
         groups = generator.trainable_variables, generator.non_trainable_variables
         self.stored = [[_stored(variable, weights) for variable in group] for group in groups]
 
-        @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32, "image")])
+        @tf.function(
+            autograph=False,
+            input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32, "image")],
+        )
         def tensor(image):
             values = [
                 [tf.cast(stored, variable.dtype) for stored, variable in zip(*pair, strict=True)]
@@ -51,11 +54,11 @@ class Served(tf.Module):
             clip = tensor(to_float(squares(image_bytes, side, how, most_pixels)))["clip"]
             return tf.cast(tf.round(tf.clip_by_value((clip + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)
 
-        @tf.function(input_signature=files)
+        @tf.function(autograph=False, input_signature=files)
         def serving_default(image_bytes):
             return {"video": video(image_bytes)}
 
-        @tf.function(input_signature=files)
+        @tf.function(autograph=False, input_signature=files)
         def encoded(image_bytes):
             frames = tf.reshape(video(image_bytes), (-1, side, side, 3))
             return {

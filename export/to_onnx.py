@@ -90,7 +90,7 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
 
     image = tf.TensorSpec((None, *generator.input_axes), tf.float32, "image")
 
-    @tf.function(input_signature=[image])
+    @tf.function(autograph=False, input_signature=[image])
     def run(image):
         return {"clip": generator(image, training=False)}
 

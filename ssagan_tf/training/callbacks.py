@@ -195,7 +195,7 @@ class WriteSamples(EverySteps):
                 self._generator.options, self._generator.compute
             )
         whole = self.model.from_photos(self._generator)
-        self._infer = tf.function(lambda image: whole(image, training=False))
+        self._infer = tf.function(lambda image: whole(image, training=False), autograph=False)
         if self.model.step == 0:
             # What a photo that just stands still scores: the number to beat.
             pairs = ((to_float(clip), to_float(clip[:1])) for clip in self._clips)

@@ -139,5 +139,5 @@ def mean_of_workers(strategy: tf.distribute.Strategy, value: float = 0.0) -> flo
         context = tf.distribute.get_replica_context()
         return context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
 
-    mean = tf.function(lambda: strategy.run(of_replica))()
+    mean = tf.function(lambda: strategy.run(of_replica), autograph=False)()
     return float(strategy.experimental_local_results(mean)[0])

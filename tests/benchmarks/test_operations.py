@@ -78,7 +78,7 @@ def work(op: tf.Operation) -> int:
 
 
 def in_graph(function, *shape: int) -> int:
-    concrete = tf.function(function).get_concrete_function(tf.TensorSpec(shape))
+    concrete = tf.function(function, autograph=False).get_concrete_function(tf.TensorSpec(shape))
     return sum(map(work, concrete.graph.get_operations()))
 
 

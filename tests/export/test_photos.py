@@ -19,7 +19,9 @@ MOST_PIXELS = 10**6
 @functools.cache
 def graph(how: str):
     files = tf.TensorSpec((None,), tf.string)
-    return tf.function(lambda x: squares(x, SIDE, how, MOST_PIXELS), input_signature=[files])
+    return tf.function(
+        lambda x: squares(x, SIDE, how, MOST_PIXELS), autograph=False, input_signature=[files]
+    )
 
 
 def in_graph(files: list[bytes], how: str = "stretch") -> np.ndarray:

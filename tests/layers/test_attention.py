@@ -119,7 +119,9 @@ def test_any_size_in_one_model() -> None:
     inputs = keras.Input((None, None, None, 4))
     model = keras.Model(inputs, SpatialSelfAttention(gate="none")(inputs))
     assert model.output_shape == (None, None, None, None, 4)
-    run = tf.function(model, input_signature=[tf.TensorSpec((None, None, None, None, 4))])
+    run = tf.function(
+        model, autograph=False, input_signature=[tf.TensorSpec((None, None, None, None, 4))]
+    )
     for shape in [(1, 1, 1, 1, 4), (3, 2, 5, 4, 4), (2, 7, 3, 3, 4)]:
         clip = numbers(*shape)
         np.testing.assert_allclose(run(clip), model(clip), atol=1e-5)
@@ -174,7 +176,7 @@ def value_and_gradients(
             loss = tf.reduce_sum(output * tf.reshape(weight, tf.shape(output)))
         return output, *tape.gradient(loss, arguments)
 
-    run = tf.function(run, input_signature=specs) if graph else run
+    run = tf.function(run, autograph=False, input_signature=specs) if graph else run
     return [tf.cast(x, "float32").numpy() for x in run(*arguments)]
 
 
@@ -257,7 +259,7 @@ def traced(shape: tuple, gradient: bool) -> tf.Graph:
     layer = SpatialSelfAttention(gate="none", memory=1)
     layer.build(shape)
 
-    @tf.function(input_signature=[tf.TensorSpec(shape)])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec(shape)])
     def run(clip):
         with tf.GradientTape() as tape:
             output = layer(clip)

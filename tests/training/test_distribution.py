@@ -77,7 +77,8 @@ def test_batch_norm_takes_the_moments_of_all_replicas(two_replicas, frames: int 
     with two_replicas.scope():
         two = make()
     parts = tf.function(
-        lambda clip, weight: two_replicas.run(lambda c, w: step(two, c, w), (clip, weight))
+        lambda clip, weight: two_replicas.run(lambda c, w: step(two, c, w), (clip, weight)),
+        autograph=False,
     )(shared(two_replicas, clips), shared(two_replicas, weights))
     for part, value in zip(parts, expected, strict=True):
         whole = np.concatenate(two_replicas.experimental_local_results(part))
@@ -114,7 +115,7 @@ def test_two_replicas_make_the_step_of_one(two_replicas, options: TrainOptions) 
     expected = one.train_step(tf.constant(clips))
     with two_replicas.scope():
         two = make()
-    step = tf.function(lambda clips: two_replicas.run(two.train_step, (clips,)))
+    step = tf.function(lambda clips: two_replicas.run(two.train_step, (clips,)), autograph=False)
     report = step(shared(two_replicas, clips))
 
     for name, value in expected.items():
