@@ -101,7 +101,11 @@ class ParityOptions(SourceOptions):
 class ClientOptions(PhotosToVideos):
     """From photos to videos, by a server."""
 
-    server: str = setting("", "HOST:PORT; TensorFlow Serving has gRPC at 8500 and REST at 8501.")
+    server: str = setting(
+        "",
+        "HOST:PORT; TensorFlow Serving has gRPC at 8500 and REST at 8501.",
+        lambda v: "must be HOST:PORT, without a protocol" if "://" in v else None,
+    )
     protocol: Literal["grpc", "rest"] = setting("grpc", "What the server speaks at this port.")
     name: str = setting("ssagan", "The model's name in models.config.")
     version: int = setting(0, "The model's version; 0: the newest.", at_least(0))

@@ -266,8 +266,8 @@ def _address_error(value: Any, allowed: bool) -> str | None:
         match = isinstance(text, str) and ADDRESS.match(text.rpartition("=")[2])
         if match and not allowed:
             return (
-                "is an address; only --data, and --source and --output of prepare, may be one: "
-                "copy it to this machine"
+                "is an address; only --data, and --source and --output of prepare, may be one; "
+                "name a file or folder of this machine"
             )
         if match and not match.string[match.end() :].strip("/"):
             return f"names no place, as {match[0]}bucket/folder does"

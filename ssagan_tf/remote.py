@@ -156,9 +156,8 @@ class RemotePath(os.PathLike):
 
     def upload(self, file: Path) -> None:
         """Puts the content of a file of this machine here; stores show it once it is whole."""
-        parent = dataclasses.replace(self, key=posixpath.dirname(self.key))
         with self._errors():
-            self._gfile.makedirs(str(parent))  # HDFS wants it
+            self._gfile.makedirs(str(self._parent))  # HDFS wants it
             self._gfile.copy(str(file), str(self), overwrite=True)
 
     @property
@@ -176,10 +175,25 @@ class RemotePath(os.PathLike):
         try:
             yield
         except errors.OpError as error:
-            missing = isinstance(error, errors.NotFoundError)
-            kind, number = (FileNotFoundError, errno.ENOENT) if missing else (StoreError, errno.EIO)
-            why = " ".join(error.message.split()) or os.strerror(number)
-            raise kind(number, why, str(self)) from error
+            why = " ".join(error.message.split()).strip(": ") or type(error).__name__
+            if not isinstance(error, errors.NotFoundError):
+                raise StoreError(errno.EIO, why, str(self)) from error
+            if not self._is_missing():
+                why = f"{why}, or the store does not answer"
+                raise StoreError(errno.EIO, why, str(self)) from error
+            raise FileNotFoundError(errno.ENOENT, why, str(self)) from error
+
+    def _is_missing(self) -> bool:
+        """Whether what was not found is not there. S3 that does not answer looks so, too."""
+        try:
+            names = self._gfile.listdir(str(self._parent))
+        except self._tf.errors.OpError:
+            return False
+        return self.name not in {name.rstrip("/") for name in names}
+
+    @property
+    def _parent(self) -> RemotePath:
+        return dataclasses.replace(self, key=posixpath.dirname(self.key))
 
 
 class _Reader(io.RawIOBase):
@@ -234,6 +248,8 @@ def _tensorflow(scheme: str) -> Any:
     schemes = tf.io.gfile.get_registered_schemes
     if scheme in schemes():
         return tf
+    # Few attempts, like Amazon's other tools: by itself the library asks for minutes.
+    os.environ.setdefault("AWS_RETRY_MODE", "standard")
     try:
         import tensorflow_io  # noqa: F401  adds its file systems
     except Exception as error:  # of libraries that fit another TensorFlow, too

@@ -85,6 +85,19 @@ def test_flags_make_the_options_again(tmp_path) -> None:
             "attention_at=1,x: must be",
         ),
         (lambda: options.EvaluateOptions(baselines=("best",)), "baselines=best: must be of"),
+        (
+            lambda: options.TrainOptions(data="gs://set", cache="gs://cache"),
+            "cache=gs://cache: is an address; only --data, and --source and --output of prepare",
+        ),
+        (
+            lambda: options.EvaluateOptions(generated=("a=x", "b=S3://bucket/clips")),
+            "generated=a=x,b=S3://bucket/clips: is an address",
+        ),
+        (
+            lambda: export_options.ClientOptions(server="http://host:8501"),
+            "server=http://host:8501: must be HOST:PORT",
+        ),
+        (lambda: options.PrepareOptions(output="s3:///"), "output=s3:///: names no place, as s3:"),
     ],
 )
 def test_impossible_values_are_named(make, message: str) -> None:

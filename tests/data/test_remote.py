@@ -119,6 +119,9 @@ def test_what_lies_there(tmp_path: Path, there: RemotePath) -> None:
     with pytest.raises(FileNotFoundError) as error:
         file.read_bytes()
     assert error.value.filename == str(file)
+    # A store that does not answer has no files and no folders.
+    with pytest.raises(StoreError, match="or the store does not answer"):
+        place("ram://nowhere/folder/file").read_bytes()
 
 
 def test_a_file_is_there_as_a_whole_or_not_at_all(there: RemotePath) -> None:

@@ -30,7 +30,7 @@ SMALL = ("--resolution=64", "--base_filters=1", "--ssa_layers=none")
 
 
 @pytest.fixture(scope="module")
-def store() -> Iterator[Any]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """A client of a server that is forgotten at the end."""
     import boto3
 
@@ -48,6 +48,7 @@ def store() -> Iterator[Any]:
         "AWS_ACCESS_KEY_ID": "someone",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_REGION": "us-east-1",
+        "TMPDIR": str(tmp_path_factory.mktemp("temporary")),
     }
     kept = {name: os.environ.get(name) for name in given}
     os.environ.update(given)

@@ -119,7 +119,7 @@ def systems(tmp_path_factory) -> Path:
     for number in range(CLIPS):
         clip = synthetic_clip(3, number, 32, 32)
         for name, frames in {"real": clip, "A": clip // 2, "B": clip[:1].repeat(32, 0)}.items():
-            video.write_frames(folder / name / f"v{number}", frames)
+            video.write_frames(folder / name / f"evening{number}", frames)
     return folder
 
 

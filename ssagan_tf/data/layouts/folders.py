@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ssagan_tf.data.info import SPLITS, Skipped
 from ssagan_tf.data.layouts.splits import own_split
-from ssagan_tf.remote import AnyPath
+from ssagan_tf.remote import AnyPath, StoreError
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm")
 VIDEOS = (
@@ -96,8 +97,12 @@ def _all_folders(
     try:
         for path in source.iterdir():
             # To ask would take a request for each of millions of pictures.
-            is_file = suffix_of(path.name) in PICTURES or not path.is_dir()
-            (files if is_file else folders).append(path.name)
+            if suffix_of(path.name) in PICTURES or path.is_file():
+                files.append(path.name)
+            elif path.is_dir():
+                folders.append(path.name)
+            else:
+                raise StoreError(errno.EIO, "is listed, but cannot be looked at", str(path))
     except FileNotFoundError as error:
         unreadable(error)
         return
