@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import socket
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ FITS = {
     "crop the centre": "crop",
     "black bars": "letterbox",
 }
+KEPT = 3600  # seconds that a video stays to be downloaded
 
 
 def find_models(places: tuple[str, ...]) -> dict[str, Source]:
@@ -89,6 +92,9 @@ class Maker:
         square = video.fit(image, generator.options.resolution, how)
         clip = to_uint8(generator(to_float(square[None]), training=False))[0]
         frames = video.unfit(clip, image.shape[:2], how)
+        for old in self._folder.iterdir():  # a server may run for months
+            if time.time() - old.stat().st_mtime > KEPT:
+                shutil.rmtree(old, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=self._folder))
         stem = Path(photo).stem or "photo"
         mp4, gif, strip = (folder / f"{stem}.{kind}" for kind in ("mp4", "gif", "png"))
@@ -113,7 +119,7 @@ def page(maker: Maker, names: list[str]) -> Any:
         return mp4, strip, mp4, gif
 
     with gradio.Blocks(
-        title="ssagan_tf", analytics_enabled=False, delete_cache=(3600, 3600)
+        title="ssagan_tf", analytics_enabled=False, delete_cache=(KEPT, KEPT)
     ) as blocks:
         gradio.Markdown("# A photo of a sky or a sea becomes a time-lapse video")
         with gradio.Row():

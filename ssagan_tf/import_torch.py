@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ Makes a .keras file of a checkpoint of the released PyTorch code: generators of 
 and their discriminator. Size, skips, attention and spectral norm are read off the file. With
 --export, the other way round. Needs PyTorch: pip install 'ssagan_tf[torch]'.
 """
+_OF_CHECKPOINTS = ("stage1", "skips", "ssa_layers")  # settings that --export has no use for
 
 
 def import_torch(options: ImportOptions) -> None:
@@ -36,6 +38,10 @@ def import_torch(options: ImportOptions) -> None:
     endings = (".pth", ".pt") if options.export else (".keras",)
     if Path(options.output).suffix not in endings:
         raise OptionError("output", options.output, f"must end in {' or '.join(endings)}")
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if options.export and field.name in _OF_CHECKPOINTS and value != field.default:
+            raise OptionError(field.name, value, "is not for --export")
     (_write_checkpoint if options.export else _write_keras)(options)
 
 

@@ -53,6 +53,12 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
     assert video.read_image(strip).shape[0] > 2 * 96
     assert Path(mp4).name == "sky.mp4"
 
+    # What was made long ago is cleared away.
+    os.utime(Path(mp4).parent, (0, 0))
+    again, _, _ = maker.make(str(photo), str(model), "auto")
+    assert Path(again).is_file()
+    assert not Path(mp4).parent.exists()
+
 
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no run; train one"):

@@ -151,6 +151,11 @@ def test_a_damaged_file(folder: Path, tmp_path: Path) -> None:
         ({"checkpoint": "a", "export": "b", "output": "c.keras"}, "give either"),
         ({"checkpoint": "a.pth", "output": "a.h5"}, "output=a.h5: must end in .keras"),
         ({"export": "a.keras", "output": "a.keras"}, "must end in .pth or .pt"),
+        (
+            {"export": "a.keras", "output": "a.pth", "skips": "add"},
+            "skips=add: is not for --export",
+        ),
+        ({"export": "a.keras", "output": "a.pth", "stage1": "b.keras"}, "stage1=b.keras: is not"),
     ],
 )
 def test_settings_that_do_not_go_together(options: dict, message: str) -> None:

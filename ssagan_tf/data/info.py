@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
@@ -17,6 +17,7 @@ from ssagan_tf.remote import AnyPath, no_such_folder, place
 FORMAT = 1  # raised when a reader of the old format would misread the new one
 FILE_NAME = "dataset_info.json"
 SPLITS = ("train", "test")
+Made = TypeVar("Made")
 SHARD_PATTERN = re.compile(r"(train|test)-\d{5}-of-\d{5}\.tfrecord")
 
 
@@ -102,10 +103,8 @@ class DatasetInfo:
             if values["format"] != FORMAT:
                 raise ValueError(f"its format is {values['format']}, this program reads {FORMAT}")
             splits = {
-                name: Split(
-                    split["clips"],
-                    split["videos"],
-                    tuple(Shard(**shard) for shard in split["shards"]),
+                name: _made(
+                    Split, {**split, "shards": tuple(_made(Shard, s) for s in split["shards"])}
                 )
                 for name, split in values["splits"].items()
                 if name in SPLITS
@@ -113,14 +112,13 @@ class DatasetInfo:
             if len(splits) != len(SPLITS):
                 raise ValueError(f"it has not the splits {' and '.join(SPLITS)}")
             names = ("resolution", "frames", "layout", "fit", "settings")
-            return cls(
-                **{name: values[name] for name in names},
-                splits=splits,
-                skipped=tuple(Skipped(**item) for item in values["skipped"]),
-                near_duplicates=tuple(
-                    NearDuplicate(**pair) for pair in values.get("near_duplicates", ())
-                ),
-            )
+            pairs = values.get("near_duplicates", ())
+            lists = {
+                "skipped": tuple(_made(Skipped, item) for item in values["skipped"]),
+                "near_duplicates": tuple(_made(NearDuplicate, pair) for pair in pairs),
+            }
+            given = {name: values[name] for name in names}
+            return _made(cls, {**given, **lists, "splits": splits})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it is not as prepare writes it ({error})") from error
 
@@ -147,6 +145,20 @@ class PreparedSet:
 
     def shards(self, split: str) -> Sequence[Shard]:
         return self.info.splits[split].shards
+
+
+def _made(kind: type[Made], values: dict[str, Any]) -> Made:
+    """A description of what was read.
+
+    Raises:
+      TypeError: Something is missing, too much, or not of its type.
+    """
+    made = kind(**values)
+    for name, expected in get_type_hints(kind).items():
+        value = getattr(made, name)
+        if not isinstance(value, get_origin(expected) or expected):
+            raise TypeError(f"{name} is {value!r}")
+    return made
 
 
 def read_info(folder: str | PathLike[str]) -> DatasetInfo:

@@ -6,13 +6,12 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
-from ssagan_tf.evaluation import figures, film, results
+from ssagan_tf.evaluation import figures, film, markdown, results
 from ssagan_tf.evaluation.real import RealClips
 from ssagan_tf.evaluation.reported import TABLE_4_NOTE, reported_rows
 from ssagan_tf.evaluation.results import RowEstimates, Table
@@ -143,7 +142,7 @@ class Report:
             )
         lines += ["", *self._main_table(), "", "## Frames 2 to 32, and movement", ""]
         lines += ["Without the input itself; movement is of all frames.", ""]
-        lines += _markdown(
+        lines += markdown.table(
             ["", *(_HEADS[name] for name in ("mse", "psnr", "ssim", *movement))],
             [
                 [each.row.name, *_cells({**each.later, **each.movement})]
@@ -161,7 +160,7 @@ class Report:
                 f"{results.DIFFERENCES}. Bold: the interval leaves out 0.",
                 "",
             ]
-            lines += _markdown(
+            lines += markdown.table(
                 ["", *(_HEADS[name].split(" →")[0] for name in ("mse", "psnr", "ssim", *movement))],
                 [
                     [f"{a.row.name} − {b.row.name}", *_cells(estimates, difference=True)]
@@ -176,13 +175,13 @@ class Report:
                 [layer, *(_number(of.get(layer), ".4g") for of in self._gammas.values())]
                 for layer in layers
             ]
-            lines += _markdown(["after", *self._gammas], rows)
+            lines += markdown.table(["after", *self._gammas], rows)
         if self._pictures:
             lines += ["", "## Clips", "", f"Side by side, moving: [{FILM}]({FILM})."]
         for caption, path in self._pictures:
             lines += ["", f"{caption}", "", f"![{caption}]({path})"]
         lines += ["", "## What the numbers are", ""]
-        lines += _markdown(["", ""], [[k, v] for k, v in self._conditions.items()])
+        lines += markdown.table(["", ""], [[k, v] for k, v in self._conditions.items()])
         lines += ["", "Rows:", ""]
         lines += [f"- {each.row.name}: {each.row.about}" for each in self._table.rows]
         lines += self._what_is_missing()
@@ -200,7 +199,7 @@ class Report:
             ]
             for row in shown
         ]
-        lines = _markdown(["", _HEADS["mse"], _HEADS["psnr"], _HEADS["ssim"]], rows)
+        lines = markdown.table(["", _HEADS["mse"], _HEADS["psnr"], _HEADS["ssim"]], rows)
         lines += [
             "",
             "*Reported* rows are copied from the paper (protocol `paper`, its whole test set); "
@@ -254,13 +253,6 @@ def _cells(estimates: Mapping[str, Estimate], difference: bool = False) -> list[
 
 def _number(value: float | None, spec: str) -> str:
     return "–" if value is None else f"{value:{spec}}"
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return [
-        f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in line)} |" for line in lines
-    ]
 
 
 def _listed(items: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ssagan_tf.evaluation import markdown
 from ssagan_tf.evaluation.reported import PREFERENCES
 from ssagan_tf.files import replacing_file
 from ssagan_tf.study.store import Store, Vote
@@ -62,8 +63,8 @@ class SubjectResult:
 
     @property
     def is_attentive(self) -> bool:
-        """Whether it got enough of its catch pairs right."""
-        return self.caught >= ATTENTIVE * self.catches
+        """Whether it got enough of its catch pairs right; who met none has shown nothing."""
+        return self.catches > 0 and self.caught >= ATTENTIVE * self.catches
 
 
 def wilson(wins: int, total: int) -> tuple[float, float]:
@@ -165,12 +166,17 @@ def report(store: Store) -> list[str]:
             "",
             f"Left was chosen in {lefts / len(votes):.1%} of all votes [{low:.1%}, {high:.1%}].",
             "",
-            "| subject | votes | left | catch pairs right |",
-            "|---:|---:|---:|---:|",
-            *(
-                f"| {s.number} | {s.votes} | {s.lefts / s.votes:.0%} | "
-                + (f"{s.caught} of {s.catches} |" if s.catches else "– |")
-                for s in subjects
+            *markdown.table(
+                ("subject", "votes", "left", "catch pairs right"),
+                [
+                    (
+                        s.number,
+                        s.votes,
+                        f"{s.lefts / s.votes:.0%}",
+                        f"{s.caught} of {s.catches}" if s.catches else "–",
+                    )
+                    for s in subjects
+                ],
             ),
         ]
     lines += [
@@ -180,18 +186,16 @@ def report(store: Store) -> list[str]:
         "Table 2 of Horita & Yanai, ACPR 2019: 100 pairs per case, 10 subjects; other clips and "
         "other subjects than here.",
         "",
-        "| case | POS |",
-        "|---|---:|",
-        *(f"| *{a} over {b}* | *{pos}* |" for (a, b), pos in PREFERENCES.items()),
+        *markdown.table(
+            ("case", "POS"),
+            [(f"*{a} over {b}*", f"*{pos}*") for (a, b), pos in PREFERENCES.items()],
+        ),
     ]
     return lines
 
 
 def _table(results: Sequence[CaseResult]) -> list[str]:
-    lines = [
-        "| case | POS | 95 % | votes | subjects | agreement | κ |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
+    rows = []
     for result in results:
         pos = interval = "–"
         if result.interval:
@@ -199,11 +203,9 @@ def _table(results: Sequence[CaseResult]) -> list[str]:
             pos, interval = f"{result.pos:.0f}", f"{low:.0f} – {high:.0f}"
         alike = "–" if result.agreement is None else f"{result.agreement:.2f}"
         kappa = "–" if result.kappa is None else f"{result.kappa:.2f}"
-        lines.append(
-            f"| {result.first} over {result.second} | {pos} | {interval} | {result.votes} | "
-            f"{result.subjects} | {alike} | {kappa} |"
-        )
-    return lines
+        case = f"{result.first} over {result.second}"
+        rows.append((case, pos, interval, result.votes, result.subjects, alike, kappa))
+    return markdown.table(("case", "POS", "95 %", "votes", "subjects", "agreement", "κ"), rows)
 
 
 def write(store: Store, folder: Path) -> None:

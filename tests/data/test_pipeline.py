@@ -150,6 +150,10 @@ def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
         (json.dumps({**described, "format": 99}), "its format is 99, this program reads 1"),
         ("{}", "not as prepare writes it"),
         ("[]", "not as prepare writes it"),
+        (json.dumps({**described, "resolution": "64"}), "resolution is '64'"),
+        (json.dumps({**described, "skipped": [{"item": 1, "reason": ""}]}), "item is 1"),
+        (json.dumps({**described, "splits": {"train": [], "test": 3}}), "not as prepare writes it"),
+        ((copy / FILE_NAME).read_text().replace('"bytes": ', '"bytes": -0.'), "bytes is -0."),
         ("no json", "cannot use"),
     ):
         (copy / FILE_NAME).write_text(text)

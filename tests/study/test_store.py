@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -142,6 +143,7 @@ def test_results_of_scripted_votes(store: Store, tmp_path: Path) -> None:
     assert high == pytest.approx(880.0, abs=0.5)
     subjects = results.by_subject(store.votes())
     assert [s.is_attentive for s in subjects] == [True, True, True, False]
+    assert not dataclasses.replace(subjects[0], catches=0, caught=0).is_attentive
     assert all(s.lefts in range(5, 10) for s in subjects)  # half of each case, and the catches
 
     results.write(store, tmp_path / "out")
