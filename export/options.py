@@ -1,4 +1,4 @@
-"""Settings of the programs of this folder, declared as in `ssagan_tf/options.py`."""
+"""Settings of the programs of this folder, declared as in `ssagan_tf/options/`."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ PROGRAMS = {
         "compare",
     ),
 }
-ALWAYS = {"options", "errors"}  # import nothing of ours
+ALWAYS = {"options", "errors"}  # import nothing else of ours
 # What each room may import of ours; rooms further down the list import from those above.
 ROOMS = {
-    "options": set(),
+    "options": {"options"},
     "errors": set(),
     "startup": ALWAYS,
     "progress": set(),

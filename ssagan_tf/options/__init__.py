@@ -1,0 +1,70 @@
+"""Every setting once: its name, type, default, help and check.
+
+The sections are frozen dataclasses. `flags.py` makes the command-line flags from them, so a setting
+is added to one of these files and nowhere else. A setting that two sections share (`seed`,
+`resolution`) has the same type and default in both.
+"""
+
+from ssagan_tf.options.data import PrepareOptions, VerifyOptions
+from ssagan_tf.options.evaluation import (
+    BASELINES,
+    CompareOptions,
+    EvaluateOptions,
+    StudyOptions,
+)
+from ssagan_tf.options.generation import (
+    DemoOptions,
+    GenerateOptions,
+    ImportOptions,
+    PhotosToVideos,
+    SourceOptions,
+)
+from ssagan_tf.options.networks import ComputeOptions, ModelOptions
+from ssagan_tf.options.setting import (
+    ADDRESS,
+    OptionError,
+    Section,
+    Stride,
+    above_zero,
+    at_least,
+    between,
+    require,
+    setting,
+)
+from ssagan_tf.options.shared import ClipRule, Fit, Layout, Skips
+from ssagan_tf.options.sizes import CORE_RESOLUTION, FRAMES, outer_levels
+from ssagan_tf.options.training import RECIPES, TrainOptions
+
+__all__ = [
+    "ADDRESS",
+    "BASELINES",
+    "CORE_RESOLUTION",
+    "FRAMES",
+    "RECIPES",
+    "ClipRule",
+    "CompareOptions",
+    "ComputeOptions",
+    "DemoOptions",
+    "EvaluateOptions",
+    "Fit",
+    "GenerateOptions",
+    "ImportOptions",
+    "Layout",
+    "ModelOptions",
+    "OptionError",
+    "PhotosToVideos",
+    "PrepareOptions",
+    "Section",
+    "Skips",
+    "SourceOptions",
+    "Stride",
+    "StudyOptions",
+    "TrainOptions",
+    "VerifyOptions",
+    "above_zero",
+    "at_least",
+    "between",
+    "outer_levels",
+    "require",
+    "setting",
+]

@@ -1,0 +1,127 @@
+"""Comparing clips: in numbers, side by side, and by people."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Literal
+
+from ssagan_tf.options import shared
+from ssagan_tf.options.generation import SourceOptions
+from ssagan_tf.options.setting import Section, Stride, at_least, between, setting
+from ssagan_tf.options.shared import ClipRule, Fit, Layout
+
+BASELINES = ("copy_first_frame", "mean_frame", "pan", "blur", "other_clip")
+
+
+def _baselines(value: tuple[str, ...]) -> str | None:
+    return None if set(value) <= set(BASELINES) else f"must be of {', '.join(BASELINES)}"
+
+
+def _positions(value: tuple[str, ...]) -> str | None:
+    whole = all(re.fullmatch(r"\d+", number) for number in value)
+    return None if whole and len(value) % 2 == 0 else "must be whole numbers in pairs: x,y"
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions(SourceOptions):
+    """Generated clips against real ones, in numbers that can be compared."""
+
+    data: str = setting(
+        "", "Real clips: a prepared set, or a folder of frames or videos.", remote=True
+    )
+    layout: Layout = shared.layout()
+    list: str = shared.list()
+    clip_rule: ClipRule = shared.clip_rule()
+    clip_stride: int = shared.clip_stride()
+    frame_stride: Stride = shared.frame_stride()
+    motion_target: float = shared.motion_target()
+    scene_cut: float = shared.scene_cut()
+    still: float = shared.still()
+    fit: Fit = shared.fit()
+    split: Literal["test", "train", "all"] = setting(
+        "test", "Clips to take, where the data has a split of its own; else it is read whole."
+    )
+    max_clips: int = setting(0, "Take so many clips, drawn by --seed; 0: all.", at_least(0))
+    model: str = setting("", "A generator saved as FILE.keras.")
+    generated: tuple[str, ...] = setting(
+        (),
+        "Folders of any system's clips, videos or folders of 32 frames, named like the data's. "
+        "Of these, --run_dir and --model, several go with commas, each as NAME=PATH or PATH.",
+    )
+    baselines: tuple[str, ...] = setting(
+        (),
+        "Rows beside copy_first_frame: mean_frame (the best still picture: needs the real clip), "
+        "pan (slides by a pixel a frame), blur (ever softer), other_clip (a real one, but of "
+        "another video).",
+        _baselines,
+    )
+    protocol: Literal["paper", "standard"] = setting(
+        "paper",
+        "paper: values in [-1,1], frames 1-32, as Table 3. standard: clipped to [0,1], peak 1, "
+        "frames 2-32.",
+    )
+    batch_norm: Literal["running", "batch"] = setting(
+        "running",
+        "Statistics of batch norm in generators: the running ones, or those of each batch of "
+        "--batch_size, as the released code evaluates its first stage.",
+    )
+    batch_size: int = setting(16, "Clips generated at once.", at_least(1))
+    optical_flow: bool = setting(True, "Measure optical flow; it takes most of the time.")
+    incomplete: Literal["error", "skip"] = setting(
+        "error",
+        "When clips are missing, broken or not of 32 frames: stop and name them, or leave them out "
+        "for all systems and list them in the report.",
+    )
+    attention_at: tuple[str, ...] = setting(
+        (),
+        "Draw attention maps of the position x,y of the frame, in pixels; more positions follow "
+        "as x,y,x,y.",
+        _positions,
+    )
+    save_clips: Literal["none", "mp4", "frames"] = setting(
+        "none", "Also write the clips of all rows and the real ones, for compare and study."
+    )
+    seed: int = shared.seed()
+    fps: float = shared.fps()
+    output: str = setting("", "Folder to write: metrics.json, report.md and pictures.")
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareOptions(Section):
+    """Clips of several systems side by side, as one film."""
+
+    systems: tuple[str, ...] = shared.systems()
+    clips: tuple[str, ...] = setting(
+        (), "Names of the clips to show; without it, --rows drawn by --seed."
+    )
+    rows: int = setting(3, "Clips shown, one below the other.", at_least(1))
+    loops: int = setting(4, "Times that an mp4 repeats the clips; a GIF is endless.", at_least(1))
+    seed: int = shared.seed()
+    fps: float = shared.fps()
+    output: str = setting("", "FILE.mp4 or FILE.gif.")
+
+
+@dataclasses.dataclass(frozen=True)
+class StudyOptions(Section):
+    """A preference study (Sec. 5.1, Table 2): which of two clips is more realistic?"""
+
+    systems: tuple[str, ...] = shared.systems()
+    store: str = setting("", "SQLite file of the study; one that is there is gone on with.")
+    pairs: int = setting(100, "Pairs shown per case, that is, per two systems.", at_least(1))
+    cases: tuple[str, ...] = setting(
+        (), "Systems to compare, as A:B,A:real; without it, each with each."
+    )
+    catch_pairs: int = setting(
+        0,
+        "Pairs more for each subject, one of them a clip that is plainly broken: shows who looks.",
+        at_least(0),
+    )
+    report: bool = setting(False, "Print the results of the store and write them to --output.")
+    output: str = setting("", "Folder for --report; without it, beside the store.")
+    host: str = setting(
+        "127.0.0.1", "Address to listen on; one that others can reach asks for an access token."
+    )
+    port: int = setting(7860, "Port to listen on; 0 takes a free one.", between(0, 65535))
+    seed: int = shared.seed()
+    fps: float = shared.fps()

@@ -1,0 +1,90 @@
+"""From photos to videos, with generators trained here or imported."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from ssagan_tf.options import shared
+from ssagan_tf.options.setting import Section, between, setting
+from ssagan_tf.options.shared import Fit, Skips
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceOptions(Section):
+    """Where a generator comes from: a run, or a file."""
+
+    run_dir: str = shared.run_dir()
+    model: str = setting("", "A generator saved as FILE.keras (instead of --run_dir).")
+    checkpoint: str = setting(
+        "",
+        "Of the run: best (the least content loss on test clips), newest, or a step such as 5000. "
+        "By default generator.keras, or the newest while the run is not finished.",
+        lambda v: (
+            None
+            if v in ("", "best", "newest") or v.isdecimal()
+            else "must be best, newest, or a step"
+        ),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotosToVideos(Section):
+    """Photos in, videos out: what all programs share that do this."""
+
+    image: tuple[str, ...] = setting(
+        (), "Photos, separated by commas; patterns such as 'photos/*.jpg' are expanded."
+    )
+    output: str = setting("", "FILE.mp4, FILE.gif, or a folder.")
+    format: Literal["auto", "mp4", "gif", "frames"] = setting(
+        "auto",
+        "What is written into a folder, named like each photo: mp4, GIF, or folders of frames. "
+        "auto: by the ending of --output; frames in a folder (of one photo: right there).",
+    )
+    fit: Fit = shared.fit()
+    fps: float = shared.fps()
+
+
+@dataclasses.dataclass(frozen=True)
+class GenerateOptions(PhotosToVideos, SourceOptions):
+    """From photos to videos."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoOptions(Section):
+    """A page that turns photos into videos."""
+
+    runs: tuple[str, ...] = setting(
+        ("runs",),
+        "What can be chosen from: runs of train, folders that hold runs, or FILE.keras, separated "
+        "by commas.",
+    )
+    host: str = setting(
+        "127.0.0.1",
+        "Address to listen on. The default lets in this machine only; 0.0.0.0 lets in all.",
+    )
+    port: int = setting(7860, "Port to listen on; 0: any that is free.", between(0, 65535))
+    fps: float = shared.fps()
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportOptions(Section):
+    """From PyTorch checkpoints to .keras files, and back."""
+
+    checkpoint: str = setting("", "FILE.pth: weights of the released PyTorch code.")
+    export: str = setting(
+        "", "FILE.keras, to be written as such a checkpoint (instead of --checkpoint)."
+    )
+    output: str = setting("", "FILE.keras, or with --export FILE.pth.")
+    model: str = setting(
+        "",
+        "Registered name of the network, where the file fits several: those of mdgan_stage1 and "
+        "mdgan_stage2 look the same. With --export: the stage, where the file holds two.",
+    )
+    stage1: str = setting(
+        "",
+        "FILE.keras of a first stage: --output gets it and the imported second stage as one, from "
+        "photo to clip.",
+    )
+    skips: Skips = shared.skips()
+    ssa_layers: str = shared.ssa_layers()

@@ -1,0 +1,85 @@
+"""The networks, and how they are computed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from ssagan_tf.options import shared
+from ssagan_tf.options.setting import OptionError, Section, at_least, setting
+from ssagan_tf.options.shared import Skips
+from ssagan_tf.options.sizes import outer_levels
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelOptions(Section):
+    """The networks. Without arguments: the paper's SSA-GAN at 128×128 (Table 1)."""
+
+    network: str = setting(
+        "ssagan",
+        "Registered name: ssagan; mdgan_stage1; mdgan_stage2 and ssagan_stage2, which refine the "
+        "clips of a first stage; vgan and rnngan, at 64×64 only.",
+    )
+    resolution: int = shared.resolution()
+    base_filters: int = setting(
+        32,
+        "Filters of conv1 in the 128×128 network (all others follow): 32 in the paper. At 32 vgan "
+        "begins with 128 filters and rnngan with 64.",
+        at_least(1),
+    )
+    skips: Skips = shared.skips()
+    ssa_layers: str = shared.ssa_layers()
+    ssa_gate: Literal["gamma", "none", "projected"] = setting(
+        "gamma",
+        "How attention joins its input (Sec. 5.4): gamma: γ·o + x; none: o + x; projected: "
+        "BN(W·o) + x with W zero at first, as released.",
+    )
+    ssa_ratio: float = setting(
+        1.0,
+        "Channels of queries and keys over those of the features, C̄/C (1 in the paper, "
+        "0.125 in the released second stage).",
+        lambda v: None if 0 < v <= 1 else "must be above 0 and at most 1",
+    )
+    spectral_norm: bool = setting(
+        False, "Spectral normalisation of all convolutions but those of the attention."
+    )
+    scale_stddev: float = setting(
+        0.0,
+        "Standard deviation about 1 of batch norm's scales at first (0.02 as released).",
+        at_least(0.0),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        halvings = max(outer_levels(self.resolution) - 1, 0)
+        if self.base_filters % 2**halvings:
+            raise OptionError(
+                "base_filters",
+                self.base_filters,
+                f"must be a multiple of {2**halvings} at resolution {self.resolution}, whose "
+                "outer layers halve it",
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class ComputeOptions(Section):
+    """How the networks are computed. What they compute stays the same, but for rounding."""
+
+    precision: Literal["float32", "mixed_bfloat16"] = setting(
+        "float32",
+        "Arithmetic of the layers. mixed_bfloat16 is meant for hardware that has it; weights, "
+        "batch moments and losses stay float32.",
+    )
+    attention_memory: int = setting(
+        256,
+        "MiB that the weights of one attention module may take for a batch. Where they need more, "
+        "they are computed in blocks, and in training a second time.",
+        at_least(1),
+        may_change=True,
+    )
+    remat: bool = setting(
+        False,
+        "Gradient checkpointing: the generator's layers are computed again in the gradient instead "
+        "of kept. Less memory for more time.",
+        may_change=True,
+    )

@@ -1,0 +1,124 @@
+"""What a setting is: its default, help and check; and what all sections of settings share."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+Stride = int | Literal["auto"]
+
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # of another machine, as gs://bucket/folder
+
+Check = Callable[[Any], str | None]
+"""Takes the value; returns what it must be if it is wrong, else None."""
+
+
+class OptionError(ValueError):
+    """A setting with an impossible value (exit code 2). Message: ``name=value: why``."""
+
+    def __init__(self, name: str, value: Any, why: str):
+        given = ",".join(value) if isinstance(value, tuple) else value  # as it is typed
+        super().__init__(f"{name}={given}: {why}")
+
+
+def setting(
+    default: Any,
+    help: str,
+    check: Check | None = None,
+    *,
+    may_change: bool = False,
+    remote: bool = False,
+) -> Any:
+    """Declares one setting.
+
+    Args:
+      default: The value when nothing is given. Its type is the annotation's.
+      help: One or two sentences for `--help`.
+      check: Refuses impossible values.
+      may_change: Whether a run that is resumed may be given another value.
+      remote: Whether it may be an address of another machine.
+    """
+    metadata = {"help": help, "check": check, "may_change": may_change, "remote": remote}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def at_least(low: float) -> Check:
+    """Checks that a number is `low` or more."""
+    return lambda value: None if value >= low else f"must be at least {low}"
+
+
+def between(low: float, high: float) -> Check:
+    """Checks that a number is in [low, high]."""
+    return lambda v: None if low <= v <= high else f"must be between {low} and {high}"
+
+
+def above_zero(value: float) -> str | None:
+    """Checks that a number is positive."""
+    return None if value > 0 else "must be greater than 0"
+
+
+def _type_error(value: Any, kind: Any) -> str | None:
+    """What the value must be if it is not of the annotated type."""
+    if get_origin(kind) is tuple:
+        of_strings = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+        return None if of_strings else "must be a tuple of strings"
+    if kind == Stride:
+        return _type_error(value, int) if value != "auto" else None
+    if kind is float:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return None if is_number and math.isfinite(value) else "must be a finite number"
+    if kind is int:
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if is_whole else "must be a whole number"
+    if kind in (bool, str):
+        return None if isinstance(value, kind) else f"must be a {kind.__name__}"
+    return None  # a Literal, whose choices are checked
+
+
+def _address_error(value: Any, allowed: bool) -> str | None:
+    """What is wrong with a value that is an address, or `NAME=ADDRESS`."""
+    for text in value if isinstance(value, tuple) else (value,):
+        match = isinstance(text, str) and ADDRESS.match(text.rpartition("=")[2])
+        if match and not allowed:
+            return (
+                "is an address; only --data, and --source and --output of prepare, may be one; "
+                "name a file or folder of this machine"
+            )
+        if match and not match.string[match.end() :].strip("/"):
+            return f"names no place, as {match[0]}bucket/folder does"
+    return None
+
+
+class Section:
+    """What all sections of settings have in common: their types and checks.
+
+    Attributes:
+      recipes: By registered name of a network, other defaults for settings that are not given.
+    """
+
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if why := _type_error(value, hints[field.name]):
+                raise OptionError(field.name, value, why)
+            if get_origin(hints[field.name]) is Literal:
+                choices = get_args(hints[field.name])
+                if value not in choices:
+                    raise OptionError(field.name, value, f"must be one of {', '.join(choices)}")
+            if (check := field.metadata["check"]) and (why := check(value)):
+                raise OptionError(field.name, value, why)
+            if why := _address_error(value, field.metadata["remote"]):
+                raise OptionError(field.name, value, why)
+
+
+def require(section: Section, *names: str) -> None:
+    """Raises OptionError unless the settings of these names were given."""
+    for name in names:
+        if not getattr(section, name):
+            raise OptionError(name, "", "is needed; see --help")

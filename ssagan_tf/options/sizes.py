@@ -1,0 +1,14 @@
+"""Sizes that the networks fix."""
+
+from __future__ import annotations
+
+FRAMES = 32  # length of a clip, fixed by the kernels of Table 1
+CORE_RESOLUTION = 64  # side of the smallest network (Sec. 5.3); larger ones double it
+
+
+def outer_levels(resolution: int) -> int:
+    """Number of outer U-Net levels k of a network of side 64·2^k, or -1 if it is none."""
+    quotient, rest = divmod(resolution, CORE_RESOLUTION)
+    if rest or quotient < 1 or quotient & (quotient - 1):
+        return -1
+    return quotient.bit_length() - 1

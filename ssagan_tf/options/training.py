@@ -1,0 +1,201 @@
+"""Training, and what the baselines have by default where it differs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from ssagan_tf.options import shared
+from ssagan_tf.options.setting import (
+    OptionError,
+    Section,
+    above_zero,
+    at_least,
+    between,
+    setting,
+)
+
+
+def _rising_numbers(values: tuple[str, ...]) -> str | None:
+    numbers = [int(value) if value.isdecimal() else 0 for value in values]
+    rises = all(a < b for a, b in zip([0, *numbers], numbers, strict=False))
+    return None if rises else "must be whole numbers above 0, each above the one before"
+
+
+# What the other systems have by default where it differs. Their publications name Adam's learning
+# rate and β₁; β₂ is Adam's own. One update of each network in turn is published for VGAN only.
+_ALTERNATING = {"discriminator_updates": 1, "beta_2": 0.999}
+RECIPES: dict[str, dict[str, Any]] = {
+    "mdgan_stage1": _ALTERNATING,
+    "mdgan_stage2": {**_ALTERNATING, "lambda_rank": 1.0},
+    "vgan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_first_frame": 10.0},
+    "rnngan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_mse": 1.0, "lambda_adv": 0.2},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions(Section):
+    """Training of one run. Defaults are the paper's (Sec. 4); the baselines have their own."""
+
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = RECIPES
+
+    data: str = setting(
+        "",
+        "Prepared set, also at an address, or `synthetic` for the built-in clouds.",
+        may_change=True,
+        remote=True,
+    )
+    run_dir: str = shared.run_dir()
+    stage1: str = setting(
+        "",
+        "Of a second stage: run or FILE.keras of the first, whose clips it refines. The run keeps "
+        "a copy, so that going on does not need it.",
+        may_change=True,  # its weights may not: see training/first_stage.py
+    )
+    steps: int = setting(
+        20_000,
+        "Training steps; each updates the discriminator --discriminator_updates times and the "
+        "generator once.",
+        at_least(1),
+        may_change=True,
+    )
+    batch_size: int = setting(16, "Clips per update, of all devices together.", at_least(1))
+    discriminator_updates: int = setting(
+        5, "Discriminator updates before each generator update (baselines: 1).", at_least(1)
+    )
+    adversarial: Literal["nonsaturating", "minimax", "wasserstein"] = setting(
+        "nonsaturating",
+        "The adversarial loss. The generator minimises −log D(G(x)), or literally Eq. 4: "
+        "log(1 − D(G(x))), or, as released, −D(G(x)), and the discriminator D(G(x)) − D(Y).",
+    )
+    lambda_penalty: float = setting(
+        0.0, "Weight of the discriminator's gradient penalty (10 as released).", at_least(0.0)
+    )
+    lambda_adv: float = setting(
+        1.0, "Weight of the generator's adversarial loss (0.2 in rnngan).", at_least(0.0)
+    )
+    lambda_con: float = setting(
+        1.0, "Weight of the L1 content loss (Eq. 7; 0 in vgan and rnngan).", at_least(0.0)
+    )
+    lambda_ssim: float = setting(
+        0.0, "Weight of the content loss 1 − SSIM (1 as released).", at_least(0.0)
+    )
+    lambda_mse: float = setting(
+        0.0, "Weight of the mean squared error as content loss (1 in rnngan).", at_least(0.0)
+    )
+    lambda_first_frame: float = setting(
+        0.0, "Weight of the L1 loss of the first frame alone (10 in vgan).", at_least(0.0)
+    )
+    lambda_rank: float = setting(
+        0.0,
+        "Weight of the ranking loss of second stages (1 in mdgan_stage2).",
+        at_least(0.0),
+    )
+    ranking: Literal["both", "generator"] = setting(
+        "both",
+        "Who has the ranking loss: both, the generator minimising and the discriminator maximising "
+        "it, as in MD-GAN; or the generator alone.",
+    )
+    learning_rate: float = setting(2e-4, "Adam's learning rate at first.", above_zero)
+    learning_rate_drops: tuple[str, ...] = setting(
+        (),
+        "Numbers of steps after which the learning rate is a tenth of what it was, separated by "
+        "commas; none: it is fixed.",
+        _rising_numbers,
+    )
+    beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999))
+    beta_2: float = setting(0.9, "Adam's β₂ (baselines: 0.999).", between(0.0, 0.9999))
+    ema_decay: float = setting(
+        0.0,
+        "Decay per step of the exponential moving average of the generator's weights, which "
+        "samples and generator.keras then have, such as 0.999; 0: no average.",
+        between(0.0, 0.999999),
+    )
+    flip: bool = setting(False, "Mirror half of the training clips left to right.")
+    zoom: float = setting(
+        0.0,
+        "Enlarge a part of each training clip to the whole, by up to this: 0.2 cuts out squares of "
+        "5/6 to all of its side; 0: don't.",
+        between(0.0, 4.0),
+    )
+    slow_motion: float = setting(
+        0.0,
+        "Play a part of each training clip in the time of the whole, frames in between blended: it "
+        "loses up to this share of its pace; 0: don't. Faster is --frame_stride of prepare.",
+        between(0.0, 0.75),
+    )
+    colour: float = setting(
+        0.0,
+        "Change contrast and exposure of each training clip by up to this share, up or down, and "
+        "each colour by half of it; 0: don't.",
+        between(0.0, 0.5),
+    )
+    cache: str = setting(
+        "",
+        "Folder on a near disk (of each host) to copy the prepared set into and to read it from, "
+        "for sets on slow ones. It may be shared by several sets.",
+        may_change=True,
+    )
+    shuffle_window: int = setting(
+        512, "Clips (undecoded) that are shuffled among each other.", at_least(1)
+    )
+    synthetic_clips: int = shared.synthetic_clips()
+    seed: int = shared.seed()
+    checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
+    keep_checkpoints: int = setting(
+        3,
+        "Newest checkpoints kept, beside that of the least content loss on test clips.",
+        at_least(1),
+        may_change=True,
+    )
+    sample_every: int = setting(
+        250,
+        "Steps between sample videos, strips and the content loss on test clips.",
+        at_least(1),
+        may_change=True,
+    )
+    samples: int = setting(4, "Clips in a sample.", at_least(1), may_change=True)
+    test_clips: int = setting(
+        64, "Test clips that the content loss is taken of.", at_least(1), may_change=True
+    )
+    log_every: int = setting(
+        10, "Steps between lines of metrics.jsonl.", at_least(1), may_change=True
+    )
+    fps: float = shared.fps()
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = setting(
+        "auto",
+        "Devices: one, several of this host, or the hosts of the environment variable TF_CONFIG. "
+        "auto: all that there are.",
+        may_change=True,
+    )
+    replicas: int = setting(
+        0,
+        "Devices of this host; 0: all GPUs. Without GPUs the processor is split into so many, to "
+        "try it out.",
+        at_least(0),
+        may_change=True,
+    )
+    rollbacks: int = setting(
+        0,
+        "How often a run whose numbers go bad (NaN, infinite) goes back to its newest checkpoint "
+        "and on with other random draws, before it stops.",
+        at_least(0),
+        may_change=True,
+    )
+    skip_corrupt: bool = setting(
+        False,
+        "Leave out damaged records of the prepared set, and count them, instead of stopping.",
+        may_change=True,
+    )
+    deterministic: bool = setting(
+        False, "Same bits on every run of one machine: deterministic ops, one op at a time."
+    )
+    dry_run: bool = setting(
+        False, "Check settings and data, build the networks, and stop.", may_change=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cache and self.skip_corrupt:
+            raise OptionError("cache", self.cache, "cannot go with --skip_corrupt")
