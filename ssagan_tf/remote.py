@@ -63,15 +63,24 @@ def near(path: str | os.PathLike[str]) -> Iterator[str]:
     if isinstance(there, Path):
         yield str(path)
         return
-    with tempfile.TemporaryDirectory(prefix="ssagan_tf-") as folder:
+    with contextlib.ExitStack() as stack:
+        with _no_room(there):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ssagan_tf-"))
         copy = os.path.join(folder, there.name)
-        with there.open("rb") as file:
-            try:
-                with open(copy, "wb") as target:
-                    shutil.copyfileobj(file, target, 1 << 24)
-            except OSError as error:  # a full disk, too
-                raise StoreError(error.errno, error.strerror, str(there)) from error
+        with there.open("rb") as file, _no_room(there), open(copy, "wb") as target:
+            shutil.copyfileobj(file, target, 1 << 24)
         yield copy
+
+
+@contextlib.contextmanager
+def _no_room(path: RemotePath) -> Iterator[None]:
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        why = f"there is no room for a copy in {os.environ.get('TMPDIR', '/tmp')}"
+        raise StoreError(error.errno, f"{why}: {error.strerror}", str(path)) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +136,8 @@ class RemotePath(os.PathLike):
             try:
                 return self._gfile.stat(str(self)).is_directory
             except self._tf.errors.NotFoundError:
+                if self.name in (self._listed_beside() or ()):
+                    raise
                 return None
 
     def stat(self) -> types.SimpleNamespace:
@@ -185,11 +196,14 @@ class RemotePath(os.PathLike):
 
     def _is_missing(self) -> bool:
         """Whether what was not found is not there. S3 that does not answer looks so, too."""
+        names = self._listed_beside()
+        return names is not None and self.name not in names
+
+    def _listed_beside(self) -> set[str] | None:
         try:
-            names = self._gfile.listdir(str(self._parent))
+            return {name.rstrip("/") for name in self._gfile.listdir(str(self._parent))}
         except self._tf.errors.OpError:
-            return False
-        return self.name not in {name.rstrip("/") for name in names}
+            return None
 
     @property
     def _parent(self) -> RemotePath:

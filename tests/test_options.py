@@ -97,6 +97,7 @@ def test_flags_make_the_options_again(tmp_path) -> None:
             lambda: export_options.ClientOptions(server="http://host:8501"),
             "server=http://host:8501: must be HOST:PORT",
         ),
+        (lambda: options.TrainOptions(run_dir="gs://b/date=24"), "run_dir=gs://b/date=24: is an"),
         (lambda: options.PrepareOptions(output="s3:///"), "output=s3:///: names no place, as s3:"),
     ],
 )

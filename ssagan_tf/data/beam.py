@@ -26,7 +26,7 @@ from ssagan_tf.data.writer import (
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.files import errors_of_writing
 from ssagan_tf.options import PrepareOptions, require
-from ssagan_tf.remote import AnyPath, place
+from ssagan_tf.remote import AnyPath, RemotePath, place
 
 Place = tuple[int, int]  # of a clip among all: number of its item, number in the item
 
@@ -50,8 +50,9 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     output = place(options.output)
     check_output(options, output)
     if is_interrupted(output):
+        where = sending.folder_of(output) if isinstance(output, RemotePath) else output
         raise DataError(
-            f"{output} holds what an interrupted prepare has finished; go on with that, or name "
+            f"{where} holds what an interrupted prepare has finished; go on with that, or name "
             "another --output"
         )
     try:

@@ -187,9 +187,10 @@ def read_info(folder: str | PathLike[str]) -> DatasetInfo:
 def shard_fault(folder: AnyPath, shard: Shard, *, truncated: bool = False) -> str | None:
     """What is wrong with a shard as far as its size tells; None if nothing is."""
     path = folder / shard.name
-    if not path.is_file():
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
         return f"{path} is missing"
-    size = path.stat().st_size
     if size != shard.bytes and not truncated:
         return f"{path} has {size} bytes instead of {shard.bytes}"
     return None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 from ssagan_tf.data import inspection
 from ssagan_tf.data.info import FILE_NAME, SHARD_PATTERN
 from ssagan_tf.errors import DataError
+from ssagan_tf.files import replacing_file
 from ssagan_tf.remote import AnyPath
 
 SPOOL = ".spool"  # on this machine: the clips that were read; the mark of unfinished work
@@ -19,6 +22,20 @@ def is_ours(name: str) -> bool:
     """Whether a file of this name may be the rest of an interrupted `prepare`."""
     name = re.sub(r"^\.tmp-\d+-", "", name)  # temporary names end in the final one
     return name in _OTHER_FILES or SHARD_PATTERN.fullmatch(name) is not None
+
+
+def keep_or_clear(mark: Path, plan: str, clear: Callable[[], None]) -> None:
+    """Leaves what was made by the same plan, and clears away what was made by another.
+
+    Args:
+      mark: File that says which plan it was.
+      plan: Digest of settings and files.
+      clear: Removes what was made.
+    """
+    if not mark.exists() or mark.read_text() != plan:
+        clear()
+        with replacing_file(mark) as temporary:
+            temporary.write_text(plan)
 
 
 def holds_a_set(output: AnyPath) -> DataError:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import tensorflow as tf
 
@@ -16,6 +18,7 @@ from ssagan_tf.data import draws, schema
 from ssagan_tf.data.augmentation import NOTHING, Augmentation
 from ssagan_tf.data.info import PreparedSet
 from ssagan_tf.errors import DataError
+from ssagan_tf.remote import AnyPath, RemotePath
 
 
 def training_batches(
@@ -116,29 +119,51 @@ def reading_errors(prepared: PreparedSet) -> Iterator[None]:
     """Around the use of a dataset of `prepared`: says which record is corrupt.
 
     Raises:
-      DataError: A record is corrupt. The shards are only looked through if something was raised;
-        what is not due to them is raised as it was.
+      DataError: A record is corrupt, or the store of the set fails. The shards are only looked
+        through if something was raised; what is not due to them is raised as it was.
     """
     try:
         yield
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError) as e:
+    except _OF_RECORDS as error:
         if complaint := _find_corrupt(prepared):
             raise DataError(
                 f"{complaint}; prepare the set again, or train with --skip_corrupt"
-            ) from e
+            ) from error
         raise
+    except _OF_STORES as error:
+        if isinstance(prepared.folder, RemotePath):
+            raise _unreadable(prepared.folder, error) from error
+        raise
+
+
+_OF_RECORDS = (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.NotFoundError)
+_OF_STORES = (
+    tf.errors.UnknownError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.PermissionDeniedError,
+    tf.errors.UnauthenticatedError,
+)
+
+
+def _unreadable(path: AnyPath, error: tf.errors.OpError) -> DataError:
+    # TensorFlow puts the nodes of its graph around what the store says.
+    why = re.sub(r"\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*", "", " ".join(error.message.split()))
+    return DataError(f"cannot read {path}: {why.strip(' :') or type(error).__name__}")
 
 
 def _find_corrupt(prepared: PreparedSet) -> str | None:
     shards = {*prepared.shards("train"), *prepared.shards("test")}
     for shard in sorted(shards, key=lambda shard: shard.name):
-        path = str(prepared.folder / shard.name)
+        path = prepared.folder / shard.name
         index = 0
         try:
-            for record in tf.data.TFRecordDataset(path):
+            for record in tf.data.TFRecordDataset(str(path)):
                 schema.decode_clip(record, prepared.info.resolution)
                 index += 1
         except tf.errors.OpError as error:
+            missing = isinstance(error, tf.errors.NotFoundError)  # as in stores that do not answer
+            if not isinstance(error, _OF_RECORDS) or (missing and not isinstance(path, Path)):
+                raise _unreadable(path, error) from error
             return f"{path}: record {index} of {shard.clips} is corrupt ({type(error).__name__})"
         if index != shard.clips:
             return f"{path} has {index} records instead of {shard.clips}"

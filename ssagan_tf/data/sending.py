@@ -1,7 +1,8 @@
 """A set for a store: it is made in a folder of this machine, then sent.
 
 A store has no locks. Who sends leaves a mark there first, and looks for it before each file: of two
-who send to one address, the one that came later goes on and the other stops.
+who send to one address, the one that came later goes on and the other stops. What was on its way at
+that moment may still arrive, and then the checksums, which `verify` looks at, tell.
 """
 
 from __future__ import annotations
@@ -18,9 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from ssagan_tf.data.info import FILE_NAME, read_info
-from ssagan_tf.data.output import KEPT, OWNER, holds_a_set, holds_something, is_ours
+from ssagan_tf.data.output import (
+    KEPT,
+    OWNER,
+    holds_a_set,
+    holds_something,
+    is_ours,
+    keep_or_clear,
+)
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import errors_of_writing, locked_folder, replacing_file
+from ssagan_tf.files import errors_of_writing, locked_folder
 from ssagan_tf.progress import Report
 from ssagan_tf.remote import RemotePath
 
@@ -36,27 +44,30 @@ def check(output: RemotePath, settings: Mapping[str, Any]) -> None:
     """
     there = {path.name: path for path in output.iterdir()}
     if FILE_NAME in there:
-        made = _folder_of(output) / _SET
+        made = folder_of(output) / _SET
         if not _is_sent(made, there) or read_info(made).settings != settings:
-            raise holds_a_set(output)
+            raise _holds_another(output)
     if not all(map(is_ours, there)):
         raise holds_something(output)
 
 
 def is_begun(output: RemotePath) -> bool:
     """Whether something for this address was made on this machine, and not sent yet."""
-    return (_folder_of(output) / _SET).exists()
+    return (folder_of(output) / _SET).exists()
 
 
 def clear(output: RemotePath) -> None:
     """Removes what an interrupted `prepare`, perhaps of another machine, sent to an address.
 
     Raises:
-      DataError: It cannot be removed.
+      DataError: A set is there by now, or something cannot be removed.
     """
     with errors_of_writing(output):
-        for path in output.iterdir() if output.is_dir() else ():
-            if is_ours(path.name):
+        there = {path.name: path for path in output.iterdir()} if output.is_dir() else {}
+        if FILE_NAME in there:
+            raise holds_a_set(output)
+        for name, path in there.items():
+            if is_ours(name):
                 path.unlink()
 
 
@@ -73,18 +84,19 @@ def workplace(output: RemotePath, plan: str) -> Iterator[Path]:
     Raises:
       DataError: Another process makes a set for this address, or the folder cannot be written.
     """
-    place = _folder_of(output)
+    place = folder_of(output)
     with errors_of_writing(place.parent):
         place.parent.mkdir(mode=0o700, exist_ok=True)
         about = place.parent.lstat()
         if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
             raise DataError(f"{place.parent} is no folder of this user; remove it, or set TMPDIR")
     with locked_folder(place, str(output)):
-        kept = place / _PLAN
-        if not kept.exists() or kept.read_text() != plan:
+
+        def clear() -> None:
+            (place / OWNER).unlink(missing_ok=True)  # what was sent is of another plan, too
             shutil.rmtree(place / _SET, ignore_errors=True)
-            with replacing_file(kept) as temporary:
-                temporary.write_text(plan)
+
+        keep_or_clear(place / _PLAN, plan, clear)
         try:
             yield place / _SET
         except BaseException:
@@ -120,12 +132,12 @@ def _send(made: Path, output: RemotePath, report: Report) -> None:
         _remove_mark(output)
         return
     if FILE_NAME in there:
-        raise holds_a_set(output)
+        raise _holds_another(output)
     if not all(map(is_ours, there)):
         raise holds_something(output)
 
     mark = made.parent / OWNER
-    ours = mark.exists() and _reads(output / OWNER) == mark.read_bytes()
+    ours = OWNER in there and mark.exists() and _reads(there[OWNER]) == mark.read_bytes()
     sizes = _sizes(made)
     sent = {name for name in there if ours and _size(there[name]) == sizes.get(name)}
     for name, path in there.items():
@@ -140,17 +152,17 @@ def _send(made: Path, output: RemotePath, report: Report) -> None:
         report(what, number, len(names))
         if name in sent:
             continue
-        if _reads(output / OWNER) != mark.read_bytes():
-            raise _somebody_else(output)
+        _check_mark(mark, output)
         if name == FILE_NAME and not _all_there(made, output):
             raise _somebody_else(output)
         (output / name).upload(made / name)
+    _check_mark(mark, output)
     _remove_mark(output)
     report(what, len(names), len(names))
 
 
-def _folder_of(output: RemotePath) -> Path:
-    """It has the address's name, so that the same command finds it."""
+def folder_of(output: RemotePath) -> Path:
+    """Where the set for an address is made: named by it, so that the same command finds it."""
     name = hashlib.sha256(str(output).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ssagan_tf-{os.getuid()}" / name
 
@@ -185,6 +197,18 @@ def _reads(path: RemotePath) -> bytes | None:
 def _remove_mark(output: RemotePath) -> None:
     with contextlib.suppress(FileNotFoundError):
         (output / OWNER).unlink()
+
+
+def _check_mark(mark: Path, output: RemotePath) -> None:
+    if _reads(output / OWNER) != mark.read_bytes():
+        raise _somebody_else(output)
+
+
+def _holds_another(output: RemotePath) -> DataError:
+    error = holds_a_set(output)
+    if is_begun(output):
+        return DataError(f"{error}. What was made for it here is in {folder_of(output)}")
+    return error
 
 
 def _somebody_else(output: RemotePath) -> DataError:

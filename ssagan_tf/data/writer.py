@@ -20,7 +20,14 @@ from ssagan_tf.data import inspection, layouts, sending
 from ssagan_tf.data.arrangement import NothingUsable, arrange, nothing_usable, settings_of
 from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Shard, Skipped, open_set, read_info
 from ssagan_tf.data.layouts.folders import VIDEOS, suffix_of
-from ssagan_tf.data.output import KEPT, SPOOL, holds_a_set, holds_something, is_ours
+from ssagan_tf.data.output import (
+    KEPT,
+    SPOOL,
+    holds_a_set,
+    holds_something,
+    is_ours,
+    keep_or_clear,
+)
 from ssagan_tf.data.reading import PART, Facts, Spooled, read_all
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import (
@@ -127,23 +134,30 @@ def _prepare_here(options: PrepareOptions, output: Path, report: Report) -> Data
     if (output / FILE_NAME).exists():  # killed when only its spool was left to be removed
         _remove_spool(output)
         return open_set(output).info
-    return _prepare_listed(options, list_usable(options), output, report)
+    listing = list_usable(options)
+    return _prepare_listed(options, listing, _digest(options, listing), output, report)
 
 
 def _prepare_there(options: PrepareOptions, output: RemotePath, report: Report) -> DatasetInfo:
     listing = list_usable(options)
-    with sending.workplace(output, _digest(options, listing)) as folder:
+    digest = _digest(options, listing)
+    with sending.workplace(output, digest) as folder:
         if (folder / FILE_NAME).exists():  # interrupted when it was sent
             _remove_spool(folder)
+            try:
+                open_set(folder)
+            except DataError:  # somebody has tidied up there
+                shutil.rmtree(folder)
+        if (folder / FILE_NAME).exists():
             info = read_info(folder)
         else:
-            info = _prepare_listed(options, listing, folder, report)
+            info = _prepare_listed(options, listing, digest, folder, report)
         sending.send(folder, output, report)
     return info
 
 
 def _prepare_listed(
-    options: PrepareOptions, listing: layouts.Listing, output: Path, report: Report
+    options: PrepareOptions, listing: layouts.Listing, digest: str, output: Path, report: Report
 ) -> DatasetInfo:
     made = not output.exists()
     with errors_of_writing(output):
@@ -155,7 +169,7 @@ def _prepare_listed(
                 raise DataError(f"{output} holds a prepared set by now; choose another --output")
             try:
                 with _errors_of_reading():
-                    _keep_or_clear(output, _digest(options, listing))
+                    _keep_or_clear(output, digest)
                     info = _write(options, output, listing, report)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(KEPT) from None
@@ -212,19 +226,19 @@ def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
             if isinstance(there, RemotePath) and suffix_of(path) not in VIDEOS:
                 digest.update(path.encode())  # to ask would take a request for each picture
                 continue
-            with contextlib.suppress(FileNotFoundError, PermissionError):  # shows when it is read
+            try:
                 stat = there.stat()
-                digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
+            except StoreError as error:
+                raise DataError(f"cannot read {path}: {error.strerror}") from error
+            except OSError:  # shows when it is read
+                continue
+            digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
 def _keep_or_clear(output: Path, digest: str) -> None:
     """Leaves there what was finished of the same settings and files, and nothing else of ours."""
-    plan = output / SPOOL / _PLAN
-    if not plan.exists() or plan.read_text() != digest:
-        _clear(output)
-        with replacing_file(plan) as temporary:
-            temporary.write_text(digest)
+    keep_or_clear(output / SPOOL / _PLAN, digest, functools.partial(_clear, output))
     for path in output.glob(".tmp-*"):
         if is_ours(path.name):
             path.unlink()

@@ -81,7 +81,9 @@ def _type_error(value: Any, kind: Any) -> str | None:
 def _address_error(value: Any, allowed: bool) -> str | None:
     """What is wrong with a value that is an address, or `NAME=ADDRESS`."""
     for text in value if isinstance(value, tuple) else (value,):
-        match = isinstance(text, str) and ADDRESS.match(text.rpartition("=")[2])
+        match = isinstance(text, str) and (
+            ADDRESS.match(text) or ADDRESS.match(text.partition("=")[2])
+        )
         if match and not allowed:
             return (
                 "is an address; only --data, and --source and --output of prepare, may be one; "

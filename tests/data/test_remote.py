@@ -284,6 +284,19 @@ def test_other_settings_after_an_interruption(
     assert_whole(there, tmp_path)
 
 
+def test_other_footage_after_an_interruption(
+    tmp_path: Path, pictures: Path, there: RemotePath, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards of the same size, of clips in another order, are not taken for the same."""
+    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 1)
+    made = options(pictures, there, layout="frames")
+    interrupt(line, made, after=3)
+    for old, new in ("AZ", "BY", "CX"):
+        (pictures / old).rename(pictures / new)
+    writer.prepare(made)
+    assert_whole(there, tmp_path)
+
+
 def test_another_machine_took_over(
     tmp_path: Path,
     there: RemotePath,
@@ -322,6 +335,63 @@ def test_another_machine_took_over(
     assert list(here.glob("*/*"))
     with pytest.raises(DataError, match="holds a prepared set already"):
         writer.prepare(clouds)
+
+
+@pytest.mark.parametrize("moment", ["before the description", "after it"])
+def test_another_machine_emptied_it(
+    tmp_path: Path,
+    there: RemotePath,
+    clouds: PrepareOptions,
+    line: Line,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+) -> None:
+    """No set that is not whole is called whole."""
+    send = line.send
+
+    def emptied(path: RemotePath, file: Path) -> None:
+        if path.name == FILE_NAME and moment == "after it":
+            for other in there.iterdir():
+                other.unlink()
+        send(path, file)
+        if len(line.sent) == 3 and moment == "before the description":
+            path.unlink()
+
+    monkeypatch.setattr(RemotePath, "upload", emptied)
+    with pytest.raises(DataError, match="somebody else writes to ram://"):
+        writer.prepare(clouds)
+    if moment == "before the description":
+        assert not (there / FILE_NAME).exists()
+        monkeypatch.setattr(RemotePath, "upload", lambda path, file: send(path, file))
+        writer.prepare(clouds)
+        assert_whole(there, tmp_path)
+
+
+def test_another_machine_was_quicker(
+    tmp_path: Path, there: RemotePath, clouds: PrepareOptions, line: Line
+) -> None:
+    """Its set is not touched, nor is what was made here lost without a word."""
+    interrupt(line, clouds, after=3)
+    (tmp_path / "info").write_text("theirs")
+    work = writer.plan(clouds)
+    (there / FILE_NAME).upload(tmp_path / "info")
+    before = {path.name: path.read_bytes() for path in there.iterdir()}
+    with pytest.raises(DataError, match=r"holds a prepared set already.*is in .*/ssagan_tf-"):
+        work(lambda *_: None)
+    with pytest.raises(DataError, match="holds a prepared set already"):
+        sending.clear(there)
+    assert {path.name: path.read_bytes() for path in there.iterdir()} == before
+
+
+def test_a_tidied_folder_of_temporary_files(
+    tmp_path: Path, there: RemotePath, clouds: PrepareOptions, line: Line
+) -> None:
+    """What is missing there is made again."""
+    interrupt(line, clouds, after=3)
+    [shard, *_] = (tmp_path / "temporary").rglob("*.tfrecord")
+    shard.unlink()
+    writer.prepare(clouds)
+    assert_whole(there, tmp_path)
 
 
 def test_killed_when_all_is_sent(
@@ -385,10 +455,46 @@ def test_a_video_that_cannot_be_copied(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("shutil.copyfileobj", full)
-    with pytest.raises(DataError, match=r"cannot read ram://.*: No space left on device"):
-        writer.prepare(options(there, tmp_path / "set", test_fraction=0.0))
-    assert not (tmp_path / "set").exists()
+    for what in ("shutil.copyfileobj", "tempfile.mkdtemp"):
+        with monkeypatch.context() as disk:
+            disk.setattr(what, full)
+            with pytest.raises(DataError, match=r"cannot read ram://.*: there is no room for a co"):
+                writer.prepare(options(there, tmp_path / "set", test_fraction=0.0))
+        assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize("name", ["A", "sky_test"])
+def test_a_folder_that_is_listed_but_not_found(
+    tmp_path: Path, pictures: Path, there: RemotePath, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is not left out, and the source's own split is not lost with it."""
+    (pictures / "B").rename(pictures / "sky_test")
+    copy(pictures, there)
+    look = RemotePath._is_dir
+    monkeypatch.setattr(
+        RemotePath, "_is_dir", lambda path: None if path.name == name else look(path)
+    )
+    with pytest.raises(DataError, match=f"cannot read {there}/{name}: is listed, but not found"):
+        layouts.list_items(options(there, ""))
+
+
+def test_training_from_a_store_that_fails(there: RemotePath, clouds: PrepareOptions) -> None:
+    """No record is called corrupt, and nobody is told to make the set again."""
+    [shard, *_] = writer.prepare(clouds).splits["train"].shards
+    prepared = open_set(there)
+    batches = pipeline.training_batches(prepared, batch=2, seed=1)
+    (there / shard.name).unlink()
+    with (
+        pytest.raises(DataError, match=rf"^cannot read {there}/{shard.name}: (?!.*node)"),
+        pipeline.reading_errors(prepared),
+    ):
+        list(batches.take(3))
+    error = tf.errors.UnknownError(None, None, "{{function_node __x}} curlCode: 7 [Op:Next]")
+    with (
+        pytest.raises(DataError, match=rf"^cannot read {there}: curlCode: 7$"),
+        pipeline.reading_errors(prepared),
+    ):
+        raise error
 
 
 def test_a_folder_called_like_a_video(tmp_path: Path, pictures: Path, there: RemotePath) -> None:

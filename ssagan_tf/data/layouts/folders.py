@@ -47,9 +47,9 @@ def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
       source: Where to begin.
       skipped: Takes what is passed over.
     """
-    names = [path.name for path in source.iterdir()]
-    children = sorted(name for name in names if _shown(name) == name)
-    splits = {name: own_split(name) for name in children if (source / name).is_dir()}
+    shown = [path for path in source.iterdir() if _shown(path.name) == path.name]
+    children = sorted(path.name for path in shown)
+    splits = {path.name: own_split(path.name) for path in shown if _is_folder(path)}
     own = set(SPLITS) <= set(splits.values())
     looked_into = own or all(splits[name] for name in splits if not name.startswith("."))
     seen = set()
@@ -96,19 +96,25 @@ def _all_folders(
     files: list[str] = []
     try:
         for path in source.iterdir():
-            # To ask would take a request for each of millions of pictures.
-            if suffix_of(path.name) in PICTURES or path.is_file():
-                files.append(path.name)
-            elif path.is_dir():
-                folders.append(path.name)
-            else:
-                raise StoreError(errno.EIO, "is listed, but cannot be looked at", str(path))
+            (folders if _is_folder(path) else files).append(path.name)
     except FileNotFoundError as error:
         unreadable(error)
         return
     yield str(source), folders, files
     for name in folders:
         yield from _all_folders(source / name, unreadable)
+
+
+def _is_folder(path: AnyPath) -> bool:
+    """Whether something that a folder lists is a folder."""
+    if isinstance(path, Path):
+        return path.is_dir()
+    # To ask would take a request for each of millions of pictures.
+    if suffix_of(path.name) in PICTURES or path.is_file():
+        return False
+    if path.is_dir():
+        return True
+    raise StoreError(errno.EIO, "is listed, but not found: the store may not answer", str(path))
 
 
 def suffix_of(name: str) -> str:
