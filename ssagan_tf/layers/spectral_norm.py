@@ -58,10 +58,11 @@ class SpectralNormalization(keras.layers.Layer):
     def start_from(self, kernel: Any) -> None:
         """Iterates on a fresh kernel until the vectors are of use at inference, too."""
         matrix = self._matrix(ops.cast(kernel, "float32"))
+        u = ops.convert_to_tensor(self.u)
         for _ in range(FIRST_ITERATIONS):
-            u, v = self._iterate(matrix, self.u)
-            self.u.assign(u)
-            self.v.assign(v)
+            u, v = self._iterate(matrix, u)
+        self.u.assign(u)
+        self.v.assign(v)
 
     def call(self, kernel: Any, training: bool | None = None) -> Any:
         matrix = self._matrix(ops.cast(kernel, "float32"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -48,6 +49,10 @@ def parameters(model: keras.Model) -> int:
 
 EVERY = {**VARIANTS, **SYSTEMS}
 
+# Networks that several tests read and none alters: building one takes as long as using it.
+shared_generator = functools.cache(ssagan_tf.build_generator)
+shared_discriminator = functools.cache(ssagan_tf.build_discriminator)
+
 
 @pytest.mark.parametrize("options", EVERY.values(), ids=EVERY)
 def test_shapes_and_keras_round_trip(options: ModelOptions, tmp_path) -> None:
@@ -65,16 +70,17 @@ def test_shapes_and_keras_round_trip(options: ModelOptions, tmp_path) -> None:
     scores = discriminator(clips, training=True)
     assert tuple(scores.shape) == (len(images), 1)
     for network, inputs in ((generator, images), (discriminator, clips)):
-        assert tuple(network.compute_output_shape(inputs.shape)) == tuple(network(inputs).shape)
+        expected = network(inputs)
+        assert tuple(network.compute_output_shape(inputs.shape)) == tuple(expected.shape)
         network.save(tmp_path / "network.keras")
         again = keras.models.load_model(tmp_path / "network.keras")
         assert again.options == options
-        np.testing.assert_array_equal(again(inputs), network(inputs))
+        np.testing.assert_array_equal(again(inputs), expected)
 
 
 @every_system
 def test_any_batch_gives_the_same_clips(options: ModelOptions) -> None:
-    generator = ssagan_tf.build_generator(options)
+    generator = shared_generator(options)
     images = noise(3, *generator.input_axes)
     together = generator(images)
     for index in range(3):
@@ -85,7 +91,7 @@ def test_any_batch_gives_the_same_clips(options: ModelOptions) -> None:
 
 @every_system
 def test_wrong_input_is_refused(options: ModelOptions) -> None:
-    for network in (ssagan_tf.build_generator(options), ssagan_tf.build_discriminator(options)):
+    for network in (shared_generator(options), shared_discriminator(options)):
         with pytest.raises(ValueError, match="64, 64, 3"):
             network(photos(VARIANTS["128"]))
 
@@ -208,7 +214,7 @@ def test_attention_everywhere_runs() -> None:
 def test_normalisation_and_activations_are_where_the_paper_has_them() -> None:
     for resolution, first in ((64, "conv2"), (128, "conv1")):
         options = ModelOptions(resolution=resolution, base_filters=2)
-        generator = ssagan_tf.build_generator(options)
+        generator = shared_generator(options)
         for block in (*generator.encoder, *generator.decoder):
             bare = block.name in (first, "conv6", generator.decoder[-1].name)
             assert (block.batch_norm is None) == bare
@@ -216,7 +222,7 @@ def test_normalisation_and_activations_are_where_the_paper_has_them() -> None:
             transposed = block.name.startswith("deconv")
             active = "relu" if transposed else "leaky_relu"
             assert config["activation"] == (None if bare else active)
-        for block in ssagan_tf.build_discriminator(options).features:
+        for block in shared_discriminator(options).features:
             assert (block.batch_norm is None) == (block.name == first)
             slope = 0.01 if block.name == "conv5" else 0.2
             assert block.get_config()["negative_slope"] == slope
@@ -365,16 +371,20 @@ STATIC += [(name, False) for name in ("plain", "add", "none", "projected", "spec
 def test_static_clip_changes_nothing(options: ModelOptions, training: bool) -> None:
     images = photos(options)
     results = []
+    generator = alive(options)
+    start = [np.array(weight) for weight in generator.non_trainable_weights]
+    weights = [weight.value for weight in generator.trainable_weights]
     for static_clip in (True, False):
-        generator = alive(options)
-        weights = [weight.value for weight in generator.trainable_weights]
+        for weight, value in zip(generator.non_trainable_weights, start, strict=True):
+            weight.assign(value)
         with tf.GradientTape() as tape:
             clips = generator(images, training=training, static_clip=static_clip)
             # Each number weighs differently.
             factors = np.sin(np.arange(np.prod(clips.shape[1:])) % 1009)
             loss = tf.reduce_mean(clips * factors.reshape(clips.shape[1:]))
         gradients = tape.gradient(loss, weights)
-        results.append((clips, generator.non_trainable_weights, gradients))
+        state = [np.array(weight) for weight in generator.non_trainable_weights]
+        results.append((clips, state, gradients))
     (clips, state, gradients), (all_clips, all_state, all_gradients) = results
     assert np.std(clips) > 0.05
     np.testing.assert_allclose(clips, all_clips, rtol=0, atol=1e-5)
@@ -428,7 +438,7 @@ def test_computed_again_is_the_same(options: ModelOptions) -> None:
 @every_system
 def test_mixed_precision(options: ModelOptions) -> None:
     compute = ComputeOptions(precision="mixed_bfloat16")
-    exact, mixed = ssagan_tf.build_generator(options), ssagan_tf.build_generator(options, compute)
+    exact, mixed = shared_generator(options), ssagan_tf.build_generator(options, compute)
     mixed.set_weights(exact.get_weights())
     assert all(weight.dtype == "float32" for weight in mixed.weights)
     inputs = noise(2, *exact.input_axes)
