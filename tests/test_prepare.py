@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,20 +8,11 @@ import pytest
 from ssagan_tf import video
 from ssagan_tf.data.info import FILE_NAME, DatasetInfo, Skipped, Split, open_set
 from ssagan_tf.prepare import summary
+from tests.programs import Result, run_apart
+from tests.programs import run as run_here
 
 
-def prepare(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ssagan_tf.prepare", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-    )
-
-
-def complaint(run: subprocess.CompletedProcess[str]) -> str:
+def complaint(run: Result) -> str:
     """The one line of an error."""
     [line] = run.stderr.splitlines()
     assert line.startswith("prepare: ")
@@ -40,7 +28,8 @@ def clouds(tmp_path: Path, write_pictures) -> Path:
 
 def test_prepares_with_workers(tmp_path: Path, clouds: Path, noise) -> None:
     (clouds / "stray.txt").touch()
-    run = prepare(tmp_path, "--source=clouds", "--output=set", "--resolution=64", "--workers=2")
+    settings = ("--source=clouds", "--output=set", "--resolution=64")
+    run = run_apart("prepare", *settings, "--workers=2", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert lines[0] == "preparing clouds at 64×64 into set"
@@ -51,7 +40,7 @@ def test_prepares_with_workers(tmp_path: Path, clouds: Path, noise) -> None:
     assert (info.layout, info.fit, info.resolution) == ("frames", "stretch", 64)
     assert json.loads((tmp_path / "set" / FILE_NAME).read_text())["counts"]["clips"] == 3
 
-    run = prepare(tmp_path, "--source=clouds", "--output=set", "--resolution=64")
+    run = run_apart("prepare", *settings, cwd=tmp_path)
     assert run.returncode == 1
     assert complaint(run).startswith("set holds a prepared set already")
 
@@ -64,12 +53,12 @@ def test_a_truncated_video(tmp_path: Path, noise) -> None:
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
     settings = ("--output=set", "--resolution=64", "--workers=1")
 
-    run = prepare(tmp_path, "--source=bad", *settings)
+    run = run_here("prepare", "--source=bad", *settings, cwd=tmp_path)
     assert run.returncode == 1
     assert "bad holds no usable clip" in complaint(run)
     assert "bad.mp4" in complaint(run)
 
-    run = prepare(tmp_path, "--source=.", *settings)
+    run = run_here("prepare", "--source=.", *settings, cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "skipped: 1 (1 broken video)" in run.stdout
 
@@ -129,7 +118,7 @@ def test_bad_input(tmp_path: Path, arguments: list[str], code: int, expected: st
     (tmp_path / "a_file").touch()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "train-00000-of-00004.tfrecord").touch()
-    run = prepare(tmp_path, *arguments)
+    run = run_here("prepare", *arguments, cwd=tmp_path)
     assert run.returncode == code
     assert expected in complaint(run)
     assert code == 1 or not run.stdout  # nothing is announced that cannot begin

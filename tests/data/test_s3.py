@@ -20,6 +20,7 @@ import pytest
 
 from ssagan_tf import video
 from ssagan_tf.data.info import FILE_NAME
+from tests.data import in_turn
 from tests.programs import ROOT, Result, command, complaint, run, run_apart
 
 if missing := [n for n in ("tensorflow_io", "moto") if importlib.util.find_spec(n) is None]:
@@ -93,6 +94,12 @@ def done(result: Result) -> str:
 
 
 @pytest.fixture(scope="module")
+def run_there(store: Any) -> Iterator[in_turn.Run]:
+    with in_turn.runs() as run_there:
+        yield run_there
+
+
+@pytest.fixture(scope="module")
 def prepared(store: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A set of synthetic clouds in the store."""
     output = f"s3://{BUCKET}/sets/clouds"
@@ -110,7 +117,7 @@ def prepared(store: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_footage_from_and_to_the_store(
-    store: Any, tmp_path: Path, write_pictures, noise, monkeypatch: pytest.MonkeyPatch
+    store: Any, tmp_path: Path, write_pictures, noise, run_there: in_turn.Run
 ) -> None:
     """Byte by byte the shards of the same footage on a disk."""
     write_pictures(tmp_path / "pictures" / "A" / "1", range(40))
@@ -125,7 +132,7 @@ def test_footage_from_and_to_the_store(
         settings = ("--resolution=64", "--test_fraction=0.5", "--workers=2", "--scene_cut=0")
         output = f"s3://{BUCKET}/sets/{layout}"
         assert f"wrote {output}" in done(
-            run_apart("prepare", f"--source={source}", f"--output={output}", *settings)
+            run_there("prepare", f"--source={source}", f"--output={output}", *settings)
         )
         here = tmp_path / f"{layout}_set"
         done(run("prepare", f"--source={tmp_path / layout}", f"--output={here}", *settings))
@@ -138,8 +145,8 @@ def test_footage_from_and_to_the_store(
         assert info["settings"]["source"] == source
 
 
-def test_the_set_is_verified_there(store: Any, prepared: str) -> None:
-    assert "24 clips" in done(run_apart("verify", f"--data={prepared}"))
+def test_the_set_is_verified_there(store: Any, prepared: str, run_there: in_turn.Run) -> None:
+    assert "24 clips" in done(run_there("verify", f"--data={prepared}"))
     whole = stored(store, "sets/clouds")
     name = min(whole)
     [shard] = [name for name in whole if name.startswith("test")][:1]
@@ -149,15 +156,17 @@ def test_the_set_is_verified_there(store: Any, prepared: str) -> None:
     for name, body in whole.items():
         if name != shard:
             store.put_object(Bucket=BUCKET, Key=f"sets/damaged/{name}", Body=body)
-    result = run_apart("verify", f"--data=s3://{BUCKET}/sets/damaged")
+    result = run_there("verify", f"--data=s3://{BUCKET}/sets/damaged")
     assert result.returncode == 1
     assert f"s3://{BUCKET}/sets/damaged/{shard}: record" in result.stdout + result.stderr
 
 
-def test_training_and_evaluation_from_the_store(prepared: str, tmp_path: Path) -> None:
+def test_training_and_evaluation_from_the_store(
+    prepared: str, tmp_path: Path, run_there: in_turn.Run
+) -> None:
     trained = tmp_path / "run"
     said = done(
-        run_apart(
+        run_there(
             "train",
             f"--data={prepared}",
             f"--run_dir={trained}",
@@ -172,7 +181,7 @@ def test_training_and_evaluation_from_the_store(prepared: str, tmp_path: Path) -
     assert prepared in said
     assert (trained / "generator.keras").is_file()
     report = tmp_path / "report"
-    done(run_apart("evaluate", f"--data={prepared}", f"--run_dir={trained}", f"--output={report}"))
+    done(run_there("evaluate", f"--data={prepared}", f"--run_dir={trained}", f"--output={report}"))
     metrics = json.loads((report / "metrics.json").read_text())
     assert prepared in json.dumps(metrics)
 
@@ -235,6 +244,11 @@ def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> Non
     ],
 )
 def test_bad_input(
-    prepared: str, program: str, arguments: tuple[str, ...], code: int, expected: str
+    prepared: str,
+    run_there: in_turn.Run,
+    program: str,
+    arguments: tuple[str, ...],
+    code: int,
+    expected: str,
 ) -> None:
-    assert expected in complaint(run_apart(program, *arguments), code)
+    assert expected in complaint(run_there(program, *arguments), code)
