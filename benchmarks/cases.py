@@ -196,7 +196,7 @@ def _generator(mode: str, precision: Precision, quick: bool) -> Part:
 
 def _step(quick: bool) -> Part:
     common = {"mode": "gradients", "batch": 1 if quick else 4, **_size(quick)}
-    common |= {"repetitions": 1, "updates": 1 if quick else 5}  # each step is long
+    common |= {"repetitions": 1, "updates": 2 if quick else 5}  # each step is long
     # On processors without bfloat16 it takes many times as long.
     mixed = {**common, "precision": "bfloat16", "limit": 180.0}
     cases = [

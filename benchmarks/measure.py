@@ -73,8 +73,6 @@ def _framework(name: str) -> Any:
 
 
 def _seconds(subject: Subject, case: Case) -> list[float]:
-    if not case.seconds:  # does it run at all?
-        return [_timed(subject.run)]
     first = _timed(subject.warm_up or subject.run)
     if subject.warm_up is None and first > LONG:
         return [first]
