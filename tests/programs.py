@@ -33,9 +33,9 @@ def run_apart(program: str, *arguments: object, cwd: Path = ROOT) -> Result:
     )
 
 
-def run(program: str, *arguments: object, cwd: Path = ROOT) -> Result:
+def run(program: str, *arguments: object, cwd: Path = ROOT, package: str = "ssagan_tf") -> Result:
     """The same in this process, where the libraries are loaded already."""
-    module = importlib.import_module(f"ssagan_tf.{program}")
+    module = importlib.import_module(f"{package}.{program}")
     given, output, errors = list(map(str, arguments)), io.StringIO(), io.StringIO()
     with (
         _in_place_of(sys, "argv", [program, *given]),

@@ -1,0 +1,127 @@
+"""Files of earlier versions of the code: this one reads them, and goes on with them.
+
+A failure here means that a format has changed. The way on is code that reads the old one, never
+other golden files: see README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.golden import observe
+
+HERE = Path(__file__).parent
+# Machines round float32 differently. What nobody can see is allowed: a quarter of one of the 255
+# steps between the grey levels of a picture, whose values are in [-1, 1].
+VISIBLE = 2 / 255 / 4
+# The same of the share of a score in [0, 1].
+OF_SCORES = 1 / 255 / 4
+# Sums over whole numbers, in another order: some ulps of float32.
+ROUNDING = 1e-5
+
+
+@pytest.fixture(params=sorted(path.stem for path in HERE.glob("*.json")))
+def golden(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
+    """The files, somewhere else than where they were made, and what was seen of them then."""
+    with tarfile.open(HERE / f"{request.param}.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path, json.loads((HERE / f"{request.param}.json").read_text(encoding="utf-8"))
+
+
+def test_networks(golden) -> None:
+    folder, expected = golden
+    paths = sorted((folder / "networks").glob("*.keras"))
+    assert [path.stem for path in paths] == list(expected["networks"])
+    for path in paths:
+        seen, kept = observe.network(path), expected["networks"][path.stem]
+        now, then = (np.array(each.pop("output", [])) for each in (seen, kept))
+        assert seen == kept, path.stem
+        bound = VISIBLE if len(kept.get("shape", ())) == 5 else OF_SCORES
+        np.testing.assert_allclose(now, then, rtol=0, atol=bound, err_msg=path.stem)
+
+
+@pytest.mark.parametrize("name", observe.RUNS)
+def test_a_run_goes_on(golden, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, expected = golden
+    kept, run_dir = expected["runs"][name], folder / name
+    step, steps = kept.pop("step"), kept.pop("steps")
+    done, state = observe.resume(folder, name, steps, monkeypatch)
+    assert f"resuming at step {step} of {steps}" in done.stdout
+    assert state == kept
+
+    reader = tf.train.load_checkpoint(str(run_dir / "checkpoints" / f"step-{steps}"))
+    names = [each for each in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in each]
+    assert len(names) == kept["values"]
+    for each in names:
+        assert np.isfinite(reader.get_tensor(each)).all(), each
+    logged = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    losses = [entry for entry in logged if "generator_loss" in entry]
+    assert [entry["step"] for entry in losses] == list(range(1, steps + 1))
+    assert all(math.isfinite(value) for entry in logged for value in entry.values())
+    assert (run_dir / "samples" / f"step_{steps:06d}.mp4").is_file()
+    generator = keras.models.load_model(run_dir / "generator.keras")
+    assert np.isfinite(generator(observe.inputs(generator.input_axes))).all()
+
+
+def test_the_set_is_whole(golden) -> None:
+    folder, expected = golden
+    assert observe.verify(folder) == expected["set"]
+
+
+def test_evaluation(golden) -> None:
+    folder, expected = golden
+    seen, kept = observe.evaluate(folder), expected["evaluation"]
+    assert seen.keys() == kept.keys()
+    assert seen.pop("head") == kept.pop("head")
+    moving = kept.pop("real")
+    assert seen.pop("real") == pytest.approx(moving, rel=ROUNDING)
+    # The still picture: no network, so all figures are of whole numbers.
+    for name, value in kept.pop("copy_first_frame").items():
+        now = seen["copy_first_frame"][name]
+        assert flat(now) == pytest.approx(flat(value), rel=ROUNDING, abs=ROUNDING), name
+    assert kept.keys() == {"file", *observe.RUNS}
+    for row, then in kept.items():
+        now = seen[row]
+        assert now.keys() == then.keys()
+        assert now.get("gamma") == pytest.approx(then.get("gamma"))
+        # If every value x is off by at most d, a frame's mean of (x - y)² is by at most
+        # 2·d·√MSE + d², a PSNR by what that makes of it, and a mean of changes by 2·d.
+        mse, psnr = (np.array(then["per_frame"][name]) for name in ("mse", "psnr"))
+        wrong = 2 * VISIBLE * np.sqrt(mse) + VISIBLE**2
+        assert (abs(np.array(now["per_frame"]["mse"]) - mse) <= wrong).all(), row
+        decibels = -10 * np.log10(1 - wrong / mse)
+        assert (abs(np.array(now["per_frame"]["psnr"]) - psnr) <= decibels).all(), row
+        assert abs(now["mse"] - then["mse"]) <= wrong.mean(), row
+        assert abs(now["psnr"] - then["psnr"]) <= decibels.mean(), row
+        assert abs(now["motion_ratio"] - then["motion_ratio"]) <= 2 * VISIBLE / moving, row
+
+
+def flat(value: Any) -> Any:
+    """Lists by name as one, where no number is there (PSNR of equal frames) an infinite one."""
+    if isinstance(value, dict):
+        return [flat(each) for values in value.values() for each in values]
+    return math.inf if value is None else value
+
+
+def test_a_study_goes_on(golden) -> None:
+    folder, expected = golden
+    assert observe.report(folder) == expected["report"]
+    assert list(observe.vote(folder)) == list(expected["study"].values())
+    assert len(observe.report(folder)["votes"]) == expected["study"]["votes"]
+
+
+def test_exports(golden) -> None:
+    """Who uses them relies on these names, types and shapes."""
+    folder, expected = golden
+    assert observe.saved_model(folder) == expected["saved_model"]
+    pytest.importorskip("tf2onnx", reason="the extra 'onnx' is not installed")
+    assert observe.onnx(folder) == expected["onnx"]
