@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -108,17 +109,22 @@ def resume(
     """Goes on with a run whose folder and set were moved, as a user does.
 
     Returns:
-      What the program said, and the state that it went on from, written down as it was restored.
+      What the program said, and the state that it went on from: a copy of what it had read from
+      the checkpoint when training began.
     """
-    copies = []
-    read = tf.train.Checkpoint.read
+    read, begin = tf.train.Checkpoint.read, keras.callbacks.CallbackList.on_train_begin
+    seen, copies = [], []
 
-    def read_and_copy(self: tf.train.Checkpoint, path: str, options: Any = None) -> Any:
-        status = read(self, path, options)
-        copies.append(self.write(str(folder / "restored" / f"{name}-{len(copies)}")))
-        return status
+    def note(self: tf.train.Checkpoint, *arguments: Any, **kwargs: Any) -> Any:
+        seen.append(self)
+        return read(self, *arguments, **kwargs)
 
-    patch.setattr(tf.train.Checkpoint, "read", read_and_copy)
+    def copy_state(self: keras.callbacks.CallbackList, *arguments: Any, **kwargs: Any) -> None:
+        copies.append(seen[-1].write(str(folder / "restored" / name)))
+        begin(self, *arguments, **kwargs)
+
+    patch.setattr(tf.train.Checkpoint, "read", note)
+    patch.setattr(keras.callbacks.CallbackList, "on_train_begin", copy_state)
     # Tracing and compiling the step takes ten times as long as making it once without.
     patch.setattr(tf, "function", lambda call=None, **_: call or (lambda call: call))
     done = run("train", *moved(folder, name), f"--steps={steps}")
@@ -137,11 +143,12 @@ def moved(folder: Path, name: str) -> list[str]:
 # The set, and evaluation on it.
 
 
-def verify(folder: Path) -> str:
-    """What `verify` says of the set, without the time it took."""
+def verify(folder: Path) -> dict[str, int]:
+    """The clips and shards that `verify` found whole."""
     done = run("verify", f"--data={folder / 'set'}")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return done.stdout.splitlines()[-1].partition(" (")[0]
+    clips, shards = re.search(r"(\d+) clips in (\d+) shards", done.stdout).groups()
+    return {"clips": int(clips), "shards": int(shards)}
 
 
 def evaluate(folder: Path) -> dict[str, Any]:
