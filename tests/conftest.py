@@ -40,6 +40,14 @@ def _same_draws() -> None:
 
 
 @pytest.fixture
+def float64() -> Iterator[None]:
+    """Networks and layers that are built compute in float64."""
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
 def only_zeros(monkeypatch) -> None:
     """Networks of zeros, where weights do not matter: drawing the paper's takes seconds."""
     monkeypatch.setattr(

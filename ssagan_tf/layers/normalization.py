@@ -9,6 +9,7 @@ from keras import ops
 
 from ssagan_tf.layers import replicas
 from ssagan_tf.layers.static_clip import is_static, multiplicities
+from ssagan_tf.precision import widened
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
@@ -34,8 +35,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     ) -> Any:
         if not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
-        dtype = keras.backend.result_type(inputs.dtype, "float32")  # moments never in 16 bits
-        inputs = ops.cast(inputs, dtype)
+        inputs = widened(inputs)  # moments never in 16 bits
         mean, variance = self._moments(inputs, frames)
         if update:
             for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -45,8 +45,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             mean,
             variance,
             axis=self.axis,
-            offset=ops.cast(self.beta, dtype),
-            scale=ops.cast(self.gamma, dtype),
+            offset=ops.cast(self.beta, inputs.dtype),
+            scale=ops.cast(self.gamma, inputs.dtype),
             epsilon=self.epsilon,
         )
         return ops.cast(outputs, self.compute_dtype)
@@ -59,12 +59,39 @@ class BatchNormalization(keras.layers.BatchNormalization):
         """
         if is_static(inputs, frames):
             share = multiplicities(inputs.shape[1], frames)[:, None] / frames
-            means, variances = ops.moments(inputs, axes=(0, 2, 3))
+            share = ops.cast(share, inputs.dtype)
+            means, variances = _moments(inputs, axes=(0, 2, 3))
             mean = ops.sum(share * means, axis=0)
             variance = ops.sum(share * (variances + ops.square(means - mean)), axis=0)
         else:
-            mean, variance = ops.moments(inputs, axes=tuple(range(len(inputs.shape) - 1)))
+            mean, variance = _moments(inputs, axes=tuple(range(len(inputs.shape) - 1)))
         if replicas.count() == 1:
             return mean, variance
         of_all = replicas.mean(mean)
         return of_all, replicas.mean(variance + ops.square(mean - of_all))
+
+
+def _moments(inputs: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
+    """Mean and variance over axes, with derivatives of any order.
+
+    `ops.moments` of TensorFlow takes the mean in the variance for a constant. That leaves the
+    first derivative as it is, as the variance is least there, but not the second, which a gradient
+    penalty needs.
+    """
+    mean = ops.mean(inputs, axis=axes, keepdims=True)
+
+    @ops.custom_gradient
+    def variance_around(inputs, mean):
+        variance = ops.mean(ops.square(inputs - mean), axis=axes, keepdims=True)
+
+        def grad(*args, upstream=None):
+            upstream = args[-1] if upstream is None else upstream
+            shape, count = ops.shape(inputs), 1.0
+            for axis in axes:
+                count = count * ops.cast(shape[axis], inputs.dtype)
+            return 2.0 / count * upstream * (inputs - mean), ops.zeros_like(mean)
+
+        return variance, grad
+
+    variance = variance_around(inputs, mean)
+    return ops.squeeze(mean, axes), ops.squeeze(variance, axes)

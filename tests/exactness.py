@@ -1,0 +1,160 @@
+"""How numbers are judged.
+
+Two ways to compute the same are held against each other in float64, where they may differ by its
+rounding only: `assert_exact`. In float32 they are not held against each other, since how far apart
+they are depends on the kernels that a CPU gets; each is held against float64, and the fast way may
+be off by a small multiple of what the plain one is: `assert_as_good`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+# A million times the rounding of float64, which deep networks multiply; a wrong term is far above.
+EXACT = 1e-9
+# How many times the plain way's error a fast one may have in float32, and how many roundings of
+# the largest number more: the plain way may happen to be exact.
+TIMES, ROUNDINGS = 4, 16
+EPSILON = float(np.finfo("float32").eps)
+
+
+def arrays(values: Sequence[Any]) -> list[np.ndarray]:
+    """As float64."""
+    return [np.asarray(keras.ops.convert_to_numpy(value), "float64") for value in values]
+
+
+def assert_exact(got: Sequence[Any], expected: Sequence[Any], bound: float = EXACT) -> None:
+    """Both are float64 and equal but for rounding.
+
+    Relative to the largest number of each array. What is zero but for rounding, such as the
+    gradient of a key's bias, is measured by the largest number of all arrays.
+    """
+    for value in (*got, *expected):
+        assert keras.backend.standardize_dtype(value.dtype) == "float64"
+    got, expected = arrays(got), arrays(expected)
+    assert len(got) == len(expected)
+    largest = max(np.abs(array).max() for array in expected)
+    assert largest > 0
+    for number, (one, other) in enumerate(zip(got, expected, strict=True)):
+        allowed = bound * (np.abs(other).max() + 0.01 * largest)
+        np.testing.assert_allclose(one, other, rtol=0, atol=allowed, err_msg=f"array {number}")
+
+
+def assert_as_good(
+    fast: Sequence[Any],
+    plain: Sequence[Any],
+    exact: Sequence[Any],
+    slack: Sequence[float] | None = None,
+) -> None:
+    """The fast way's float32 numbers are about as near to the exact ones as the plain way's.
+
+    Args:
+      fast: float32 arrays.
+      plain: The same, computed the plain way.
+      exact: The same in float64.
+      slack: What each array may be off by besides, as a root mean square; by default the floor of
+        rounding.
+    """
+    fast, plain, exact = arrays(fast), arrays(plain), arrays(exact)
+    assert len(fast) == len(plain) == len(exact)
+    largest = max(rms(array) for array in exact)
+    floors = [ROUNDINGS * EPSILON * (rms(array) + 0.01 * largest) for array in exact]
+    slack = floors if slack is None else [a + b for a, b in zip(floors, slack, strict=True)]
+    for number, (one, other, true, more) in enumerate(zip(fast, plain, exact, slack, strict=True)):
+        error, reference = rms(one - true), rms(other - true)
+        assert error <= TIMES * reference + more, (
+            f"array {number}: off by {error:.2e}, the plain way by {reference:.2e} (RMS)"
+        )
+
+
+def assert_equal(ways: Callable[[str], tuple[Sequence[Any], Sequence[Any]]]) -> None:
+    """Two ways are exact in float64, and the first is as good as the second in float32.
+
+    Args:
+      ways: Of a dtype; gives the numbers of the fast way and of the plain one. What they start from
+        are float32 numbers, whatever the dtype (`draws`).
+    """
+    fast, plain = ways("float64")
+    assert_exact(fast, plain)
+    assert_as_good(*ways("float32"), plain)
+
+
+def draws(*shape: int, seed: int = 0, dtype: str = "float64") -> tf.Tensor:
+    """Normal float32 numbers, in the type that is asked for."""
+    random = np.random.default_rng(seed)
+    return tf.constant(random.standard_normal(shape, "float32").astype(dtype))
+
+
+def fill(
+    weights: Sequence[keras.Variable], value: Callable[[np.ndarray], np.ndarray] | None = None
+) -> None:
+    """Gives each weight float32 numbers of its own: draws, or a function of them."""
+    for seed, weight in enumerate(weights):
+        drawn = draws(*weight.shape, seed=seed).numpy()
+        weight.assign(np.float32(drawn if value is None else value(drawn)))
+
+
+def rms(array: np.ndarray) -> float:
+    """Root mean square: a measure of errors that no single number decides."""
+    return float(np.sqrt(np.mean(np.square(array))))
+
+
+def rounding_response(
+    function: Callable[..., Sequence[Any]], arguments: Sequence[np.ndarray], draws: int = 4
+) -> list[float]:
+    """How far the results of a float64 function move when its arguments are rounded to float32.
+
+    Whoever computes in float32 rounds more often than once, so this is a floor for the error, and
+    the one measure of it where a function multiplies rounding, as batch norm over few values does.
+
+    Args:
+      function: Of float64 arrays; gives several.
+      arguments: Where to look.
+      draws: Random roundings that are tried; the greatest response counts.
+
+    Returns:
+      A root mean square for each result.
+    """
+    exact = arrays(function(*arguments))
+    found = np.zeros(len(exact))
+    for seed in range(draws):
+        random = np.random.default_rng(seed)
+        moved = [x * (1 + EPSILON * random.uniform(-1, 1, x.shape)) for x in arguments]
+        results = arrays(function(*moved))
+        found = np.maximum(found, [rms(a - b) for a, b in zip(results, exact, strict=True)])
+    return list(found)
+
+
+def value_and_gradients(
+    function: Callable[..., Any], arguments: Sequence[Any], batch: Any = "known"
+) -> list[tf.Tensor]:
+    """The output of a function, and gradients of a sum that weighs each number differently.
+
+    Args:
+      function: Of tensors or variables; gives one tensor.
+      arguments: Tensors, which the gradients are of.
+      batch: None: in a graph where the size of the first axis is unknown.
+    """
+    arguments = list(arguments)
+
+    def run(*arguments: Any) -> list[Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(arguments)
+            output = function(*arguments)
+            weight = tf.sin(tf.cast(tf.range(tf.size(output)) % 1009, output.dtype))
+            loss = tf.reduce_sum(output * tf.reshape(weight, tf.shape(output)))
+        return [output, *tape.gradient(loss, arguments)]
+
+    if batch is None:
+        arguments = [tf.convert_to_tensor(x) for x in arguments]
+        specs = [
+            tf.TensorSpec((None, *x.shape[1:]) if x.shape.rank == 5 else x.shape, x.dtype)
+            for x in arguments
+        ]
+        run = tf.function(run, autograph=False, input_signature=specs)
+    return run(*arguments)
