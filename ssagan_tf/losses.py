@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from ssagan_tf.precision import widened
+
 # SSIM (Wang et al., 2004, Sec. III-C): a Gaussian window, and constants for values in [-1, 1].
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 SSIM_C1, SSIM_C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
@@ -82,7 +84,7 @@ def gradient_penalty(slopes: Any) -> Any:
     Args:
       slopes: ∂D(z)/∂z at points z between real and generated clips, `[B, T, H, W, C]`.
     """
-    squares = ops.sum(ops.square(ops.cast(slopes, "float32")), axis=(1, 2, 3, 4))
+    squares = ops.sum(ops.square(widened(slopes)), axis=(1, 2, 3, 4))
     # The root has no derivative at 0, where a saturated sigmoid ends up.
     norms = ops.sqrt(ops.maximum(squares, 1e-24))
     return ops.mean(ops.square(norms - 1.0))
@@ -118,7 +120,7 @@ def structure_loss(real: Any, fake: Any) -> Any:
             f"frames must be at least {SSIM_WINDOW}×{SSIM_WINDOW}. Received: {height}×{width}"
         )
     # Two products with banded matrices: exact, and fast in the gradient as well.
-    down, across = (ops.convert_to_tensor(_gaussian_window(side)) for side in (height, width))
+    down, across = (ops.cast(_gaussian_window(side), real.dtype) for side in (height, width))
 
     def local_mean(x: Any) -> Any:
         return ops.einsum("ih,bthwc,jw->btijc", down, x, across)
@@ -140,7 +142,7 @@ def _gaussian_window(side: int) -> np.ndarray:
     matrix = np.zeros((rows, side))
     for offset, weight in enumerate(weights / weights.sum()):
         matrix[np.arange(rows), np.arange(rows) + offset] = weight
-    return matrix.astype("float32")
+    return matrix
 
 
 def gram_matrix(features: Any) -> Any:
@@ -150,13 +152,13 @@ def gram_matrix(features: Any) -> Any:
       features: `[B, T, H, W, C]`, seen as F `[M, S]` with M = C·T and S = H·W.
 
     Returns:
-      float32 `[B, M, M]`.
+      `[B, M, M]`, at least float32.
     """
     batch, time, height, width, channels = ops.shape(features)
-    rows = ops.transpose(ops.cast(features, "float32"), (0, 1, 4, 2, 3))
+    rows = ops.transpose(widened(features), (0, 1, 4, 2, 3))
     rows = ops.reshape(rows, (batch, time * channels, height * width))
     size = time * channels * height * width
-    return ops.matmul(rows, ops.transpose(rows, (0, 2, 1))) / ops.cast(size, "float32")
+    return ops.matmul(rows, ops.transpose(rows, (0, 2, 1))) / ops.cast(size, rows.dtype)
 
 
 def ranking_loss(real: Sequence[Any], negative: Sequence[Any], anchor: Sequence[Any]) -> Any:

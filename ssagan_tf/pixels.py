@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 
-def to_float(pixels: Any) -> Any:
-    """uint8 of any shape → float32 in [-1, 1]: an array of an array, else a tensor."""
+def to_float(pixels: Any, dtype: str = "float32") -> Any:
+    """uint8 of any shape → float of that type in [-1, 1]: an array of an array, else a tensor."""
     if isinstance(pixels, np.ndarray):
-        return pixels.astype("float32") / np.float32(127.5) - np.float32(1)
+        kind = np.dtype(dtype).type
+        return pixels.astype(kind) / kind(127.5) - kind(1)
     from keras import ops
 
-    return ops.cast(pixels, "float32") / 127.5 - 1.0
+    return ops.cast(pixels, dtype) / 127.5 - 1.0
 
 
 def to_uint8(values: Any) -> np.ndarray:

@@ -1,128 +1,134 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from skimage.metrics import structural_similarity
 
 from ssagan_tf import losses
+from tests.exactness import EXACT
 
-REAL = np.array([[-3.0], [0.5], [2.0]], "float32")
-FAKE = np.array([[1.0], [-2.0], [0.25]], "float32")
+# Everything is computed in float64.
+equal = functools.partial(np.testing.assert_allclose, rtol=EXACT)
+
+REAL = np.array([[-3.0], [0.5], [2.0]], "float64")
+FAKE = np.array([[1.0], [-2.0], [0.25]], "float64")
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-x.astype("float64")))
+    return 1 / (1 + np.exp(-x))
 
 
 def test_discriminator_minimises_minus_equation_4() -> None:
     expected = -(np.mean(np.log(sigmoid(REAL))) + np.mean(np.log(1 - sigmoid(FAKE))))
-    np.testing.assert_allclose(losses.discriminator_loss(REAL, FAKE), expected, rtol=1e-6)
+    equal(losses.discriminator_loss(REAL, FAKE), expected)
 
 
 def test_generator_minimises_equation_4_or_its_usual_reading() -> None:
-    np.testing.assert_allclose(
-        losses.generator_adversarial_loss(FAKE, "minimax"),
-        np.mean(np.log(1 - sigmoid(FAKE))),
-        rtol=1e-6,
-    )
-    np.testing.assert_allclose(
-        losses.generator_adversarial_loss(FAKE, "nonsaturating"),
-        -np.mean(np.log(sigmoid(FAKE))),
-        rtol=1e-6,
-    )
+    equal(losses.generator_adversarial_loss(FAKE, "minimax"), np.mean(np.log(1 - sigmoid(FAKE))))
+    equal(losses.generator_adversarial_loss(FAKE, "nonsaturating"), -np.mean(np.log(sigmoid(FAKE))))
     with pytest.raises(ValueError, match="hinge"):
         losses.generator_adversarial_loss(FAKE, "hinge")
 
 
 def test_only_minimax_saturates_while_the_discriminator_wins() -> None:
-    logits = tf.constant([[-30.0]])
+    logits = tf.constant([[-30.0]], "float64")
     slopes = {}
     for kind in ("minimax", "nonsaturating"):
         with tf.GradientTape() as tape:
             tape.watch(logits)
             loss = losses.generator_adversarial_loss(logits, kind)
         slopes[kind] = float(tape.gradient(loss, logits)[0, 0])
-    np.testing.assert_allclose(slopes["minimax"], 0, atol=1e-12)
-    np.testing.assert_allclose(slopes["nonsaturating"], -1)
+    equal(slopes["minimax"], -np.exp(-30.0))
+    equal(slopes["nonsaturating"], -1)
 
 
 def test_large_logits_stay_finite() -> None:
-    far = np.array([[1e4], [-1e4]], "float32")
+    far = np.array([[1e4], [-1e4]], "float64")
     assert np.isfinite(losses.discriminator_loss(far, far))
     assert np.isfinite(losses.generator_adversarial_loss(far, "minimax"))
 
 
 def test_content_is_the_mean_absolute_error() -> None:
-    real, fake = np.random.default_rng(0).uniform(-1, 1, (2, 2, 3, 4, 4, 3)).astype("float32")
-    np.testing.assert_allclose(
-        losses.content_loss(real, fake), np.mean(np.abs(real - fake)), rtol=1e-6
-    )
+    real, fake = np.random.default_rng(0).uniform(-1, 1, (2, 2, 3, 4, 4, 3))
+    equal(losses.content_loss(real, fake), np.mean(np.abs(real - fake)))
 
 
 def test_the_released_losses_are_of_the_sigmoids_output() -> None:
     real, fake = sigmoid(REAL).mean(), sigmoid(FAKE).mean()
-    np.testing.assert_allclose(
-        losses.discriminator_loss(REAL, FAKE, "wasserstein"), fake - real, rtol=1e-6
-    )
-    np.testing.assert_allclose(
-        losses.generator_adversarial_loss(FAKE, "wasserstein"), -fake, rtol=1e-6
-    )
+    equal(losses.discriminator_loss(REAL, FAKE, "wasserstein"), fake - real)
+    equal(losses.generator_adversarial_loss(FAKE, "wasserstein"), -fake)
     with pytest.raises(ValueError, match="hinge"):
         losses.discriminator_loss(REAL, FAKE, "hinge")
 
 
 def test_gradient_penalty_of_known_slopes() -> None:
-    slopes = np.zeros((3, 2, 2, 2, 3), "float32")
+    slopes = np.zeros((3, 2, 2, 2, 3), "float64")
     slopes[0, 0, 0, 0, 0], slopes[1, 0, 1], slopes[2] = 3.0, 1.0, 0.0
-    norms = np.sqrt(np.square(slopes.astype("float64")).sum((1, 2, 3, 4)))
+    norms = np.sqrt(np.square(slopes).sum((1, 2, 3, 4)))
     slopes = tf.constant(slopes)
     with tf.GradientTape() as tape:
         tape.watch(slopes)
         penalty = losses.gradient_penalty(slopes)
-    np.testing.assert_allclose(penalty, np.mean((norms - 1) ** 2), rtol=1e-6)
+    equal(penalty, np.mean((norms - 1) ** 2))
     gradient = tape.gradient(penalty, slopes)
     assert np.isfinite(gradient).all()  # also where the slope is 0
-    np.testing.assert_allclose(gradient[0, 0, 0, 0, 0], 2 * (3 - 1) / 3, rtol=1e-6)
+    equal(gradient[0, 0, 0, 0, 0], 2 * (3 - 1) / 3)
 
 
 def test_structure_is_ssim() -> None:
-    """Against TensorFlow's, which pads nothing and has the same window and constants."""
+    """Against scikit-image's, with the published window and constants, and no padding."""
     rng = np.random.default_rng(0)
-    real = rng.uniform(-1, 1, (2, 3, 24, 17, 3)).astype("float32")
-    fake = (0.7 * real + 0.3 * rng.uniform(-1, 1, real.shape)).astype("float32")
-    values, slopes = [], []
-    for loss in (
-        losses.structure_loss,
-        lambda real, fake: 1 - tf.reduce_mean(tf.image.ssim(real, fake, max_val=2.0)),
-    ):
-        clip = tf.constant(fake)
-        with tf.GradientTape() as tape:
-            tape.watch(clip)
-            value = loss(tf.constant(real), clip)
-        values.append(value)
-        slopes.append(tape.gradient(value, clip))
-    np.testing.assert_allclose(*values, rtol=1e-5)
-    np.testing.assert_allclose(*slopes, atol=1e-5 * np.abs(slopes[1]).max())
-    np.testing.assert_allclose(losses.structure_loss(real, real), 0, atol=1e-6)
+    real = rng.uniform(-1, 1, (2, 3, 24, 17, 3))
+    fake = 0.7 * real + 0.3 * rng.uniform(-1, 1, real.shape)
+
+    def by_frame(fake: np.ndarray) -> float:
+        frames = zip(real.reshape(6, 24, 17, 3), fake.reshape(6, 24, 17, 3), strict=True)
+        return 1 - np.mean(
+            [
+                structural_similarity(
+                    *pair,
+                    channel_axis=-1,
+                    data_range=2.0,
+                    gaussian_weights=True,
+                    sigma=1.5,
+                    use_sample_covariance=False,
+                )
+                for pair in frames
+            ]
+        )
+
+    clip = tf.constant(fake)
+    with tf.GradientTape() as tape:
+        tape.watch(clip)
+        value = losses.structure_loss(tf.constant(real), clip)
+    equal(value, by_frame(fake))
+    gradient = tape.gradient(value, clip).numpy()
+    for seed in range(3):
+        direction = np.random.default_rng(seed).standard_normal(fake.shape)
+        ends = [by_frame(fake + step * direction) for step in (1e-5, -1e-5)]
+        slope = (ends[0] - ends[1]) / 2e-5
+        assert abs(slope - np.sum(gradient * direction)) < 1e-7 * np.linalg.norm(gradient)
+    equal(losses.structure_loss(real, real), 0, atol=EXACT)
     with pytest.raises(ValueError, match="Received: 8×8"):
         losses.structure_loss(real[:, :, :8, :8], fake[:, :, :8, :8])
 
 
 def test_losses_of_the_baselines() -> None:
     draw = np.random.default_rng(0)
-    real, fake = (draw.uniform(-1, 1, (2, 3, 4, 5, 3)).astype("float32") for _ in range(2))
-    difference = (real - fake).astype("float64")
-    np.testing.assert_allclose(losses.squared_loss(real, fake), (difference**2).mean(), rtol=1e-5)
+    real, fake = (draw.uniform(-1, 1, (2, 3, 4, 5, 3)) for _ in range(2))
+    difference = real - fake
+    equal(losses.squared_loss(real, fake), (difference**2).mean())
     first = abs(difference[:, 0]).mean()
-    np.testing.assert_allclose(losses.first_frame_loss(real, fake), first, rtol=1e-5)
+    equal(losses.first_frame_loss(real, fake), first)
 
 
 def features(seed: int) -> list[np.ndarray]:
     """Of two layers, `[B, T, H, W, C]`."""
     draw = np.random.default_rng(seed)
-    return [
-        draw.normal(size=shape).astype("float32") for shape in ((2, 3, 4, 5, 2), (2, 2, 3, 2, 4))
-    ]
+    return [draw.normal(size=shape) for shape in ((2, 3, 4, 5, 2), (2, 2, 3, 2, 4))]
 
 
 def ranking_by_formula(real: list, negative: list, anchor: list) -> float:
@@ -132,7 +138,7 @@ def ranking_by_formula(real: list, negative: list, anchor: list) -> float:
         rows = np.array(
             [clip[t, :, :, c].ravel() for c in range(clip.shape[3]) for t in range(len(clip))]
         )
-        return rows.astype("float64") @ rows.T / rows.size
+        return rows @ rows.T / rows.size
 
     total = 0.0
     for layer in zip(real, negative, anchor, strict=True):
@@ -147,7 +153,7 @@ def test_ranking_is_its_formula() -> None:
     triple = features(0), features(1), features(2)
     expected = ranking_by_formula(*triple)
     assert abs(expected - 2 * np.log(2)) > 0.01  # not what equal distances give
-    np.testing.assert_allclose(losses.ranking_loss(*triple), expected, rtol=1e-5)
+    equal(losses.ranking_loss(*triple), expected)
 
 
 def test_gradients_of_ranking_by_finite_differences() -> None:
@@ -166,9 +172,7 @@ def test_gradients_of_ranking_by_finite_differences() -> None:
                     ends.append(ranking_by_formula(*moved))
                 slope = (ends[0] - ends[1]) / 2e-5
                 assert abs(slope) > 1e-5
-                np.testing.assert_allclose(
-                    gradients[who][layer][place], slope, rtol=1e-3, atol=1e-6
-                )
+                assert abs(gradients[who][layer][place] - slope) < 1e-8
 
 
 def test_ranking_at_its_three_places() -> None:
@@ -180,11 +184,9 @@ def test_ranking_at_its_three_places() -> None:
     ]
     at_real, at_negative = (sum(np.mean(np.log1p(np.exp(s * d))) for d in apart) for s in (-1, 1))
     assert at_real < 2 * np.log(2) < at_negative
-    np.testing.assert_allclose(losses.ranking_loss(real, negative, real), at_real, rtol=1e-5)
-    np.testing.assert_allclose(
-        losses.ranking_loss(real, negative, negative), at_negative, rtol=1e-5
-    )
-    np.testing.assert_allclose(losses.ranking_loss(real, real, negative), 2 * np.log(2), rtol=1e-6)
+    equal(losses.ranking_loss(real, negative, real), at_real)
+    equal(losses.ranking_loss(real, negative, negative), at_negative)
+    equal(losses.ranking_loss(real, real, negative), 2 * np.log(2))
 
 
 def test_ranking_stays_finite_and_knows_its_layers() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from ssagan_tf.layers.static_clip import is_static, multiplicities
+from ssagan_tf.precision import widened
 
 # Weights of attention that one module may hold at once, in MiB, unless told otherwise: those of
 # 4 clips at 64×64 positions, float32.
@@ -93,7 +94,7 @@ def _project_gradient(features: Any, kernel: Any, upstream: Any) -> tuple[Any, A
     upstream = ops.reshape(upstream, (-1, outputs))
     of_features = ops.reshape(ops.matmul(upstream, ops.transpose(kernel)), ops.shape(features))
     of_kernel = ops.matmul(ops.transpose(ops.reshape(features, (-1, inputs))), upstream)
-    of_bias = ops.cast(ops.sum(ops.cast(upstream, "float32"), axis=0), upstream.dtype)
+    of_bias = ops.cast(ops.sum(widened(upstream), axis=0), upstream.dtype)
     return of_features, of_kernel, of_bias
 
 
@@ -275,9 +276,7 @@ def _block_gradient(
     # One product after the other (`_after`): large ones run at once slow each other down.
     of_weights = ops.matmul(_after(upstream, of_value), _transposed(value))
     # Softmax: dS = A·(dA - Σ A·dA), and the sum over the N keys is that of o·do over T·C.
-    total = ops.sum(
-        ops.cast(attended, "float32") * ops.cast(upstream, "float32"), axis=-1, keepdims=True
-    )
+    total = ops.sum(widened(attended) * widened(upstream), axis=-1, keepdims=True)
     of_logits = weights * (of_weights - ops.cast(total, weights.dtype))
     of_query = ops.matmul(of_logits, key)
     of_key = ops.matmul(_transposed(of_logits), _after(query, of_query))

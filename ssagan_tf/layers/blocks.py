@@ -141,7 +141,10 @@ class ConvolutionBlock(keras.layers.Layer):
         if activation == "relu":
             return keras.ops.relu(x)
         if activation == "leaky_relu":
-            return keras.ops.leaky_relu(x, self._arguments["negative_slope"])
+            slope = self._arguments["negative_slope"]
+            if keras.backend.standardize_dtype(x.dtype) == "float64":
+                return keras.ops.maximum(x, slope * x)  # TensorFlow's has a slope of float32
+            return keras.ops.leaky_relu(x, slope)
         return x
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:

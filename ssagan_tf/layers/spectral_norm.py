@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from ssagan_tf.precision import at_least_float32
+
 # As many as PyTorch's `torch.nn.utils.parametrizations.spectral_norm` makes at first.
 FIRST_ITERATIONS = 15
 
@@ -50,22 +52,21 @@ class SpectralNormalization(keras.layers.Layer):
                 shape=(size,),
                 initializer="random_normal",
                 trainable=False,
-                dtype="float32",
+                dtype=at_least_float32(self.variable_dtype),
                 autocast=False,
             )
             setattr(self, name, vector)
 
     def start_from(self, kernel: Any) -> None:
         """Iterates on a fresh kernel until the vectors are of use at inference, too."""
-        matrix = self._matrix(ops.cast(kernel, "float32"))
-        u = ops.convert_to_tensor(self.u)
+        matrix, u = self._matrix(kernel), ops.convert_to_tensor(self.u)
         for _ in range(FIRST_ITERATIONS):
             u, v = self._iterate(matrix, u)
         self.u.assign(u)
         self.v.assign(v)
 
     def call(self, kernel: Any, training: bool | None = None) -> Any:
-        matrix = self._matrix(ops.cast(kernel, "float32"))
+        matrix = self._matrix(kernel)
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         if training:
             u, v = self._iterate(ops.stop_gradient(matrix), u)
@@ -76,7 +77,8 @@ class SpectralNormalization(keras.layers.Layer):
 
     def _matrix(self, kernel: Any) -> Any:
         outputs = kernel.shape[self.output_axis]
-        return ops.reshape(ops.moveaxis(kernel, self.output_axis, 0), (outputs, -1))
+        matrix = ops.reshape(ops.moveaxis(kernel, self.output_axis, 0), (outputs, -1))
+        return ops.cast(matrix, self.u.dtype)
 
     def _iterate(self, matrix: Any, u: Any) -> tuple[Any, Any]:
         v = self._unit(self._times(ops.transpose(matrix), u))

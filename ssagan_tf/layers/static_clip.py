@@ -26,8 +26,8 @@ def is_static(clip: Any, frames: int | None) -> bool:
 
 
 def multiplicities(slices: int, frames: int) -> np.ndarray:
-    """How many frames each slice stands for, float32 `[slices]`; ones for an ordinary clip."""
-    counts = np.ones(slices, "float32")
+    """How many frames each slice stands for, `[slices]`; ones for an ordinary clip."""
+    counts = np.ones(slices)
     if slices != frames:
         counts[slices // 2] = frames - slices + 1
     return counts

@@ -6,7 +6,7 @@ import dataclasses
 
 from ssagan_tf.models.discriminator import Discriminator
 from ssagan_tf.models.forms import FORMS
-from ssagan_tf.models.network import Network
+from ssagan_tf.models.network import Network, policy_of
 from ssagan_tf.models.rnngan import RNNGANDiscriminator, RNNGANGenerator
 from ssagan_tf.models.two_stage import TwoStage
 from ssagan_tf.models.unet import UNet
@@ -81,7 +81,8 @@ def build_generator(
     """Builds a generator with fresh weights: image `[B, H, W, 3]` → clip `[B, 32, H, W, 3]`.
 
     Second stages take a clip `[B, 32, H, W, 3]`; `TwoStage` joins them with a first one. Floats in
-    [-1, 1] on both sides. Without options: the paper's 128² network, in float32.
+    [-1, 1] on both sides. Without options: the paper's 128² network. In float32, or in float64
+    after `keras.config.set_dtype_policy("float64")`.
 
     Raises:
       OptionError: No network of that name, or an option it cannot have.
@@ -119,6 +120,6 @@ def _built(
     kind: type[Network], options: ModelOptions, compute: ComputeOptions | None, name: str
 ) -> Network:
     compute = compute or ComputeOptions()
-    network = kind(options, compute, name=name, dtype=compute.precision)
+    network = kind(options, compute, name=name, dtype=policy_of(compute))
     network.build_variables()
     return network

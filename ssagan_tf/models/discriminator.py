@@ -1,6 +1,7 @@
 """The discriminator: the encoder of Table 1 without attention.
 
-In: clip `[B, 32, H, W, 3]`, float in [-1, 1]. Out: score logits `[B, 1]`, float32.
+In: clip `[B, 32, H, W, 3]`, float in [-1, 1]. Out: score logits `[B, 1]`, float32
+or, under a float64 policy, float64.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.models.network import Network, build_in_turn, call_in_turn
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, encoder_rows
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
+from ssagan_tf.precision import widened
 
 # conv5 of the released code has its framework's default slope, kept for its checkpoints.
 CONV5_SLOPE = 0.01
@@ -47,7 +49,7 @@ class ClipDiscriminator(Network):
     def _logits(self, features: Any, training: bool | None) -> Any:
         """`[B, 1]`, or a score per frame, `[B, T]`."""
         score = self.score(features, training=training)
-        return ops.cast(ops.reshape(score, (-1, score.shape[1])), "float32")
+        return widened(ops.reshape(score, (-1, score.shape[1])))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], 1)

@@ -41,7 +41,7 @@ class Network(keras.Model):
 
     def computed(self, compute: ComputeOptions) -> Network:
         """The same network with copies of its weights, computed otherwise."""
-        again = type(self)(self.options, compute, name=self.name, dtype=compute.precision)
+        again = type(self)(self.options, compute, name=self.name, dtype=policy_of(compute))
         again.build_variables()
         again.set_weights(self.get_weights())
         return again
@@ -61,6 +61,18 @@ class Network(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Network:
         return cls(**{**config, "options": ModelOptions(**config["options"])})
+
+
+def policy_of(compute: ComputeOptions) -> str:
+    """The Keras dtype policy of networks that are computed so.
+
+    A policy of float64 that was set in this process makes them exact. Keras' `floatx`, which a
+    file in the user's home may set, is not asked.
+    """
+    told = keras.config.dtype_policy().name
+    if compute.precision == "float32" and told == "float64" != keras.config.floatx():
+        return told
+    return compute.precision
 
 
 def build_in_turn(layers: Iterable[keras.layers.Layer], shape: tuple) -> tuple:

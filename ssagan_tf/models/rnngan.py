@@ -4,7 +4,8 @@ Y. Zhou and T. Berg, "Learning Temporal Transformations from Time-Lapse Videos",
 publication makes a few frames; how it was run to 32 for the table is not documented: here its LSTM
 runs for 32 steps. 64 filters first, for 32 base filters.
 
-Generator in: image `[B, 64, 64, 3]`, float in [-1, 1]. Out: clip `[B, 32, 64, 64, 3]`, float32.
+Generator in: image `[B, 64, 64, 3]`, float in [-1, 1]. Out: clip `[B, 32, 64, 64, 3]`, float32
+or, under a float64 policy, float64.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ssagan_tf.models.discriminator import ClipDiscriminator
 from ssagan_tf.models.network import Network, build_in_turn, call_in_turn
 from ssagan_tf.models.table1 import IMAGE_CHANNELS
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
+from ssagan_tf.precision import widened
 
 # Layers of a frame: time is an axis that they share their weights over. Biases are where no batch
 # norm follows.
@@ -88,7 +90,7 @@ class RNNGANGenerator(Network):
         codes = self.lstm(ops.repeat(code, FRAMES, axis=1))
         frames = ops.reshape(codes, (-1, FRAMES, 1, 1, self.code_size))
         frames = call_in_turn(self.decoder, frames, training)
-        return ops.tanh(ops.cast(frames, "float32"))
+        return ops.tanh(widened(frames))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], FRAMES, *input_shape[1:])

@@ -1,6 +1,7 @@
 """Two stages as one generator: the first makes a clip of the image, the second refines it.
 
-In: image `[B, H, W, 3]`, float in [-1, 1]. Out: clip `[B, 32, H, W, 3]`, float32 in (-1, 1).
+In: image `[B, H, W, 3]`, float in [-1, 1]. Out: clip `[B, 32, H, W, 3]`, float32 or,
+under a float64 policy, float64, in (-1, 1).
 """
 
 from __future__ import annotations

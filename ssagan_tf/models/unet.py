@@ -1,7 +1,7 @@
 """The generator: a 3D U-Net with spatial self-attention (Table 1), and its other forms.
 
 In: image `[B, H, W, 3]`, or in a second stage clip `[B, 32, H, W, 3]`; float in [-1, 1].
-Out: clip `[B, 32, H, W, 3]`, float32 in (-1, 1).
+Out: clip `[B, 32, H, W, 3]`, float32 or, under a float64 policy, float64, in (-1, 1).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ssagan_tf.models.forms import form_of, skips_of
 from ssagan_tf.models.network import Network
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
+from ssagan_tf.precision import widened
 
 OUTER_SKIPS = 2  # that a second stage does without
 
@@ -126,7 +127,7 @@ class UNet(Network):
                     x = [x, skip] if number else [skip, x]
                 elif self.skips == "add" or len(encoded) >= OUTER_SKIPS:
                     x = x + expand(skip, frames)
-        return ops.tanh(ops.cast(x, "float32"))
+        return ops.tanh(widened(x))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], FRAMES, *input_shape[-3:])

@@ -3,7 +3,8 @@
 C. Vondrick, H. Pirsiavash and A. Torralba, "Generating Videos with Scene Dynamics", NIPS 2016, in
 the form that starts from an image. 128 filters first, for 32 base filters.
 
-Generator in: image `[B, 64, 64, 3]`, float in [-1, 1]. Out: clip `[B, 32, 64, 64, 3]`, float32.
+Generator in: image `[B, 64, 64, 3]`, float in [-1, 1]. Out: clip `[B, 32, 64, 64, 3]`, float32
+or, under a float64 policy, float64.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ssagan_tf.models.discriminator import ClipDiscriminator
 from ssagan_tf.models.network import Network, build_in_turn, call_in_turn
 from ssagan_tf.models.table1 import IMAGE_CHANNELS
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
+from ssagan_tf.precision import widened
 
 # 2D layers are 3D ones of a single frame. Biases are where no batch norm follows, which would
 # take them off again.
@@ -86,7 +88,7 @@ class VGANGenerator(Network):
         still = call_in_turn(self.background, code, training)
         moving = call_in_turn(self.foreground, code, training)
         colour, mask = (layer(moving, training=training) for layer in (self.colour, self.mask))
-        still, colour, mask = (ops.cast(x, "float32") for x in (still, colour, mask))
+        still, colour, mask = (widened(x) for x in (still, colour, mask))
         mask = ops.sigmoid(mask)
         return mask * ops.tanh(colour) + (1.0 - mask) * ops.tanh(still)
 

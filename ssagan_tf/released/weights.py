@@ -32,13 +32,13 @@ class Entry:
     shape: tuple[int, ...]
 
     def stored(self) -> np.ndarray:
-        ours = np.asarray(self.variable, "float32").reshape(self.seen)
+        ours = np.asarray(self.variable).reshape(self.seen)
         return np.ascontiguousarray(ours.transpose(self.axes)).reshape(self.shape)
 
     def assign(self, stored: np.ndarray) -> None:
         permuted = stored.reshape([self.seen[axis] for axis in self.axes])
         ours = permuted.transpose(np.argsort(self.axes)).reshape(self.variable.shape)
-        self.variable.assign(ours.astype("float32"))
+        self.variable.assign(ours.astype(self.variable.dtype))
 
 
 def entries(network: Network) -> dict[str, Entry]:

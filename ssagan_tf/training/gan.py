@@ -17,6 +17,7 @@ from ssagan_tf.data import draws
 from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import TrainOptions
 from ssagan_tf.pixels import to_float
+from ssagan_tf.precision import at_least_float32
 from ssagan_tf.training.objectives import Objective
 from ssagan_tf.training.optimizer import make_optimizer, set_averages
 
@@ -85,6 +86,7 @@ class GAN(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.options = options
+        self.clip_dtype = at_least_float32(generator.compute_dtype)
         self.generator_optimizer = make_optimizer(generator, options, ema_decay=options.ema_decay)
         self.discriminator_optimizer = make_optimizer(
             discriminator, options, updates=options.discriminator_updates
@@ -127,14 +129,14 @@ class GAN(keras.Model):
         for batch in earlier:
             # One after the other: forward passes run at once would multiply the memory.
             with tf.control_dependencies(done):
-                real = to_float(batch)
+                real = to_float(batch, self.clip_dtype)
                 inputs = self._inputs(real)
                 fake = self.generator(inputs, training=True)
                 values, done = self._update_discriminator(real, fake, inputs)
             seen.append(values)
 
         with tf.control_dependencies(done), tf.GradientTape() as tape:
-            real = to_float(last)
+            real = to_float(last, self.clip_dtype)
             inputs = self._inputs(real)
             fake = self.generator(inputs, training=True)
             with tape.stop_recording():
@@ -153,7 +155,7 @@ class GAN(keras.Model):
         report |= {name: tf.add_n([each[name] for each in seen]) / len(seen) for name in seen[0]}
         if self.must_stop is not None:
             asked = tf.numpy_function(lambda: np.float32(self.must_stop()), [], tf.float32)
-            report[STOP] = tf.ensure_shape(asked, [])
+            report[STOP] = tf.cast(tf.ensure_shape(asked, []), self.clip_dtype)
         return _of_all_replicas(report)
 
     def _inputs(self, real: Any) -> Any:
@@ -200,6 +202,7 @@ class GAN(keras.Model):
         update = self.discriminator_optimizer.iterations
         seed = draws.seed(self.options.seed, draws.MIXING, self.rollbacks, update.value)
         alpha = tf.random.stateless_uniform([_replicas() * clips, 1, 1, 1, 1], seed)
+        alpha = tf.cast(alpha, self.clip_dtype)
         first = tf.distribute.get_replica_context().replica_id_in_sync_group * clips
         return alpha[first : first + clips]
 

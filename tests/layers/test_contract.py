@@ -8,6 +8,7 @@ import pytest
 
 import ssagan_tf.layers
 from ssagan_tf import layers
+from tests.exactness import fill, rms
 
 CLIP = (2, 4, 6, 8, 5)
 CASES = {
@@ -129,17 +130,41 @@ def test_saved_in_a_users_model(make, shape, trainable, frozen, tmp_path) -> Non
     np.testing.assert_array_equal(again(numbers(shape)), model(numbers(shape)))
 
 
+# The format's rounding, which each of a layer's few operations adds.
+ROUNDING = {"mixed_bfloat16": 2**-8, "mixed_float16": 2**-11}
+
+
 @every_layer
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("precision", ROUNDING)
 def test_mixed_precision(make, shape, trainable, frozen, precision) -> None:
     exact, mixed = make(), make(dtype=precision)
     inputs = numbers(shape)
     for _ in range(5):  # spectral norm divides by what its first power iterations find
         exact(inputs, training=True)
-    expected = exact(inputs)
+    expected = np.asarray(exact(inputs))
     output = mixed(inputs)
     mixed.set_weights(exact.get_weights())
     assert all(weight.dtype == "float32" for weight in mixed.weights)
     assert keras.backend.standardize_dtype(output.dtype) == precision.removeprefix("mixed_")
     output = np.asarray(keras.ops.cast(mixed(inputs), "float32"))
-    np.testing.assert_allclose(output, expected, atol=0.05 * np.abs(expected).max())
+    assert rms(output - expected) < 8 * ROUNDING[precision] * rms(expected)
+
+
+@every_layer
+@pytest.mark.usefixtures("float64")
+def test_float64(make, shape, trainable, frozen) -> None:
+    """By the user's policy: all of it, and more exact than float32 by as much as it can be."""
+    layer, inputs = make(), numbers(shape)
+    outputs = [layer(inputs, training=training) for training in (True, False)]
+    assert {keras.backend.standardize_dtype(x.dtype) for x in outputs} == {"float64"}
+    assert {weight.dtype for weight in layer.weights} <= {"float64"}
+    fill(layer.weights, lambda drawn: 0.5 + 0.3 * drawn**2)  # a γ of 0 would hide all
+    single = make(dtype="float32")
+    single(inputs)
+    single.set_weights(layer.get_weights())
+    expected, rounded = np.asarray(layer(inputs)), np.asarray(single(inputs))
+    assert 0 < rms(rounded - expected) < 1e-5 * rms(expected)
+    again = make(dtype="float64")
+    again(inputs)
+    again.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(again(inputs), expected)

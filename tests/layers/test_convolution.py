@@ -2,18 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from ssagan_tf.layers import Convolution, TransposedConvolution, patches
+from tests.exactness import assert_equal, assert_exact, draws, fill, value_and_gradients
 
 every_layer = pytest.mark.parametrize("kind", [Convolution, TransposedConvolution])
 CLIP = (2, 2, 4, 4)  # few enough positions for patches
-
-
-def numbers(*shape: int, seed: int = 0) -> tf.Tensor:
-    return tf.constant(np.random.default_rng(seed).standard_normal(shape), "float32")
 
 
 @pytest.fixture
@@ -31,30 +27,24 @@ def used(monkeypatch) -> list[str]:
     return calls
 
 
-def both(kind: type, shape: tuple, **arguments) -> tuple:
-    """Our layer and Keras' own, with the same weights."""
-    ours, theirs = kind(9, **arguments), kind.__mro__[2](9, **arguments)
-    assert theirs.__class__.__module__.startswith("keras.")
-    for layer in (ours, theirs):
-        layer.build(shape)
-        layer.bias.assign(numbers(9))
-    theirs.set_weights(ours.get_weights())
-    return ours, theirs
+def assert_keras_own(kind: type, shape: tuple, **arguments) -> None:
+    """Our layer gives what Keras' own gives with the same weights, gradients included."""
 
+    def ways(dtype: str) -> tuple:
+        ours, theirs = (kind(9, **arguments, dtype=dtype) for kind in (kind, kind.__mro__[2]))
+        assert theirs.__class__.__module__.startswith("keras.")
+        clip = draws(*shape, dtype=dtype)
+        for layer in (ours, theirs):
+            layer.build(shape)
+            fill(layer.weights)
 
-def value_and_gradients(layer: Callable, clip: tf.Tensor) -> list[np.ndarray]:
-    arguments = [clip, layer.kernel.value, layer.bias.value]
-    with tf.GradientTape() as tape:
-        tape.watch(arguments)
-        output = layer(clip)
-        loss = tf.reduce_sum(output**2)
-    return [np.asarray(x) for x in (output, *tape.gradient(loss, arguments))]
+        def run(layer: Callable) -> list[tf.Tensor]:
+            weights = [layer.kernel.value, layer.bias.value]
+            return value_and_gradients(lambda clip, *_: layer(clip), [clip, *weights])
 
+        return run(ours), run(theirs)
 
-def assert_same(ours: Callable, theirs: Callable, clip: tf.Tensor) -> None:
-    pairs = zip(value_and_gradients(ours, clip), value_and_gradients(theirs, clip), strict=True)
-    for one, other in pairs:
-        np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max())
+    assert_equal(ways)
 
 
 @every_layer
@@ -72,9 +62,7 @@ def assert_same(ours: Callable, theirs: Callable, clip: tf.Tensor) -> None:
 def test_keras_own(kind: type, with_patches: bool, arguments: dict, used, monkeypatch) -> None:
     if not with_patches:
         monkeypatch.setattr(patches, "pays", lambda _: False)
-    clip = numbers(*CLIP, 5)
-    ours, theirs = both(kind, clip.shape, **arguments)
-    assert_same(ours, theirs, clip)
+    assert_keras_own(kind, (*CLIP, 5), **arguments)
     assert bool(used) == with_patches
 
 
@@ -89,8 +77,7 @@ def test_keras_own(kind: type, with_patches: bool, arguments: dict, used, monkey
     ],
 )
 def test_odd_sizes_are_keras_own(kind: type, clip: tuple, arguments: dict) -> None:
-    clip = numbers(*clip)
-    assert_same(*both(kind, clip.shape, **arguments), clip)
+    assert_keras_own(kind, clip, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -102,21 +89,19 @@ def test_odd_sizes_are_keras_own(kind: type, clip: tuple, arguments: dict) -> No
     ],
 )
 def test_what_patches_cannot_do_is_left_to_keras(kind: type, arguments: dict, used) -> None:
-    clip = numbers(*CLIP, 6)
-    assert_same(*both(kind, clip.shape, kernel_size=3, padding="same", **arguments), clip)
+    assert_keras_own(kind, (*CLIP, 6), kernel_size=3, padding="same", **arguments)
     assert not used
 
 
 @every_layer
 def test_unknown_sizes(kind: type) -> None:
-    layer = kind(3, 4, 2, padding="same")
+    layer = kind(3, 4, 2, padding="same", dtype="float64")
     layer.build((None, None, None, None, 2))
-    run = tf.function(
-        layer, autograph=False, input_signature=[tf.TensorSpec((None, None, None, None, 2))]
-    )
+    spec = tf.TensorSpec((None, None, None, None, 2), "float64")
+    run = tf.function(layer, autograph=False, input_signature=[spec])
     for shape in [(1, 2, 2, 2, 2), (2, 4, 4, 6, 2)]:
-        clip = numbers(*shape)
-        np.testing.assert_allclose(run(clip), layer(clip), rtol=1e-4, atol=1e-5)
+        clip = draws(*shape)
+        assert_exact([run(clip)], [layer(clip)])
 
 
 @every_layer

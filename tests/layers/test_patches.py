@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from ssagan_tf.layers import patches
+from tests.exactness import assert_equal, assert_exact, draws, value_and_gradients
 
 # Of the larger map, kernel, strides, padding: Table 1, conv6 and deconv1, and odd ones.
 every_kind = pytest.mark.parametrize(
@@ -19,10 +20,6 @@ every_kind = pytest.mark.parametrize(
         ((5, 7, 8), (2, 3, 3), (2, 3, 2), "valid"),  # some positions are in no patch
     ],
 )
-
-
-def numbers(*shape: int, seed: int = 0) -> tf.Tensor:
-    return tf.constant(np.random.default_rng(seed).standard_normal(shape), "float32")
 
 
 def size_after(larger: tuple, kernel_size: tuple, strides: tuple, padding: str) -> tuple:
@@ -50,31 +47,27 @@ def loops(clip: np.ndarray, kernel: np.ndarray, strides: tuple, padding: str) ->
     return output
 
 
-def value_and_gradients(function: Callable, *arguments: tf.Tensor) -> list[np.ndarray]:
-    with tf.GradientTape() as tape:
-        tape.watch(arguments)
-        output = function(*arguments)
-        loss = tf.reduce_sum(output**2)
-    return [output.numpy(), *(g.numpy() for g in tape.gradient(loss, arguments))]
-
-
-def assert_close(got: list[np.ndarray], expected: list[np.ndarray]) -> None:
-    for ours, theirs in zip(got, expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5 * np.abs(theirs).max())
-
-
 @every_kind
 def test_convolution(larger: tuple, kernel_size: tuple, strides: tuple, padding: str) -> None:
     smaller = size_after(larger, kernel_size, strides, padding)
-    clip, kernel = numbers(2, *larger, 3), numbers(*kernel_size, 3, 5, seed=1)
-    got = value_and_gradients(
-        lambda x, w: patches.convolve(x, w, strides, padding, smaller), clip, kernel
-    )
-    assert_close(got[:1], [loops(clip.numpy(), kernel.numpy(), strides, padding)])
-    native = value_and_gradients(
-        lambda x, w: tf.nn.conv3d(x, w, (1, *strides, 1), padding.upper()), clip, kernel
-    )
-    assert_close(got, native)
+
+    def ways(dtype: str) -> tuple:
+        arguments = [
+            draws(2, *larger, 3, dtype=dtype),
+            draws(*kernel_size, 3, 5, seed=1, dtype=dtype),
+        ]
+        fast = value_and_gradients(
+            lambda x, w: patches.convolve(x, w, strides, padding, smaller), arguments
+        )
+        if dtype == "float64":
+            clip, kernel = (x.numpy() for x in arguments)
+            assert_exact(fast[:1], [loops(clip, kernel, strides, padding)])
+        native = value_and_gradients(
+            lambda x, w: tf.nn.conv3d(x, w, (1, *strides, 1), padding.upper()), arguments
+        )
+        return fast, native
+
+    assert_equal(ways)
 
 
 @every_kind
@@ -82,69 +75,80 @@ def test_transposed_convolution(
     larger: tuple, kernel_size: tuple, strides: tuple, padding: str
 ) -> None:
     smaller = size_after(larger, kernel_size, strides, padding)
-    clip, kernel = numbers(2, *smaller, 3), numbers(*kernel_size, 5, 3, seed=1)
-    got = value_and_gradients(
-        lambda x, w: patches.convolve_transposed(x, w, strides, padding, larger), clip, kernel
-    )
-    # The adjoint of the convolution: <conv(z), x> = <z, transposed(x)> for any z.
-    other = numbers(2, *larger, 5, seed=2).numpy()
-    adjoint = np.sum(loops(other, kernel.numpy(), strides, padding) * clip.numpy())
-    np.testing.assert_allclose(np.sum(got[0] * other), adjoint, rtol=1e-4, atol=1e-3)
-    native = value_and_gradients(
-        lambda x, w: tf.nn.conv3d_transpose(
-            x, w, (2, *larger, 5), (1, *strides, 1), padding.upper()
-        ),
-        clip,
-        kernel,
-    )
-    assert_close(got, native)
+
+    def ways(dtype: str) -> tuple:
+        arguments = [
+            draws(2, *smaller, 3, dtype=dtype),
+            draws(*kernel_size, 5, 3, seed=1, dtype=dtype),
+        ]
+        fast = value_and_gradients(
+            lambda x, w: patches.convolve_transposed(x, w, strides, padding, larger), arguments
+        )
+        if dtype == "float64":
+            # The adjoint of the convolution: <conv(z), x> = <z, transposed(x)> for any z.
+            clip, kernel = (x.numpy() for x in arguments)
+            other = draws(2, *larger, 5, seed=2).numpy()
+            adjoint = np.sum(loops(other, kernel, strides, padding) * clip)
+            assert_exact([np.sum(fast[0] * other)], [adjoint])
+        native = value_and_gradients(
+            lambda x, w: tf.nn.conv3d_transpose(
+                x, w, (2, *larger, 5), (1, *strides, 1), padding.upper()
+            ),
+            arguments,
+        )
+        return fast, native
+
+    assert_equal(ways)
 
 
 @pytest.mark.parametrize("transposed", [False, True])
 def test_second_derivative(transposed: bool) -> None:
     larger, smaller, strides = (2, 4, 4), (1, 2, 2), (2, 2, 2)
-    clip, kernel = numbers(2, *(smaller if transposed else larger), 3), numbers(4, 4, 4, 3, 3)
 
-    def ours(x: tf.Tensor) -> tf.Tensor:
-        if transposed:
-            return patches.convolve_transposed(x, kernel, strides, "same", larger)
-        return patches.convolve(x, kernel, strides, "same", smaller)
+    def ways(dtype: str) -> tuple:
+        clip = draws(2, *(smaller if transposed else larger), 3, dtype=dtype)
+        kernel = draws(4, 4, 4, 3, 3, dtype=dtype)
 
-    def native(x: tf.Tensor) -> tf.Tensor:
-        if transposed:
-            return tf.nn.conv3d_transpose(x, kernel, (2, *larger, 3), (1, 2, 2, 2, 1), "SAME")
-        return tf.nn.conv3d(x, kernel, (1, 2, 2, 2, 1), "SAME")
+        def ours(x: tf.Tensor) -> tf.Tensor:
+            if transposed:
+                return patches.convolve_transposed(x, kernel, strides, "same", larger)
+            return patches.convolve(x, kernel, strides, "same", smaller)
 
-    def penalty(function: Callable) -> np.ndarray:
-        """Gradient of a squared gradient."""
-        with tf.GradientTape() as outer:
-            outer.watch(clip)
-            with tf.GradientTape() as inner:
-                inner.watch(clip)
-                loss = tf.reduce_sum(tf.tanh(0.1 * function(clip)))
-            first = inner.gradient(loss, clip)
-            second = tf.reduce_sum(first**2)
-        return outer.gradient(second, clip).numpy()
+        def native(x: tf.Tensor) -> tf.Tensor:
+            if transposed:
+                return tf.nn.conv3d_transpose(x, kernel, (2, *larger, 3), (1, 2, 2, 2, 1), "SAME")
+            return tf.nn.conv3d(x, kernel, (1, 2, 2, 2, 1), "SAME")
 
-    assert_close([penalty(ours)], [penalty(native)])
+        def slope(function: Callable) -> Callable:
+            def of(x: tf.Tensor) -> tf.Tensor:
+                with tf.GradientTape() as tape:
+                    tape.watch(x)
+                    loss = tf.reduce_sum(tf.tanh(0.1 * function(x)))
+                return tape.gradient(loss, x)
+
+            return of
+
+        return tuple(value_and_gradients(slope(function), [clip]) for function in (ours, native))
+
+    assert_equal(ways)
 
 
 def test_unknown_batch() -> None:
-    kernel = numbers(4, 4, 4, 3, 5)
+    kernel = draws(4, 4, 4, 3, 5)
 
-    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, 2, 4, 4, 3))])
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, 2, 4, 4, 3), "float64")])
     def run(clip: tf.Tensor) -> tf.Tensor:
         rows = patches.convolve(clip, kernel, (2, 2, 2), "same", (1, 2, 2))
         assert rows.shape.as_list() == [None, 1, 2, 2, 5]
         return patches.convolve_transposed(rows, kernel, (2, 2, 2), "same", (2, 4, 4))
 
     for batch in (1, 3):
-        clip = numbers(batch, 2, 4, 4, 3)
+        clip = draws(batch, 2, 4, 4, 3)
         rows = tf.nn.conv3d(clip, kernel, (1, 2, 2, 2, 1), "SAME")
         expected = tf.nn.conv3d_transpose(
             rows, kernel, (batch, 2, 4, 4, 3), (1, 2, 2, 2, 1), "SAME"
         )
-        assert_close([run(clip).numpy()], [expected.numpy()])
+        assert_exact([run(clip)], [expected])
 
 
 def test_where_it_pays() -> None:

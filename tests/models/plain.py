@@ -11,8 +11,9 @@ import tensorflow as tf
 from ssagan_tf.models import Network
 
 
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32")
+def noise(*shape: int, dtype: str = "float32") -> np.ndarray:
+    """float32 numbers, in the type that is asked for."""
+    return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32").astype(dtype)
 
 
 def varied(network: Network) -> Network:

@@ -1,0 +1,157 @@
+"""What networks in PyTorch give in float64, stored: tests hold ours to it without PyTorch.
+
+    python -m benchmarks.torch_references
+
+writes `tests/released/references/*.npz`, a few KB each. Weights and inputs follow from names and
+shapes (`made_up_state`, `made_up_inputs`), so only a part of the results is stored: some of their
+numbers, and sums that every number goes into.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FOLDER = Path(__file__).parents[1] / "tests" / "released" / "references"
+NUMBERS, SUMS = 96, 8  # that are kept of each result
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A network of `plain_torch`.
+
+    Attributes:
+      model: What `import_torch --model` must be told, where the file does not say it.
+      variant: Arguments of `plain_torch.Variant`; None: a discriminator.
+      spectral_norm: Of all convolutions.
+      resolution: Of its clips.
+    """
+
+    model: str = ""
+    variant: Mapping[str, Any] | None = None
+    spectral_norm: bool = False
+    resolution: int = 64
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        side = self.resolution
+        if self.variant is None:
+            return (3, 32, side, side, 3)
+        is_second = self.variant.get("skips") == "add_inner"
+        return (2, 32, side, side, 3) if is_second else (2, side, side, 3)
+
+
+CASES = {
+    "ssagan": Case(variant={}),
+    "ssagan_spectral": Case(variant={}, spectral_norm=True),
+    "ssagan_without_gamma": Case(variant={"gate": "none"}),
+    "ssagan_projected": Case(variant={"gate": "projected"}, spectral_norm=True),
+    "ssagan_stage2": Case(variant={"skips": "add_inner", "ratio": 0.5}, spectral_norm=True),
+    "mdgan_stage1": Case("mdgan_stage1", {"skips": "add", "ssa": False}),
+    "mdgan_stage1_spectral": Case("mdgan_stage1", {"skips": "add", "ssa": False}, True),
+    "mdgan_stage2": Case("mdgan_stage2", {"skips": "add_inner", "ssa": False}),
+    "discriminator": Case(),
+    "discriminator_128_spectral": Case(spectral_norm=True, resolution=128),
+}
+
+
+def made_up_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """A state dict of float32 numbers that follow from each key and shape."""
+    state = {}
+    for key, shape in shapes.items():
+        draw = np.random.default_rng(zlib.crc32(key.encode()))
+        if len(shape) > 1:
+            fan = np.prod(shape[1:]) if "upConv" not in key else shape[0] * np.prod(shape[2:]) / 8
+            # Small logits: large ones multiply rounding errors, in any implementation.
+            scale = 0.1 if "query" in key or "key" in key else 1.0
+            value = draw.normal(0, scale * fan**-0.5, shape)
+        elif key.endswith("running_var"):
+            value = draw.uniform(0.05, 0.3, shape)
+        elif key.endswith("num_batches_tracked"):
+            value = np.zeros(shape)
+        else:
+            offset = 1.0 if "BN" in key and key.endswith("weight") else 0.0
+            value = offset + draw.uniform(-0.3, 0.3, shape)
+        state[key] = value.astype("float32")
+    for key in [key for key in state if key.endswith("_orig")]:
+        name = key.removesuffix("orig")
+        kernel = state[key].astype("float64")
+        kernel = np.moveaxis(kernel, 1, 0) if "upConv" in key else kernel
+        u, _, vt = np.linalg.svd(kernel.reshape(len(kernel), -1), full_matrices=False)
+        # Near the singular vectors, as after some training, and of unit length.
+        for vector, exact in (("u", u[:, 0] * np.sign(vt[0, 0])), ("v", vt[0] * np.sign(vt[0, 0]))):
+            near = exact + 0.2 * state[name + vector] * np.abs(exact).mean()
+            state[name + vector] = (near / np.linalg.norm(near)).astype("float32")
+    return state
+
+
+def made_up_inputs(case: Case) -> np.ndarray:
+    """Float64 in [-1, 1] that float32 holds, of clips or images that differ."""
+    inputs = np.random.default_rng(1).uniform(-1, 1, case.input_shape).astype("float32")
+    offsets = np.linspace(-0.5, 0.5, len(inputs), dtype="float32")
+    return (inputs / 2 + offsets.reshape(-1, *[1] * (inputs.ndim - 1))).astype("float64")
+
+
+def kept(result: np.ndarray) -> np.ndarray:
+    """Some numbers of a result, and sums that weigh each number differently."""
+    flat = np.ravel(np.asarray(result, "float64"))
+    draw = np.random.default_rng(2)
+    numbers = flat[draw.integers(flat.size, size=NUMBERS)]
+    sums = [np.mean(flat * draw.uniform(-1, 1, flat.size)) for _ in range(SUMS)]
+    return np.concatenate([numbers, sums])
+
+
+def kept_state(state: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A sum of each array that a pass in training moves, in the order of their keys.
+
+    But for moving variances: PyTorch's are of a sample (divided by N - 1), Keras' of all values.
+    """
+    moving = ("running_mean", "_u", "_v")
+    return np.array([kept(state[key])[-1] for key in sorted(state) if key.endswith(moving)])
+
+
+def read(name: str) -> tuple[dict[str, tuple[int, ...]], dict[str, np.ndarray]]:
+    """What is stored of a case: shapes of its state dict, and what is kept of its results."""
+    with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as file:
+        results = dict(file)
+    shapes = json.loads(results.pop("shapes").tobytes())
+    return {key: tuple(shape) for key, shape in shapes.items()}, results
+
+
+def main() -> None:
+    import torch
+
+    from benchmarks import plain_torch
+
+    FOLDER.mkdir(exist_ok=True)
+    for name, case in CASES.items():
+        if case.variant is None:
+            network = plain_torch.Discriminator(case.resolution, 2, case.spectral_norm)
+        else:
+            variant = plain_torch.Variant(**case.variant, spectral_norm=case.spectral_norm)
+            network = plain_torch.Generator(case.resolution, 1, variant=variant)
+        shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+        state = made_up_state(shapes)
+        network.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
+        network.double()
+        inputs = torch.tensor(np.moveaxis(made_up_inputs(case), -1, 1))
+        results = {}
+        for mode in ("inference", "training"):
+            with torch.no_grad():
+                result = network.train(mode == "training")(inputs).numpy()
+            results[mode] = kept(np.moveaxis(result, 1, -1))
+        after = {key: value.numpy() for key, value in network.state_dict().items()}
+        results["state"] = kept_state(after)
+        results["shapes"] = np.frombuffer(json.dumps(shapes).encode(), "uint8")
+        np.savez_compressed(FOLDER / f"{name}.npz", **results)
+        print(f"{name}: {(FOLDER / f'{name}.npz').stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""A row of Table 1, computed again for its gradient."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+
+from ssagan_tf.layers import ConvolutionBlock
+from tests.exactness import assert_exact, draws, fill, value_and_gradients
+
+KINDS = {
+    "gamma": {"ssa": {"gate": "gamma"}},
+    "none": {"ssa": {"gate": "none", "ratio": 0.5}},
+    "projected": {"ssa": {"gate": "projected"}},
+    "spectral": {"spectral_norm": True},
+    "bare": {"normalize": False, "use_bias": True},
+}
+
+
+@pytest.mark.parametrize("frames", [None, 8], ids=["clip", "static"])
+@pytest.mark.parametrize("transposed", [False, True], ids=["down", "up"])
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_computed_again_is_the_same(options: dict, transposed: bool, frames: int | None) -> None:
+    """Gradient checkpointing: values, gradients and state as without, moved once."""
+    shape = (2, 8 if frames is None else 3, 4, 6, 3)
+    found = []
+    for remat in (True, False):
+        block = ConvolutionBlock(
+            4,
+            (4, 4, 4),
+            (2, 2, 2),
+            "same",
+            transposed=transposed,
+            activation="relu" if transposed else "leaky_relu",
+            remat=remat,
+            dtype="float64",
+            **options,
+        )
+        block.build((2, 8, *shape[2:]))
+        fill(block.weights, lambda drawn: 0.5 + 0.2 * drawn)
+        start = [tf.identity(weight.value) for weight in block.non_trainable_weights]
+        weights = [weight.value for weight in block.trainable_weights]
+        results = value_and_gradients(
+            lambda x, *_, block=block: block(x, training=True, frames=frames),
+            [draws(*shape), *weights],
+        )
+        state = block.non_trainable_weights
+        assert all((one != other).numpy().any() for one, other in zip(state, start, strict=True))
+        found.append([*results, *state])
+    assert_exact(*found)
