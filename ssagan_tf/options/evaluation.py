@@ -8,7 +8,7 @@ from typing import Literal
 
 from ssagan_tf.options import shared
 from ssagan_tf.options.generation import SourceOptions
-from ssagan_tf.options.setting import Section, Stride, at_least, between, setting
+from ssagan_tf.options.setting import Section, Stride, at_least, setting
 from ssagan_tf.options.shared import ClipRule, Fit, Layout
 
 BASELINES = ("copy_first_frame", "mean_frame", "pan", "blur", "other_clip")
@@ -119,9 +119,8 @@ class StudyOptions(Section):
     )
     report: bool = setting(False, "Print the results of the store and write them to --output.")
     output: str = setting("", "Folder for --report; without it, beside the store.")
-    host: str = setting(
-        "127.0.0.1", "Address to listen on; one that others can reach asks for an access token."
-    )
-    port: int = setting(7860, "Port to listen on; 0 takes a free one.", between(0, 65535))
+    host: str = shared.host()
+    names: tuple[str, ...] = shared.names()
+    port: int = shared.port()
     seed: int = shared.seed()
     fps: float = shared.fps()

@@ -57,6 +57,33 @@ def seed() -> Any:
     )
 
 
+def _host_names(values: tuple[str, ...]) -> str | None:
+    if all(re.fullmatch(r"[\w.-]+|[0-9a-fA-F:]+:[0-9a-fA-F.]*", value) for value in values):
+        return None
+    return "must be names or addresses, without a protocol and a port"
+
+
+def host() -> Any:
+    return setting(
+        "127.0.0.1",
+        "Address to listen on. The default lets in this machine only; 0.0.0.0 lets in all who have "
+        "the access token of the link that is printed.",
+    )
+
+
+def names() -> Any:
+    return setting(
+        (),
+        "Names or addresses, beside --host, by which visitors call the server: behind a proxy, or "
+        "in a container. Others are refused.",
+        _host_names,
+    )
+
+
+def port() -> Any:
+    return setting(7860, "Port to listen on; 0 takes a free one.", between(0, 65535))
+
+
 def fit() -> Any:
     return setting(
         "auto",
