@@ -18,6 +18,7 @@ from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.demo import Maker, find_models
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.web.scratch import Scratch
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60
@@ -43,9 +44,11 @@ def photo(tmp_path: Path) -> Path:
 
 def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Path) -> None:
     models = find_models((str(model),))
-    assert list(models) == [str(model)]
-    maker = Maker(models, ComputeOptions(), tmp_path, fps=12.0)
-    mp4, gif, strip = maker.make(str(photo), str(model), "auto")
+    assert list(models) == ["generator.keras"]
+    (tmp_path / "room").mkdir()
+    room = Scratch(tmp_path / "room", seconds=3600, most=2**30)
+    maker = Maker(models, ComputeOptions(), room, fps=12.0)
+    mp4, gif, strip = maker.make(str(photo), "generator.keras", "auto")
     frames = list(video.read_video(mp4))
     assert (len(frames), frames[0].shape) == (32, (96, 64, 3))  # upright
     with Image.open(gif) as animation:
@@ -55,7 +58,7 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
 
     # What was made long ago is cleared away.
     os.utime(Path(mp4).parent, (0, 0))
-    again, _, _ = maker.make(str(photo), str(model), "auto")
+    again, _, _ = maker.make(str(photo), "generator.keras", "auto")
     assert Path(again).is_file()
     assert not Path(mp4).parent.exists()
 
