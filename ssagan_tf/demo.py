@@ -41,6 +41,13 @@ _DISK = 1024 * MIB  # of photos and videos together
 _CONNECTIONS = 128
 _WAITING = 16  # visitors; the videos are made one after the other
 _FOLDER = "ssagan-demo-"
+# Gradio's page has its scripts and styles within; whatever runs there reaches this server only.
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
 
 
 def find_models(places: tuple[str, ...]) -> dict[str, Source]:
@@ -242,7 +249,13 @@ def make_app(
     upload = LARGEST + 64 * 1024  # with the form around it
     limits = Limits(body=64 * 1024, larger={UPLOAD: upload}, bodies=4 * upload, seconds=60.0)
     front = GradioFront(app, room, check_photo, LARGEST)
-    return Guard(front, token=access, limits=limits, **(called or {}))
+    return Guard(
+        front,
+        token=access,
+        limits=limits,
+        headers={"Content-Security-Policy": _POLICY},
+        **(called or {}),
+    )
 
 
 def demo(options: DemoOptions, compute: ComputeOptions) -> None:

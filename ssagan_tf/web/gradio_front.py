@@ -26,6 +26,7 @@ except ImportError as error:
     raise missing_extra(error, "demo") from error
 
 UPLOAD = "/gradio_api/upload"
+_PROGRESS = "/gradio_api/upload_progress"
 _JOIN = "/gradio_api/queue/join"
 _FILE = "/gradio_api/file="
 _OUTSIDE = "/files"  # what the folder is called
@@ -69,10 +70,13 @@ class GradioFront:
         if path == "/":
             inner["query_string"] = b""
         if what == ("POST", UPLOAD):
-            # Without its id, under which Gradio would note the progress.
+            # Without its id, under which Gradio would note its progress.
             answer = await self._upload({**inner, "query_string": b""}, receive)
         elif what == ("POST", _JOIN):
             answer = await self._join(inner, receive, send)
+        elif what == ("GET", _PROGRESS):
+            # Uploads come here whole. Gradio would note every id that it is asked about, for ever.
+            answer = Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")
         elif scope["method"] in ("GET", "HEAD") and path.startswith(_FILE):
             answer = self._file(path.removeprefix(_FILE))
         elif scope["method"] in ("GET", "HEAD") and _GET.fullmatch(path) and ".." not in path:
@@ -131,9 +135,9 @@ class GradioFront:
         try:
             body = json.dumps(self._known(json.loads(message["body"]))).encode()
         except (ValueError, KeyError, TypeError, RecursionError):
-            return PlainTextResponse("this is nothing that the page sends; reload it\n", 400)
+            return _for_the_page("This is nothing that the page sends; reload it.", 400)
         except FileNotFoundError:
-            return PlainTextResponse("the photo is gone; upload it again\n", 404)
+            return _for_the_page("The photo is gone; drop it again.", 404)
         headers = [(k, v) for k, v in scope["headers"] if k != b"content-length"]
         headers.append((b"content-length", str(len(body)).encode()))
         first = [{**message, "body": body}]
@@ -188,6 +192,10 @@ class GradioFront:
             await send(message)
 
         return renamed
+
+
+def _for_the_page(line: str, status: int) -> Response:
+    return JSONResponse({"detail": line}, status)
 
 
 async def _answered(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, bytes]:

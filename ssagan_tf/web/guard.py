@@ -69,7 +69,7 @@ class Guard:
         when it listens at 0.0.0.0.
       token: That visitors must bring once, as `/?access=TOKEN`; a cookie then has it. Empty: none.
       limits: Of requests.
-      headers: Of all answers, beside or instead of `HEADERS`.
+      headers: Of all answers that have none of their own, beside or instead of `HEADERS`.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
             await send(message)
 
         answer = self._refusal(scope) or self._admission(scope)
