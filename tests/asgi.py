@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 
@@ -87,3 +87,57 @@ def ask(
 ) -> Answer:
     """`asked`, waited for."""
     return asyncio.run(asked(app, scope(method, target, headers, **more), parts))
+
+
+class Running:
+    """An application that is started, in an event loop of its own.
+
+    Args:
+      make: Makes it, within the loop.
+    """
+
+    def __init__(self, make: Callable[[], Any]):
+        self._loop = asyncio.new_event_loop()
+        self._wanted: asyncio.Queue[str] = asyncio.Queue()
+        self._told: asyncio.Queue[str] = asyncio.Queue()
+        self._loop.run_until_complete(self._start(make))
+
+    async def _start(self, make: Callable[[], Any]) -> None:
+        self._app = make()
+        lifespan = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+
+        async def receive() -> dict[str, str]:
+            return {"type": f"lifespan.{await self._wanted.get()}"}
+
+        async def send(message: dict[str, str]) -> None:
+            await self._told.put(message["type"])
+
+        self._life = asyncio.ensure_future(self._app(lifespan, receive, send))
+        await self._want("startup")
+
+    async def _want(self, what: str) -> None:
+        await self._wanted.put(what)
+        assert await self._told.get() == f"lifespan.{what}.complete"
+
+    def run(self, call: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+        """Runs a coroutine made from the application."""
+        return self._loop.run_until_complete(call(self._app))
+
+    def ask(self, method: str = "GET", target: str = "/", headers=(), parts=(), **more) -> Answer:
+        """As `ask`."""
+        return self.run(lambda app: asked(app, scope(method, target, headers, **more), parts))
+
+    def close(self) -> None:
+        """Shuts it down, and what it has begun."""
+
+        async def shut_down(app: Any) -> None:
+            await self._want("shutdown")
+            await self._life
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        self.run(shut_down)
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
