@@ -8,7 +8,7 @@ from typing import Literal
 
 from ssagan_tf.options import shared
 from ssagan_tf.options.generation import SourceOptions
-from ssagan_tf.options.setting import Section, Stride, at_least, setting
+from ssagan_tf.options.setting import Section, Stride, at_least, between, setting
 from ssagan_tf.options.shared import ClipRule, Fit, Layout
 
 BASELINES = ("copy_first_frame", "mean_frame", "pan", "blur", "other_clip")
@@ -116,6 +116,12 @@ class StudyOptions(Section):
         0,
         "Pairs more for each subject, one of them a clip that is plainly broken: shows who looks.",
         at_least(0),
+    )
+    subjects: int = setting(
+        0,
+        "Print so many personal links, and let in nobody else: a link is one subject, in whichever "
+        "browser it is opened. 0: each browser is a subject.",
+        between(0, 10000),
     )
     report: bool = setting(False, "Print the results of the store and write them to --output.")
     output: str = setting("", "Folder for --report; without it, beside the store.")

@@ -121,7 +121,7 @@ def _create(options: StudyOptions, path: Path) -> None:
 
 
 def _serve(options: StudyOptions, opened: store.Store) -> None:
-    from ssagan_tf.study.server import make_app
+    from ssagan_tf.study.server import SUBJECT, make_app
     from ssagan_tf.web import listening
 
     place = listening.listen(options.host, options.port, options.names)
@@ -132,8 +132,12 @@ def _serve(options: StudyOptions, opened: store.Store) -> None:
             "encryption; they need this link"
         )
     print(f"study: {place.url(access)}")
+    for number in range(1, options.subjects + 1):
+        invitation = {SUBJECT: opened.invitation(number)}
+        print(f"subject {number}: {place.url(access, **invitation)}")
     print("Ctrl-C stops it; every vote is kept. Results: --report", flush=True)
-    listening.serve(make_app(opened, access=access, called=place.called()), [place.socket])
+    app = make_app(opened, access=access, subjects=options.subjects, called=place.called())
+    listening.serve(app, [place.socket])
     kept = f"{len(opened.votes())} votes are in {opened.path}"
     raise KeyboardInterrupt(f"{kept}; the same command goes on")
 

@@ -10,16 +10,17 @@ from typing import Any, Literal
 
 from ssagan_tf.errors import missing_extra
 from ssagan_tf.study.store import Store
-from ssagan_tf.web.guard import Guard, Limits, cookie_name, remember
+from ssagan_tf.web.guard import NO_ACCESS, Guard, Limits, cookie_name, remember
 
 try:
     from fastapi import Depends, FastAPI, HTTPException, Request, Response
     from fastapi.exceptions import RequestValidationError
-    from fastapi.responses import HTMLResponse, PlainTextResponse
+    from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
     from pydantic import BaseModel, Field
 except ImportError as error:
     raise missing_extra(error, "study") from error
 
+SUBJECT = "subject"  # the invitation's name in links, and the cookie's
 _LIMITS = Limits(body=4096, bodies=2**20)
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src blob:; "
@@ -39,17 +40,26 @@ class Ballot(BaseModel):
     choice: Literal["left", "right"]
 
 
-def make_app(store: Store, *, access: str = "", called: Mapping[str, Any] | None = None) -> Guard:
+def make_app(
+    store: Store,
+    *,
+    access: str = "",
+    subjects: int = 0,
+    called: Mapping[str, Any] | None = None,
+) -> Guard:
     """Makes the web application.
 
     Args:
       store: The study.
       access: Token that visitors must bring once, as `/?access=TOKEN`; empty: none.
+      subjects: How many have personal links, `/?subject=INVITATION`, and nobody else takes part;
+        0: each browser is a subject.
       called: How the server may be called: arguments of the `Guard`; without it, as on loopback.
     """
     # No documentation pages: subjects have no use for them.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    subject_cookie = cookie_name("subject", store.identity)
+    subject_cookie = cookie_name(SUBJECT, store.identity)
+    invited = {store.invitation(number) for number in range(1, subjects + 1)}
     page = {
         name: resources.files("ssagan_tf.study").joinpath("page", name).read_text("utf-8")
         for name in _PAGE
@@ -61,7 +71,7 @@ def make_app(store: Store, *, access: str = "", called: Mapping[str, Any] | None
 
     def known(request: Request) -> str:
         subject = request.cookies.get(subject_cookie, "")
-        if not subject:
+        if not subject or (invited and subject not in invited):
             raise HTTPException(401, "reload the page")
         return subject
 
@@ -70,10 +80,19 @@ def make_app(store: Store, *, access: str = "", called: Mapping[str, Any] | None
 
     @app.get("/", response_class=HTMLResponse)
     def front(request: Request) -> Response:
+        subject = request.cookies.get(subject_cookie)
+        if invited:
+            given = request.query_params.get(SUBJECT)
+            if given in invited:
+                response: Response = RedirectResponse("/", 303)  # it leaves the address bar
+                remember(response, request.scope, subject_cookie, given)
+                return response
+            if subject not in invited:
+                return HTMLResponse(NO_ACCESS, 403)
         response = HTMLResponse(page["page.html"])
         # Known from here on, so that two tabs, or two clicks on the button, begin one subject; and
         # for as long as the cookie is there, so that a browser is never several.
-        subject = request.cookies.get(subject_cookie) or secrets.token_urlsafe(24)
+        subject = subject or secrets.token_urlsafe(24)
         remember(response, request.scope, subject_cookie, subject)
         return response
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import hmac
 import json
 import secrets
 import sqlite3
@@ -166,6 +167,11 @@ class Store:
         if not isinstance(token, str) or len(token) < _TOKEN:
             raise DataError(f"{self.path} has no access token; serve it on this machine only")
         return token
+
+    def invitation(self, number: int) -> str:
+        """The secret of a subject who is invited by a link; the same whenever it is asked for."""
+        proof = hmac.digest(self.access.encode(), f"subject {number}".encode(), "sha256")
+        return f"{number}.{proof.hex()[:32]}"
 
     @property
     def pairs(self) -> list[Pair]:

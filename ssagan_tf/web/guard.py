@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from ssagan_tf.errors import missing_extra
 
@@ -36,7 +37,7 @@ HEADERS = {
 _METHODS = ("GET", "HEAD", "POST")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 _LENGTH = re.compile(r"[0-9]{1,18}")
-_NO_ACCESS = "<!doctype html><title>No access</title><p>Please open the link that you were given."
+NO_ACCESS = "<!doctype html><title>No access</title><p>Please open the link that you were given."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,12 +157,14 @@ class Guard:
         if request.method == "GET" and scope["path"] == "/":
             given = request.query_params.getlist(ACCESS)
             if len(given) == 1 and self._is_token(given[0]):
-                answer = RedirectResponse("/", 303)  # the token leaves the address bar
+                # The token leaves the address bar.
+                rest = [pair for pair in request.query_params.multi_items() if pair[0] != ACCESS]
+                answer = RedirectResponse(f"/?{urlencode(rest)}" if rest else "/", 303)
                 remember(answer, scope, self._cookie, self._token)
                 return answer
         if request.method == "POST":
             return _say(403, "open the link that you were given")
-        return HTMLResponse(_NO_ACCESS, 403)
+        return HTMLResponse(NO_ACCESS, 403)
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(errors="replace"), self._token.encode())

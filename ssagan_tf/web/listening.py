@@ -9,6 +9,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from ssagan_tf.errors import DataError
 from ssagan_tf.web import guard
@@ -46,13 +47,14 @@ class Place:
         """Whether other machines can reach it."""
         return not self.address.is_loopback
 
-    def url(self, token: str = "") -> str:
-        """What to open in a browser."""
+    def url(self, token: str = "", **more: str) -> str:
+        """What to open in a browser: with the access token, if there is one, and more."""
         name = str(self.address)
         if self.address.is_unspecified:
             name = next(iter(self.names), socket.gethostname())
         shown = f"[{name}]" if ":" in name else name
-        return f"http://{shown}:{self.port}/" + (f"?{guard.ACCESS}={token}" if token else "")
+        query = urlencode(({guard.ACCESS: token} if token else {}) | more)
+        return f"http://{shown}:{self.port}/" + (f"?{query}" if query else "")
 
     def called(self) -> dict[str, Any]:
         """By which names: arguments of `guard.Guard`."""

@@ -92,3 +92,29 @@ def test_what_is_no_vote(store: Store, body: bytes) -> None:
     assert answer.status in (400, 422)
     assert str(store.path.parent).encode() not in answer.body
     assert store.votes() == []
+
+
+def test_personal_links(store: Store) -> None:
+    """One link is one subject, whatever becomes of the cookies; nobody else is let in."""
+    app = make_app(store, access=store.access, subjects=2)
+    entered = ask(app, target=f"/?access={store.access}&subject={store.invitation(2)}")
+    assert entered.header("location") == f"/?subject={store.invitation(2)}"
+    access = entered.header("set-cookie").partition(";")[0]
+    begun = []
+    for _ in range(2):  # another browser, or the cookies were deleted
+        answer = ask(app, target=entered.header("location"), headers=[("Cookie", access)])
+        assert (answer.status, answer.header("location")) == (303, "/")
+        cookie = f"{access}; {answer.header('set-cookie').partition(';')[0]}"
+        assert ask(app, headers=[("Cookie", cookie)]).status == 200
+        begun.append(ask(app, "POST", "/api/start", [JSON, ("Cookie", cookie)]).body)
+    assert begun[0] == begun[1]
+
+    name = cookie.partition("; ")[2].partition("=")[0]
+    for given in ("", "x", store.invitation(3), store.invitation(1)[:-1], "1."):
+        answer = ask(app, target=f"/?subject={given}", headers=[("Cookie", access)])
+        assert (answer.status, answer.header("set-cookie")) == (403, "")
+        headers = [JSON, ("Cookie", f"{access}; {name}={given}")]
+        assert ask(app, headers=headers).status == 403
+        assert ask(app, "POST", "/api/start", headers).status == 401
+    assert store.invitation(1) != store.invitation(2)
+    assert Store(store.path).invitation(2) == store.invitation(2)

@@ -204,7 +204,7 @@ def test_fifty_subjects_at_once(serve, visit, tmp_path: Path, capsys) -> None:
 
 
 def test_open_to_others_only_with_a_token(serve, visit) -> None:
-    served = serve(host="0.0.0.0")
+    served = serve(host="0.0.0.0", subjects=1)
     assert "warning: --host=0.0.0.0 opens the study to others" in served.output
     token = served.url.partition("access=")[2]
     assert len(token) > 15
@@ -214,8 +214,15 @@ def test_open_to_others_only_with_a_token(serve, visit) -> None:
     assert subject.request("POST", "/api/start")[0] == 403
     status, _, headers = subject.get(f"/?access={token}")
     assert (status, headers["location"]) == (303, "/")
-    assert subject.get("/")[0] == 200
+    assert subject.get("/")[0] == 403  # this study has personal links
+    link = re.search(r"^subject 1: http://[^/]+(/\S+)$", served.output, re.MULTILINE)[1]
+    assert link.startswith(f"/?access={token}&subject=")
+    subject = visit(served, admitted=False)
+    for path in (link, None, None):
+        status, _, headers = subject.get(path or headers["location"])
+    assert status == 200
     assert subject.post("/api/start")["started"]
+    assert token not in served.interrupt()  # what came after the links
 
 
 @pytest.mark.parametrize(
