@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -69,12 +70,14 @@ def test_nothing_to_choose_from(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def address(model: Path) -> Iterator[str]:
-    """The program, serving."""
+def address(model: Path, tmp_path: Path) -> Iterator[str]:
+    """The program, serving; it clears up when it is stopped."""
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+    (tmp_path / "scratch").mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "ssagan_tf.demo", f"--runs={model}", "--port=0"],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -88,7 +91,10 @@ def address(model: Path) -> Iterator[str]:
         yield output.split("open ")[1].split()[0]
     finally:
         process.terminate()
-        process.communicate(timeout=SECONDS)
+        said, _ = process.communicate(timeout=SECONDS)
+    assert "photos and videos are removed" in said
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not list((tmp_path / "scratch").glob("ssagan-demo-*"))
 
 
 def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> None:
@@ -105,6 +111,7 @@ def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> Non
     page.wait_for_function("film => film.readyState >= 2", arg=film.element_handle())
     assert film.evaluate("film => [film.videoWidth, film.videoHeight]") == [64, 96]  # upright
     page.locator("img[src*='sky.png']").wait_for()  # the strip
+    assert list((tmp_path / "scratch").glob("ssagan-demo-*/*/sky.mp4"))
     if folder := os.environ.get("SSAGAN_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "demo.png")
 
