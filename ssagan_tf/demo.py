@@ -199,6 +199,7 @@ def page(maker: Maker, names: list[str]) -> Any:
 
 def _gradio() -> Any:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # it would ask for news
+    os.environ["GRADIO_RUN_HISTORY"] = "False"  # of versions that keep one
     import gradio
 
     return gradio
@@ -242,7 +243,6 @@ def make_app(
         mcp_server=False,
         ssr_mode=False,
         pwa=False,
-        run_history=False,
         footer_links=[],
         theme=gradio.themes.Default(font=fonts, font_mono=["monospace"]),
     )

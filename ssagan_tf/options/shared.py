@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any, Literal
 
@@ -58,9 +59,13 @@ def seed() -> Any:
 
 
 def _host_names(values: tuple[str, ...]) -> str | None:
-    if all(re.fullmatch(r"[\w.-]+|[0-9a-fA-F:]+:[0-9a-fA-F.]*", value) for value in values):
-        return None
-    return "must be names or addresses, without a protocol and a port"
+    for value in values:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            if not re.fullmatch(r"[a-zA-Z0-9._-]+", value):
+                return "must be names or addresses, without a protocol and a port"
+    return None
 
 
 def host() -> Any:

@@ -114,16 +114,21 @@ def serve(
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
             self._seen: object = None
+            self._taken = 0  # times that the client has made room for more of an answer
             self._watch = self.loop.call_later(patience, self._look)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._watch.cancel()
             super().connection_lost(exc)
 
+        def resume_writing(self) -> None:
+            self._taken += 1
+            super().resume_writing()
+
         def _look(self) -> None:
             unsent = self.transport.get_write_buffer_size()
             answering = self.cycle is not None and not self.cycle.response_complete
-            seen = (self.cycle, unsent)
+            seen = (self.cycle, unsent, self._taken)
             # With nothing unsent in an answer it is the server who takes its time.
             stalls = seen == self._seen and (unsent > 0 or not answering)
             self._seen = seen

@@ -28,6 +28,9 @@ async def app(scope, receive, send):
     body = (await receive())["body"]
     large = b"." * (64 * 2**20 if scope["path"] == "/large" else 0)
     await send({{"type": "http.response.start", "status": 200, "headers": []}})
+    for _ in range(24 if scope["path"] == "/parts" else 0):
+        part = b"." * 2**16
+        await send({{"type": "http.response.body", "body": part, "more_body": True}})
     await send({{"type": "http.response.body", "body": body + large}})
 
 place = listening.listen("127.0.0.1", 0)
@@ -170,6 +173,22 @@ def test_one_who_does_not_take_the_answer(port: int) -> None:
         except ConnectionError:
             pass
     assert received < 64 * 2**20  # it was cut off
+
+
+def test_one_who_takes_the_answer_slowly(port: int) -> None:
+    received = 0
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.settimeout(SECONDS)
+        client.connect(("127.0.0.1", port))
+        client.sendall(head(CLOSE, method="GET", path="/parts", port=port))
+        began = time.monotonic()
+        while part := client.recv(2**16):
+            received += len(part)
+            # As fast as to take several times the patience.
+            time.sleep(max(0.0, began + 5 * PATIENCE * received / (24 * 2**16) - time.monotonic()))
+    assert received > 24 * 2**16
+    assert time.monotonic() - began > 4 * PATIENCE
 
 
 def test_many_who_say_nothing(port: int) -> None:
