@@ -54,7 +54,8 @@ ROOMS = {
     | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote"}
     | {"losses", "models", "data", "training"},
     "evaluation": ALWAYS | {"files", "video", "progress", "pixels", "layers", "data", "evaluation"},
-    "study": ALWAYS | {"files", "video", "progress", "program", "evaluation", "study"},
+    "web": ALWAYS | {"files", "web"},
+    "study": ALWAYS | {"files", "video", "progress", "program", "evaluation", "web", "study"},
     "program": ALWAYS | {"flags"},
 }
 EVERY_MODULE = pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.demo import Maker, find_models
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.web.scratch import Scratch
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60
@@ -43,9 +45,11 @@ def photo(tmp_path: Path) -> Path:
 
 def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Path) -> None:
     models = find_models((str(model),))
-    assert list(models) == [str(model)]
-    maker = Maker(models, ComputeOptions(), tmp_path, fps=12.0)
-    mp4, gif, strip = maker.make(str(photo), str(model), "auto")
+    assert list(models) == ["generator.keras"]
+    (tmp_path / "room").mkdir()
+    room = Scratch(tmp_path / "room", seconds=3600, most=2**30)
+    maker = Maker(models, ComputeOptions(), room, fps=12.0)
+    mp4, gif, strip = maker.make(str(photo), "generator.keras", "auto")
     frames = list(video.read_video(mp4))
     assert (len(frames), frames[0].shape) == (32, (96, 64, 3))  # upright
     with Image.open(gif) as animation:
@@ -55,7 +59,7 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
 
     # What was made long ago is cleared away.
     os.utime(Path(mp4).parent, (0, 0))
-    again, _, _ = maker.make(str(photo), str(model), "auto")
+    again, _, _ = maker.make(str(photo), "generator.keras", "auto")
     assert Path(again).is_file()
     assert not Path(mp4).parent.exists()
 
@@ -66,12 +70,14 @@ def test_nothing_to_choose_from(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def address(model: Path) -> Iterator[str]:
-    """The program, serving."""
+def address(model: Path, tmp_path: Path) -> Iterator[str]:
+    """The program, serving; it clears up when it is stopped."""
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+    (tmp_path / "scratch").mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "ssagan_tf.demo", f"--runs={model}", "--port=0"],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -85,7 +91,10 @@ def address(model: Path) -> Iterator[str]:
         yield output.split("open ")[1].split()[0]
     finally:
         process.terminate()
-        process.communicate(timeout=SECONDS)
+        said, _ = process.communicate(timeout=SECONDS)
+    assert "photos and videos are removed" in said
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not list((tmp_path / "scratch").glob("ssagan-demo-*"))
 
 
 def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> None:
@@ -102,6 +111,7 @@ def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> Non
     page.wait_for_function("film => film.readyState >= 2", arg=film.element_handle())
     assert film.evaluate("film => [film.videoWidth, film.videoHeight]") == [64, 96]  # upright
     page.locator("img[src*='sky.png']").wait_for()  # the strip
+    assert list((tmp_path / "scratch").glob("ssagan-demo-*/*/sky.mp4"))
     if folder := os.environ.get("SSAGAN_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "demo.png")
 

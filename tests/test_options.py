@@ -56,6 +56,11 @@ def test_flags_make_the_options_again(tmp_path) -> None:
     [
         (lambda: options.ModelOptions(resolution=100), "resolution=100: must be 64·2^k"),
         (lambda: options.ModelOptions(resolution=192), "resolution=192"),
+        (
+            lambda: options.DemoOptions(names=("x.org", "::1", "a:80")),
+            "names=x.org,::1,a:80: must be",
+        ),
+        (lambda: options.StudyOptions(names=("http://x",)), "names=http://x: must be names or"),
         (lambda: options.ModelOptions(base_filters=0), "base_filters=0: must be at least 1"),
         (
             lambda: options.ModelOptions(resolution=256, base_filters=3),

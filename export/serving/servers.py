@@ -6,6 +6,8 @@ import base64
 import contextlib
 import http.client
 import json
+import math
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -18,13 +20,19 @@ from ssagan_tf.errors import DataError, missing_extra
 
 OUTPUTS = {"encoded": "frames_bytes", "serving_default": "video"}
 MIB = 2**20
+_LINE = 500  # letters
+_BROKEN = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 TOO_LARGE = "take the signature encoded, fewer photos at once (--batch), or raise --message_mib"
 
 
 def telling_line(text: str) -> str:
-    """Of a server's error, the line that says what is wrong: an assertion's, or else the first."""
+    """Of a server's error, the line that says what is wrong: an assertion's, or else the first.
+
+    Without what would steer a terminal, and not too long.
+    """
     lines = [line for line in text.splitlines() if line.strip()] or ["no reason given"]
-    return next((line for line in lines if "assertion failed" in line), lines[0])
+    line = next((line for line in lines if "assertion failed" in line), lines[0])
+    return "".join(letter if letter.isprintable() else " " for letter in line[:_LINE])
 
 
 class Server(Protocol):
@@ -72,7 +80,18 @@ class Grpc:
             answer = self._stub.Predict(request, timeout=options.deadline)
         except self._grpc.RpcError as error:
             raise DataError(self._said(error.code().name, error.details() or "")) from error
-        return list(self._tf.make_ndarray(answer.outputs[output]))
+        return self._clips(answer.outputs[output])
+
+    def _clips(self, tensor: Any) -> Sequence[Any]:
+        server, options = self._options.server, self._options
+        elements = math.prod(dim.size for dim in tensor.tensor_shape.dim)
+        # One value may stand for all: a small message must not become a large array.
+        if elements > options.message_mib * MIB:
+            raise DataError(f"the answer of {server} is too large; {TOO_LARGE}")
+        try:
+            return list(self._tf.make_ndarray(tensor))
+        except _BROKEN as error:
+            raise DataError(f"{server} sent something else than clips") from error
 
     def _said(self, code: str, details: str) -> str:
         server, options = self._options.server, self._options
@@ -86,6 +105,16 @@ class Grpc:
         if code == "NOT_FOUND":
             return f"{server} has no such model: {details}; see --name and --version"
         return f"{server} refused: {code}: {details}"
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A server of models has no reason to send its client elsewhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
 
 
 class Rest:
@@ -105,18 +134,28 @@ class Rest:
         )
         with (
             self._said_plainly(),
-            urllib.request.urlopen(request, timeout=options.deadline) as answer,
+            _OPENER.open(request, timeout=options.deadline) as answer,
         ):
-            text = answer.read(options.message_mib * MIB + 1)
-        if len(text) > options.message_mib * MIB:
-            raise DataError(f"the answer of {options.server} is too large; {TOO_LARGE}")
+            text = self._read(answer)
         try:
             clips = json.loads(text)["predictions"]
             if options.signature == "encoded":
                 return [[base64.b64decode(frame["b64"]) for frame in clip] for clip in clips]
             return [np.asarray(clip, np.uint8) for clip in clips]
-        except (ValueError, KeyError, TypeError) as error:
+        except _BROKEN as error:
             raise DataError(f"{self._url} gives no predictions; is it the REST port?") from error
+
+    def _read(self, answer: Any) -> bytes:
+        """Its body, within the deadline however slowly it drips."""
+        options, text = self._options, bytearray()
+        end = time.monotonic() + options.deadline
+        while part := answer.read1(MIB):
+            text += part
+            if len(text) > options.message_mib * MIB:
+                raise DataError(f"the answer of {options.server} is too large; {TOO_LARGE}")
+            if time.monotonic() > end:
+                raise TimeoutError
+        return bytes(text)
 
     @contextlib.contextmanager
     def _said_plainly(self) -> Iterator[None]:
@@ -126,8 +165,8 @@ class Rest:
         except urllib.error.HTTPError as error:
             with contextlib.closing(error):
                 text = error.read(MIB).decode(errors="replace")
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                text = json.loads(text)["error"]
+            with contextlib.suppress(*_BROKEN):
+                text = str(json.loads(text)["error"])
             line = telling_line(text or error.reason)
             raise DataError(f"{server} refused: {error.code}: {line}") from error
         except TimeoutError as error:

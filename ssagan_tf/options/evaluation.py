@@ -117,11 +117,16 @@ class StudyOptions(Section):
         "Pairs more for each subject, one of them a clip that is plainly broken: shows who looks.",
         at_least(0),
     )
+    subjects: int = setting(
+        0,
+        "Print so many personal links, and let in nobody else: a link is one subject, in whichever "
+        "browser it is opened. 0: each browser is a subject.",
+        between(0, 10000),
+    )
     report: bool = setting(False, "Print the results of the store and write them to --output.")
     output: str = setting("", "Folder for --report; without it, beside the store.")
-    host: str = setting(
-        "127.0.0.1", "Address to listen on; one that others can reach asks for an access token."
-    )
-    port: int = setting(7860, "Port to listen on; 0 takes a free one.", between(0, 65535))
+    host: str = shared.host()
+    names: tuple[str, ...] = shared.names()
+    port: int = shared.port()
     seed: int = shared.seed()
     fps: float = shared.fps()

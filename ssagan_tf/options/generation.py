@@ -6,7 +6,7 @@ import dataclasses
 from typing import Literal
 
 from ssagan_tf.options import shared
-from ssagan_tf.options.setting import Section, between, setting
+from ssagan_tf.options.setting import Section, setting
 from ssagan_tf.options.shared import Fit, Skips
 
 
@@ -59,11 +59,9 @@ class DemoOptions(Section):
         "What can be chosen from: runs of train, folders that hold runs, or FILE.keras, separated "
         "by commas.",
     )
-    host: str = setting(
-        "127.0.0.1",
-        "Address to listen on. The default lets in this machine only; 0.0.0.0 lets in all.",
-    )
-    port: int = setting(7860, "Port to listen on; 0: any that is free.", between(0, 65535))
+    host: str = shared.host()
+    names: tuple[str, ...] = shared.names()
+    port: int = shared.port()
     fps: float = shared.fps()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any, Literal
 
@@ -55,6 +56,37 @@ def seed() -> Any:
         "Seed of initial weights, data order, synthetic clouds, splits and draws.",
         between(0, 2**32 - 1),
     )
+
+
+def _host_names(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            if not re.fullmatch(r"[a-zA-Z0-9._-]+", value):
+                return "must be names or addresses, without a protocol and a port"
+    return None
+
+
+def host() -> Any:
+    return setting(
+        "127.0.0.1",
+        "Address to listen on. The default lets in this machine only; 0.0.0.0 lets in all who have "
+        "the access token of the link that is printed.",
+    )
+
+
+def names() -> Any:
+    return setting(
+        (),
+        "Names or addresses, beside --host, by which visitors call the server: behind a proxy, or "
+        "in a container. Others are refused.",
+        _host_names,
+    )
+
+
+def port() -> Any:
+    return setting(7860, "Port to listen on; 0 takes a free one.", between(0, 65535))
 
 
 def fit() -> Any:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import os
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -124,52 +121,25 @@ def _create(options: StudyOptions, path: Path) -> None:
 
 
 def _serve(options: StudyOptions, opened: store.Store) -> None:
-    import uvicorn
+    from ssagan_tf.study.server import SUBJECT, make_app
+    from ssagan_tf.web import listening
 
-    from ssagan_tf.study.server import make_app
-
-    listening, address, port = _listen(options)
-    place = ipaddress.ip_address(address)
-    access = "" if place.is_loopback else opened.settings["access"]
-    name = socket.gethostname() if place.is_unspecified else address
-    url = f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+    place = listening.listen(options.host, options.port, options.names)
+    access = opened.access if place.is_open else ""
     if access:
-        url += f"?access={access}"
         print(
             f"warning: --host={options.host} opens the study to others on the network, without "
             "encryption; they need this link"
         )
-    print(f"study: {url}")
+    print(f"study: {place.url(access)}")
+    for number in range(1, options.subjects + 1):
+        invitation = {SUBJECT: opened.invitation(number)}
+        print(f"subject {number}: {place.url(access, **invitation)}")
     print("Ctrl-C stops it; every vote is kept. Results: --report", flush=True)
-    # Starlette compares names without ports, which it cannot tell from an IPv6 address.
-    names = None if access or place.version == 6 else [address, "localhost", options.host]
-    config = uvicorn.Config(
-        make_app(opened, access=access, hosts=names),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
-    # Where Ctrl-C was ignored when it began, as in the background of a script, it just ends.
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listening])
+    app = make_app(opened, access=access, subjects=options.subjects, called=place.called())
+    listening.serve(app, [place.socket])
     kept = f"{len(opened.votes())} votes are in {opened.path}"
     raise KeyboardInterrupt(f"{kept}; the same command goes on")
-
-
-def _listen(options: StudyOptions) -> tuple[socket.socket, str, int]:
-    """A listening socket, its address and its port."""
-    try:
-        family, *_, where = socket.getaddrinfo(
-            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.create_server(where[:2], family=family, backlog=512)
-    except (OSError, UnicodeError) as error:  # the latter of names that cannot be
-        why = getattr(error, "strerror", None) or error
-        raise DataError(
-            f"cannot listen on {options.host}:{options.port}: {why}; give another --port or --host"
-        ) from error
-    address, port = listening.getsockname()[:2]
-    return listening, address, port
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import hmac
 import json
 import secrets
 import sqlite3
@@ -23,6 +24,7 @@ from ssagan_tf.study.design import Pair, order_for
 FORMAT = 1
 SIDES = ("left", "right")
 _BUSY = 30.0  # seconds to wait for another writer
+_TOKEN = 16  # letters of a token, at least
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE media (
@@ -148,6 +150,28 @@ class Store:
             raise DataError(f"cannot use {path} as a study: {error}") from error
         if self.settings.get("format") != FORMAT:
             raise DataError(f"{path} is of another version of this program")
+
+    @property
+    def identity(self) -> str:
+        """What tells this study from others, the access token being part of it: a secret."""
+        return json.dumps(self.settings, sort_keys=True)
+
+    @property
+    def access(self) -> str:
+        """The token that visitors from other machines must bring.
+
+        Raises:
+          DataError: The file has none that could not be guessed.
+        """
+        token = self.settings.get("access")
+        if not isinstance(token, str) or len(token) < _TOKEN:
+            raise DataError(f"{self.path} has no access token; serve it on this machine only")
+        return token
+
+    def invitation(self, number: int) -> str:
+        """The secret of a subject who is invited by a link; the same whenever it is asked for."""
+        proof = hmac.digest(self.access.encode(), f"subject {number}".encode(), "sha256")
+        return f"{number}.{proof.hex()[:32]}"
 
     @property
     def pairs(self) -> list[Pair]:

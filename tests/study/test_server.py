@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -51,9 +52,14 @@ def test_subjects_one_after_the_other(served, visit) -> None:
     state = me.post("/api/start")  # clicked twice
     assert (state["started"], state["done"]) == (True, 0)
     assert finish(me, state) == 7
-    # Another person at this device.
-    me.post("/api/leave")
-    assert finish(me, me.post("/api/start")) == 7
+    # One browser stays one subject, whatever it asks for.
+    assert me.request("POST", "/api/leave", {})[0] == 404
+    cookies = dict(me.cookies)
+    me.get("/")
+    assert me.cookies == cookies
+    assert me.post("/api/start")["done"] == 7
+    you = visit(served)
+    assert finish(you, you.post("/api/start")) == 7
     mine = votes(served.folder)[before:]
     assert len(mine) == 14
     assert len({vote.subject for vote in mine}) == 2
@@ -109,8 +115,16 @@ def test_another_subject_sees_and_alters_nothing(served, visit) -> None:
     for path in ("/docs", "/openapi.json", "/study.sqlite", "/../study.sqlite", "/api/votes"):
         assert me.get(path)[0] in (404, 405)
     assert me.request("POST", "/api/vote", {"trial": mine["key"], "choice": "both"})[0] == 422
+    for trial in (5, None, ["x"], "x" * 100, "\ud800"):
+        status, content, _ = me.request("POST", "/api/vote", {"trial": trial, "choice": "left"})
+        assert (status, content) == (422, b"this is no vote\n")
+    for trial in ("\0", "' OR 1=1 --", "../x", "é"):
+        assert me.post("/api/vote", {"trial": trial, "choice": "left"})["counted"] is False
+        assert me.get(f"/media/{quote(trial, safe='')}")[0] == 404
     assert me.request("POST", "/api/vote", {"trial": "x" * 5000, "choice": "left"})[0] == 413
-    assert me.get("/", Host="elsewhere.example")[0] == 400
+    assert me.get("/", Host="elsewhere.example")[0] == 421
+    assert me.request("POST", "/api/start", {}, Origin="http://elsewhere.example")[0] == 403
+    assert votes(served.folder) == before
 
 
 def test_killed_and_started_again(serve, visit, tmp_path: Path) -> None:
@@ -190,7 +204,7 @@ def test_fifty_subjects_at_once(serve, visit, tmp_path: Path, capsys) -> None:
 
 
 def test_open_to_others_only_with_a_token(serve, visit) -> None:
-    served = serve(host="0.0.0.0")
+    served = serve(host="0.0.0.0", subjects=1)
     assert "warning: --host=0.0.0.0 opens the study to others" in served.output
     token = served.url.partition("access=")[2]
     assert len(token) > 15
@@ -200,8 +214,15 @@ def test_open_to_others_only_with_a_token(serve, visit) -> None:
     assert subject.request("POST", "/api/start")[0] == 403
     status, _, headers = subject.get(f"/?access={token}")
     assert (status, headers["location"]) == (303, "/")
-    assert subject.get("/")[0] == 200
+    assert subject.get("/")[0] == 403  # this study has personal links
+    link = re.search(r"^subject 1: http://[^/]+(/\S+)$", served.output, re.MULTILINE)[1]
+    assert link.startswith(f"/?access={token}&subject=")
+    subject = visit(served, admitted=False)
+    for path in (link, None, None):
+        status, _, headers = subject.get(path or headers["location"])
+    assert status == 200
     assert subject.post("/api/start")["started"]
+    assert token not in served.interrupt()  # what came after the links
 
 
 @pytest.mark.parametrize(

@@ -135,10 +135,6 @@ at("start").addEventListener("click", async (event) => {
   event.target.disabled = true;
   await present(await send("/api/start"));
 });
-at("leave").addEventListener("click", async () => {
-  await send("/api/leave");
-  location.reload();
-});
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
   const side = { ArrowLeft: "left", ArrowRight: "right" }[event.key];

@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -162,3 +166,74 @@ def test_photos_are_sent_upright(tmp_path: Path) -> None:
     for name in ("turned.jpg", "modern.webp"):
         sent = video.decode_image(upright(str(tmp_path / name)))
         np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))
+
+
+def serving(*lines: bytes, pause: float = 0.0) -> Iterator[str]:
+    """A server that sends these bytes to whoever asks."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            with contextlib.suppress(OSError):
+                for line in lines:
+                    self.wfile.write(line)
+                    time.sleep(pause)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+OK = b"HTTP/1.0 200 OK\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        ([OK, b"[" * 100_000], "gives no predictions"),
+        ([OK, b"[]"], "gives no predictions"),
+        ([OK, b'{"predictions": {"a": 5}}'], "gives no predictions"),
+        ([OK, b'{"predictions": [[{"b64": "x"}]]}'], "gives no predictions"),
+        ([OK, b'{"predictions": [[{"b64": "AAAA"}]]}'], "sent something else than frames"),
+        ([OK, *[b" " * 2**20] * 3], "is too large"),
+        ([OK, *[b" "] * 100], "gave no answer within --deadline=0.5 seconds"),
+        ([b"HTTP/1.0 400 No\r\n\r\n", b"\x1b[2Jhello\x07"], "refused: 400:  \\[2Jhello $"),
+        ([b"HTTP/1.0 302 Go\r\nLocation: http://127.0.0.1:1/\r\n\r\n"], "refused: 302"),
+    ],
+)
+def test_a_server_that_cannot_be_trusted(lines, complaint, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    pause = 0.02 if len(lines) > 50 else 0.0
+    with contextlib.contextmanager(serving)(*lines, pause=pause) as address:
+        options = ClientOptions(server=address, protocol="rest", deadline=0.5, message_mib=2)
+        with pytest.raises(DataError, match=complaint):
+            ask(options, [tmp_path / "photo.png"], tmp_path / "out.mp4")
+
+
+def test_pixels_out_of_range(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
+    answer = b'{"predictions": [[[[[300, 0, 0]]]]]}'
+    with contextlib.contextmanager(serving)(OK, answer) as address:
+        options = ClientOptions(server=address, protocol="rest", signature="serving_default")
+        with pytest.raises(DataError, match="gives no predictions"):
+            ask(options, [tmp_path / "photo.png"], tmp_path / "out.mp4")
+
+
+def test_a_small_message_of_a_large_array() -> None:
+    import tensorflow as tf
+
+    from export.serving.servers import Grpc
+
+    grpc = Grpc(ClientOptions(server="127.0.0.1:1"))
+    large = tf.make_tensor_proto(1, tf.uint8, [1])
+    del large.tensor_shape.dim[:]
+    for size in (2**16, 2**16, 2**16):
+        large.tensor_shape.dim.add().size = size
+    with pytest.raises(DataError, match="is too large"):
+        grpc._clips(large)
+    with pytest.raises(DataError, match="something else than clips"):
+        grpc._clips(tf.make_tensor_proto(1).__class__())

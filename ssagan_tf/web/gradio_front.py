@@ -1,0 +1,213 @@
+"""Stands between the guard and Gradio, which has many more routes than a page needs.
+
+Gradio calls files by their paths on this machine. Here they have names of their own, outwards and
+back, files are sent by us, and of what the page asks Gradio only what is known is passed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ssagan_tf.errors import DataError, missing_extra
+from ssagan_tf.web.scratch import Scratch
+
+try:
+    from starlette.datastructures import MutableHeaders
+    from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+except ImportError as error:
+    raise missing_extra(error, "demo") from error
+
+UPLOAD = "/gradio_api/upload"
+_PROGRESS = "/gradio_api/upload_progress"
+_JOIN = "/gradio_api/queue/join"
+_FILE = "/gradio_api/file="
+_OUTSIDE = "/files"  # what the folder is called
+_GET = re.compile(
+    r"/|/favicon\.ico|/theme\.css|/(assets|static)/[\w./-]+"
+    r"|/gradio_api/(queue/data|heartbeat/\w{1,64})"
+)
+_NAME = re.compile(r"/files/([\w-]{1,64})/([^/\\\0]{1,255})")
+_SESSION = re.compile(r"\w{1,64}")
+_KINDS = {
+    ".mp4": "video/mp4",
+    ".gif": "image/gif",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+}
+_DROPPED = (b"accept-encoding", b"range", b"x-forwarded-host", b"x-gradio-server")
+
+
+class GradioFront:
+    """ASGI middleware.
+
+    Args:
+      app: With Gradio mounted at `/`.
+      scratch: Where Gradio and the page's functions put their files, each in a folder of its own.
+      check: Raises DataError for an upload that is not taken; gets its path.
+      largest: Bytes of an upload.
+    """
+
+    def __init__(self, app: ASGIApp, scratch: Scratch, check: Callable[[Path], None], largest: int):
+        self._app, self._scratch, self._check, self._largest = app, scratch, check, largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = [(name, value) for name, value in scope["headers"] if name not in _DROPPED]
+        path, what = scope["path"], (scope["method"], scope["path"])
+        inner = {**scope, "headers": headers}
+        if path == "/":
+            inner["query_string"] = b""
+        if what == ("POST", UPLOAD):
+            # Without its id, under which Gradio would note its progress.
+            answer = await self._upload({**inner, "query_string": b""}, receive)
+        elif what == ("POST", _JOIN):
+            answer = await self._join(inner, receive, send)
+        elif what == ("GET", _PROGRESS):
+            # Uploads come here whole. Gradio would note every id that it is asked about, for ever.
+            answer = Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")
+        elif scope["method"] in ("GET", "HEAD") and path.startswith(_FILE):
+            answer = self._file(path.removeprefix(_FILE))
+        elif scope["method"] in ("GET", "HEAD") and _GET.fullmatch(path) and ".." not in path:
+            answer = None
+            await self._app(inner, receive, self._renaming(send))
+        else:
+            answer = PlainTextResponse("not found\n", 404)
+        if answer is not None:
+            await answer(scope, receive, send)
+
+    # Files.
+
+    def _inside(self, name: str) -> Path | None:
+        """The file that is called so outside, if it is there."""
+        match = _NAME.fullmatch(name)
+        if match is None or match[2] in (".", ".."):
+            return None
+        path = self._scratch.folder / match[1] / match[2]
+        return path if path.is_file() and not path.is_symlink() else None
+
+    def _outside(self, path: str) -> str:
+        return path.replace(str(self._scratch.folder), _OUTSIDE)
+
+    def _file(self, name: str) -> Response:
+        path = self._inside(name)
+        if path is None:
+            return PlainTextResponse("no such file; files are kept for a while only\n", 404)
+        kind = _KINDS.get(path.suffix.lower())
+        if kind is None:
+            return FileResponse(path, media_type="application/octet-stream", filename=path.name)
+        answer = FileResponse(path, media_type=kind)
+        answer.headers["Content-Disposition"] = f"inline; filename*=utf-8''{quote(path.name)}"
+        answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+        return answer
+
+    # What the page sends.
+
+    async def _upload(self, scope: Scope, receive: Receive) -> Response:
+        await asyncio.to_thread(self._scratch.sweep, self._largest)
+        status, body = await _answered(self._app, scope, receive)
+        if status != 200:
+            return PlainTextResponse("the upload could not be read\n", 400)
+        paths = [Path(path) for path in json.loads(body)]
+        try:
+            if len(paths) != 1:
+                raise DataError("upload one file at a time")
+            await asyncio.to_thread(self._check, paths[0])
+        except DataError as error:
+            for path in paths:
+                await asyncio.to_thread(shutil.rmtree, path.parent, True)
+            return PlainTextResponse(f"{error}\n", 400)
+        return JSONResponse([self._outside(str(path)) for path in paths])
+
+    async def _join(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        message = await receive()  # whole, as the guard gives it
+        try:
+            body = json.dumps(self._known(json.loads(message["body"]))).encode()
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return _for_the_page("This is nothing that the page sends; reload it.", 400)
+        except FileNotFoundError:
+            return _for_the_page("The photo is gone; drop it again.", 404)
+        headers = [(k, v) for k, v in scope["headers"] if k != b"content-length"]
+        headers.append((b"content-length", str(len(body)).encode()))
+        first = [{**message, "body": body}]
+
+        async def changed() -> Message:
+            return first.pop() if first else await receive()
+
+        await self._app({**scope, "headers": headers}, changed, self._renaming(send))
+        return None
+
+    def _known(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """What is passed on to Gradio of what the page sent."""
+        if not (isinstance(sent["fn_index"], int) and _SESSION.fullmatch(sent["session_hash"])):
+            raise ValueError("no call of a function")
+        return {
+            "data": [self._known_value(value) for value in sent["data"]],
+            "fn_index": sent["fn_index"],
+            "session_hash": sent["session_hash"],
+            "trigger_id": sent.get("trigger_id") and int(sent["trigger_id"]),
+        }
+
+    def _known_value(self, value: Any) -> Any:
+        if value is None or isinstance(value, str):
+            return value
+        path = self._inside(value["path"])
+        if path is None:
+            raise FileNotFoundError
+        return {
+            "path": str(path),
+            "orig_name": path.name,
+            "meta": {"_type": "gradio.FileData"},
+        }
+
+    # What Gradio answers.
+
+    def _renaming(self, send: Send) -> Send:
+        """Sends an answer with our names of files. Gradio sends events and JSON in one piece each,
+        so that none is cut within a path."""
+        inside, outside = str(self._scratch.folder).encode(), _OUTSIDE.encode()
+        is_text = False
+
+        async def renamed(message: Message) -> None:
+            nonlocal is_text
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                kind = headers.get("content-type", "")
+                is_text = kind.startswith(("application/json", "text/event-stream", "text/html"))
+                if is_text and "content-length" in headers:
+                    del headers["content-length"]
+            elif is_text:
+                message = {**message, "body": message.get("body", b"").replace(inside, outside)}
+            await send(message)
+
+        return renamed
+
+
+def _for_the_page(line: str, status: int) -> Response:
+    return JSONResponse({"detail": line}, status)
+
+
+async def _answered(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    """Status and body of an answer that is not sent on as it is."""
+    status, body = 500, bytearray()
+
+    async def keep(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        else:
+            body.extend(message.get("body", b""))
+
+    await app(scope, receive, keep)
+    return status, bytes(body)

@@ -1,0 +1,271 @@
+"""The demo's page as strangers see it: Gradio behind the front and the guard, in this process."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
+
+from ssagan_tf import demo
+from ssagan_tf.errors import DataError
+from ssagan_tf.web.gradio_front import GradioFront
+from ssagan_tf.web.scratch import Scratch
+from tests.asgi import Answer, Running, ask, asked, scope
+
+# Gradio's own.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:.*future.no_silent_downcasting"),
+]
+ORIGIN = ("Origin", "http://127.0.0.1:7860")
+FORM = ("Content-Type", "multipart/form-data; boundary=xx")
+UPLOAD, JOIN, DATA = (f"/gradio_api/{what}" for what in ("upload", "queue/join", "queue/data"))
+
+
+class Maker:
+    """Writes three files; fails on demand."""
+
+    def __init__(self, room: Scratch):
+        self.room, self.asked, self.error = room, [], None
+
+    def make(self, photo: str, name: str, fit: str) -> tuple[str, ...]:
+        self.asked.append((photo, name, fit))
+        if self.error:
+            raise self.error
+        folder = self.room.folder / "made"
+        folder.mkdir(exist_ok=True)
+        paths = [folder / f"sky.{kind}" for kind in ("mp4", "gif", "png")]
+        for path in paths:
+            path.write_bytes(b"." * 10)
+        Image.new("RGB", (4, 4)).save(paths[2])
+        return tuple(map(str, paths))
+
+
+@pytest.fixture(scope="module")
+def maker(tmp_path_factory) -> Maker:
+    return Maker(Scratch(tmp_path_factory.mktemp("room"), 3600.0, 2**30))
+
+
+@pytest.fixture(scope="module")
+def app(maker: Maker) -> Iterator[Running]:
+    running = Running(lambda: demo.make_app(maker, ["cloud"], maker.room))
+    yield running
+    running.close()
+    gc.collect()
+    os.environ.pop("GRADIO_TEMP_DIR")
+
+
+@pytest.fixture
+def room(maker: Maker) -> Path:
+    maker.error = None
+    return maker.room.folder
+
+
+def picture(width: int, height: int, kind: str = "PNG") -> bytes:
+    data = io.BytesIO()
+    Image.new("L", (width, height)).save(data, kind)
+    return data.getvalue()
+
+
+def form(*files: tuple[str, bytes]) -> bytes:
+    parts = [
+        f'--xx\r\nContent-Disposition: form-data; name="files"; filename="{name}"\r\n'
+        "Content-Type: image/png\r\n\r\n".encode()
+        + data
+        + b"\r\n"
+        for name, data in files
+    ]
+    return b"".join(parts) + b"--xx--\r\n"
+
+
+def upload(app: Running, *files: tuple[str, bytes]) -> Answer:
+    return app.ask("POST", UPLOAD + "?upload_id=abc", [ORIGIN, FORM], [form(*files)])
+
+
+def files(room: Path) -> set[str]:
+    return {str(path.relative_to(room)) for path in room.rglob("*") if path.is_file()}
+
+
+def call(path: Any, **more: Any) -> bytes:
+    photo = {"path": path, "url": "http://x/y", "meta": {"_type": "gradio.FileData"}}
+    sent = {"data": [photo, "cloud", "stretch"], "fn_index": 0, "session_hash": "abc", **more}
+    return json.dumps(sent).encode()
+
+
+def events(app: Running, sent: bytes) -> tuple[Answer, Answer]:
+    """Joins the queue; what it answers, and the events that follow."""
+
+    async def both(app: Any) -> tuple[Answer, Answer]:
+        headers = [ORIGIN, ("Content-Type", "application/json")]
+        joined = await asked(app, scope("POST", JOIN, headers), [sent])
+        if joined.status != 200:
+            return joined, Answer()
+        return joined, await asked(app, scope("GET", f"{DATA}?session_hash=abc"), ())
+
+    return app.run(both)
+
+
+def test_from_photo_to_video(app: Running, maker: Maker, room: Path) -> None:
+    """Under names that tell nothing of this machine."""
+    answer = upload(app, ("../../sky & sea.png", picture(40, 30)))
+    assert answer.status == 200, answer.body
+    [name] = json.loads(answer.body)
+    assert name.startswith("/files/")
+    assert name.count("/") == 3
+    shown = app.ask(target=f"/gradio_api/file={name}")
+    assert (shown.status, shown.header("content-type")) == (200, "image/png")
+    assert shown.body == picture(40, 30)
+    assert "sandbox" in shown.header("content-security-policy")
+    assert (
+        app.ask(target=f"/gradio_api/file={name}", headers=[("Range", "bytes=0-3")]).body
+        == (picture(40, 30)[:4])
+    )
+    joined, told = events(app, call(name))
+    assert joined.status == 200
+    [(photo, model, fit)] = maker.asked
+    assert photo == str(room / name.removeprefix("/files/"))
+    assert (model, fit) == ("cloud", "stretch")
+    assert b"process_completed" in told.body
+    assert b"/files/made/sky.mp4" in told.body
+    for each in (answer, shown, joined, told, app.ask()):
+        said = each.body + repr(each.headers).encode()
+        for path in (str(room), room.name, str(Path(demo.__file__).parents[1]), "site-packages"):
+            assert path.encode() not in said, path
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ([("a.jpg", b"no picture")], "no photo that can be read"),
+        ([("a.png", picture(4, 4)[:20])], "no photo that can be read"),
+        ([("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")], "no photo"),
+        ([("a.png", picture(4, 4, "PPM"))], "no photo"),  # of a kind that is not taken
+        ([("a.png", picture(9000, 8000))], "9000×8000 pixels; at most 64 megapixels"),
+        ([("a.png", picture(20000, 20000))], "too large"),  # a bomb to Pillow
+        ([("a.png", picture(4, 4)), ("b.png", picture(4, 4))], "one file at a time"),
+        ([], "one file at a time"),
+    ],
+)
+def test_what_is_no_photo_is_gone_at_once(app: Running, room: Path, given, error: str) -> None:
+    before = files(room)
+    answer = upload(app, *given)
+    assert answer.status == 400
+    assert error in answer.body.decode()
+    assert answer.body.count(b"\n") == 1
+    assert files(room) == before
+
+
+def test_uploads_are_bounded_before_they_are_read(app: Running, room: Path) -> None:
+    before = files(room)
+    assert app.ask("POST", UPLOAD, [ORIGIN, FORM], [b"."] * 3).status == 400
+    assert app.ask("POST", UPLOAD, [ORIGIN, FORM], [bytes(2**23)] * 5).status == 413
+    length = ("Content-Length", str(demo.LARGEST * 2))
+    assert app.ask("POST", UPLOAD, [ORIGIN, FORM, length]).status == 413
+    assert app.ask("POST", JOIN, [ORIGIN], [bytes(100_000)]).status == 413
+    assert app.ask("POST", UPLOAD, [FORM], [form(("a.png", picture(4, 4)))]).status == 403
+    assert files(room) == before
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"5",
+        b"[" * 5000,
+        b"\xff",
+        call("/files/a/b", fn_index="0"),
+        call("/files/a/b", session_hash="../x"),
+        call("/files/a/b", session_hash=None),
+        call("/files/a/b", data=5),
+        call("/files/a/b", data=[5]),
+        call("/files/a/b", data=[{"url": "http://127.0.0.1/"}]),
+        call(None),
+        call("/etc/passwd"),
+        call("http://127.0.0.1/x.png"),
+        call("/files/../x"),
+        call("/files/made/../made/sky.png"),
+        call("/files/a/\ud800"),
+        call("/files/a/" + "x" * 255),
+    ],
+)
+def test_calls_of_another_kind(app: Running, maker: Maker, sent: bytes) -> None:
+    before = len(maker.asked)
+    answer, _ = events(app, sent)
+    assert answer.status in (400, 404)
+    assert json.loads(answer.body).keys() == {"detail"}
+    assert len(maker.asked) == before
+
+
+@pytest.mark.parametrize("error", [DataError("/home/me/run is damaged"), OSError("/home/me")])
+def test_errors_keep_paths_to_themselves(app, maker: Maker, room: Path, error, capsys) -> None:
+    [name] = json.loads(upload(app, ("sky.png", picture(40, 30))).body)
+    maker.error = error
+    _, told = events(app, call(name))
+    assert b"process_completed" in told.body
+    assert b'"success":false' in told.body
+    assert b"/home/me" not in told.body
+    assert "/home/me" in capsys.readouterr().err  # but not from who runs it
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/config", "/monitoring", "/monitoring/summary", "/robots.txt", "/docs", "/openapi.json"),
+        *(f"/gradio_api/{name}" for name in ("info", "openapi.json", "startup-events", "app_id")),
+        *(f"/gradio_api/{name}" for name in ("user", "token", "runs", "dev/reload", "vibe-code")),
+        *("/gradio_api/proxy=http://127.0.0.1/", "/gradio_api/stream/a/b/c/playlist.m3u8"),
+        *("/gradio_api/file=/etc/passwd", "/gradio_api/file=http://127.0.0.1/"),
+        *("/gradio_api/file=/files/made/nothing.png", "/gradio_api/file=/files/made/.."),
+        *("/gradio_api/file=/files/made/../../x", "/gradio_api/file=/files/.lock"),
+        *("/gradio_api/file=/files//.lock", "/gradio_api/file=/files/a\0b/c"),
+        *("/assets/../../../etc/passwd", "/static//etc/passwd", "/assets/nothing.js"),
+    ],
+)
+def test_other_routes_are_shut(app: Running, target: str) -> None:
+    answer = app.ask(target=target)
+    assert answer.status in (403, 404)
+    assert b"/etc/passwd" not in answer.body
+    assert app.ask("POST", target, [("Content-Type", "application/json")]).status in (404, 405)
+
+
+def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "room/a").mkdir(parents=True)
+    (tmp_path / "room/a/b.png").symlink_to(tmp_path / "secret")
+    front = GradioFront(None, Scratch(tmp_path / "room", 1.0, 1), lambda path: None, 1)
+    assert ask(front, target="/gradio_api/file=/files/a/b.png").status == 404
+
+
+def test_models_are_called_by_the_ends_of_their_paths() -> None:
+    def names(*paths: str) -> list[str]:
+        return demo._short(list(paths))
+
+    assert names("/home/me/runs/cloud") == ["cloud"]
+    assert names("/a/runs/cloud", "/a/runs/beach") == ["cloud", "beach"]
+    assert names("/a/x/cloud", "/a/y/cloud", "beach") == ["x/cloud", "y/cloud", "beach"]
+    assert names("cloud", "runs/cloud") == ["cloud", "runs/cloud"]
+
+
+def test_with_a_token(maker: Maker) -> None:
+    app = Running(lambda: demo.make_app(maker, ["cloud"], maker.room, access="t" * 22))
+    for target in ("/", "/assets/x.js", "/theme.css", "/gradio_api/file=/files/made/sky.png"):
+        assert app.ask(target=target).status == 403
+    assert upload(app, ("sky.png", picture(4, 4))).status == 403
+    answer = app.ask(target="/?access=" + "t" * 22)
+    assert answer.status == 303
+    cookie = answer.header("set-cookie").partition(";")[0]
+    page = app.ask(headers=[("Cookie", cookie)])
+    assert page.status == 200
+    assert b"t" * 22 not in page.body
+    app.close()
