@@ -276,7 +276,7 @@ def training_step(
     """
     losses = []
     for batch in clips.unbind(1):
-        real = batch.float() / 127.5 - 1
+        real = batch.to(next(generator.parameters()).dtype) / 127.5 - 1
         discriminator_optimizer.zero_grad(set_to_none=True)
         with autocast(precision):
             with torch.no_grad():
@@ -292,7 +292,7 @@ def training_step(
     with autocast(precision):
         fake = generator(real[:, :, 0])
         logits = discriminator(fake)
-    loss = _log_loss(logits, 1.0) + functional.l1_loss(fake.float(), real)
+    loss = _log_loss(logits, 1.0) + functional.l1_loss(fake.to(real.dtype), real)
     loss.backward()
     generator_optimizer.step()
     discriminator.requires_grad_(True)
@@ -304,7 +304,7 @@ def training_step(
 
 def _log_loss(logits: Tensor, target: float) -> Tensor:
     """-log D where the target is 1, -log(1 - D) where it is 0."""
-    logits = logits.float()
+    logits = logits if logits.dtype == torch.float64 else logits.float()
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 

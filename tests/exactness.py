@@ -15,6 +15,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ssagan_tf.models import Network
+from ssagan_tf.options import ComputeOptions
+
 # A million times the rounding of float64, which deep networks multiply; a wrong term is far above.
 EXACT = 1e-9
 # How many times the plain way's error a fast one may have in float32, and how many roundings of
@@ -97,6 +100,23 @@ def fill(
     for seed, weight in enumerate(weights):
         drawn = draws(*weight.shape, seed=seed).numpy()
         weight.assign(np.float32(drawn if value is None else value(drawn)))
+
+
+def assert_rounded(got: Any, exact: Any, dtype: str, operations: int = 16) -> None:
+    """What went through a 16-bit format is off by about the rounding of a few operations in it."""
+    error, scale = (rms(array) for array in arrays([np.subtract(got, exact), exact]))
+    rounding = {"bfloat16": 2**-8, "float16": 2**-11}[dtype]
+    assert 0 < error < operations * rounding * scale
+
+
+def in_float64(network: Network) -> Network:
+    """A copy of a network with the same weights."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        return network.computed(ComputeOptions())
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def rms(array: np.ndarray) -> float:

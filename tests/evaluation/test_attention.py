@@ -9,12 +9,13 @@ from ssagan_tf.layers import SpatialSelfAttention
 from ssagan_tf.layers.static_clip import expand
 from ssagan_tf.options import ModelOptions
 from ssagan_tf.pixels import to_float
+from tests.exactness import assert_exact
 
 
 def test_is_a_row_of_the_softmax() -> None:
     """Against a layer whose values are unit vectors of the positions: its output is A."""
-    clip = np.random.default_rng(0).normal(0, 1, (1, 3, 2, 4, 8)).astype("float32")
-    module = SpatialSelfAttention(gate="none")
+    clip = np.random.default_rng(0).normal(0, 1, (1, 3, 2, 4, 8))
+    module = SpatialSelfAttention(gate="none", dtype="float64")
     module(clip)
     weights = attention_of(module, clip, (1, 2))
     assert weights.shape == (2, 4)
@@ -24,18 +25,16 @@ def test_is_a_row_of_the_softmax() -> None:
     values = np.asarray(module.value(clip), "float64")[0]
     attended = np.einsum("hw,thwc->tc", weights, values)
     output = np.asarray(module(clip))[0, :, 1, 2] - clip[0, :, 1, 2]
-    np.testing.assert_allclose(output, attended, atol=1e-5)
+    assert_exact([output], [attended])
 
 
 def test_of_a_static_clip() -> None:
-    slices = np.random.default_rng(1).normal(0, 0.3, (1, 3, 2, 4, 8)).astype("float32")
-    module = SpatialSelfAttention()
+    slices = np.random.default_rng(1).normal(0, 0.3, (1, 3, 2, 4, 8))
+    module = SpatialSelfAttention(dtype="float64")
     module(slices)
     whole = np.asarray(expand(slices, 32))
-    np.testing.assert_allclose(
-        attention_of(module, slices, (0, 3), frames=32),
-        attention_of(module, whole, (0, 3)),
-        rtol=1e-6,
+    assert_exact(
+        [attention_of(module, slices, (0, 3), frames=32)], [attention_of(module, whole, (0, 3))]
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from export.to_saved_model import to_saved_model
 from ssagan_tf import models
 from ssagan_tf.layers import BatchNormalization
 from ssagan_tf.options import ComputeOptions, ModelOptions
+from tests.exactness import in_float64
 
 SMALL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4,deconv3")
 FIRST = ModelOptions(network="mdgan_stage1", resolution=64, base_filters=1)
@@ -23,7 +25,7 @@ ATTENTION = {"ssa_layers": "conv4,deconv2"}  # in the least of those that have i
 SIZES = ("1", "2")  # of warm-up batches
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Exports:
     """A generator and the folder that its exports go to, each made when first asked for."""
 
@@ -52,6 +54,14 @@ class Exports:
         if not path.exists():
             to_onnx(OnnxOptions(model=str(self.keras_file), output=str(path), precision=precision))
         return path
+
+    def expected(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The clips of images: by Keras in float32, and the exact ones, by it in float64."""
+        return tuple(np.asarray(network(images)) for network in (self.generator, self._exactly))
+
+    @functools.cached_property
+    def _exactly(self) -> models.Network:
+        return in_float64(self.generator)
 
     def photos(self, number: int) -> np.ndarray:
         side = self.generator.options.resolution

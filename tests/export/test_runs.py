@@ -16,6 +16,7 @@ from export.to_saved_model import to_saved_model
 from ssagan_tf import models
 from ssagan_tf.options import ComputeOptions, ModelOptions, TrainOptions
 from ssagan_tf.training import callbacks, loop
+from tests.exactness import rms
 from tests.models.plain import noise
 from tests.training import tiny
 
@@ -67,13 +68,16 @@ def test_averaged_weights_are_exported(run: Path, tmp_path: Path) -> None:
     raw, averaged = clips_of(run, image)
     assert np.abs(averaged - raw).max() > 1e-2
 
+    def assert_averaged(clip: np.ndarray) -> None:  # that the numbers are right is tested elsewhere
+        assert rms(clip - averaged) < 1e-3 * rms(averaged - raw)
+
     # generator.keras of the finished run
     folder = tmp_path / "models" / "1"
     to_saved_model(
         SavedModelOptions(run_dir=str(run), output=str(folder), warm_up=()), ComputeOptions()
     )
     exported = tf.saved_model.load(str(folder)).signatures["tensor"](image=tf.constant(image))
-    np.testing.assert_allclose(exported["clip"], averaged, rtol=0, atol=1e-5)
+    assert_averaged(exported["clip"])
     settings = json.loads((folder / "assets.extra" / "settings.json").read_text())
     assert settings["train"]["ema_decay"] == 0.6
     assert settings["source"] == str(run)
@@ -86,5 +90,5 @@ def test_averaged_weights_are_exported(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     to_onnx(OnnxOptions(run_dir=str(run), checkpoint=str(STEPS), output=str(path)))
     model = OnnxGenerator(path)
-    np.testing.assert_allclose(model(image), averaged, rtol=0, atol=1e-5)
+    assert_averaged(model(image))
     assert model.settings["source"] == f"{run}, checkpoint {STEPS}"

@@ -8,7 +8,7 @@ import pytest
 
 import ssagan_tf.layers
 from ssagan_tf import layers
-from tests.exactness import fill, rms
+from tests.exactness import assert_rounded, fill, rms
 
 CLIP = (2, 4, 6, 8, 5)
 CASES = {
@@ -130,12 +130,8 @@ def test_saved_in_a_users_model(make, shape, trainable, frozen, tmp_path) -> Non
     np.testing.assert_array_equal(again(numbers(shape)), model(numbers(shape)))
 
 
-# The format's rounding, which each of a layer's few operations adds.
-ROUNDING = {"mixed_bfloat16": 2**-8, "mixed_float16": 2**-11}
-
-
 @every_layer
-@pytest.mark.parametrize("precision", ROUNDING)
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(make, shape, trainable, frozen, precision) -> None:
     exact, mixed = make(), make(dtype=precision)
     inputs = numbers(shape)
@@ -147,7 +143,7 @@ def test_mixed_precision(make, shape, trainable, frozen, precision) -> None:
     assert all(weight.dtype == "float32" for weight in mixed.weights)
     assert keras.backend.standardize_dtype(output.dtype) == precision.removeprefix("mixed_")
     output = np.asarray(keras.ops.cast(mixed(inputs), "float32"))
-    assert rms(output - expected) < 8 * ROUNDING[precision] * rms(expected)
+    assert_rounded(output, expected, precision.removeprefix("mixed_"))
 
 
 @every_layer

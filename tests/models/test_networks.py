@@ -14,7 +14,13 @@ import ssagan_tf
 from ssagan_tf import models
 from ssagan_tf.models import table1
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError
-from tests.exactness import assert_as_good, assert_exact, rms, rounding_response
+from tests.exactness import (
+    assert_as_good,
+    assert_exact,
+    assert_rounded,
+    in_float64,
+    rounding_response,
+)
 
 SMALL = ModelOptions(resolution=64, base_filters=1)
 VARIANTS = {
@@ -448,11 +454,7 @@ def test_static_clip_in_float32(training: bool) -> None:
     count = 1 + len(generator.non_trainable_weights) if training else None
     fast, plain = (found[:count] for found in both_ways(generator, images, training))
     assert fast[0].dtype == "float32"
-    keras.config.set_dtype_policy("float64")
-    try:
-        exactly = alive(SMALL)
-    finally:
-        keras.config.set_dtype_policy("float32")
+    exactly = in_float64(alive(SMALL))
 
     def run(images: np.ndarray, *weights: np.ndarray) -> list:
         for weight, value in zip(exactly.weights, weights, strict=True):
@@ -503,7 +505,6 @@ def test_mixed_precision(options: ModelOptions) -> None:
     inputs = noise(1, *exact.input_axes)
     expected, clip = exact(inputs), mixed(inputs)
     assert clip.dtype == "float32"
-    # bfloat16 rounds to 2⁻⁸ in each layer.
-    assert 0 < rms(clip - expected) < 16 * 2**-8 * rms(expected)
+    assert_rounded(clip, expected, "bfloat16")
     score = ssagan_tf.build_discriminator(options, compute)(clip[:1], training=True)
     assert score.dtype == "float32"

@@ -265,7 +265,9 @@ def test_two_processes_train_stop_and_go_on_together(
     assert all(f"resuming at step {stopped} of {steps}" in log for log in logs)
     assert (run / "generator.keras").is_file()
 
-    # Along the way of a single process; so far Adam takes rounding.
+    # Along the way of a single process, as far as Adam lets it be said, which makes steps of one
+    # size of gradients that are rounding only: with its betas at most 1.6 times the rate.
+    apart = 2 * 2 * 1.6 * TrainOptions().learning_rate
     alone = tmp_path / "alone"
     [code] = wait(
         start_workers(
@@ -278,4 +280,4 @@ def test_two_processes_train_stop_and_go_on_together(
     codes = wait(start_workers(tmp_path, 2, data[0], f"--run_dir={two}", "--steps=2"), tmp_path)
     assert codes == [0, 0]
     for name, value in weights(alone, 2).items():
-        np.testing.assert_allclose(weights(two, 2)[name], value, atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(weights(two, 2)[name], value, atol=apart, err_msg=name)
