@@ -41,19 +41,25 @@ ROOMS = {
     "__init__": {"startup"},
     "flags": ALWAYS,
     "remote": ALWAYS | {"startup"},
+    "names": set(),
+    "limits": ALWAYS | {"remote"},
+    "mp4": ALWAYS | {"limits"},
     "files": ALWAYS | {"remote"},
-    "video": ALWAYS | {"files"},
+    "video": ALWAYS | {"files", "limits", "mp4", "remote"},
     "timelapse": ALWAYS | {"video", "progress"},
     "layers": {"layers"},
     "losses": set(),
     "models": ALWAYS | {"layers", "models"},
     "released": ALWAYS | {"models", "released"},
-    "data": ALWAYS | {"files", "video", "data", "startup", "progress", "remote"},
+    "data": ALWAYS
+    | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"},
     "training": ALWAYS
-    | {"files", "video", "flags", "progress", "pixels", "startup", "remote"}
+    | {"files", "video", "flags", "progress", "pixels", "startup", "remote", "limits"}
     | {"losses", "models", "data", "training"},
-    "evaluation": ALWAYS | {"files", "video", "progress", "pixels", "layers", "data", "evaluation"},
-    "study": ALWAYS | {"files", "video", "progress", "program", "evaluation", "study"},
+    "evaluation": ALWAYS
+    | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"},
+    "study": ALWAYS
+    | {"files", "video", "progress", "program", "evaluation", "study", "names", "limits"},
     "program": ALWAYS | {"flags"},
 }
 EVERY_MODULE = pytest.mark.parametrize(

@@ -6,7 +6,9 @@ process, and can be entered anywhere: a resumed run sees what an uninterrupted o
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ssagan_tf.data import draws, schema
+from ssagan_tf.data import draws, records, schema
 from ssagan_tf.data.augmentation import NOTHING, Augmentation
 from ssagan_tf.data.info import PreparedSet
 from ssagan_tf.errors import DataError
@@ -68,24 +70,24 @@ def training_batches(
         )
         skip = tf.where(epoch == first_epoch, tf.constant(first_index, tf.int64), 0)
         first_block = skip // shuffle_window
-        blocks = tf.data.TFRecordDataset(shards).skip(first_block * shuffle_window)
+        blocks = _records(shards).skip(first_block * shuffle_window)
         blocks = blocks.batch(shuffle_window).enumerate(first_block)
-        records = blocks.map(
+        mixed = blocks.map(
             lambda block, records: tf.random.experimental.stateless_shuffle(
                 records, draws.seed(seed, draws.BLOCKS, epoch, block)
             )
         )
-        return records.unbatch().skip(skip % shuffle_window)
+        return mixed.unbatch().skip(skip % shuffle_window)
 
     def decode(index: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
         clip = schema.decode_clip(record, prepared.info.resolution)
         return augmentation.apply(clip, seed, index)
 
-    records = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).enumerate(start)
+    every = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).enumerate(start)
     if pipelines > 1:
         part = batch // pipelines
-        records = records.filter(lambda index, _: index % batch // part == pipeline)
-    clips = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        every = every.filter(lambda index, _: index % batch // part == pipeline)
+    clips = every.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     batches = clips.batch(batch // replicas, drop_remainder=True)
     return batches.prefetch(2).with_options(_options())
 
@@ -105,7 +107,7 @@ def clips_in_order(prepared: PreparedSet, split: str, batch: int) -> tf.data.Dat
       KeyError: There is no such split.
       tf.errors.OpError: While it is iterated, at a corrupt record; see `reading_errors`.
     """
-    clips = tf.data.TFRecordDataset(prepared.paths(split)).map(
+    clips = _records(tf.constant(prepared.paths(split), tf.string)).map(
         lambda record: schema.decode_named_clip(record, prepared.info.resolution),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
@@ -154,12 +156,15 @@ def _unreadable(path: AnyPath, error: tf.errors.OpError) -> DataError:
 def _find_corrupt(prepared: PreparedSet) -> str | None:
     shards = {*prepared.shards("train"), *prepared.shards("test")}
     for shard in sorted(shards, key=lambda shard: shard.name):
-        path = prepared.folder / shard.name
+        path = prepared.path(shard)
         index = 0
         try:
+            _check_lengths(str(path))
             for record in tf.data.TFRecordDataset(str(path)):
                 schema.decode_clip(record, prepared.info.resolution)
                 index += 1
+        except records.TooLongError as error:
+            return f"{path}: {error}"
         except tf.errors.OpError as error:
             missing = isinstance(error, tf.errors.NotFoundError)  # as in stores that do not answer
             if not isinstance(error, _OF_RECORDS) or (missing and not isinstance(path, Path)):
@@ -168,6 +173,30 @@ def _find_corrupt(prepared: PreparedSet) -> str | None:
         if index != shard.clips:
             return f"{path} has {index} records instead of {shard.clips}"
     return None
+
+
+def _records(paths: tf.Tensor) -> tf.data.Dataset:
+    """The records of files, whose lengths are looked at when a file is first read."""
+
+    def look(path: bytes) -> bytes:
+        _check_lengths(path.decode())
+        return path
+
+    def looked_at(path: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.numpy_function(look, [path], tf.string, stateful=False), [])
+
+    return tf.data.TFRecordDataset(tf.data.Dataset.from_tensor_slices(paths).map(looked_at))
+
+
+@functools.cache
+def _check_lengths(path: str) -> None:
+    """Raises `records.TooLongError`. Of what else is wrong, TensorFlow tells."""
+    try:
+        collections.deque(records.find_records(path), maxlen=0)
+    except records.TooLongError:
+        raise
+    except (OSError, ValueError):
+        pass
 
 
 def _options() -> tf.data.Options:

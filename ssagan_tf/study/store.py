@@ -16,9 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ssagan_tf import limits, names
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
-from ssagan_tf.study.design import Pair, order_for
+from ssagan_tf.study.design import BROKEN, Pair, order_for
 
 FORMAT = 1
 SIDES = ("left", "right")
@@ -138,9 +139,9 @@ class Store:
         try:
             with self._open() as database:
                 rows = database.execute("SELECT name, value FROM settings").fetchall()
-                self.settings = {name: json.loads(value) for name, value in rows}
+                self.settings = {name: limits.parse_json(value) for name, value in rows}
                 self._pairs = [
-                    Pair(*row)
+                    _pair(*row)
                     for row in database.execute("SELECT first, second, clip FROM pairs ORDER BY id")
                 ]
                 database.execute("PRAGMA journal_mode = WAL")  # stays in the file
@@ -160,6 +161,8 @@ class Store:
         with contextlib.closing(database):
             # Written through to the disk before a vote is confirmed.
             database.execute("PRAGMA synchronous = FULL")
+            # What somebody else's file would have done beside what it is asked for is not done.
+            database.execute("PRAGMA trusted_schema = OFF")
             yield database
 
     @contextlib.contextmanager
@@ -252,10 +255,25 @@ class Store:
                 "SELECT subject, pair, first_left, choice, voted FROM trials "
                 "WHERE choice IS NOT NULL ORDER BY subject, position"
             ).fetchall()
-        return [
-            Vote(subject, self._pairs[pair], bool(left), choice, voted)
-            for subject, pair, left, choice, voted in rows
-        ]
+        try:
+            return [
+                Vote(subject, self._pairs[pair], bool(left), _side(choice), str(voted))
+                for subject, pair, left, choice, voted in rows
+            ]
+        except (IndexError, TypeError, ValueError) as error:
+            raise DataError(f"cannot use {self.path} as a study: {error}") from error
+
+
+def _pair(first: object, second: object, clip: object) -> Pair:
+    if second != BROKEN:
+        names.checked(second, "system")
+    return Pair(names.checked(first, "system"), str(second), names.checked(clip, "clip"))
+
+
+def _side(choice: object) -> str:
+    if choice not in SIDES:
+        raise ValueError(f"a vote is for {names.shown(choice)}")
+    return str(choice)
 
 
 def _hash(secret: str) -> str:

@@ -30,7 +30,7 @@ def find_set(options: TrainOptions) -> PreparedSet | None:
         return None
     prepared = open_set(folder)
     for name in ("seed", "synthetic_clips"):
-        was, given = prepared.info.settings[name], getattr(options, name)
+        was, given = prepared.info.settings.get(name), getattr(options, name)
         if was != given:
             refuse_change(name, was, given, f"the set of synthetic clouds in {folder}")
     return prepared

@@ -9,10 +9,11 @@ checkpoints/ samples/ tensorboard/ metrics.jsonl generator.keras
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import NoReturn
 
-from ssagan_tf import flags
+from ssagan_tf import flags, limits
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import DatasetInfo
 from ssagan_tf.errors import DataError
@@ -53,9 +54,12 @@ def open_run(folder: str | Path) -> Run:
     if not path.is_file():
         raise DataError(f"{folder} holds no run (no {FLAGS_FILE}); name a --run_dir of train")
     try:
+        text = limits.read_text(path, limits.NOTE_BYTES)
+        if re.search(r"^\s*--?flagfile\b", text, re.MULTILINE):
+            raise ValueError(f"{FLAGS_FILE} names another flag file")
         values = flags.from_file(str(path))
         sections = [flags.read(kind, values) for kind in SECTIONS]
-        data = DatasetInfo.from_json((folder / INFO_FILE).read_text(encoding="utf-8"))
+        data = DatasetInfo.from_json(limits.read_text(folder / INFO_FILE, limits.DESCRIPTION_BYTES))
     except (OSError, ValueError) as error:
         raise DataError(
             f"cannot read the run in {folder}: {error}; mend the file, or name another --run_dir"

@@ -1,0 +1,87 @@
+"""What one input may claim, and reading that holds it to that before memory is taken.
+
+Every bound is here, with its reason. They are far above what cameras, archives and this package
+make, and low enough that no single input fills the memory of a desktop computer.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from ssagan_tf.options import FRAMES
+from ssagan_tf.remote import AnyPath
+
+PICTURE_PIXELS = 178_956_970
+"""Of a photo, a frame's file or a stack: cameras end at 151 million. 0.5 GB in RGB; the same number
+is where Pillow itself refuses."""
+VIDEO_PIXELS = 8192 * 8192
+"""Of a frame of a video; 8K has half. 0.2 GB in RGB, several of which a decoder holds at once."""
+CLIP_PIXELS = FRAMES * 8192 * 4608
+"""Of all frames of a clip that is kept as pixels, for evaluation: 8K in every aspect, 3.6 GB."""
+VIDEO_FRAMES = 4_000_000
+"""Of a video: 37 hours at 30 per second. FFmpeg takes 32 bytes for each that an mp4 says it has,
+whether it has them or not: 0.13 GB."""
+VIDEO_TABLES = 512 << 20
+"""Bytes of an mp4 that are not frames: 4 million take 100 MB of tables."""
+PICTURE_BYTES = 1 << 30
+"""Of a picture's file: as many pixels of 48 bits, uncompressed."""
+RECORD_BYTES = 1 << 30
+"""Of a record: 32 JPEGs of 32 MB. Protocol buffers themselves end at 2 GiB."""
+DESCRIPTION_BYTES, DESCRIPTION_VALUES = 256 << 20, 16_000_000
+"""Of `dataset_info.json`, which has a line for each file passed over: two million of them. A value
+takes at least 64 bytes of memory, and three of the file."""
+LIST_BYTES = 256 << 20
+"""Of a list of pictures: four million of 64 letters."""
+NOTE_BYTES = 1 << 20
+"""Of the small files of a run: flags.cfg, best.json, stage1.json."""
+NOTE_VALUES = 10_000
+"""Values in such a file, or in a setting of a study."""
+
+
+def read_bytes(path: AnyPath, most: int) -> bytes:
+    """Reads a file of a bounded length.
+
+    Args:
+      path: Of the file.
+      most: Bytes that it may have.
+
+    Raises:
+      ValueError: It has more, or is no regular file: a pipe or a device never ends.
+      OSError: It cannot be read.
+    """
+    if not path.is_file():
+        path.stat()  # raises where there is nothing
+        raise ValueError("is no regular file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"has more than {most:,} bytes")
+    return content
+
+
+def read_text(path: AnyPath, most: int) -> str:
+    """Likewise, as UTF-8.
+
+    Raises:
+      ValueError, OSError: As `read_bytes`; or it is not UTF-8.
+    """
+    return read_bytes(path, most).decode("utf-8")
+
+
+def parse_json(text: str, values: int = NOTE_VALUES) -> Any:
+    """Parses JSON of a bounded number of values.
+
+    Raises:
+      ValueError: It is none, has more values, is nested too deeply, or has half of a character.
+    """
+    if sum(map(text.count, ",[{")) > values:
+        raise ValueError(f"it has more than {values:,} values")
+    try:
+        parsed = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if re.search(r"\\u[dD][89a-fA-F]", text):  # a pair of them is a character, one alone is none
+        json.dumps(parsed, ensure_ascii=False).encode()
+    return parsed
