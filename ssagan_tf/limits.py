@@ -21,10 +21,12 @@ VIDEO_PIXELS = 8192 * 8192
 CLIP_PIXELS = FRAMES * 8192 * 4608
 """Of all frames of a clip that is kept as pixels, for evaluation: 8K in every aspect, 3.6 GB."""
 VIDEO_FRAMES = 4_000_000
-"""Of a video: 37 hours at 30 per second. FFmpeg takes 32 bytes for each that an mp4 says it has,
-whether it has them or not: 0.13 GB."""
-VIDEO_TABLES = 512 << 20
-"""Bytes of an mp4 that are not frames: 4 million take 100 MB of tables."""
+"""Of a video: 37 hours at 30 per second."""
+VIDEO_SAMPLES = 16_000_000
+"""Frames and packets of sound that an mp4 says it has: two days of both. FFmpeg takes 24 bytes and
+more for each, whether it is there or not: 0.5 GB."""
+VIDEO_TABLES = 256 << 20
+"""Bytes of an mp4 that list its samples: as many take about 200 MB."""
 PICTURE_BYTES = 1 << 30
 """Of a picture's file: as many pixels of 48 bits, uncompressed."""
 RECORD_BYTES = 1 << 30

@@ -119,7 +119,9 @@ def open_image(file: BinaryIO) -> Iterator[Image.Image]:
     except Image.UnidentifiedImageError:
         raise ValueError("it is no picture, or of an unknown kind") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ValueError(f"it has more than {limits.PICTURE_PIXELS:,} pixels") from None
+        raise ValueError(
+            f"it claims more than {limits.PICTURE_PIXELS:,} pixels, as a decompression bomb does"
+        ) from None
     except Exception as error:  # Pillow's decoders raise all sorts of things on broken files
         raise ValueError(str(error) or type(error).__name__) from error
 

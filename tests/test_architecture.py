@@ -46,13 +46,12 @@ ROOMS = {
     "mp4": ALWAYS | {"limits"},
     "files": ALWAYS | {"remote"},
     "video": ALWAYS | {"files", "limits", "mp4", "remote"},
-    "timelapse": ALWAYS | {"video", "progress"},
+    "timelapse": ALWAYS | {"video", "progress", "names"},
     "layers": {"layers"},
     "losses": set(),
     "models": ALWAYS | {"layers", "models"},
     "released": ALWAYS | {"models", "released"},
-    "data": ALWAYS
-    | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"},
+    "data": ALWAYS | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "startup", "remote", "limits"}
     | {"losses", "models", "data", "training"},
@@ -60,7 +59,7 @@ ROOMS = {
     | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"},
     "study": ALWAYS
     | {"files", "video", "progress", "program", "evaluation", "study", "names", "limits"},
-    "program": ALWAYS | {"flags"},
+    "program": ALWAYS | {"flags", "names"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
     "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]
@@ -107,6 +106,48 @@ def test_only_programs_read_the_command_line(path: Path) -> None:
     if room(path) not in ("program", "flags"):
         assert "FLAGS" not in source.replace("FLAGS_FILE", "")
         assert "sys.argv" not in source
+
+
+UNPICKLERS = {
+    *("pickle", "_pickle", "cPickle", "pickletools", "cloudpickle", "dill", "joblib", "marshal"),
+    *("shelve", "dbm", "yaml", "jsonpickle", "copyreg", "code", "codeop", "runpy", "xmlrpc"),
+    *("zipfile", "tarfile", "gzip", "bz2", "lzma", "zlib"),  # none is read here, so none is a bomb
+}
+RUNNERS = {
+    *("eval", "exec", "compile", "__import__", "load", "loads", "load_module", "system", "popen"),
+    *("enable_unsafe_deserialization", "unpack_archive", "extractall", "Listener", "Client"),
+    *("genfromtxt", "fromregex", "read_pickle", "decompress"),
+}
+# What is called like one of them and is none, and the one that is told not to be.
+ALLOWED = {
+    "torch.load(path, map_location='cpu', weights_only=True)",
+    "json.loads",
+    "onnx.load",
+    "tf.saved_model.load",
+    "spool.load",
+    "clip.load()",
+    "origin.load(compute)",
+    "re.compile",
+}
+SOURCES = sorted(
+    path for room in ("ssagan_tf", "export", "benchmarks") for path in (ROOT / room).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
+def test_nothing_unpickles_or_runs_what_it_reads(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imports(path)} & UNPICKLERS
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        called, whole = ast.unparse(node.func), ast.unparse(node)
+        if called.rpartition(".")[2] in RUNNERS:
+            assert called in ALLOWED or whole in ALLOWED, whole
+        named = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        assert "allow_pickle" not in named
+        assert named.get("weights_only", "True") == "True"
+        assert named.get("safe_mode", "True") == "True"
+        assert named.get("shell", "False") == "False"
 
 
 def test_nothing_is_called_utils() -> None:

@@ -159,12 +159,11 @@ def _find_corrupt(prepared: PreparedSet) -> str | None:
         path = prepared.path(shard)
         index = 0
         try:
-            _check_lengths(str(path))
+            if claim := _too_long(str(path)):
+                return claim
             for record in tf.data.TFRecordDataset(str(path)):
                 schema.decode_clip(record, prepared.info.resolution)
                 index += 1
-        except records.TooLongError as error:
-            return f"{path}: {error}"
         except tf.errors.OpError as error:
             missing = isinstance(error, tf.errors.NotFoundError)  # as in stores that do not answer
             if not isinstance(error, _OF_RECORDS) or (missing and not isinstance(path, Path)):
@@ -178,25 +177,27 @@ def _find_corrupt(prepared: PreparedSet) -> str | None:
 def _records(paths: tf.Tensor) -> tf.data.Dataset:
     """The records of files, whose lengths are looked at when a file is first read."""
 
-    def look(path: bytes) -> bytes:
-        _check_lengths(path.decode())
-        return path
+    def look(path: bytes) -> bool:
+        return _too_long(path.decode()) is None
 
     def looked_at(path: tf.Tensor) -> tf.Tensor:
-        return tf.ensure_shape(tf.numpy_function(look, [path], tf.string, stateful=False), [])
+        right = tf.numpy_function(look, [path], tf.bool, stateful=False)
+        with tf.control_dependencies([tf.debugging.Assert(right, [path])]):
+            return tf.identity(path)
 
     return tf.data.TFRecordDataset(tf.data.Dataset.from_tensor_slices(paths).map(looked_at))
 
 
 @functools.cache
-def _check_lengths(path: str) -> None:
-    """Raises `records.TooLongError`. Of what else is wrong, TensorFlow tells."""
+def _too_long(path: str) -> str | None:
+    """Which record claims too much. Of what else is wrong, TensorFlow tells."""
     try:
         collections.deque(records.find_records(path), maxlen=0)
-    except records.TooLongError:
-        raise
+    except records.TooLongError as error:
+        return f"{path}: {error}"
     except (OSError, ValueError):
         pass
+    return None
 
 
 def _options() -> tf.data.Options:
