@@ -31,6 +31,8 @@ PICTURE_BYTES = 1 << 30
 """Of a picture's file: as many pixels of 48 bits, uncompressed."""
 RECORD_BYTES = 1 << 30
 """Of a record: 32 JPEGs of 32 MB. Protocol buffers themselves end at 2 GiB."""
+FRAME_BYTES = RECORD_BYTES // FRAMES - 1024
+"""Of a frame's file that goes into a record as it is; there may be anything behind the picture."""
 DESCRIPTION_BYTES, DESCRIPTION_VALUES = 256 << 20, 16_000_000
 """Of `dataset_info.json`, which has a line for each file passed over: two million of them. A value
 takes at least 64 bytes of memory, and three of the file."""

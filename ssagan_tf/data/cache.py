@@ -30,6 +30,8 @@ def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: N
         prepared.
     """
     target = folder / prepared.info.fingerprint[:16]
+    if target.is_symlink():
+        raise DataError(f"{target} is a link; remove it, or name another --cache")
     shards = [shard for split in SPLITS for shard in prepared.shards(split)]
     for number, shard in enumerate(shards, 1):
         if shard_fault(target, shard):

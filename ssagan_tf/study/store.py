@@ -149,6 +149,9 @@ class Store:
             raise DataError(f"cannot use {path} as a study: {error}") from error
         if self.settings.get("format") != FORMAT:
             raise DataError(f"{path} is of another version of this program")
+        kinds = {"seed": int, "access": str}
+        if not all(isinstance(self.settings.get(name), kind) for name, kind in kinds.items()):
+            raise DataError(f"cannot use {path} as a study: it lacks {' or '.join(kinds)}")
 
     @property
     def pairs(self) -> list[Pair]:

@@ -55,9 +55,14 @@ class MetricsLog:
         if self._path.exists():
             # A run that begins again from step 0 writes that line again, too.
             step = step or -1
-            lines = self._path.read_text().splitlines(keepends=True)
-            with replacing_file(self._path) as temporary:
-                temporary.write_text("".join(x for x in lines if _step_of(x) <= step))
+            with (
+                replacing_file(self._path) as temporary,
+                self._path.open("rb") as lines,
+                temporary.open("wb") as kept,
+            ):
+                while line := lines.readline(limits.NOTE_BYTES):
+                    if _step_of(line.decode("utf-8", "replace")) <= step:
+                        kept.write(line)
         self._writer = tf.summary.create_file_writer(str(folder / TENSORBOARD))
 
     def write(self, step: int, values: dict[str, float]) -> None:

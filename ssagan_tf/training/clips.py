@@ -16,9 +16,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions
 from ssagan_tf.progress import Progress
 from ssagan_tf.training import strategy
-from ssagan_tf.training.run import SYNTHETIC_FOLDER, WHOLE_FOLDER, refuse_change
-
-SYNTHETIC = "synthetic"
+from ssagan_tf.training.run import SYNTHETIC, SYNTHETIC_FOLDER, WHOLE_FOLDER, refuse_change
 
 
 def find_set(options: TrainOptions) -> PreparedSet | None:

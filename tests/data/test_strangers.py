@@ -217,7 +217,7 @@ def test_the_names_of_footage_come_back(tmp_path: Path, write_pictures) -> None:
     info = writer.prepare(given)
     footage = open_footage(PrepareOptions(source=str(tmp_path / "set")), "all")
     assert {clip.video for clip in footage.clips} == set(good)
-    assert {item.item for item in info.skipped} == {
+    assert {item.item.removeprefix("./") for item in info.skipped} == {
         *("con", "a\\b", "a\\nb", "dot.", "space ", "C:")
     }
     assert all(item.kind.startswith("name ") for item in info.skipped)
@@ -451,3 +451,18 @@ def test_the_plan_of_a_spool(begun: tuple, room: Path) -> None:
     writer.prepare(given)
     assert bytes_of(room / "mine") == expected
     assert json.loads(expected[FILE_NAME])["counts"]["clips"] == 4
+
+
+def test_what_lies_behind_a_picture(tmp_path: Path, write_pictures) -> None:
+    """It does not go into a record with it, and numbers are those that a record holds."""
+    write_pictures(tmp_path / "a", range(32), size=(64, 64))
+    for path in (tmp_path / "a").iterdir():
+        os.truncate(path, limits.FRAME_BYTES + 1)  # a hole, not on the disk
+    write_pictures(tmp_path / "b", range(1 << 63, (1 << 63) + 32))
+    given = PrepareOptions(
+        source=str(tmp_path), output=str(tmp_path / "set"), resolution=64, workers=1
+    )
+    info = writer.prepare(given)
+    assert info.splits["train"].shards[0].bytes < 1 << 20
+    assert {item.reason for item in info.skipped} == {"its number is too large"}
+    assert check_set(tmp_path / "set").problems == ()

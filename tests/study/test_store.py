@@ -170,3 +170,34 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes | None) -> None:
     with pytest.raises(DataError, match=r"s\.sqlite"):
         Store(path)
     assert content is None or path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE pairs SET clip = '../../etc/passwd' WHERE id = 0",
+        "UPDATE pairs SET first = x'00ff' WHERE id = 0",
+        "UPDATE pairs SET second = 'a' || char(27) || 'b' WHERE id = 0",
+        "UPDATE settings SET value = replace(hex(zeroblob(9999)), '00', '[') WHERE name = 'seed'",
+        "UPDATE settings SET value = '\"x\"' WHERE name = 'seed'",
+        "UPDATE settings SET value = x'00' WHERE name = 'seed'",
+        "DELETE FROM settings WHERE name = 'access'",
+    ],
+)
+def test_a_study_of_strangers(store: Store, change: str) -> None:
+    with contextlib.closing(sqlite3.connect(store.path)) as database:
+        database.execute(change)
+        database.commit()
+    with pytest.raises(DataError, match="cannot use .* as a study") as raised:
+        Store(store.path)
+    assert str(raised.value).isprintable()
+
+
+def test_votes_of_strangers(store: Store) -> None:
+    """On a pair that is none."""
+    finish(store, "me", lambda left, right: left)
+    with contextlib.closing(sqlite3.connect(store.path)) as database:
+        database.execute("UPDATE trials SET pair = 99 WHERE position = 0")
+        database.commit()
+    with pytest.raises(DataError, match="cannot use .* as a study"):
+        results.report(Store(store.path))

@@ -83,7 +83,9 @@ def read_picture(path: str) -> Picture:
 
 def as_jpeg(picture: Picture, options: PrepareOptions) -> bytes:
     """A JPEG of the resolution: the file's own bytes if it is one already."""
-    if picture.data and _is_plain_jpeg(picture.data, options.resolution):
+    if 0 < len(picture.data) <= limits.FRAME_BYTES and _is_plain_jpeg(
+        picture.data, options.resolution
+    ):
         return picture.data
     return encode_jpeg(picture.square(options.resolution, fit_of(options)))
 

@@ -128,7 +128,9 @@ def _numbered(folder: Folder, skipped: list[Skipped]) -> Numbered:
         digits = re.findall(r"[0-9]+", os.path.splitext(name)[0])
         if not digits:
             skipped.append(Skipped(folder.below(name), "no number in its name"))
-        elif (number := int(digits[-1])) in by_number:
+        elif (number := int(digits[-1])) >= 1 << 63:  # more than a record can hold
+            skipped.append(Skipped(folder.below(name), "its number is too large"))
+        elif number in by_number:
             reason = f"a number twice: as {by_number[number]}"
             skipped.append(Skipped(folder.below(name), reason))
         else:
