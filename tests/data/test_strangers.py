@@ -309,23 +309,34 @@ class _Planted:
         return os.mkdir, ("unpickled",)
 
 
-@pytest.fixture
-def begun(room: Path) -> tuple[PrepareOptions, dict[str, bytes]]:
-    """An interrupted prepare in `mine`, and what it would have written."""
+def clouds(output: Path) -> PrepareOptions:
+    return PrepareOptions(
+        layout="synthetic", output=str(output), synthetic_clips=4, resolution=64, workers=1
+    )
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """What an interrupted prepare left, and what it would have written."""
 
     def interrupt(what: str, done: int, total: int) -> None:
         if what == "writing shards":
             raise KeyboardInterrupt
 
-    def given(output: Path) -> PrepareOptions:
-        return PrepareOptions(
-            layout="synthetic", output=str(output), synthetic_clips=4, resolution=64, workers=1
-        )
-
-    writer.prepare(given(room / "whole"))
+    folder = tmp_path_factory.mktemp("interrupted")
     with pytest.raises(KeyboardInterrupt):
-        writer.prepare(given(room / "mine"), interrupt)
-    return given(room / "mine"), bytes_of(room / "whole")
+        writer.prepare(clouds(folder / "half"), interrupt)
+    shutil.copytree(folder / "half", folder / "whole")
+    writer.prepare(clouds(folder / "whole"))
+    return folder / "half", folder / "whole"
+
+
+@pytest.fixture
+def begun(room: Path, interrupted: tuple[Path, Path]) -> tuple[PrepareOptions, dict[str, bytes]]:
+    """The same in `mine`."""
+    half, whole = interrupted
+    shutil.copytree(half, room / "mine", dirs_exist_ok=True)
+    return clouds(room / "mine"), bytes_of(whole)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

@@ -188,7 +188,7 @@ def test_a_study_of_strangers(store: Store, change: str) -> None:
     with contextlib.closing(sqlite3.connect(store.path)) as database:
         database.execute(change)
         database.commit()
-    with pytest.raises(DataError, match="cannot use .* as a study") as raised:
+    with pytest.raises(DataError, match=r"cannot use .* as a study") as raised:
         Store(store.path)
     assert str(raised.value).isprintable()
 
@@ -199,5 +199,5 @@ def test_votes_of_strangers(store: Store) -> None:
     with contextlib.closing(sqlite3.connect(store.path)) as database:
         database.execute("UPDATE trials SET pair = 99 WHERE position = 0")
         database.commit()
-    with pytest.raises(DataError, match="cannot use .* as a study"):
+    with pytest.raises(DataError, match=r"cannot use .* as a study"):
         results.report(Store(store.path))
