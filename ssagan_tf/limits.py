@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import re
+import stat
+from pathlib import Path
 from typing import Any
 
 from ssagan_tf.options import FRAMES
-from ssagan_tf.remote import AnyPath
+from ssagan_tf.remote import AnyPath, length_of
 
 PICTURE_PIXELS = 178_956_970
-"""Of a photo, a frame's file or a stack: cameras end at 151 million. 0.5 GB in RGB; the same number
-is where Pillow itself refuses."""
+"""Of a photo, a frame's file or a stack: cameras end at 151 million. 0.5 GB in RGB, 2.5 GB at most
+while it is decoded; the same number is where Pillow itself refuses."""
 VIDEO_PIXELS = 8192 * 8192
 """Of a frame of a video; 8K has half. 0.2 GB in RGB, several of which a decoder holds at once."""
 CLIP_PIXELS = FRAMES * 8192 * 4608
@@ -55,14 +57,23 @@ def read_bytes(path: AnyPath, most: int) -> bytes:
       ValueError: It has more, or is no regular file: a pipe or a device never ends.
       OSError: It cannot be read.
     """
-    if not path.is_file():
-        path.stat()  # raises where there is nothing
-        raise ValueError("is no regular file")
+    check_regular(path)
     with path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"has more than {most:,} bytes")
-    return content
+        length = length_of(file)
+        if length > most:
+            raise ValueError(f"has more than {most:,} bytes")
+        return file.read(length)
+
+
+def check_regular(path: AnyPath) -> None:
+    """Refuses what never ends: a pipe or a device of this machine.
+
+    Raises:
+      ValueError: It is such, or a folder.
+      OSError: There is nothing.
+    """
+    if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("is a folder" if path.is_dir() else "is no regular file")
 
 
 def read_text(path: AnyPath, most: int) -> str:

@@ -310,9 +310,7 @@ def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
 
 def _decode(path: PathLike, step: int) -> Iterator[np.ndarray]:
     """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
-    if not Path(path).is_file():
-        os.stat(path)
-        raise ValueError("is no regular file")
+    limits.check_regular(Path(path))
     mp4.check(path)
     bounds = {"max_pixels": str(limits.VIDEO_PIXELS)}
     formats = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}

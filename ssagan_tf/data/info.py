@@ -234,8 +234,10 @@ def shard_fault(folder: AnyPath, shard: Shard, *, truncated: bool = False) -> st
         size = path.stat().st_size
     except FileNotFoundError:
         return f"{path} is missing"
-    if isinstance(path, Path) and not path.is_file():  # a pipe would be waited for
-        return f"{path} is no file"
+    try:
+        limits.check_regular(path)
+    except ValueError as error:
+        return f"{path} {error}"
     if size != shard.bytes and not truncated:
         return f"{path} has {size} bytes instead of {shard.bytes}"
     return None

@@ -7,14 +7,13 @@ rotated and shifted, as TensorFlow's `core/lib/hash/crc32c.h` has it.
 from __future__ import annotations
 
 import dataclasses
-import io
 import struct
 from collections.abc import Iterator
 from os import PathLike
 from typing import BinaryIO
 
 from ssagan_tf import limits
-from ssagan_tf.remote import place
+from ssagan_tf.remote import length_of, place
 
 HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reversed
@@ -42,9 +41,8 @@ def read_records(path: str | PathLike[str]) -> Iterator[Record]:
     """
     with place(path).open("rb") as file:
         try:
-            for offset, length in _spans(file):
-                file.seek(offset - HEADER.size)
-                framed = file.read(HEADER.size + length + FOOTER.size)
+            for head, _, length in _heads(file):
+                framed = head + file.read(length + FOOTER.size)
                 [checksum] = FOOTER.unpack(framed[-FOOTER.size :])
                 data = memoryview(framed)[HEADER.size : -FOOTER.size]
                 yield Record(framed, checksum == masked_crc32c(data))
@@ -66,14 +64,20 @@ def find_records(path: str | PathLike[str]) -> Iterator[tuple[int, int]]:
       OSError: The file cannot be read.
     """
     with place(path).open("rb") as file:
-        yield from _spans(file)
+        for _, offset, length in _heads(file):
+            yield offset, length
 
 
-def _spans(file: BinaryIO) -> Iterator[tuple[int, int]]:
-    end = file.seek(0, io.SEEK_END)
+def _heads(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Of each record what stands before its data, and where that begins and how long it is.
+
+    The file is at the data then; it need not be read.
+    """
+    end = length_of(file)
     start = number = 0
     while start < end:
-        file.seek(start)
+        if file.tell() != start:
+            file.seek(start)
         head = file.read(HEADER.size)
         if len(head) < HEADER.size:
             raise ValueError(f"record {number} is damaged")
@@ -86,7 +90,7 @@ def _spans(file: BinaryIO) -> Iterator[tuple[int, int]]:
         start = offset + length + FOOTER.size
         if start > end:
             raise ValueError(f"record {number} is damaged")
-        yield offset, length
+        yield head, offset, length
         number += 1
 
 
