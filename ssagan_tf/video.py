@@ -44,6 +44,7 @@ _PICTURES = (
     *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "AVIF", "JPEG2000"),
     *("TGA", "ICO", "PCX", "SGI", "QOI"),
 )
+_TILE = (322, 323)  # width and length in a TIFF
 # For all of the process, as Pillow has it: what is larger is refused, and nothing warned of.
 Image.MAX_IMAGE_PIXELS = limits.PICTURE_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -113,6 +114,10 @@ def open_image(file: BinaryIO) -> Iterator[Image.Image]:
     """
     try:
         with Image.open(file, formats=_readable()) as image:
+            if image.format == "TIFF":  # a tile is decoded whole, however small the picture
+                width, length = (image.tag_v2.get(tag, 1) for tag in _TILE)
+                if width * length > limits.PICTURE_PIXELS:
+                    raise Image.DecompressionBombError
             yield image
     except StoreError:
         raise

@@ -34,6 +34,13 @@ def jpeg(width: int, height: int) -> bytes:
     return bytes(content)
 
 
+def tiff(side: int) -> bytes:
+    """A picture of 16×16 in one tile of another size."""
+    tags = {256: 16, 257: 16, 258: 8, 259: 5, 262: 1, 277: 1, 322: side, 323: side, 324: 8, 325: 50}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+
+
 def gif(width: int, height: int, frames: int = 3) -> bytes:
     """Frames of a single pixel on a large canvas."""
     head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
