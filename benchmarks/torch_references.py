@@ -2,7 +2,7 @@
 
     python -m benchmarks.torch_references
 
-writes `tests/released/references/*.npz`, a few KB each. Weights and inputs follow from names and
+writes `tests/released/references/*.json`, a few KB each. Weights and inputs follow from names and
 shapes (`made_up_state`, `made_up_inputs`), so only a part of the results is stored: some of their
 numbers, and sums that every number goes into.
 """
@@ -118,10 +118,9 @@ def kept_state(state: Mapping[str, np.ndarray]) -> np.ndarray:
 
 def read(name: str) -> tuple[dict[str, tuple[int, ...]], dict[str, np.ndarray]]:
     """What is stored of a case: shapes of its state dict, and what is kept of its results."""
-    with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as file:
-        results = dict(file)
-    shapes = json.loads(results.pop("shapes").tobytes())
-    return {key: tuple(shape) for key, shape in shapes.items()}, results
+    stored = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    shapes = {key: tuple(shape) for key, shape in stored.pop("shapes").items()}
+    return shapes, {result: np.array(numbers) for result, numbers in stored.items()}
 
 
 def main() -> None:
@@ -141,16 +140,16 @@ def main() -> None:
         network.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
         network.double()
         inputs = torch.tensor(np.moveaxis(made_up_inputs(case), -1, 1))
-        results = {}
+        results: dict[str, Any] = {}
         for mode in ("inference", "training"):
             with torch.no_grad():
                 result = network.train(mode == "training")(inputs).numpy()
-            results[mode] = kept(np.moveaxis(result, 1, -1))
+            results[mode] = kept(np.moveaxis(result, 1, -1)).tolist()
         after = {key: value.numpy() for key, value in network.state_dict().items()}
-        results["state"] = kept_state(after)
-        results["shapes"] = np.frombuffer(json.dumps(shapes).encode(), "uint8")
-        np.savez_compressed(FOLDER / f"{name}.npz", **results)
-        print(f"{name}: {(FOLDER / f'{name}.npz').stat().st_size} bytes")
+        results |= {"state": kept_state(after).tolist(), "shapes": shapes}
+        path = FOLDER / f"{name}.json"
+        path.write_text(json.dumps(results), encoding="utf-8")
+        print(f"{name}: {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -143,7 +143,9 @@ def locked_folder(folder: str | os.PathLike[str], called: str = "") -> Iterator[
     path = Path(folder) / LOCK_FILE
     with errors_of_writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+")
+        # Not through a link: the file is cut off.
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        file = os.fdopen(os.open(path, flags, 0o666), "a+")
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,6 +15,7 @@ from absl import flags
 
 import ssagan_tf.flags
 from ssagan_tf.errors import DataError, Stopped
+from ssagan_tf.names import escaped
 from ssagan_tf.options import OptionError, Section
 
 EXIT_DATA, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
@@ -114,7 +115,7 @@ def _default(field: dataclasses.Field, kind: Any) -> str:
 
 
 def _fail(name: str, message: str, code: int) -> NoReturn:
-    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"{name}: {escaped(' '.join(message.split()))}", file=sys.stderr)
     _exit(code)
 
 

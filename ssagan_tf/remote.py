@@ -217,7 +217,7 @@ class _Reader(io.RawIOBase):
         self._path = path
         with path._errors():
             self._file = path._gfile.GFile(str(path), "rb")
-            self._length = self._file.size()
+            self.length = self._file.size()
 
     def readable(self) -> bool:
         return True
@@ -236,7 +236,7 @@ class _Reader(io.RawIOBase):
             return self._file.read(-1 if size is None else size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._length}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self.length}[whence]
         with self._path._errors():
             self._file.seek(base + offset)
         return self.tell()
@@ -251,6 +251,11 @@ class _Reader(io.RawIOBase):
 
 
 AnyPath = Path | RemotePath
+
+
+def length_of(file: BinaryIO) -> int:
+    """Bytes of an open file, without a step to its end, which a store takes as a reading."""
+    return file.length if isinstance(file, _Reader) else os.fstat(file.fileno()).st_size
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import numpy as np
 
 from ssagan_tf import video
 from ssagan_tf.errors import DataError
+from ssagan_tf.names import fault
 from ssagan_tf.options import OptionError, PhotosToVideos, require
 from ssagan_tf.progress import Progress
 
@@ -83,7 +84,7 @@ def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path,
     kind = "frames" if options.format == "auto" else options.format
     if kind == "frames" and len(photos) == 1:
         return [(output, kind)]
-    names = [Path(path).stem for path in photos]
+    names = [_name(Path(path)) for path in photos]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise OptionError(
             "image",
@@ -92,6 +93,14 @@ def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path,
         )
     suffix = "" if kind == "frames" else f".{kind}"
     return [(output / f"{name}{suffix}", kind) for name in names]
+
+
+def _name(photo: Path) -> str:
+    """What a photo's video is called: no name of a photo, such as `...jpg`, leads elsewhere."""
+    plain = [name for name in (photo.stem, photo.name) if not fault(name)]
+    if not plain:
+        raise OptionError("image", photo, f"its name {fault(photo.name)}; rename it")
+    return plain[0]
 
 
 def make(

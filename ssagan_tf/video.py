@@ -7,20 +7,25 @@ as a whole or not at all.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from ssagan_tf import limits, mp4
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file, replacing_folder
+from ssagan_tf.remote import StoreError
 
 PathLike = str | os.PathLike[str]
 
@@ -29,7 +34,20 @@ _LONGEST = 8  # times the shorter side: the longest picture that unfit makes
 _BT709 = 1  # FFmpeg's number of the colour space of HD video and browsers
 # Bicubic, full chroma, accurate rounding: FFmpeg's quick default darkens by 1 to 2 levels.
 _EXACT = 0x4 | 0x2000 | 0x40000
-_NO_VIDEO = ("image2", "tty", "_pipe")  # FFmpeg's formats of single pictures and of text
+# Of FFmpeg's formats, videos; others are playlists, which name more files, pictures, and text.
+_CONTAINERS = (
+    *("mov", "matroska", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg", "gif"),
+    *("mxf", "nut", "ivf", "h264", "hevc", "m4v", "obu", "dv", "rm", "wtv", "apng"),
+)
+# Of Pillow's formats, pictures; others run programs, as EPS does, or need them.
+_PICTURES = (
+    *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "AVIF", "JPEG2000"),
+    *("TGA", "ICO", "PCX", "SGI", "QOI"),
+)
+_TILE = (322, 323)  # width and length in a TIFF
+# For all of the process, as Pillow has it: what is larger is refused, and nothing warned of.
+Image.MAX_IMAGE_PIXELS = limits.PICTURE_PIXELS
+warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class UnreadableError(DataError):
@@ -57,7 +75,7 @@ def read_image(path: PathLike) -> np.ndarray:
       UnreadableError: It is missing, a folder, truncated, far too large, or no picture.
     """
     try:
-        return decode_image(Path(path).read_bytes())
+        return decode_image(limits.read_bytes(Path(path), limits.PICTURE_BYTES))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise UnreadableError("image", path, why, "; give a JPEG, PNG, WebP or TIFF") from error
@@ -72,13 +90,51 @@ def decode_image(data: bytes) -> np.ndarray:
     Raises:
       ValueError: They are no picture, or a broken one.
     """
+    with open_image(io.BytesIO(data)) as image:
+        return np.array(_rgb(ImageOps.exif_transpose(image)))
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    """Height and width that the bytes of an image file claim; nothing is decoded.
+
+    Raises:
+      ValueError: They are no picture.
+    """
+    with open_image(io.BytesIO(data)) as image:
+        return image.height, image.width
+
+
+@contextlib.contextmanager
+def open_image(file: BinaryIO) -> Iterator[Image.Image]:
+    """Opens a picture of a kind and size that is read here; its pixels are not decoded yet.
+
+    Raises:
+      ValueError: It is none, or a broken one, as may show when it is decoded.
+      StoreError: The store it lies in fails.
+    """
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            return np.array(_rgb(ImageOps.exif_transpose(image)))
+        with Image.open(file, formats=_readable()) as image:
+            if image.format == "TIFF":  # a tile is decoded whole, however small the picture
+                width, length = (image.tag_v2.get(tag, 1) for tag in _TILE)
+                if width * length > limits.PICTURE_PIXELS:
+                    raise Image.DecompressionBombError
+            yield image
+    except StoreError:
+        raise
     except Image.UnidentifiedImageError:
         raise ValueError("it is no picture, or of an unknown kind") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise ValueError(
+            f"it claims more than {limits.PICTURE_PIXELS:,} pixels, as a decompression bomb does"
+        ) from None
     except Exception as error:  # Pillow's decoders raise all sorts of things on broken files
         raise ValueError(str(error) or type(error).__name__) from error
+
+
+@functools.cache
+def _readable() -> tuple[str, ...]:
+    Image.init()
+    return tuple(kind for kind in _PICTURES if kind in Image.OPEN)
 
 
 def fit(image: np.ndarray, side: int, how: str) -> np.ndarray:
@@ -259,16 +315,24 @@ def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
 
 def _decode(path: PathLike, step: int) -> Iterator[np.ndarray]:
     """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
-    # Titles and the like need not be UTF-8.
-    with av.open(os.fspath(path), metadata_errors="replace") as container:
-        if not container.streams.video or container.format.name.endswith(_NO_VIDEO):
+    limits.check_regular(Path(path))
+    mp4.check(path)
+    bounds = {"max_pixels": str(limits.VIDEO_PIXELS)}
+    formats = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
+    with _opened(path, {**bounds, **formats}) as container:
+        if not container.streams.video:
             raise ValueError("it holds no video")
         stream = container.streams.video[0]
+        if stream.width * stream.height > limits.VIDEO_PIXELS:
+            raise ValueError(f"its frames of {stream.width}×{stream.height} are too large")
         stream.thread_type = "AUTO"
+        stream.codec_context.options = bounds
         end = None
         # Set up once; and to planes, which gives the same pixels in a third of the time.
         reformatter = VideoReformatter()
         for index, frame in enumerate(container.decode(stream)):
+            if index >= limits.VIDEO_FRAMES:
+                raise ValueError(f"it has more than {limits.VIDEO_FRAMES:,} frames")
             if frame.is_corrupt:
                 raise ValueError("a frame is corrupt")
             if index % step == 0:
@@ -279,6 +343,14 @@ def _decode(path: PathLike, step: int) -> Iterator[np.ndarray]:
             raise ValueError("it holds no frames")
         if _ends_early(path, container, stream, end):
             raise ValueError("it is truncated")
+
+
+def _opened(path: PathLike, options: dict[str, str]) -> av.container.InputContainer:
+    try:
+        # Titles and the like need not be UTF-8.
+        return av.open(os.fspath(path), metadata_errors="replace", options=options)
+    except av.ArgumentError:
+        raise ValueError("it is no video, or of a kind that is not read") from None
 
 
 def _colours(frame: av.VideoFrame) -> np.ndarray:

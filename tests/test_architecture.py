@@ -42,21 +42,26 @@ ROOMS = {
     "__init__": {"startup"},
     "flags": ALWAYS,
     "remote": ALWAYS | {"startup"},
+    "names": set(),
+    "limits": ALWAYS | {"remote"},
+    "mp4": ALWAYS | {"limits"},
     "files": ALWAYS | {"remote"},
-    "video": ALWAYS | {"files"},
-    "timelapse": ALWAYS | {"video", "progress"},
+    "video": ALWAYS | {"files", "limits", "mp4", "remote"},
+    "timelapse": ALWAYS | {"video", "progress", "names"},
     "layers": {"layers", "precision"},
     "losses": {"precision"},
     "models": ALWAYS | {"layers", "models", "precision"},
     "released": ALWAYS | {"models", "released"},
-    "data": ALWAYS | {"files", "video", "data", "startup", "progress", "remote"},
+    "data": ALWAYS | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"},
     "training": ALWAYS
-    | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote"}
+    | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote", "limits"}
     | {"losses", "models", "data", "training"},
-    "evaluation": ALWAYS | {"files", "video", "progress", "pixels", "layers", "data", "evaluation"},
+    "evaluation": ALWAYS
+    | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"},
     "web": ALWAYS | {"files", "web"},
-    "study": ALWAYS | {"files", "video", "progress", "program", "evaluation", "web", "study"},
-    "program": ALWAYS | {"flags"},
+    "study": ALWAYS
+    | {"files", "video", "progress", "program", "evaluation", "web", "study", "names", "limits"},
+    "program": ALWAYS | {"flags", "names"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
     "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]
@@ -103,6 +108,40 @@ def test_only_programs_read_the_command_line(path: Path) -> None:
     if room(path) not in ("program", "flags"):
         assert "FLAGS" not in source.replace("FLAGS_FILE", "")
         assert "sys.argv" not in source
+
+
+UNPICKLERS = {
+    *("pickle", "_pickle", "cPickle", "pickletools", "cloudpickle", "dill", "joblib", "marshal"),
+    *("shelve", "dbm", "yaml", "jsonpickle", "copyreg", "code", "codeop", "runpy", "xmlrpc"),
+    *("tarfile", "gzip", "bz2", "lzma"),  # none is read here, so none is a bomb
+}
+RUNNERS = {
+    *("eval", "exec", "compile", "__import__", "os.system", "os.popen", "np.load", "numpy.load"),
+    *("torch.load", "torch.jit.load", "torch.hub.load", "np.genfromtxt", "np.fromregex"),
+    *("multiprocessing.connection.Listener", "multiprocessing.connection.Client"),
+    *("shutil.unpack_archive", "keras.config.enable_unsafe_deserialization"),
+}
+ALLOWED = {"torch.load(path, map_location='cpu', weights_only=True)"}
+SOURCES = sorted(
+    path for room in ("ssagan_tf", "export", "benchmarks") for path in (ROOT / room).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=[str(path.relative_to(ROOT)) for path in SOURCES])
+def test_nothing_unpickles_or_runs_what_it_reads(path: Path) -> None:
+    imported = imports(path)
+    assert not {name.split(".")[0] for name in imported} & UNPICKLERS
+    assert not imported & RUNNERS
+    assert "unsafe_deserialization" not in path.read_text()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        assert ast.unparse(node.func) not in RUNNERS or ast.unparse(node) in ALLOWED
+        named = {word.arg: ast.unparse(word.value) for word in node.keywords}
+        assert "allow_pickle" not in named
+        assert named.get("weights_only", "True") == "True"
+        assert named.get("safe_mode", "True") == "True"
+        assert named.get("shell", "False") == "False"
 
 
 def test_nothing_is_called_utils() -> None:

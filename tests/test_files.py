@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import remove_leftovers, replacing_file, replacing_folder
+from ssagan_tf.files import locked_folder, remove_leftovers, replacing_file, replacing_folder
 
 
 def everything_in(folder):
@@ -49,6 +49,15 @@ def test_file_through_a_link_keeps_the_link(tmp_path):
         temporary.write_text("new")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_a_lock_is_not_taken_through_a_link(tmp_path):
+    """It is cut off and written."""
+    (tmp_path / "precious").write_text("as it was")
+    (tmp_path / ".lock").symlink_to("precious")
+    with pytest.raises(DataError, match=r"cannot write .*\.lock"), locked_folder(tmp_path):
+        pass
+    assert (tmp_path / "precious").read_text() == "as it was"
 
 
 def test_impossible_places_are_data_errors(tmp_path):

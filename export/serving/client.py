@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
 
 from export.options import ClientOptions
 from export.serving.servers import Grpc, Rest, Server
@@ -50,7 +49,7 @@ def client(options: ClientOptions) -> None:
 
 def upright(photo: str) -> bytes:
     """A photo's file, if the server reads it as it is meant; else it anew, as a PNG."""
-    with Image.open(photo) as image:
+    with open(photo, "rb") as opened, video.open_image(opened) as image:
         if image.format in SENT_AS_THEY_ARE and image.getexif().get(ORIENTATION, 1) == 1:
             with open(photo, "rb") as file:
                 return file.read()

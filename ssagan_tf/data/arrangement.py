@@ -10,7 +10,7 @@ from ssagan_tf.data import duplicates, layouts
 from ssagan_tf.data.duplicates import NearDuplicate
 from ssagan_tf.data.info import SPLITS, DatasetInfo, Shard, Skipped, Split
 from ssagan_tf.data.layouts import splits
-from ssagan_tf.data.reading import Facts
+from ssagan_tf.data.spool import Facts
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 

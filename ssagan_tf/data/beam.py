@@ -15,7 +15,8 @@ from typing import Any
 from ssagan_tf.data import layouts, sending
 from ssagan_tf.data.arrangement import Arrangement, arrange
 from ssagan_tf.data.info import SPLITS, DatasetInfo, Shard, Skipped, read_info
-from ssagan_tf.data.reading import Facts, Spooled, spool_item
+from ssagan_tf.data.reading import spool_item
+from ssagan_tf.data.spool import Facts, Spooled
 from ssagan_tf.data.writer import (
     check_output,
     is_interrupted,

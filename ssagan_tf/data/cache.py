@@ -30,10 +30,12 @@ def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: N
         prepared.
     """
     target = folder / prepared.info.fingerprint[:16]
+    if target.is_symlink():
+        raise DataError(f"{target} is a link; remove it, or name another --cache")
     shards = [shard for split in SPLITS for shard in prepared.shards(split)]
     for number, shard in enumerate(shards, 1):
         if shard_fault(target, shard):
-            source = prepared.folder / shard.name
+            source = prepared.path(shard)
             try:
                 with replacing_file(target / shard.name) as temporary:
                     with source.open("rb") as file, temporary.open("wb") as copy:
@@ -45,4 +47,4 @@ def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: N
             except OSError as error:
                 raise DataError(f"cannot read {source}: {error.strerror or error}") from error
         report("copying the set", number, len(shards))
-    return dataclasses.replace(prepared, folder=target)
+    return dataclasses.replace(prepared, folder=target, copies={})

@@ -14,13 +14,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ssagan_tf import video
 from ssagan_tf.data import layouts
 from ssagan_tf.data.info import FILE_NAME, SPLITS, PreparedSet, Skipped, open_set
 from ssagan_tf.data.layouts.clip import Picture
-from ssagan_tf.data.places import find_records
+from ssagan_tf.data.places import Place, find_records
+from ssagan_tf.data.stored import decode_frames
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import PrepareOptions
+from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.progress import Report
 from ssagan_tf.remote import no_such_folder, place
 from ssagan_tf.startup import load_tensorflow
@@ -165,9 +165,9 @@ def _how_cut(layout: str, settings: Mapping[str, Any]) -> str:
     return ", ".join([f"layout {layout}", f"clip rule {given['clip_rule']}", *others])
 
 
-def _as_size(picture: Picture, _: PrepareOptions) -> tuple[int, int]:
+def _as_size(picture: Picture, how: PrepareOptions) -> tuple[int, int]:
     """Height and width alone: the frames of a clip in each thread would take much memory."""
-    height, width = picture.image.shape[:2]
+    height, width = layouts.PIXELS(picture, how).shape[:2]
     return height, width
 
 
@@ -181,7 +181,7 @@ class _Prepared:
         load_tensorflow()
         from ssagan_tf.data import schema
 
-        self._parse = schema.parse_clip
+        self._parse_clip = schema.parse_clip
         info = prepared.info
         self.fit = info.fit
         chosen = SPLITS if split == "all" else (split,)
@@ -192,15 +192,27 @@ class _Prepared:
             "clips": _how_cut(info.layout, info.settings),
         }
         size = (info.resolution, info.resolution)
-        described = (self._parse(place.read())[:2] for place in self._places)
+        described = (self._parse(place)[:2] for place in self._places)
         self.clips = [Described(name, of, size) for name, of in described]
         self._prepared, self._rest = prepared, [name for name in SPLITS if name not in chosen]
 
     def other_names(self) -> list[str]:
         places = (p for name in self._rest for p in find_records(self._prepared, name))
-        return [self._parse(place.read())[0] for place in places]
+        return [self._parse(place)[0] for place in places]
+
+    def _parse(self, place: Place) -> tuple[str, str, list[bytes]]:
+        try:
+            return self._parse_clip(place.read())
+        except ValueError as error:
+            raise place.unusable(error) from error
 
     def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         for index in indices:
-            frames = self._parse(self._places[index].read())[2]
-            yield np.stack([video.decode_image(frame) for frame in frames])
+            place = self._places[index]
+            try:
+                frames = list(decode_frames(self._parse(place)[2], self._prepared.info.resolution))
+            except ValueError as error:
+                raise place.unusable(error) from error
+            if len(frames) != FRAMES:
+                raise place.unusable(f"it has {len(frames)} frames instead of {FRAMES}")
+            yield np.stack(frames)

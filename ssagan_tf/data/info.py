@@ -8,27 +8,41 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any, TypeVar, get_origin, get_type_hints
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
+from ssagan_tf import limits, names
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
+from ssagan_tf.options import FRAMES
+from ssagan_tf.options.shared import Fit, Layout
 from ssagan_tf.remote import AnyPath, no_such_folder, place
 
 FORMAT = 1  # raised when a reader of the old format would misread the new one
 FILE_NAME = "dataset_info.json"
 SPLITS = ("train", "test")
 Made = TypeVar("Made")
-SHARD_PATTERN = re.compile(r"(train|test)-\d{5}-of-\d{5}\.tfrecord")
+SHARD_PATTERN = re.compile(r"(train|test)-\d{5,}-of-\d{5,}\.tfrecord")
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """One TFRecord file."""
+    """One TFRecord file.
+
+    Raises:
+      ValueError: It cannot be what is said of it.
+    """
 
     name: str
     clips: int
     bytes: int
     sha256: str
+
+    def __post_init__(self) -> None:
+        names.checked(self.name, "shard name")
+        _check_counts(self.clips, self.bytes)
+        if not re.fullmatch("[0-9a-f]+", self.sha256):
+            raise ValueError(f"the checksum of {self.name} is none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +52,9 @@ class Split:
     clips: int
     videos: int
     shards: tuple[Shard, ...]
+
+    def __post_init__(self) -> None:
+        _check_counts(self.clips, self.videos)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +91,12 @@ class DatasetInfo:
     skipped: tuple[Skipped, ...] = ()
     near_duplicates: tuple[NearDuplicate, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.resolution < 1 or FRAMES * self.resolution**2 > limits.CLIP_PIXELS:
+            raise ValueError(f"its resolution is {self.resolution}")
+        if self.layout not in get_args(Layout) or self.fit not in get_args(Fit):
+            raise ValueError("its layout or fit is none that prepare writes")
+
     @property
     def fingerprint(self) -> str:
         """Tells sets of different content apart: SHA-256 over the shards' checksums."""
@@ -98,7 +121,7 @@ class DatasetInfo:
         Raises:
           ValueError: It is no such text, or of another format version.
         """
-        values = json.loads(text)
+        values = limits.parse_json(text, limits.DESCRIPTION_VALUES)
         try:
             if values["format"] != FORMAT:
                 raise ValueError(f"its format is {values['format']}, this program reads {FORMAT}")
@@ -111,13 +134,13 @@ class DatasetInfo:
             }
             if len(splits) != len(SPLITS):
                 raise ValueError(f"it has not the splits {' and '.join(SPLITS)}")
-            names = ("resolution", "frames", "layout", "fit", "settings")
+            own = ("resolution", "frames", "layout", "fit", "settings")
             pairs = values.get("near_duplicates", ())
             lists = {
                 "skipped": tuple(_made(Skipped, item) for item in values["skipped"]),
                 "near_duplicates": tuple(_made(NearDuplicate, pair) for pair in pairs),
             }
-            given = {name: values[name] for name in names}
+            given = {name: values[name] for name in own}
             return _made(cls, {**given, **lists, "splits": splits})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it is not as prepare writes it ({error})") from error
@@ -134,14 +157,25 @@ class DatasetInfo:
 
 @dataclasses.dataclass(frozen=True)
 class PreparedSet:
-    """A prepared set where it lies."""
+    """A prepared set where it lies.
+
+    Attributes:
+      folder: Of the set.
+      info: Its description.
+      copies: Where shards are read that are not read in the folder, by name.
+    """
 
     folder: AnyPath
     info: DatasetInfo
+    copies: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+
+    def path(self, shard: Shard) -> AnyPath:
+        """Where a shard is read."""
+        return self.copies.get(shard.name, self.folder / shard.name)
 
     def paths(self, split: str) -> list[str]:
         """The shards of `train` or `test`, in stored order."""
-        return [str(self.folder / shard.name) for shard in self.shards(split)]
+        return [str(self.path(shard)) for shard in self.shards(split)]
 
     def shards(self, split: str) -> Sequence[Shard]:
         return self.info.splits[split].shards
@@ -153,12 +187,17 @@ def _made(kind: type[Made], values: dict[str, Any]) -> Made:
     Raises:
       TypeError: Something is missing, too much, or not of its type.
     """
-    made = kind(**values)
     for name, expected in get_type_hints(kind).items():
-        value = getattr(made, name)
-        if not isinstance(value, get_origin(expected) or expected):
-            raise TypeError(f"{name} is {value!r}")
-    return made
+        value = values.get(name)
+        if name in values and not isinstance(value, get_origin(expected) or expected):
+            raise TypeError(f"{name} is {names.escaped(repr(value)[:80])}")
+    return kind(**values)
+
+
+def _check_counts(*counts: int) -> None:
+    for count in counts:
+        if not 0 <= count < 1 << 63:
+            raise ValueError(f"it has a count of {count}")
 
 
 def read_info(folder: str | PathLike[str]) -> DatasetInfo:
@@ -177,7 +216,11 @@ def read_info(folder: str | PathLike[str]) -> DatasetInfo:
                 f"{folder} is no prepared set (no {FILE_NAME}); make one: "
                 f"python -m ssagan_tf.prepare --source=FOOTAGE --output=FOLDER"
             )
-        return DatasetInfo.from_json(path.read_text(encoding="utf-8"))
+        info = DatasetInfo.from_json(limits.read_text(path, limits.DESCRIPTION_BYTES))
+        if isinstance(folder, Path):
+            for shard in (shard for split in info.splits.values() for shard in split.shards):
+                names.check_folders(folder, shard.name, "shard name")
+        return info
     except ValueError as error:
         raise DataError(f"cannot use {path}: {error}; prepare the set again") from error
     except OSError as error:
@@ -191,6 +234,10 @@ def shard_fault(folder: AnyPath, shard: Shard, *, truncated: bool = False) -> st
         size = path.stat().st_size
     except FileNotFoundError:
         return f"{path} is missing"
+    try:
+        limits.check_regular(path)
+    except ValueError as error:
+        return f"{path} {error}"
     if size != shard.bytes and not truncated:
         return f"{path} has {size} bytes instead of {shard.bytes}"
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ssagan_tf import video
-from ssagan_tf.data.reading import Spooled
+from ssagan_tf.data.spool import Spooled
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import PrepareOptions
 

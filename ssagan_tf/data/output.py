@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from ssagan_tf import limits
 from ssagan_tf.data import inspection
 from ssagan_tf.data.info import FILE_NAME, SHARD_PATTERN
 from ssagan_tf.errors import DataError
@@ -32,7 +33,11 @@ def keep_or_clear(mark: Path, plan: str, clear: Callable[[], None]) -> None:
       plan: Digest of settings and files.
       clear: Removes what was made.
     """
-    if not mark.exists() or mark.read_text() != plan:
+    try:
+        same = limits.read_text(mark, limits.NOTE_BYTES) == plan
+    except (OSError, ValueError):
+        same = False
+    if not same:
         clear()
         with replacing_file(mark) as temporary:
             temporary.write_text(plan)

@@ -6,7 +6,9 @@ process, and can be entered anywhere: a resumed run sees what an uninterrupted o
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import functools
 import os
 import re
 from collections.abc import Iterator
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ssagan_tf.data import draws, schema
+from ssagan_tf.data import draws, records, schema
 from ssagan_tf.data.augmentation import NOTHING, Augmentation
 from ssagan_tf.data.info import PreparedSet
 from ssagan_tf.errors import DataError
@@ -68,24 +70,24 @@ def training_batches(
         )
         skip = tf.where(epoch == first_epoch, tf.constant(first_index, tf.int64), 0)
         first_block = skip // shuffle_window
-        blocks = tf.data.TFRecordDataset(shards).skip(first_block * shuffle_window)
+        blocks = _records(shards).skip(first_block * shuffle_window)
         blocks = blocks.batch(shuffle_window).enumerate(first_block)
-        records = blocks.map(
+        mixed = blocks.map(
             lambda block, records: tf.random.experimental.stateless_shuffle(
                 records, draws.seed(seed, draws.BLOCKS, epoch, block)
             )
         )
-        return records.unbatch().skip(skip % shuffle_window)
+        return mixed.unbatch().skip(skip % shuffle_window)
 
     def decode(index: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
         clip = schema.decode_clip(record, prepared.info.resolution)
         return augmentation.apply(clip, seed, index)
 
-    records = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).enumerate(start)
+    every = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).enumerate(start)
     if pipelines > 1:
         part = batch // pipelines
-        records = records.filter(lambda index, _: index % batch // part == pipeline)
-    clips = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        every = every.filter(lambda index, _: index % batch // part == pipeline)
+    clips = every.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     batches = clips.batch(batch // replicas, drop_remainder=True)
     return batches.prefetch(2).with_options(_options())
 
@@ -105,7 +107,7 @@ def clips_in_order(prepared: PreparedSet, split: str, batch: int) -> tf.data.Dat
       KeyError: There is no such split.
       tf.errors.OpError: While it is iterated, at a corrupt record; see `reading_errors`.
     """
-    clips = tf.data.TFRecordDataset(prepared.paths(split)).map(
+    clips = _records(tf.constant(prepared.paths(split), tf.string)).map(
         lambda record: schema.decode_named_clip(record, prepared.info.resolution),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
@@ -154,9 +156,11 @@ def _unreadable(path: AnyPath, error: tf.errors.OpError) -> DataError:
 def _find_corrupt(prepared: PreparedSet) -> str | None:
     shards = {*prepared.shards("train"), *prepared.shards("test")}
     for shard in sorted(shards, key=lambda shard: shard.name):
-        path = prepared.folder / shard.name
+        path = prepared.path(shard)
         index = 0
         try:
+            if claim := _too_long(str(path)):
+                return claim
             for record in tf.data.TFRecordDataset(str(path)):
                 schema.decode_clip(record, prepared.info.resolution)
                 index += 1
@@ -167,6 +171,32 @@ def _find_corrupt(prepared: PreparedSet) -> str | None:
             return f"{path}: record {index} of {shard.clips} is corrupt ({type(error).__name__})"
         if index != shard.clips:
             return f"{path} has {index} records instead of {shard.clips}"
+    return None
+
+
+def _records(paths: tf.Tensor) -> tf.data.Dataset:
+    """The records of files, whose lengths are looked at when a file is first read."""
+
+    def look(path: bytes) -> bool:
+        return _too_long(path.decode()) is None
+
+    def looked_at(path: tf.Tensor) -> tf.Tensor:
+        right = tf.numpy_function(look, [path], tf.bool, stateful=False)
+        with tf.control_dependencies([tf.debugging.Assert(right, [path])]):
+            return tf.identity(path)
+
+    return tf.data.TFRecordDataset(tf.data.Dataset.from_tensor_slices(paths).map(looked_at))
+
+
+@functools.cache
+def _too_long(path: str) -> str | None:
+    """Which record claims too much. Of what else is wrong, TensorFlow tells."""
+    try:
+        collections.deque(records.find_records(path), maxlen=0)
+    except records.TooLongError as error:
+        return f"{path}: {error}"
+    except (OSError, ValueError):
+        pass
     return None
 
 

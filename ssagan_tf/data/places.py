@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 
+from ssagan_tf.data import records
 from ssagan_tf.data.info import PreparedSet, Shard
-from ssagan_tf.data.records import FOOTER, HEADER
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import sha256_of
 from ssagan_tf.remote import AnyPath, place
@@ -17,6 +16,7 @@ class Place:
     """Where a record lies."""
 
     path: str
+    number: int
     offset: int
     length: int
 
@@ -26,6 +26,10 @@ class Place:
             file.seek(self.offset)
             return file.read(self.length)
 
+    def unusable(self, why: object) -> DataError:
+        """The error of a record that is not as `prepare` writes it."""
+        return DataError(f"{self.path}: record {self.number}: {why}; prepare the set again")
+
 
 def find_records(prepared: PreparedSet, split: str) -> list[Place]:
     """The records of `train` or `test` in stored order, of shards that are as they were written.
@@ -33,21 +37,21 @@ def find_records(prepared: PreparedSet, split: str) -> list[Place]:
     Raises:
       DataError: A shard cannot be read, or is not what `dataset_info.json` says.
     """
-    return [place for shard in prepared.shards(split) for place in _records(prepared.folder, shard)]
+    return [
+        place for shard in prepared.shards(split) for place in _records(prepared.path(shard), shard)
+    ]
 
 
-def _records(folder: AnyPath, shard: Shard) -> list[Place]:
-    path = folder / shard.name
-    places = []
+def _records(path: AnyPath, shard: Shard) -> list[Place]:
     try:
         # The checksum of the whole stands for those of the single records.
         if sha256_of(path) != shard.sha256:
             raise DataError(f"{path} is corrupt: not as it was written; prepare the set again")
-        with path.open("rb") as file:
-            while head := file.read(HEADER.size):
-                length, _ = HEADER.unpack(head)
-                places.append(Place(str(path), file.tell(), length))
-                file.seek(length + FOOTER.size, os.SEEK_CUR)
+        return [
+            Place(str(path), number, *span)
+            for number, span in enumerate(records.find_records(path))
+        ]
+    except ValueError as error:
+        raise DataError(f"{path}: {error}; prepare the set again") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
-    return places

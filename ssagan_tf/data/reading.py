@@ -7,61 +7,25 @@ Nothing here imports TensorFlow at the top, as the workers have no use for it.
 from __future__ import annotations
 
 import collections
-import contextlib
-import dataclasses
 import multiprocessing
 import multiprocessing.connection
 import os
-import pickle
 import signal
-import struct
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from ssagan_tf.data import layouts
+from ssagan_tf.data import layouts, spool
 from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.spool import Facts, Spooled
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.remote import StoreError
 
 IN_FLIGHT = 32  # items per worker handed out beyond the one waited for
 _PER_FOLDER = 1000
-PART = ".part"  # suffix of a file of the spool that is being written
-_TAIL = struct.Struct("<Q")  # where in such a file the list of what it holds begins
-
-
-@dataclasses.dataclass(frozen=True)
-class Facts:
-    """A clip without its frames."""
-
-    name: str
-    video: str
-    split: str | None
-    start: int
-    bytes: int
-    motion: float
-    hashes: bytes
-
-
-@dataclasses.dataclass(frozen=True)
-class Spooled(Facts):
-    """A clip whose frames wait in a file."""
-
-    path: str
-    offset: int
-
-    def facts(self) -> Facts:
-        """The clip without the file."""
-        return Facts(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Facts)})
-
-    def load(self) -> tuple[bytes, ...]:
-        """The frames, as JPEGs."""
-        with open(self.path, "rb") as file:
-            file.seek(self.offset)
-            return pickle.load(file)
 
 
 def read_item(
@@ -96,20 +60,20 @@ def read_item(
 
 
 def read_all(
-    items: Sequence[layouts.Item], options: PrepareOptions, spool: Path
+    items: Sequence[layouts.Item], options: PrepareOptions, folder: Path
 ) -> Iterator[list[Spooled | Skipped]]:
     """Reads in worker processes; the results come in the order of the items.
 
     Args:
       items: What to read; what the spool has of them already is not read again.
       options: How, and with how many `workers`.
-      spool: Folder that takes a file per item.
+      folder: The spool, which takes a file per item.
 
     Raises:
       DataError: A worker died.
       OSError: The spool cannot be written, or as StoreError the source read.
     """
-    jobs = ((item, options, _place(spool, index)) for index, item in enumerate(items))
+    jobs = ((item, options, _place(folder, index)) for index, item in enumerate(items))
     workers = min(options.workers or os.cpu_count() or 1, len(items))
     if workers == 1:
         yield from (spool_item(*job) for job in jobs)
@@ -119,15 +83,14 @@ def read_all(
     pool = ProcessPoolExecutor(
         workers, multiprocessing.get_context("spawn"), initializer=_start_worker
     )
-    waiting: collections.deque[Future | str] = collections.deque()
+    waiting: collections.deque[Future] = collections.deque()
     try:
         for job in jobs:
-            path = job[-1]
-            waiting.append(path if os.path.exists(path) else pool.submit(spool_item, *job))
+            waiting.append(pool.submit(spool_item, *job))
             if len(waiting) > IN_FLIGHT * workers:
-                yield _result(waiting.popleft())
+                yield waiting.popleft().result()
         while waiting:
-            yield _result(waiting.popleft())
+            yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise DataError(
             "a worker process died, perhaps for want of memory; try fewer --workers"
@@ -138,10 +101,6 @@ def read_all(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _result(job: Future | str) -> list[Spooled | Skipped]:
-    return _load(job) if isinstance(job, str) else job.result()
 
 
 def _start_worker() -> None:
@@ -155,9 +114,9 @@ def _exit_with_parent() -> None:
     os._exit(1)
 
 
-def _place(spool: Path, index: int) -> str:
+def _place(folder: Path, index: int) -> str:
     """Not too many files in a folder."""
-    return str(spool / f"{index // _PER_FOLDER:05d}" / f"{index % _PER_FOLDER:03d}")
+    return str(folder / f"{index // _PER_FOLDER:05d}" / f"{index % _PER_FOLDER:03d}")
 
 
 def spool_item(item: layouts.Item, options: PrepareOptions, path: str) -> list[Spooled | Skipped]:
@@ -167,44 +126,16 @@ def spool_item(item: layouts.Item, options: PrepareOptions, path: str) -> list[S
       OSError: It cannot be written, or as StoreError read. Nothing else is raised.
     """
     if os.path.exists(path):
-        return _load(path)
+        try:
+            return spool.load(path)
+        except DataError as error:
+            print(f"{error}; what it was of is read again", flush=True)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    results: list[Spooled | Skipped] = []
-    try:
-        with open(path + PART, "wb") as file:
-            try:
-                for one in read_item(item, options):
-                    if isinstance(one, Skipped):
-                        results.append(one)
-                    else:
-                        facts, frames = one
-                        place = Spooled(**vars(facts), path=path, offset=file.tell())
-                        results.append(place)
-                        pickle.dump(frames, file)
-            except layouts.Unusable as error:
-                results = [error.skipped]
-                file.seek(0)
-                file.truncate()
-            end = file.tell()
-            pickle.dump(results, file)
-            file.write(_TAIL.pack(end))
-            file.flush()
-            os.fsync(file.fileno())  # what has its name is whole after a power cut, too
-        os.replace(path + PART, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(path + PART)
-        raise
-    return results
-
-
-def _load(path: str) -> list[Spooled | Skipped]:
-    with open(path, "rb") as file:
-        file.seek(-_TAIL.size, os.SEEK_END)
-        [start] = _TAIL.unpack(file.read())
-        file.seek(start)
-        results = pickle.load(file)
-    # The output may have been moved since.
-    return [
-        one if isinstance(one, Skipped) else dataclasses.replace(one, path=path) for one in results
-    ]
+    with spool.writing(path) as file:
+        try:
+            for one in read_item(item, options):
+                file.add(one)
+        except layouts.Unusable as error:
+            file.restart()
+            file.add(error.skipped)
+    return file.results

@@ -10,8 +10,10 @@ import dataclasses
 import struct
 from collections.abc import Iterator
 from os import PathLike
+from typing import BinaryIO
 
-from ssagan_tf.remote import place
+from ssagan_tf import limits
+from ssagan_tf.remote import length_of, place
 
 HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reversed
@@ -19,7 +21,10 @@ _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reversed
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A record as it lies in its file, with its framing. `whole`: its checksums are right."""
+    """A record as it lies in its file, with its framing. `whole`: its checksums are right.
+
+    Where a length is damaged, `framed` is empty.
+    """
 
     framed: bytes
     whole: bool
@@ -34,22 +39,59 @@ def read_records(path: str | PathLike[str]) -> Iterator[Record]:
     Raises:
       OSError: The file cannot be read.
     """
-    content = memoryview(place(path).read_bytes())
-    start = 0
-    while start < len(content):
-        data_at = start + HEADER.size
-        end = len(content)
-        whole = False
-        if data_at <= end:
-            length, checksum = HEADER.unpack(content[start:data_at])
-            known = checksum == masked_crc32c(content[start : start + 8])
-            footer_at = data_at + length
-            if known and footer_at + FOOTER.size <= len(content):
-                end = footer_at + FOOTER.size
-                [checksum] = FOOTER.unpack(content[footer_at:end])
-                whole = checksum == masked_crc32c(content[data_at:footer_at])
-        yield Record(bytes(content[start:end]), whole)
-        start = end
+    with place(path).open("rb") as file:
+        try:
+            for head, _, length in _heads(file):
+                framed = head + file.read(length + FOOTER.size)
+                [checksum] = FOOTER.unpack(framed[-FOOTER.size :])
+                data = memoryview(framed)[HEADER.size : -FOOTER.size]
+                yield Record(framed, checksum == masked_crc32c(data))
+        except ValueError:
+            yield Record(b"", False)
+
+
+class TooLongError(ValueError):
+    """A record claims more than one may have."""
+
+
+def find_records(path: str | PathLike[str]) -> Iterator[tuple[int, int]]:
+    """Where the data of each record begins, and its length; the data is not looked at.
+
+    Raises:
+      TooLongError: A length is right by its checksum, and more than `limits.RECORD_BYTES`.
+        TensorFlow would take the memory, and abort where there is none.
+      ValueError: A length is damaged, or the file ends within a record.
+      OSError: The file cannot be read.
+    """
+    with place(path).open("rb") as file:
+        for _, offset, length in _heads(file):
+            yield offset, length
+
+
+def _heads(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Of each record what stands before its data, and where that begins and how long it is.
+
+    The file is at the data then; it need not be read.
+    """
+    end = length_of(file)
+    start = number = 0
+    while start < end:
+        if file.tell() != start:
+            file.seek(start)
+        head = file.read(HEADER.size)
+        if len(head) < HEADER.size:
+            raise ValueError(f"record {number} is damaged")
+        length, checksum = HEADER.unpack(head)
+        if checksum != masked_crc32c(head[:8]):
+            raise ValueError(f"record {number} is damaged")
+        if length > limits.RECORD_BYTES:
+            raise TooLongError(f"record {number} claims {length:,} bytes")
+        offset = start + HEADER.size
+        start = offset + length + FOOTER.size
+        if start > end:
+            raise ValueError(f"record {number} is damaged")
+        yield head, offset, length
+        number += 1
 
 
 def masked_crc32c(data: bytes | memoryview) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from ssagan_tf import names
 from ssagan_tf.options import FRAMES
 
 ENCODED = "image/encoded"  # FRAMES JPEGs
@@ -77,12 +78,15 @@ def decode_named_clip(record: tf.Tensor, resolution: int) -> tuple[tf.Tensor, tf
         context_features={NAME: tf.io.FixedLenFeature([], tf.string)},
         sequence_features={ENCODED: tf.io.FixedLenSequenceFeature([], tf.string)},
     )
-    encoded = tf.ensure_shape(lists[ENCODED], [FRAMES])
+    encoded = tf.unstack(tf.ensure_shape(lists[ENCODED], [FRAMES]))
+    # Before they are decoded: a few bytes may claim gigabytes.
+    sizes = tf.stack([tf.io.extract_jpeg_shape(frame)[:2] for frame in encoded])
+    right = tf.debugging.assert_equal(sizes, resolution, "frames of another size")
     # The default transform is faster but up to 15 levels off.
-    frames = [
-        tf.io.decode_jpeg(frame, channels=3, dct_method="INTEGER_ACCURATE")
-        for frame in tf.unstack(encoded)
-    ]
+    with tf.control_dependencies([] if right is None else [right]):  # None where it is run at once
+        frames = [
+            tf.io.decode_jpeg(frame, channels=3, dct_method="INTEGER_ACCURATE") for frame in encoded
+        ]
     frames = [tf.ensure_shape(frame, [resolution, resolution, 3]) for frame in frames]
     return tf.stack(frames), context[NAME]
 
@@ -97,6 +101,8 @@ def parse_clip(record: bytes) -> tuple[str, str, list[bytes]]:
         example = tf.train.SequenceExample.FromString(record)
         context = example.context.feature
         name, video = (context[key].bytes_list.value[0].decode() for key in (NAME, VIDEO))
+        names.checked(name, "clip name")
+        names.checked_video(video)
         frames = [
             x.bytes_list.value[0] for x in example.feature_lists.feature_list[ENCODED].feature
         ]

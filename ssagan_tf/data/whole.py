@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ssagan_tf import limits
 from ssagan_tf.data.info import SPLITS, PreparedSet, Shard
 from ssagan_tf.data.records import read_records
 from ssagan_tf.errors import DataError
@@ -34,7 +36,7 @@ def write_whole(prepared: PreparedSet, folder: Path, report: Report = lambda *_:
     known, copies, lines = _copies(folder), {}, []
     shards = [shard for split in SPLITS for shard in prepared.shards(split)]
     for number, shard in enumerate(shards):
-        path = prepared.folder / shard.name
+        path = prepared.path(shard)
         try:
             checksum = sha256_of(path)
             if checksum != shard.sha256:
@@ -59,16 +61,18 @@ def open_whole(prepared: PreparedSet, folder: Path) -> PreparedSet:
     def mended(shard: Shard) -> Shard:
         if shard.name not in copies:
             return shard
-        # An absolute path leaves the set's folder.
-        path = str((folder / shard.name).resolve())
-        return dataclasses.replace(shard, name=path, clips=copies[shard.name]["clips"])
+        return dataclasses.replace(shard, clips=copies[shard.name]["clips"])
 
     splits = {}
     for name, split in prepared.info.splits.items():
         shards = tuple(shard for shard in map(mended, split.shards) if shard.clips)
         clips = sum(shard.clips for shard in shards)
         splits[name] = dataclasses.replace(split, shards=shards, clips=clips)
-    return dataclasses.replace(prepared, info=dataclasses.replace(prepared.info, splits=splits))
+    return dataclasses.replace(
+        prepared,
+        info=dataclasses.replace(prepared.info, splits=splits),
+        copies={name: (folder / name).resolve() for name in copies},
+    )
 
 
 def _copy(path: AnyPath, target: Path) -> dict[str, Any]:
@@ -91,8 +95,21 @@ def _line(path: AnyPath, shard: Shard, copy: dict[str, Any]) -> str:
 
 def _copies(folder: Path) -> dict[str, dict[str, Any]]:
     try:
-        return json.loads((folder / COPIES_FILE).read_text())
+        text = limits.read_text(folder / COPIES_FILE, limits.DESCRIPTION_BYTES)
+        copies = limits.parse_json(text, limits.DESCRIPTION_VALUES)
+        if not (isinstance(copies, dict) and all(map(_is_copy, copies.values()))):
+            raise ValueError("it is not as train writes it")
+        return copies
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {folder / COPIES_FILE}: {error}; remove it") from error
+
+
+def _is_copy(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("of"), str)
+        and isinstance(value.get("clips"), int)
+        and isinstance(value.get("damaged"), list)
+    )

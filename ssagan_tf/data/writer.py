@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ssagan_tf.data import inspection, layouts, sending
+from ssagan_tf.data import inspection, layouts, sending, spool
 from ssagan_tf.data.arrangement import NothingUsable, arrange, nothing_usable, settings_of
 from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Shard, Skipped, open_set, read_info
 from ssagan_tf.data.layouts.folders import VIDEOS, suffix_of
@@ -28,7 +28,8 @@ from ssagan_tf.data.output import (
     is_ours,
     keep_or_clear,
 )
-from ssagan_tf.data.reading import PART, Facts, Spooled, read_all
+from ssagan_tf.data.reading import read_all
+from ssagan_tf.data.spool import PART, Facts, Spooled
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import (
     LOCK_FILE,
@@ -101,6 +102,8 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
         sending.check(output, settings_of(options))
         return
     interrupted = is_interrupted(output)
+    if interrupted:
+        _refuse_links(output)
     if os.path.exists(output / FILE_NAME):
         if not interrupted or open_set(output).info.settings != settings_of(options):
             raise holds_a_set(output)
@@ -108,6 +111,20 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
     with errors_of_writing(output):
         if not interrupted and any(output.iterdir()):
             raise holds_something(output)
+
+
+def _refuse_links(output: Path) -> None:
+    """What an interrupted `prepare` leaves is written to, or removed: it must not lie elsewhere."""
+    with errors_of_writing(output):
+        ours = [path for path in output.iterdir() if path.name == SPOOL or is_ours(path.name)]
+        inside = [
+            Path(folder, name)
+            for folder, folders, files in os.walk(output / SPOOL)
+            for name in (*folders, *files)
+        ]
+    for path in (*ours, *inside):
+        if path.is_symlink():
+            raise DataError(f"{path} is a link, which no interrupted prepare leaves; remove it")
 
 
 def is_interrupted(output: AnyPath) -> bool:
@@ -170,6 +187,7 @@ def _prepare_listed(
             try:
                 with _errors_of_reading():
                     _keep_or_clear(output, digest)
+                    _discard_others(output)
                     info = _write(options, output, listing, report)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(KEPT) from None
@@ -242,6 +260,13 @@ def _keep_or_clear(output: Path, digest: str) -> None:
     for path in output.glob(".tmp-*"):
         if is_ours(path.name):
             path.unlink()
+
+
+def _discard_others(output: Path) -> None:
+    """Says what of the spool another version wrote, or a fault damaged: it is read again."""
+    if lines := spool.discard_others(output / SPOOL):
+        more = f", and {len(lines) - 1} more" if len(lines) > 1 else ""
+        print(f"{lines[0]}{more}; what they were of is read again", flush=True)
 
 
 def _clear(output: Path) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ssagan_tf import video
+from ssagan_tf import names, video
 from ssagan_tf.data import layouts
 from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.layouts.clip import Picture
 from ssagan_tf.data.layouts.folders import PICTURES, suffix_of
 from ssagan_tf.data.layouts.frames import FrameRun
 from ssagan_tf.data.layouts.videos import VideoFile
@@ -35,6 +36,8 @@ def named_paths(setting: str, values: Iterable[str]) -> dict[str, str]:
             name = _last_part(path)
         if not name.strip() or not path.strip():
             raise OptionError(setting, value, "must be NAME=PATH")
+        if why := names.fault(name):
+            raise OptionError(setting, value, f"must be NAME=PATH: the name {name!r} {why}")
         if name in named:
             raise OptionError(setting, value, f"there is a {name} already; give NAME={path}")
         named[name] = path
@@ -97,7 +100,7 @@ class ClipFolder:
             frames, length = [], 0
             for length, frame in enumerate(video.read_video(item.path), 1):
                 if length <= FRAMES:  # a whole film would not fit in memory
-                    frames.append(frame)
+                    frames.append(layouts.PIXELS(Picture(frame)))
             where, fits = item.path, length == FRAMES
         else:
             # As they are: the still ones, too, and with whatever jumps.

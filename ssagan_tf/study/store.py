@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ssagan_tf import limits, names
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
-from ssagan_tf.study.design import Pair, order_for
+from ssagan_tf.study.design import BROKEN, Pair, order_for
 
 FORMAT = 1
 SIDES = ("left", "right")
@@ -140,9 +141,9 @@ class Store:
         try:
             with self._open() as database:
                 rows = database.execute("SELECT name, value FROM settings").fetchall()
-                self.settings = {name: json.loads(value) for name, value in rows}
+                self.settings = {name: limits.parse_json(value) for name, value in rows}
                 self._pairs = [
-                    Pair(*row)
+                    _pair(*row)
                     for row in database.execute("SELECT first, second, clip FROM pairs ORDER BY id")
                 ]
                 database.execute("PRAGMA journal_mode = WAL")  # stays in the file
@@ -150,6 +151,9 @@ class Store:
             raise DataError(f"cannot use {path} as a study: {error}") from error
         if self.settings.get("format") != FORMAT:
             raise DataError(f"{path} is of another version of this program")
+        kinds = {"seed": int, "access": str}
+        if not all(isinstance(self.settings.get(name), kind) for name, kind in kinds.items()):
+            raise DataError(f"cannot use {path} as a study: it lacks {' or '.join(kinds)}")
 
     @property
     def identity(self) -> str:
@@ -184,6 +188,8 @@ class Store:
         with contextlib.closing(database):
             # Written through to the disk before a vote is confirmed.
             database.execute("PRAGMA synchronous = FULL")
+            # What somebody else's file would have done beside what it is asked for is not done.
+            database.execute("PRAGMA trusted_schema = OFF")
             yield database
 
     @contextlib.contextmanager
@@ -276,10 +282,25 @@ class Store:
                 "SELECT subject, pair, first_left, choice, voted FROM trials "
                 "WHERE choice IS NOT NULL ORDER BY subject, position"
             ).fetchall()
-        return [
-            Vote(subject, self._pairs[pair], bool(left), choice, voted)
-            for subject, pair, left, choice, voted in rows
-        ]
+        try:
+            return [
+                Vote(subject, self._pairs[pair], bool(left), _side(choice), str(voted))
+                for subject, pair, left, choice, voted in rows
+            ]
+        except (IndexError, TypeError, ValueError) as error:
+            raise DataError(f"cannot use {self.path} as a study: {error}") from error
+
+
+def _pair(first: object, second: object, clip: object) -> Pair:
+    if second != BROKEN:
+        names.checked(second, "system")
+    return Pair(names.checked(first, "system"), str(second), names.checked(clip, "clip"))
+
+
+def _side(choice: object) -> str:
+    if choice not in SIDES:
+        raise ValueError(f"a vote is for {names.shown(choice)}")
+    return str(choice)
 
 
 def _hash(secret: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from tensorboard.plugins.image import metadata as image_metadata
 
-from ssagan_tf import losses, models, video
+from ssagan_tf import limits, losses, models, video
 from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
@@ -55,9 +55,14 @@ class MetricsLog:
         if self._path.exists():
             # A run that begins again from step 0 writes that line again, too.
             step = step or -1
-            lines = self._path.read_text().splitlines(keepends=True)
-            with replacing_file(self._path) as temporary:
-                temporary.write_text("".join(x for x in lines if _step_of(x) <= step))
+            with (
+                replacing_file(self._path) as temporary,
+                self._path.open("rb") as lines,
+                temporary.open("wb") as kept,
+            ):
+                while line := lines.readline(limits.NOTE_BYTES):
+                    if _step_of(line.decode("utf-8", "replace")) <= step:
+                        kept.write(line)
         self._writer = tf.summary.create_file_writer(str(folder / TENSORBOARD))
 
     def write(self, step: int, values: dict[str, float]) -> None:
@@ -88,8 +93,8 @@ class MetricsLog:
 
 def _step_of(line: str) -> float:
     try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
+        return float(limits.parse_json(line)["step"])
+    except (ValueError, KeyError, TypeError, OverflowError):
         return float("inf")  # half a line: the process was killed while it wrote
 
 

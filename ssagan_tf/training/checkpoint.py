@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ssagan_tf import models
+from ssagan_tf import limits, models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import remove_leftovers, replacing_file
 from ssagan_tf.models import saved
@@ -127,7 +128,11 @@ def _generator_state(
 
 def _paths(folder: Path) -> list[Path]:
     """Checkpoints in a folder, newest first. Found by their index, which is written last."""
-    found = [path.with_suffix("") for path in folder.glob("step-*.index")]
+    found = [
+        path.with_suffix("")
+        for path in folder.glob("step-*.index")
+        if re.fullmatch(r"step-[0-9]{1,18}\.index", path.name)
+    ]
     return sorted(found, key=_step_of, reverse=True)
 
 
@@ -138,9 +143,9 @@ def _step_of(path: Path) -> int:
 def _best(folder: Path) -> tuple[int, float] | None:
     """Step and loss of the best checkpoint, if there is one."""
     try:
-        values = json.loads((folder / BEST_FILE).read_text())
+        values = limits.parse_json(limits.read_text(folder / BEST_FILE, limits.NOTE_BYTES))
         step, loss = int(values["step"]), float(values["content_loss"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return (step, loss) if (folder / f"step-{step}.index").exists() else None
 

@@ -16,9 +16,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions
 from ssagan_tf.progress import Progress
 from ssagan_tf.training import strategy
-from ssagan_tf.training.run import SYNTHETIC_FOLDER, WHOLE_FOLDER, refuse_change
-
-SYNTHETIC = "synthetic"
+from ssagan_tf.training.run import SYNTHETIC, SYNTHETIC_FOLDER, WHOLE_FOLDER, refuse_change
 
 
 def find_set(options: TrainOptions) -> PreparedSet | None:
@@ -30,7 +28,7 @@ def find_set(options: TrainOptions) -> PreparedSet | None:
         return None
     prepared = open_set(folder)
     for name in ("seed", "synthetic_clips"):
-        was, given = prepared.info.settings[name], getattr(options, name)
+        was, given = prepared.info.settings.get(name), getattr(options, name)
         if was != given:
             refuse_change(name, was, given, f"the set of synthetic clouds in {folder}")
     return prepared

@@ -11,7 +11,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from ssagan_tf import models
+from ssagan_tf import limits, models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
 from ssagan_tf.models import Network
@@ -145,6 +145,6 @@ def _recorded(folder: Path) -> str:
     """Fingerprint of the first stage that a run was begun with."""
     path = folder / STAGE1_RECORD
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
+        return limits.parse_json(limits.read_text(path, limits.NOTE_BYTES))["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"cannot read {path}, the record of the first stage: {error}") from error

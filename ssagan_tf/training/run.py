@@ -9,10 +9,11 @@ checkpoints/ samples/ tensorboard/ metrics.jsonl generator.keras
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import NoReturn
 
-from ssagan_tf import flags
+from ssagan_tf import flags, limits
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import DatasetInfo
 from ssagan_tf.errors import DataError
@@ -24,6 +25,7 @@ CHECKPOINTS = "checkpoints"
 SAMPLES = "samples"
 TENSORBOARD = "tensorboard"
 METRICS_FILE = "metrics.jsonl"
+SYNTHETIC = "synthetic"  # instead of a set
 SYNTHETIC_FOLDER = "data"  # where a run on synthetic clouds keeps them
 WHOLE_FOLDER = "whole"  # copies of damaged shards without their damaged records
 GENERATOR_FILE = "generator.keras"
@@ -53,9 +55,12 @@ def open_run(folder: str | Path) -> Run:
     if not path.is_file():
         raise DataError(f"{folder} holds no run (no {FLAGS_FILE}); name a --run_dir of train")
     try:
+        text = limits.read_text(path, limits.NOTE_BYTES)
+        if re.search(r"^\s*--?flagfile\b", text, re.MULTILINE):
+            raise ValueError(f"{FLAGS_FILE} names another flag file")
         values = flags.from_file(str(path))
         sections = [flags.read(kind, values) for kind in SECTIONS]
-        data = DatasetInfo.from_json((folder / INFO_FILE).read_text(encoding="utf-8"))
+        data = DatasetInfo.from_json(limits.read_text(folder / INFO_FILE, limits.DESCRIPTION_BYTES))
     except (OSError, ValueError) as error:
         raise DataError(
             f"cannot read the run in {folder}: {error}; mend the file, or name another --run_dir"
@@ -73,9 +78,10 @@ def check_same_run(
 
     Raises:
       OptionError: Names the first setting that differs.
-      DataError: The folder's run cannot be read.
+      DataError: The folder's run cannot be read, or parts of it lie elsewhere.
     """
     folder = Path(train.run_dir)
+    _refuse_links(folder, train)
     if not (folder / FLAGS_FILE).is_file():
         if folder.exists() and not _is_hardly_begun(folder):
             raise OptionError("run_dir", folder, "holds something else than a run; name another")
@@ -90,6 +96,18 @@ def check_same_run(
             f"holds other clips than the run in {folder} was begun with; "
             "give those, or another --run_dir",
         )
+
+
+def _refuse_links(folder: Path, train: TrainOptions) -> None:
+    """What a run writes and removes is in its folder, whoever began it."""
+    parts = (FLAGS_FILE, INFO_FILE, METRICS_FILE, GENERATOR_FILE, STAGE1_FILE, STAGE1_RECORD)
+    parts += (CHECKPOINTS, SAMPLES, TENSORBOARD, WHOLE_FOLDER)
+    parts += (SYNTHETIC_FOLDER,) if train.data == SYNTHETIC else ()
+    for path in (folder / name for name in parts):
+        if path.is_symlink():
+            raise DataError(
+                f"{path} is a link; put what it leads to there, or link all of {folder}"
+            )
 
 
 def _is_hardly_begun(folder: Path) -> bool:

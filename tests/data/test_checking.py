@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -17,8 +16,7 @@ from ssagan_tf.data.records import read_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import VerifyOptions
 from ssagan_tf.verify import verify
-
-TRAIN, TEST = "train-00000-of-00001.tfrecord", "test-00000-of-00001.tfrecord"
+from tests.data.rewriting import TEST, TRAIN, contents, described, rewrite
 
 
 @pytest.fixture
@@ -28,28 +26,6 @@ def copy(tmp_path: Path, synthetic_set: Path) -> Path:
 
 def problems(folder: Path) -> list[str]:
     return [line.replace(f"{folder}/", "") for line in check_set(folder, 2).problems]
-
-
-def described(folder: Path, shard: str, clips: int | None = None) -> None:
-    """Makes the description true to a shard that was written anew."""
-    values = json.loads((folder / FILE_NAME).read_text())
-    content = (folder / shard).read_bytes()
-    split = values["splits"][shard.partition("-")[0]]
-    [of_shard] = split["shards"]
-    of_shard |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    if clips:
-        of_shard["clips"] = split["clips"] = clips
-    (folder / FILE_NAME).write_text(json.dumps(values))
-
-
-def rewrite(folder: Path, shard: str, records: list[bytes]) -> None:
-    with tf.io.TFRecordWriter(str(folder / shard)) as file:
-        for record in records:
-            file.write(record)
-
-
-def contents(folder: Path, shard: str) -> list[bytes]:
-    return [record.framed[12:-4] for record in read_records(folder / shard)]
 
 
 def test_a_failing_disk(synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:

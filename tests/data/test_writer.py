@@ -18,7 +18,7 @@ import tensorflow as tf
 from PIL import Image
 
 from ssagan_tf import video
-from ssagan_tf.data import arrangement, layouts, reading, schema, writer
+from ssagan_tf.data import arrangement, layouts, reading, schema, spool, writer
 from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Skipped, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
@@ -280,7 +280,7 @@ def test_a_full_disk_is_not_a_bad_item(
     def full(*_: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(reading.pickle, "dump", full)
+    monkeypatch.setattr(spool.Writer, "finish", full)
     with pytest.raises(DataError, match=r"cannot write .*set: No space left on device$"):
         writer.prepare(options(pictures, tmp_path / "set"))
     assert not (tmp_path / "set").exists()

@@ -172,80 +172,32 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes | None) -> None:
     assert content is None or path.read_bytes() == content
 
 
-GOLDEN = """
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE media (
-    system TEXT NOT NULL, clip TEXT NOT NULL, video BLOB NOT NULL, PRIMARY KEY (system, clip));
-CREATE TABLE pairs (
-    id INTEGER PRIMARY KEY, first TEXT NOT NULL, second TEXT NOT NULL, clip TEXT NOT NULL);
-CREATE TABLE subjects (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, secret TEXT NOT NULL UNIQUE, began TEXT NOT NULL);
-CREATE TABLE trials (
-    key TEXT PRIMARY KEY,
-    subject INTEGER NOT NULL REFERENCES subjects,
-    position INTEGER NOT NULL,
-    pair INTEGER NOT NULL REFERENCES pairs,
-    first_left INTEGER NOT NULL,
-    left_key TEXT NOT NULL UNIQUE,
-    right_key TEXT NOT NULL UNIQUE,
-    choice TEXT CHECK (choice IN ('left', 'right')),
-    voted TEXT,
-    UNIQUE (subject, position),
-    UNIQUE (subject, pair));
-INSERT INTO settings VALUES
-    ('systems', '["A", "real"]'), ('cases', '["A:real"]'), ('pairs', '2'), ('catch_pairs', '0'),
-    ('seed', '0'), ('fps', '12.0'), ('format', '1'), ('access', '"RGZ0uD0Zyn1vXzKy3T0gWA"');
-INSERT INTO media VALUES ('A', 'a', 'A a'), ('real', 'a', 'real a'), ('A', 'b', 'A b'),
-    ('real', 'b', 'real b');
-INSERT INTO pairs VALUES (0, 'A', 'real', 'b'), (1, 'A', 'real', 'a');
-INSERT INTO subjects VALUES (1, '2744ccd10c7533bd736ad890f9dd5cab2adb27b07d500b9493f29cdc420cb2e0',
-    '2025-01-01T00:00:00.000Z');
-INSERT INTO trials VALUES
-    ('k1', 1, 0, 1, 1, 'l1', 'r1', 'left', '2025-01-01T00:00:01.000Z'),
-    ('k2', 1, 1, 0, 0, 'l2', 'r2', NULL, NULL);
-"""
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE pairs SET clip = '../../etc/passwd' WHERE id = 0",
+        "UPDATE pairs SET first = x'00ff' WHERE id = 0",
+        "UPDATE pairs SET second = 'a' || char(27) || 'b' WHERE id = 0",
+        "UPDATE settings SET value = replace(hex(zeroblob(9999)), '00', '[') WHERE name = 'seed'",
+        "UPDATE settings SET value = '\"x\"' WHERE name = 'seed'",
+        "UPDATE settings SET value = x'00' WHERE name = 'seed'",
+        "DELETE FROM settings WHERE name = 'access'",
+    ],
+)
+def test_a_study_of_strangers(store: Store, change: str) -> None:
+    with contextlib.closing(sqlite3.connect(store.path)) as database:
+        database.execute(change)
+        database.commit()
+    with pytest.raises(DataError, match=r"cannot use .* as a study") as raised:
+        Store(store.path)
+    assert str(raised.value).isprintable()
 
 
-def test_a_study_that_was_begun_with_the_first_format(tmp_path: Path) -> None:
-    """Goes on as it was: the subject (whose secret is "me"), the votes and the videos."""
-    path = tmp_path / "old.sqlite"
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.executescript(GOLDEN)
-    store = Store(path)
-    assert store.access == "RGZ0uD0Zyn1vXzKy3T0gWA"
-    state = store.state("me")
-    assert (state.done, state.total, state.trial.key) == (1, 2, "k2")
-    assert store.video("me", "l2") == "real b"  # first_left is false
-    [case] = results.by_case(store, store.votes())
-    assert (case.wins, case.votes) == (1, 1)
-    assert store.vote("me", "k2", "left")
-    assert [vote.first_won for vote in store.votes()] == [True, False]
-    # A subject who comes new has the draws of old.
-    store.begin("you")
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        rows = database.execute(
-            "SELECT pair, first_left FROM trials WHERE subject = 2 ORDER BY position"
-        ).fetchall()
-    assert rows == [(1, 1), (0, 0)]
-
-
-@pytest.mark.parametrize("token", [None, "", "short", 5, ["x" * 22]])
-def test_others_are_let_in_with_a_token_only(store: Store, token: object) -> None:
-    assert len(store.access) >= 16
-    store.settings["access"] = token
-    with pytest.raises(DataError, match="has no access token; serve it on this machine only"):
-        _ = store.access
-
-
-def test_names_begin_no_html(tmp_path: Path) -> None:
-    name = "<img src=x onerror=alert(1)>|\n"
-    pairs = draw_pairs([(name, "real")], ["c0"], 1, 0, seed=0)
-    videos = {(system, "c0"): b"." for system in (name, "real")}
-    create(tmp_path / "study.sqlite", {"seed": 0}, pairs, videos)
-    store = Store(tmp_path / "study.sqlite")
-    finish_first = store.begin("me").trial
-    assert store.vote("me", finish_first.key, "left")
-    results.write(store, tmp_path / "report")
-    report = (tmp_path / "report/report.md").read_text()
-    assert "<img" not in report
-    assert "| &lt;img src=x onerror=alert(1)>&#124;  over real |" in report
+def test_votes_of_strangers(store: Store) -> None:
+    """On a pair that is none."""
+    finish(store, "me", lambda left, right: left)
+    with contextlib.closing(sqlite3.connect(store.path)) as database:
+        database.execute("UPDATE trials SET pair = 99 WHERE position = 0")
+        database.commit()
+    with pytest.raises(DataError, match=r"cannot use .* as a study"):
+        results.report(Store(store.path))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from ssagan_tf import models
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ModelOptions, TrainOptions
+from ssagan_tf.training import checkpoint
 from ssagan_tf.training.checkpoint import Checkpoints
 from ssagan_tf.training.gan import GAN
 
@@ -48,6 +49,25 @@ def test_everything_comes_back(trained: GAN, tmp_path: Path) -> None:
     assert before.keys() == after.keys()
     for name, value in before.items():
         np.testing.assert_array_equal(after[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *('{"step": Infinity, "content_loss": 1}', '{"step": 3, "content_loss": []}', "[" * 9999),
+        *('{"step": "../../3", "content_loss": 1}', "[]", " " * (2 << 20), '{"step": 1e999}'),
+    ],
+    ids=range(7),
+)
+def test_the_best_of_strangers(tmp_path: Path, text: str) -> None:
+    (tmp_path / checkpoint.BEST_FILE).write_text(text)
+    assert checkpoint._best(tmp_path) is None
+
+
+def test_names_of_checkpoints(tmp_path: Path) -> None:
+    for name in ("step-12", "step-", "step-x", "step-1_0", "step--5", "step-³", "step-" + "9" * 30):
+        (tmp_path / f"{name}.index").touch()
+    assert checkpoint._paths(tmp_path) == [tmp_path / "step-12"]
 
 
 def test_only_the_newest_are_kept(trained: GAN, tmp_path: Path) -> None:

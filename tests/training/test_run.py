@@ -98,6 +98,34 @@ def test_damaged_settings(begun, line: str) -> None:
         run.open_run("nowhere")
 
 
+@pytest.mark.parametrize(
+    "text", ["--flagfile=/dev/zero\n", "  -flagfile /etc/passwd\n", "#" * (2 << 20), "\xff\xfe"]
+)
+def test_settings_of_strangers(begun, text: str) -> None:
+    """absl would read the other file, however long."""
+    _, train, _ = begun
+    with open(f"{train.run_dir}/flags.cfg", "a", encoding="latin-1") as file:
+        file.write(text)
+    with pytest.raises(DataError, match="cannot read the run"):
+        run.open_run(train.run_dir)
+
+
+@pytest.mark.parametrize("part", ["metrics.jsonl", "flags.cfg", "checkpoints", "samples"])
+def test_a_run_is_in_its_folder(begun, part: str) -> None:
+    model, train, data = begun
+    elsewhere = Path(train.run_dir).with_name("elsewhere")
+    elsewhere.write_text("as it was")
+    (Path(train.run_dir) / part).unlink(missing_ok=True)
+    (Path(train.run_dir) / part).symlink_to(elsewhere)
+    with pytest.raises(DataError, match=f"{part} is a link; put what it leads to there"):
+        run.check_same_run(model, COMPUTE, train, data)
+    assert elsewhere.read_text() == "as it was"
+    whole = Path(train.run_dir).with_name("linked")
+    (Path(train.run_dir) / part).unlink()
+    whole.symlink_to(train.run_dir)  # all of it may lie elsewhere
+    run.check_same_run(model, COMPUTE, dataclasses.replace(train, run_dir=str(whole)), data)
+
+
 def test_tensorboard_has_scalars_and_moving_pictures(tmp_path) -> None:
     log = callbacks.MetricsLog(tmp_path, 0)
     log.write(3, {"content_loss": 0.25})
@@ -115,7 +143,8 @@ def test_tensorboard_has_scalars_and_moving_pictures(tmp_path) -> None:
 def test_metrics_of_steps_that_are_made_again_are_dropped(tmp_path) -> None:
     path = tmp_path / "metrics.jsonl"
     lines = [json.dumps({"step": step, "loss": 1.0}) + "\n" for step in (0, 10, 20, 30)]
-    path.write_text("".join(lines) + '{"step": 4')  # killed while it wrote
+    odd = ['{"step": "x"}\n', "[" * 5000 + "\n", '{"step": Infinity}\n', "\xff\n"]
+    path.write_text("".join(lines + odd) + '{"step": 4')  # killed while it wrote
     log = callbacks.MetricsLog(tmp_path, 20)
     log.write(25, {"loss": 2.0})
     steps = [json.loads(line)["step"] for line in path.read_text().splitlines()]

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from ssagan_tf import video
+from ssagan_tf import limits, video
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import PrepareOptions
+from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.remote import StoreError, place
 
 _ORIENTATION = 0x0112  # EXIF
@@ -72,7 +72,7 @@ def read_picture(path: str) -> Picture:
       StoreError: The store fails.
     """
     try:
-        data = place(path).read_bytes()
+        data = limits.read_bytes(place(path), limits.PICTURE_BYTES)
         return Picture(video.decode_image(data), data)
     except StoreError:
         raise
@@ -83,7 +83,9 @@ def read_picture(path: str) -> Picture:
 
 def as_jpeg(picture: Picture, options: PrepareOptions) -> bytes:
     """A JPEG of the resolution: the file's own bytes if it is one already."""
-    if picture.data and _is_plain_jpeg(picture.data, options.resolution):
+    if 0 < len(picture.data) <= limits.FRAME_BYTES and _is_plain_jpeg(
+        picture.data, options.resolution
+    ):
         return picture.data
     return encode_jpeg(picture.square(options.resolution, fit_of(options)))
 
@@ -97,7 +99,7 @@ def encode_jpeg(image: np.ndarray) -> bytes:
 
 def _is_plain_jpeg(data: bytes, side: int) -> bool:
     """Whether the bytes of a picture that decodes may go into a record as they are."""
-    with Image.open(io.BytesIO(data)) as image:
+    with video.open_image(io.BytesIO(data)) as image:
         return (
             image.format == "JPEG"
             and image.mode == "RGB"
@@ -106,8 +108,15 @@ def _is_plain_jpeg(data: bytes, side: int) -> bool:
         )
 
 
-def as_pixels(picture: Picture, _: PrepareOptions) -> np.ndarray:
-    """The picture as it was found, `[H, W, 3]` uint8."""
+def as_pixels(picture: Picture, _: PrepareOptions | None = None) -> np.ndarray:
+    """The picture as it was found, `[H, W, 3]` uint8.
+
+    Raises:
+      DataError: 32 of its size are too large to be kept as they are.
+    """
+    height, width = picture.image.shape[:2]
+    if FRAMES * height * width > limits.CLIP_PIXELS:
+        raise DataError(f"{FRAMES} frames of {width}×{height} are too large; make them smaller")
     return picture.image
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ssagan_tf import names
 from ssagan_tf.data.info import SPLITS, Skipped
 from ssagan_tf.data.layouts.splits import own_split
 from ssagan_tf.remote import AnyPath, StoreError
@@ -47,7 +48,7 @@ def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
       source: Where to begin.
       skipped: Takes what is passed over.
     """
-    shown = [path for path in source.iterdir() if _shown(path.name) == path.name]
+    shown = [path for path in source.iterdir() if not _fault(path.name)]
     children = sorted(path.name for path in shown)
     splits = {path.name: own_split(path.name) for path in shown if _is_folder(path)}
     own = set(SPLITS) <= set(splits.values())
@@ -55,16 +56,18 @@ def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
     seen = set()
 
     def unreadable(error: OSError) -> None:
-        skipped.append(Skipped(_shown(os.path.relpath(error.filename, source)), "cannot be read"))
+        where = names.escaped(_decoded(os.path.relpath(error.filename, source)))
+        skipped.append(Skipped(where, "cannot be read"))
 
     for path, subfolders, files in _all_folders(source, unreadable):
         subfolders.sort()
         relative = os.path.relpath(path, source)
         parts = relative.split(os.sep)
-        for names in (subfolders, files):  # what cannot be written down has no place in a record
-            for name in [name for name in names if _shown(name) != name]:
-                skipped.append(Skipped(_shown(os.path.join(relative, name)), "name is not UTF-8"))
-                names.remove(name)
+        for listed in (subfolders, files):  # what a reader would refuse has no place in a record
+            for name, why in [(name, why) for name in listed if (why := _fault(name))]:
+                where = names.escaped(_decoded(os.path.join(relative, name)))
+                skipped.append(Skipped(where, why))
+                listed.remove(name)
         if relative == "." and own:
             for name in children:
                 if splits.get(name) is None:
@@ -137,6 +140,20 @@ def plainest(candidates: Iterable[Sequence[str]]) -> list[str]:
     return next(unique, kinds[-1] if kinds else [])
 
 
-def _shown(name: str) -> str:
-    """A name that can be written down; the name itself if it is valid UTF-8."""
+def without_suffix(path: str) -> str:
+    """The path of a file as a name: without its suffix, unless that leaves no plain name."""
+    stem = os.path.splitext(path)[0]
+    return path if names.fault(stem) else stem
+
+
+def _fault(name: str) -> str | None:
+    """Why a file or folder cannot be named in a set."""
+    if _decoded(name) != name:
+        return "name is not UTF-8"
+    why = names.fault(name)
+    return why and f"name {why}"
+
+
+def _decoded(name: str) -> str:
+    """The name itself if it is valid UTF-8."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 
+from ssagan_tf import names
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
@@ -98,14 +99,18 @@ def list_frames(
     # The video is the folder on top. One that holds all the pictures itself is one video.
     def on_top(folder: Folder) -> tuple[str, str]:
         top = folder.in_root().split("/")[0]
-        return (top if top != "." else folder.root[:-1] or source.resolve().name), folder.root
+        return (top if top != "." else folder.root[:-1] or of_source), folder.root
+
+    of_source = source.resolve().name
+    if names.fault(of_source):
+        of_source = "footage"
 
     tops = sorted({on_top(folder) for folder, runs in found if runs})
-    names = dict(zip(tops, plainest((top, root + top) for top, root in tops), strict=True))
+    name_of = dict(zip(tops, plainest((top, root + top) for top, root in tops), strict=True))
     for folder, runs in found:
         if not runs:
             continue
-        video_name = names[on_top(folder)]
+        video_name = name_of[on_top(folder)]
         name = "/".join([video_name, *folder.in_root().split("/")[1:]])
         path = os.path.join(source, folder.path)
         for run in runs:
@@ -123,7 +128,9 @@ def _numbered(folder: Folder, skipped: list[Skipped]) -> Numbered:
         digits = re.findall(r"[0-9]+", os.path.splitext(name)[0])
         if not digits:
             skipped.append(Skipped(folder.below(name), "no number in its name"))
-        elif (number := int(digits[-1])) in by_number:
+        elif (number := int(digits[-1])) >= 1 << 63:  # more than a record can hold
+            skipped.append(Skipped(folder.below(name), "its number is too large"))
+        elif number in by_number:
             reason = f"a number twice: as {by_number[number]}"
             skipped.append(Skipped(folder.below(name), reason))
         else:

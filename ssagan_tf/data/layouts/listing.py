@@ -6,8 +6,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from PIL import Image
-
+from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts.clip import Item
 from ssagan_tf.data.layouts.clouds import list_clouds
@@ -98,10 +97,10 @@ def _guess(source: AnyPath, folders: Sequence[Folder]) -> str:
         )
     for name in pictures[:_LOOKED_AT]:  # the first ones may be broken
         try:
-            with (source / name).open("rb") as file, Image.open(file) as image:
+            with (source / name).open("rb") as file, video.open_image(file) as image:
                 return "stacked" if image.height >= 4 * image.width else "frames"
         except StoreError:
             raise
-        except Exception:  # Pillow raises all sorts of things on broken files
+        except (OSError, ValueError):
             continue
     return "frames"

@@ -7,11 +7,13 @@ import os
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
+from ssagan_tf import limits
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
+from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of, without_suffix
 from ssagan_tf.errors import DataError
+from ssagan_tf.names import checked
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 from ssagan_tf.remote import AnyPath, place
 
@@ -64,7 +66,7 @@ def list_stacked(
         skipped += [Skipped(path, "not a picture") for path in others]
     found = [pictures[path] for path in wanted]
     files = plainest((folder.in_root(name), folder.below(name)) for folder, name in found)
-    names = plainest((os.path.splitext(path)[0], path) for path in files)
+    names = plainest((without_suffix(path), path) for path in files)
     # A folder holds the clips of one video, unless there is only one folder.
     holders = list({folder.path: folder for folder, _ in found}.values())
     paths = plainest((folder.in_root(), folder.below()) for folder in holders)
@@ -80,13 +82,21 @@ def _read_list(
     list_file: str, source: AnyPath, pictures: Container[str], skipped: list[Skipped]
 ) -> list[str]:
     try:
-        lines = Path(list_file).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "is not a text file"
+        lines = limits.read_text(Path(list_file), limits.LIST_BYTES).splitlines()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        if isinstance(error, UnicodeDecodeError):
+            why = "is not a text file"
         raise OptionError("list", list_file, why) from error
     wanted: dict[str, None] = {}  # an ordered set
     for entry in filter(None, map(str.strip, lines)):
-        path = os.path.normpath(entry).replace(os.sep, "/")
+        plain = "/".join(part for part in entry.split("/") if part not in ("", "."))
+        try:
+            path = checked(entry if entry.startswith("/") else plain, "picture")
+        except ValueError as error:
+            raise DataError(
+                f"cannot use {list_file}: {error}; list paths below the source"
+            ) from error
         if path in wanted:
             skipped.append(Skipped(entry, "listed twice"))
         elif path in pictures:

@@ -10,7 +10,7 @@ from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.layouts.folders import VIDEOS, Folder, plainest, suffix_of
+from ssagan_tf.data.layouts.folders import VIDEOS, Folder, plainest, suffix_of, without_suffix
 from ssagan_tf.data.layouts.motion import choose_stride
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
@@ -62,6 +62,6 @@ def list_videos(
             else:
                 skipped.append(Skipped(folder.below(file), "not a video"))
     videos = plainest((folder.in_root(file), folder.below(file)) for folder, file in found)
-    names = plainest((os.path.splitext(path)[0], path) for path in videos)
+    names = plainest((without_suffix(path), path) for path in videos)
     for (folder, file), name, path in zip(found, names, videos, strict=True):
         yield VideoFile(name, path, folder.split, os.path.join(source, folder.path, file))

@@ -1,0 +1,121 @@
+"""Small files that claim to be large, byte by byte."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+from PIL import Image
+
+from ssagan_tf.data.records import masked_crc32c
+
+
+def png(width: int, height: int) -> bytes:
+    """Whole but for its pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = chunk(b"IDAT", zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + pixels + chunk(b"IEND", b"")
+
+
+def jpeg(width: int, height: int) -> bytes:
+    """A small picture whose header has another size."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(buffer, "JPEG")
+    content = bytearray(buffer.getvalue())
+    at = content.index(b"\xff\xc0") + 5
+    content[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(content)
+
+
+def tiff(side: int) -> bytes:
+    """A picture of 16×16 in one tile of another size."""
+    tags = {256: 16, 257: 16, 258: 8, 259: 5, 262: 1, 277: 1, 322: side, 323: side, 324: 8, 325: 50}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
+
+
+def gif(width: int, height: int, frames: int = 3) -> bytes:
+    """Frames of a single pixel on a large canvas."""
+    head = b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    frame = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    return head + frames * frame + b";"
+
+
+def webp(width: int, height: int) -> bytes:
+    """An animation of one small frame on a large canvas."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(buffer, "WEBP", lossless=True)
+
+    def three(number: int) -> bytes:
+        return struct.pack("<I", number)[:3]
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return kind + struct.pack("<I", len(data)) + data
+
+    frame = three(0) * 2 + three(15) * 2 + three(100) + b"\0" + buffer.getvalue()[12:]
+    chunks = chunk(b"VP8X", b"\2\0\0\0" + three(width - 1) + three(height - 1))
+    chunks += chunk(b"ANIM", bytes(6)) + chunk(b"ANMF", frame)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+
+
+def mp4(samples: int, fragments: bool = False) -> bytes:
+    """A track of Motion JPEG of so many samples, in its tables or in a fragment; they lack."""
+
+    def box(kind: bytes, *content: bytes) -> bytes:
+        data = b"".join(content)
+        return struct.pack(">I4s", 8 + len(data), kind) + data
+
+    def full(kind: bytes, *numbers: int | bytes) -> bytes:
+        parts = [n if isinstance(n, bytes) else struct.pack(">I", n) for n in numbers]
+        return box(kind, bytes(4), *parts)
+
+    size = struct.pack(">HH", 64, 64)
+    entry = box(
+        b"jpeg",
+        bytes(6),
+        b"\0\1",
+        bytes(16),
+        size,
+        bytes(12),
+        b"\0\1",
+        bytes(32),
+        b"\0\x18\xff\xff",
+    )
+    listed = 0 if fragments else samples
+    tables = box(
+        b"stbl",
+        full(b"stsd", 1, entry),
+        full(b"stts", 1, listed, 1),
+        full(b"stsc", 1, 1, listed, 1),
+        full(b"stsz", 1, listed),
+        full(b"stco", 1, 40),
+    )
+    media = box(
+        b"mdia",
+        full(b"mdhd", bytes(8), 1000, 1000, bytes(4)),
+        full(b"hdlr", bytes(4), b"vide", bytes(13)),
+        box(
+            b"minf", full(b"vmhd", bytes(8)), box(b"dinf", full(b"dref", 1, full(b"url "))), tables
+        ),
+    )
+    track = full(b"tkhd", bytes(8), 1, bytes(4), 1000, bytes(16), bytes(36), 64 << 16, 64 << 16)
+    movie = [full(b"mvhd", bytes(8), 1000, 1000, bytes(80)), box(b"trak", track, media)]
+    content = box(b"ftyp", b"isom", bytes(4), b"isom")
+    if not fragments:
+        return content + box(b"moov", *movie) + box(b"mdat", bytes(1000))
+    extends = box(b"mvex", full(b"trex", 1, 1, 1, 1, 0))
+    run = box(b"traf", full(b"tfhd", 1), full(b"trun", samples))
+    return content + box(b"moov", *movie, extends) + box(b"moof", full(b"mfhd", 1), run)
+
+
+def record(length: int) -> bytes:
+    """A record that claims a length, with the right checksum for it."""
+    head = struct.pack("<Q", length)
+    return head + struct.pack("<I", masked_crc32c(head)) + bytes(100)

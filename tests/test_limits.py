@@ -1,0 +1,173 @@
+"""Small files that claim much: told in one line, before memory is taken."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssagan_tf import limits, mp4, video
+from ssagan_tf.data.layouts.clip import Picture, as_pixels
+from ssagan_tf.errors import DataError
+from tests import bombs
+
+PICTURES = {
+    "large.png": bombs.png(50_000, 50_000),
+    "high.png": bombs.png(1, 2**31 - 1),
+    "large.jpg": bombs.jpeg(60_000, 60_000),
+    "large.webp": bombs.webp(16_384, 16_384),
+    "tile.tif": bombs.tiff(1 << 15),
+    "large.gif": bombs.gif(20_000, 20_000),
+}
+VIDEOS = {
+    "tables.mp4": bombs.mp4(80_000_000),
+    "fragments.mp4": bombs.mp4(80_000_000, fragments=True),
+    "canvas.gif": bombs.gif(60_000, 60_000),
+}
+
+
+def test_bombs_take_no_memory(tmp_path: Path) -> None:
+    """Together, in a process of their own, where nothing else has taken any."""
+    for name, content in {**PICTURES, **VIDEOS}.items():
+        assert len(content) < 4096
+        (tmp_path / name).write_bytes(content)
+    code = """
+import resource, sys
+from ssagan_tf import video
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+before = peak()
+for name in sys.argv[1].split(","):
+    try: video.read_image(name)
+    except video.UnreadableError as error: print(error)
+for name in sys.argv[2].split(","):
+    try: list(video.read_video(name))
+    except video.UnreadableError as error: print(error)
+print(peak() - before)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, ",".join(PICTURES), ",".join(VIDEOS)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *lines, megabytes = done.stdout.splitlines()
+    assert not done.stderr
+    assert [line.split(":")[0].split()[-1] for line in lines] == [*PICTURES, *VIDEOS]
+    assert all("as a decompression bomb does" in line for line in lines[: len(PICTURES)])
+    assert all("it claims more than 16,000,000 frames" in line for line in lines[6:8])
+    assert int(megabytes) < 100
+
+
+def test_large_pictures_are_opened() -> None:
+    """A hundred and fifty megapixels, without a word."""
+    assert video.image_size(bombs.png(14_204, 10_652)) == (10_652, 14_204)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n",
+        b'/* XPM */\nstatic char * a[] = {"1 1 1 1", "a c #000000", "a"};\n',
+    ],
+)
+def test_kinds_that_run_programs_are_no_pictures(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    with pytest.raises(DataError, match="it is no picture, or of an unknown kind"):
+        video.read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ffconcat version 1.0\nfile good.mp4\n", "#EXTM3U\n#EXTINF:1\ngood.mp4\n#EXT-X-ENDLIST\n"],
+)
+def test_a_playlist_is_no_video(tmp_path: Path, text: str, noise) -> None:
+    """FFmpeg would read the files that it names."""
+    video.write_mp4(tmp_path / "good.mp4", noise(3, 64, 64, 3), 12)
+    (tmp_path / "list.mp4").write_text(text)
+    with pytest.raises(DataError, match=r"it is no video, or of a kind|Invalid data"):
+        list(video.read_video(tmp_path / "list.mp4"))
+
+
+def test_large_and_long_videos(tmp_path: Path, noise, monkeypatch: pytest.MonkeyPatch) -> None:
+    video.write_mp4(tmp_path / "a.mp4", noise(9, 64, 48, 3), 12)
+    monkeypatch.setattr(limits, "VIDEO_FRAMES", 8)
+    with pytest.raises(DataError, match="damaged after 8 frames: it has more than 8 frames"):
+        list(video.read_video(tmp_path / "a.mp4"))
+    monkeypatch.setattr(limits, "VIDEO_PIXELS", 64 * 48 - 1)
+    with pytest.raises(DataError, match="its frames of 48×64 are too large"):
+        list(video.read_video(tmp_path / "a.mp4"))
+
+
+def test_what_an_mp4_claims(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(bombs.mp4(16_000_000))
+    mp4.check(path)  # a legal claim, whether it is true shows later
+    for samples, fragments in ((16_000_001, False), (16_000_001, True), (2**32 - 1, True)):
+        content = bombs.mp4(samples, fragments)
+        at = content.index(b"moov") - 4
+        long = content[:at] + struct.pack(">I4sQ", 1, b"moov", 2**62) + content[at + 8 :]
+        nested = bombs.mp4(1).replace(b"mdat", b"udta")[:-1000] + content[at:]
+        for each in (content, long, nested):
+            path.write_bytes(each)
+            with pytest.raises(ValueError, match="it claims more than 16,000,000 frames"):
+                mp4.check(path)
+    # Plain sound has a sample per tick and is not listed by FFmpeg.
+    path.write_bytes(bombs.mp4(2**30).replace(b"vide", b"soun"))
+    mp4.check(path)
+    path.write_bytes(content.replace(b"stsd", b"cmov"))
+    with pytest.raises(ValueError, match="tables are compressed"):
+        mp4.check(path)
+    with path.open("wb") as file:
+        file.write(struct.pack(">I4s", 2**31, b"moov"))
+        file.truncate(2**31)  # of holes
+    with pytest.raises(ValueError, match="bytes of tables"):
+        mp4.check(path)
+
+
+def test_clips_that_are_kept_as_pixels() -> None:
+    legal = np.broadcast_to(np.uint8(0), (4320, 7680, 3))
+    assert as_pixels(Picture(legal)) is legal
+    large = np.broadcast_to(np.uint8(0), (13_000, 13_000, 3))
+    with pytest.raises(DataError, match="32 frames of 13000×13000 are too large"):
+        as_pixels(Picture(large))
+
+
+def test_files_that_are_too_long_or_never_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    with path.open("wb") as file:
+        file.truncate(limits.PICTURE_BYTES + 1)
+    with pytest.raises(ValueError, match="more than 1,000 bytes"):
+        limits.read_bytes(path, 1000)
+    path.unlink()
+    os.mkfifo(path)
+    for read in (video.read_image, lambda path: list(video.read_video(path))):
+        with pytest.raises(DataError, match="is no regular file"):
+            read(path)
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="is no regular file"):
+        video.read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[" * 5000 + "]" * 5000, "nested too deeply"),
+        ('{"a":' * 100_000, "more than|nested too deeply"),
+        ("[" + "0," * 20_000 + "0]", "more than 10,000 values"),
+        ('"\\ud800"', "surrogates"),
+        ("1" * 5000, "."),
+    ],
+)
+def test_json(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        limits.parse_json(text)
+    assert limits.parse_json(json.dumps(["😀", {"a": 1.5}])) == ["😀", {"a": 1.5}]
