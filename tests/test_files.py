@@ -4,11 +4,17 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import remove_leftovers, replacing_file, replacing_folder
+from ssagan_tf.files import (
+    remove_leftovers,
+    replacing_file,
+    replacing_folder,
+    without_wildcards,
+)
 
 
 def everything_in(folder):
@@ -49,6 +55,19 @@ def test_file_through_a_link_keeps_the_link(tmp_path):
         temporary.write_text("new")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("name", ["[a] b", "back\\slash", "wh*t?", "plain"])
+def test_a_path_without_wildcards(tmp_path, monkeypatch, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "file").write_text("here")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with without_wildcards(folder) as same:
+        assert (same / "file").read_text() == "here"
+        assert not set("*?[]\\") & set(str(same))
+    assert same == folder or not same.exists()
+    assert everything_in(folder) == ["file"]
 
 
 def test_impossible_places_are_data_errors(tmp_path):
