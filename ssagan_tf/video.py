@@ -259,8 +259,9 @@ def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
 
 def _decode(path: PathLike, step: int) -> Iterator[np.ndarray]:
     """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
-    # Titles and the like need not be UTF-8.
-    with av.open(os.fspath(path), metadata_errors="replace") as container:
+    # A whole path: FFmpeg takes what is before a colon for a protocol. Titles and the like need not
+    # be UTF-8.
+    with av.open(os.path.abspath(path), metadata_errors="replace") as container:
         if not container.streams.video or container.format.name.endswith(_NO_VIDEO):
             raise ValueError("it holds no video")
         stream = container.streams.video[0]
