@@ -14,7 +14,7 @@ from typing import Any
 from ssagan_tf import program, video
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.options import ComputeOptions, DemoOptions, SourceOptions
-from ssagan_tf.startup import load_tensorflow
+from ssagan_tf.startup import load_tensorflow, reach_directly
 from ssagan_tf.training import source
 from ssagan_tf.training.run import FLAGS_FILE
 from ssagan_tf.training.source import Source
@@ -165,6 +165,7 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
     require_extra("demo", "gradio")
     load_tensorflow()  # first: gradio imports it, too, where it can, and not as quietly
     gradio = _gradio()
+    reach_directly(options.host)  # gradio asks its own page whether it is there
     fonts = ["system-ui", "sans-serif"]  # the default ones are fetched from afar
     theme = gradio.themes.Default(font=fonts, font_mono=["monospace"])
     with tempfile.TemporaryDirectory(prefix="ssagan-demo-") as folder:

@@ -16,6 +16,7 @@ from absl import flags
 import ssagan_tf.flags
 from ssagan_tf.errors import DataError, Stopped
 from ssagan_tf.options import OptionError, Section
+from ssagan_tf.startup import reach_directly
 
 EXIT_DATA, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -47,6 +48,7 @@ def run(
     if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
         print(help_text(f"{package}.{name}", about, sections))
         sys.exit(0)
+    reach_directly()
     values = flags.FlagValues()  # not absl's own, which can be filled once in a process only
     ssagan_tf.flags.define(values, own=sections)
     try:

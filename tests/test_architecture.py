@@ -54,7 +54,7 @@ ROOMS = {
     | {"losses", "models", "data", "training"},
     "evaluation": ALWAYS | {"files", "video", "progress", "pixels", "layers", "data", "evaluation"},
     "study": ALWAYS | {"files", "video", "progress", "program", "evaluation", "study"},
-    "program": ALWAYS | {"flags"},
+    "program": ALWAYS | {"flags", "startup"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
     "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]

@@ -18,6 +18,7 @@ from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.demo import Maker, find_models
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions
+from tests.surroundings import elsewhere
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60
@@ -66,12 +67,13 @@ def test_nothing_to_choose_from(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def address(model: Path) -> Iterator[str]:
-    """The program, serving."""
+def address(model: Path, tmp_path: Path) -> Iterator[str]:
+    """The program, serving, where proxies lead nowhere."""
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
     process = subprocess.Popen(
         [sys.executable, "-m", "ssagan_tf.demo", f"--runs={model}", "--port=0"],
         cwd=ROOT,
+        env=elsewhere(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
