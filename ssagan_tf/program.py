@@ -94,7 +94,7 @@ def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
     lines = [f"python -m {name} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
     shown = set()
     for section in sections:
-        lines += ["", section.__doc__.strip().splitlines()[0]]
+        lines += ["", _title(section)]
         hints = get_type_hints(section)
         for field in dataclasses.fields(section):
             if field.name in shown:
@@ -105,6 +105,12 @@ def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
                 field.metadata["help"], 92, initial_indent=" " * 6, subsequent_indent=" " * 6
             )
     return "\n".join(lines)
+
+
+def _title(section: type[Section]) -> str:
+    if sys.flags.optimize > 1:  # -OO takes the docstrings off
+        return section.__name__
+    return section.__doc__.strip().splitlines()[0]
 
 
 def _default(field: dataclasses.Field, kind: Any) -> str:

@@ -6,6 +6,8 @@ import dataclasses
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,6 +194,12 @@ def test_what_may_not_be_read_gets_one_line(tmp_path: Path, monkeypatch) -> None
     monkeypatch.setattr(Path, "is_file", refuse)
     result = run("generate", "--run_dir=r", "--image=a.jpg", "--output=a.mp4", cwd=tmp_path)
     assert complaint(result, 1) == "generate: r/flags.cfg: Permission denied"
+
+
+def test_help_without_docstrings() -> None:
+    command = [sys.executable, "-OO", "-m", "ssagan_tf.train", "--help"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "\nTrainOptions\n" in result.stdout
 
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:
