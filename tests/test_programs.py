@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -196,10 +197,29 @@ def test_what_may_not_be_read_gets_one_line(tmp_path: Path, monkeypatch) -> None
     assert complaint(result, 1) == "generate: r/flags.cfg: Permission denied"
 
 
-def test_help_without_docstrings() -> None:
+def test_help_without_docstrings_where_all_is_ascii() -> None:
     command = [sys.executable, "-OO", "-m", "ssagan_tf.train", "--help"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "\nTrainOptions\n" in result.stdout
+    assert r"vgan and rnngan, at 64\xd764 only" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["run_dir", "data", "flagfile"])
+def test_names_that_are_no_utf8(tmp_path: Path, monkeypatch, name: str) -> None:
+    bad = os.fsdecode(b"caf\xe9")
+    line = complaint(run("train", f"--{name}={bad}", cwd=tmp_path), 2)
+    assert line == rf"train: '--{name}=caf\udce9' is no text in utf-8; rename what it names"
+    monkeypatch.setattr(Path, "exists", lambda path: print(end=bad.encode()))  # deep in the work
+    arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
+    line = complaint(run("generate", *arguments, cwd=tmp_path), 1)
+    assert line == "generate: a name must be UTF-8 to be written down: caf\udce9"
 
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:
