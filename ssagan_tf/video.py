@@ -29,6 +29,8 @@ _LONGEST = 8  # times the shorter side: the longest picture that unfit makes
 _BT709 = 1  # FFmpeg's number of the colour space of HD video and browsers
 # Bicubic, full chroma, accurate rounding: FFmpeg's quick default darkens by 1 to 2 levels.
 _EXACT = 0x4 | 0x2000 | 0x40000
+# Titles and the like need not be UTF-8; from version 19 on PyAV leaves them alone until asked.
+_ANY_TITLES = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 _NO_VIDEO = ("image2", "tty", "_pipe")  # FFmpeg's formats of single pictures and of text
 
 
@@ -259,9 +261,8 @@ def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
 
 def _decode(path: PathLike, step: int) -> Iterator[np.ndarray]:
     """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
-    # A whole path: FFmpeg takes what is before a colon for a protocol. Titles and the like need not
-    # be UTF-8.
-    with av.open(os.path.abspath(path), metadata_errors="replace") as container:
+    # A whole path: FFmpeg takes what is before a colon for a protocol.
+    with av.open(os.path.abspath(path), **_ANY_TITLES) as container:
         if not container.streams.video or container.format.name.endswith(_NO_VIDEO):
             raise ValueError("it holds no video")
         stream = container.streams.video[0]

@@ -110,7 +110,7 @@ def test_errors_about_what_is_written_are_one_line(tmp_path):
             (temporary / ("x" * 300)).touch()
 
     for fail, why in ((vanished, "No such file"), (too_long, "File name too long")):
-        with pytest.raises(DataError, match=f"cannot write {tmp_path / 'clips'}: {why}"):
+        with pytest.raises(DataError, match=f"cannot write .*clips: {why}"):
             fail()
     assert everything_in(tmp_path) == []
 
@@ -138,7 +138,7 @@ def test_empty_folder_is_replaced_and_a_full_one_refused(tmp_path):
     target.mkdir()
     with replacing_folder(target) as temporary:
         (temporary / "1.png").write_text("1")
-    with pytest.raises(DataError, match=f"{target} holds something"), replacing_folder(target):
+    with pytest.raises(DataError, match="frames holds something"), replacing_folder(target):
         pass
     assert everything_in(tmp_path) == ["1.png", "frames"]
 
