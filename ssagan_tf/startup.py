@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 
 from ssagan_tf.errors import DataError
@@ -51,6 +52,8 @@ def load_tensorflow() -> None:
     # TensorFlow imports Keras, which reads keras.json in this folder. A user's is for networks of
     # his own: another backend, precision or order of axes in it must not get into ours.
     os.environ |= {"KERAS_BACKEND": backend, "KERAS_HOME": NO_FOLDER}
+    # Keras 3 on NumPy 2, when a weight is saved: no reason to stop where warnings are errors.
+    warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return
     # Early messages ignore the level, so the stream itself is closed for the moment.
