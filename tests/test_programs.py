@@ -100,8 +100,10 @@ def test_it_ends_with_the_weights_of_a_run_that_was_not_killed(
     for path in (trained, folder):
         with without_wildcards(path / "checkpoints") as checkpoints:
             reader = tf.train.load_checkpoint(str(checkpoints / f"step-{STEPS}"))
-        names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
-        weights.append({name: reader.get_tensor(name) for name in names})
+            names = [
+                name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name
+            ]
+            weights.append({name: reader.get_tensor(name) for name in names})
     assert weights[0].keys() == weights[1].keys()
     # Made by a process whose user wants another Keras.
     assert {value.dtype.name for value in weights[0].values()} == {"float32", "int64"}
