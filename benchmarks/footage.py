@@ -168,7 +168,7 @@ def _pace(call: Callable[[], object], times: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("what", choices=("prepare", "memory", "peak", "pipeline"))
     parser.add_argument("--videos", type=Path, help="folder of videos")
     parser.add_argument("--rounds", type=int, default=3)

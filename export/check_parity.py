@@ -17,6 +17,7 @@ from export.options import ParityOptions
 from ssagan_tf import program, video
 from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.errors import DataError
+from ssagan_tf.files import without_wildcards
 from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.startup import load_tensorflow
@@ -153,7 +154,8 @@ def _saved_model(folder: Path, own: str, tolerance: float) -> list[Subject]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         _same_generator(folder, settings, own)
-        loaded = tf.saved_model.load(str(folder))
+        with without_wildcards(folder) as readable:
+            loaded = tf.saved_model.load(str(readable))
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"cannot load the SavedModel in {folder}: {reason}") from error

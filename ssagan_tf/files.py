@@ -16,6 +16,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.remote import RemotePath, is_remote, place
 
 LOCK_FILE = ".lock"
+_WILDCARDS = set("*?[]\\")
 
 
 @contextlib.contextmanager
@@ -124,6 +125,22 @@ def _beside(target: Path) -> Path:
     else:
         temporary.unlink(missing_ok=True)
     return temporary
+
+
+@contextlib.contextmanager
+def without_wildcards(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Gives a path to a folder that TensorFlow takes as it is, for as long as it reads there.
+
+    In those of checkpoints it looks for wildcards: the weights in a folder `[a]` are not found.
+    """
+    if not _WILDCARDS & set(str(folder)):
+        yield Path(folder)
+        return
+    elsewhere = "/tmp" if _WILDCARDS & set(tempfile.gettempdir()) else None
+    with tempfile.TemporaryDirectory(prefix="ssagan_tf-", dir=elsewhere) as temporary:
+        link = Path(temporary) / "folder"
+        link.symlink_to(Path(folder).resolve(), target_is_directory=True)
+        yield link
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
+import io
 import os
 import re
 import sys
@@ -17,7 +18,9 @@ import ssagan_tf.flags
 from ssagan_tf.errors import DataError, Stopped
 from ssagan_tf.names import escaped
 from ssagan_tf.options import OptionError, Section
+from ssagan_tf.startup import reach_directly
 
+_SURROGATES = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are no UTF-8
 EXIT_DATA, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -41,6 +44,9 @@ def run(
       package: Where the program is.
       pass_on: Whether what follows `--` is given to `call` as well, as a list.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
     argv = list(sys.argv if argv is None else argv)
     end = argv.index("--") if pass_on and "--" in argv else len(argv)
     passed_on = [argv[end + 1 :]] if pass_on else []
@@ -48,9 +54,11 @@ def run(
     if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
         print(help_text(f"{package}.{name}", about, sections))
         sys.exit(0)
+    reach_directly()
     values = flags.FlagValues()  # not absl's own, which can be filled once in a process only
     ssagan_tf.flags.define(values, own=sections)
     try:
+        _refuse_undecodable(argv)
         try:
             rest = values(argv)[1:]
         except UnicodeDecodeError as error:  # absl's own errors name the file
@@ -67,6 +75,11 @@ def run(
         _fail(name, f"--{error}", EXIT_USAGE)
     except DataError as error:
         _fail(name, str(error), EXIT_DATA)
+    except UnicodeEncodeError as error:
+        named = [line for line in error.object.splitlines() if _SURROGATES.search(line)]
+        if not named:
+            raise
+        _fail(name, f"a name must be UTF-8 to be written down: {named[0]}", EXIT_DATA)
     except OSError as error:  # of looking at what is there; writing has its own errors
         if not error.filename:
             raise
@@ -76,6 +89,14 @@ def run(
     except KeyboardInterrupt as error:
         _fail(name, f"interrupted; {error}" if str(error) else "interrupted", EXIT_INTERRUPTED)
     _exit(0)
+
+
+def _refuse_undecodable(argv: Sequence[str]) -> None:
+    """Settings are written down, in flags.cfg and reports."""
+    for argument in argv[1:]:
+        if _SURROGATES.search(argument):
+            encoding = sys.getfilesystemencoding()
+            raise flags.Error(f"{argument!a} is no text in {encoding}; rename what it names")
 
 
 def _refuse_others(name: str, sections: Sequence[type[Section]], argv: Sequence[str]) -> None:
@@ -93,7 +114,7 @@ def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
     lines = [f"python -m {name} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
     shown = set()
     for section in sections:
-        lines += ["", section.__doc__.strip().splitlines()[0]]
+        lines += ["", _title(section)]
         hints = get_type_hints(section)
         for field in dataclasses.fields(section):
             if field.name in shown:
@@ -104,6 +125,12 @@ def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
                 field.metadata["help"], 92, initial_indent=" " * 6, subsequent_indent=" " * 6
             )
     return "\n".join(lines)
+
+
+def _title(section: type[Section]) -> str:
+    if sys.flags.optimize > 1:  # -OO takes the docstrings off
+        return section.__name__
+    return section.__doc__.strip().splitlines()[0]
 
 
 def _default(field: dataclasses.Field, kind: Any) -> str:

@@ -36,10 +36,10 @@ class Progress:
     def __enter__(self) -> Progress:
         if self._console.is_terminal:
             self._bar = Bar(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),  # brackets are part of a path
                 TimeRemainingColumn(),
                 console=self._console,
             )
@@ -72,7 +72,7 @@ class Progress:
     def say(self, line: str) -> None:
         """Prints a line above the bar."""
         if self._bar is not None:
-            self._bar.console.print(line, highlight=False, markup=False)
+            self._bar.console.print(line, highlight=False, markup=False, emoji=False)
         else:
             print(line, flush=True)
 

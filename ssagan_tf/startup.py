@@ -1,16 +1,19 @@
-"""What must happen before TensorFlow works: loading it quietly, and determinism."""
+"""What must happen before the work: no proxy before this machine, TensorFlow as it is needed."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 
 from ssagan_tf.errors import DataError
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+NO_FOLDER = os.devnull  # in which nothing is found, and nothing can be written
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 def use_onednn() -> None:
@@ -22,17 +25,35 @@ def use_onednn() -> None:
     os.environ.setdefault(ONEDNN, "1")
 
 
+def reach_directly(*hosts: str) -> None:
+    """Keeps the proxies of the environment from what this machine says to itself.
+
+    Args:
+      hosts: Others that are reached without a proxy, besides this machine's usual names.
+    """
+    variables = ("no_proxy", "NO_PROXY")  # libraries differ in which they look at first
+    told = [name.strip() for each in variables for name in os.environ.get(each, "").split(",")]
+    names = filter(None, dict.fromkeys([*told, *THIS_MACHINE, *hosts]))
+    # "*", all hosts, must stand alone.
+    os.environ |= dict.fromkeys(variables, "*" if "*" in told else ",".join(names))
+
+
 def load_tensorflow() -> None:
-    """Imports TensorFlow and looks for devices, quietly.
+    """Imports TensorFlow and looks for devices, quietly. Keras then has its own defaults.
 
     With the environment variable TF_CPP_MIN_LOG_LEVEL set, everything is shown that it asks for.
 
     Raises:
       DataError: The environment asks Keras for another backend.
     """
-    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         raise DataError(f"KERAS_BACKEND={backend}: this program needs tensorflow; unset it")
+    # TensorFlow imports Keras, which reads keras.json in this folder. A user's is for networks of
+    # his own: another backend, precision or order of axes in it must not get into ours.
+    os.environ |= {"KERAS_BACKEND": backend, "KERAS_HOME": NO_FOLDER}
+    # Keras 3 on NumPy 2, when a weight is saved: no reason to stop where warnings are errors.
+    warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return
     # Early messages ignore the level, so the stream itself is closed for the moment.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import glob
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -58,10 +59,18 @@ def plan(options: PhotosToVideos) -> list[Job]:
     require(options, "image", "output")
     photos: list[str] = []
     for name in options.image:
-        is_pattern = not Path(name).exists() and glob.has_magic(name)
-        photos += (is_pattern and sorted(glob.glob(name))) or [name]
+        photos += (not Path(name).exists() and sorted(glob.glob(_pattern(name)))) or [name]
     targets = _targets(options, photos)
     return [Job(photo, *target) for photo, target in zip(photos, targets, strict=True)]
+
+
+def _pattern(name: str) -> str:
+    """The pattern to look for: folders that are there are meant as they are called."""
+    path = Path(name)
+    there = next(filter(Path.is_dir, path.parents), Path())
+    if there == Path():
+        return name
+    return os.path.join(glob.escape(str(there)), path.relative_to(there))
 
 
 def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path, str]]:

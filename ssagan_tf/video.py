@@ -34,6 +34,8 @@ _LONGEST = 8  # times the shorter side: the longest picture that unfit makes
 _BT709 = 1  # FFmpeg's number of the colour space of HD video and browsers
 # Bicubic, full chroma, accurate rounding: FFmpeg's quick default darkens by 1 to 2 levels.
 _EXACT = 0x4 | 0x2000 | 0x40000
+# Titles and the like need not be UTF-8; from version 19 on PyAV leaves them alone until asked.
+_ANY_TITLES = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 # Of FFmpeg's formats, videos; others are playlists, which name more files, pictures, and text.
 _CONTAINERS = (
     *("mov", "matroska", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg", "gif"),
@@ -347,8 +349,8 @@ def _decode(path: PathLike, step: int) -> Iterator[np.ndarray]:
 
 def _opened(path: PathLike, options: dict[str, str]) -> av.container.InputContainer:
     try:
-        # Titles and the like need not be UTF-8.
-        return av.open(os.fspath(path), metadata_errors="replace", options=options)
+        # A whole path: FFmpeg takes what is before a colon for a protocol.
+        return av.open(os.path.abspath(path), options=options, **_ANY_TITLES)
     except av.ArgumentError:
         raise ValueError("it is no video, or of a kind that is not read") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ssagan_tf  # isort: skip  # noqa: F401  before Keras loads TensorFlow: it turns oneDNN on
+import tests.pinned  # isort: skip  # noqa: F401  before Keras is imported
 
 import os
 import shutil
@@ -16,12 +16,14 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from ssagan_tf import startup
 from ssagan_tf.data import writer
 from ssagan_tf.options import PrepareOptions
+from tests.surroundings import AWKWARD
 from tests.training import faults
 
 # JAX, which Keras imports where it is installed, sets this, and programs run by tests inherit it.
-os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+os.environ.pop(startup.LOG_LEVEL, None)
 # Two devices, for the tests of tf.distribute. Can be said only before anything is computed.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -60,7 +62,7 @@ def only_zeros(monkeypatch) -> None:
 @pytest.fixture(scope="session")
 def synthetic_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a prepared set: 10 training and 2 test clips of synthetic clouds at 64×64."""
-    output = tmp_path_factory.mktemp("sets") / "synthetic"
+    output = tmp_path_factory.mktemp("sets") / AWKWARD
     writer.prepare(
         PrepareOptions(
             layout="synthetic",

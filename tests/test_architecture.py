@@ -61,7 +61,7 @@ ROOMS = {
     "web": ALWAYS | {"files", "web"},
     "study": ALWAYS
     | {"files", "video", "progress", "program", "evaluation", "web", "study", "names", "limits"},
-    "program": ALWAYS | {"flags", "names"},
+    "program": ALWAYS | {"flags", "names", "startup"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
     "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]

@@ -20,6 +20,7 @@ from ssagan_tf.demo import Maker, find_models
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions
 from ssagan_tf.web.scratch import Scratch
+from tests.surroundings import elsewhere
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60
@@ -71,13 +72,13 @@ def test_nothing_to_choose_from(tmp_path: Path) -> None:
 
 @pytest.fixture
 def address(model: Path, tmp_path: Path) -> Iterator[str]:
-    """The program, serving; it clears up when it is stopped."""
+    """The program, serving, where proxies lead nowhere; it clears up when it is stopped."""
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
     (tmp_path / "scratch").mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "ssagan_tf.demo", f"--runs={model}", "--port=0"],
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
+        env={**elsewhere(tmp_path), "TMPDIR": str(tmp_path / "scratch")},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

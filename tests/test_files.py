@@ -4,11 +4,18 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import locked_folder, remove_leftovers, replacing_file, replacing_folder
+from ssagan_tf.files import (
+    locked_folder,
+    remove_leftovers,
+    replacing_file,
+    replacing_folder,
+    without_wildcards,
+)
 
 
 def everything_in(folder):
@@ -60,6 +67,19 @@ def test_a_lock_is_not_taken_through_a_link(tmp_path):
     assert (tmp_path / "precious").read_text() == "as it was"
 
 
+@pytest.mark.parametrize("name", ["[a] b", "back\\slash", "wh*t?", "plain"])
+def test_a_path_without_wildcards(tmp_path, monkeypatch, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "file").write_text("here")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with without_wildcards(folder) as same:
+        assert (same / "file").read_text() == "here"
+        assert not set("*?[]\\") & set(str(same))
+    assert same == folder or not same.exists()
+    assert everything_in(folder) == ["file"]
+
+
 def test_impossible_places_are_data_errors(tmp_path):
     (tmp_path / "file").write_text("")
     for place in (tmp_path, tmp_path / "file" / "clip.mp4", tmp_path / ("x" * 300)):
@@ -100,7 +120,7 @@ def test_errors_about_what_is_written_are_one_line(tmp_path):
             (temporary / ("x" * 300)).touch()
 
     for fail, why in ((vanished, "No such file"), (too_long, "File name too long")):
-        with pytest.raises(DataError, match=f"cannot write {tmp_path / 'clips'}: {why}"):
+        with pytest.raises(DataError, match=f"cannot write .*clips: {why}"):
             fail()
     assert everything_in(tmp_path) == []
 
@@ -128,7 +148,7 @@ def test_empty_folder_is_replaced_and_a_full_one_refused(tmp_path):
     target.mkdir()
     with replacing_folder(target) as temporary:
         (temporary / "1.png").write_text("1")
-    with pytest.raises(DataError, match=f"{target} holds something"), replacing_folder(target):
+    with pytest.raises(DataError, match="frames holds something"), replacing_folder(target):
         pass
     assert everything_in(tmp_path) == ["1.png", "frames"]
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import tensorflow as tf
 from PIL import Image
 
 from ssagan_tf import video
+from ssagan_tf.files import without_wildcards
 from ssagan_tf.options import (
     CompareOptions,
     EvaluateOptions,
@@ -29,6 +33,7 @@ from ssagan_tf.options import (
 )
 from ssagan_tf.training import callbacks
 from tests.programs import ROOT, complaint, run, run_apart
+from tests.surroundings import AWKWARD
 from tests.training import tiny
 from tests.training.faults import Train
 
@@ -52,7 +57,8 @@ def trained(
     tmp_path_factory: pytest.TempPathFactory, synthetic_set: Path, train_apart: Train
 ) -> Path:
     """A deterministic run that was killed in the middle and resumed."""
-    folder = tmp_path_factory.mktemp("runs")
+    folder = tmp_path_factory.mktemp("runs") / AWKWARD
+    folder.mkdir()
     arguments = (
         *SMALL,
         "--deterministic",
@@ -92,10 +98,15 @@ def test_it_ends_with_the_weights_of_a_run_that_was_not_killed(
     assert result.returncode == 0, result.stderr
     weights = []
     for path in (trained, folder):
-        reader = tf.train.load_checkpoint(str(path / "checkpoints" / f"step-{STEPS}"))
-        names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
-        weights.append({name: reader.get_tensor(name) for name in names})
+        with without_wildcards(path / "checkpoints") as checkpoints:
+            reader = tf.train.load_checkpoint(str(checkpoints / f"step-{STEPS}"))
+            names = [
+                name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name
+            ]
+            weights.append({name: reader.get_tensor(name) for name in names})
     assert weights[0].keys() == weights[1].keys()
+    # Made by a process whose user wants another Keras.
+    assert {value.dtype.name for value in weights[0].values()} == {"float32", "int64"}
     for name, value in weights[0].items():
         np.testing.assert_array_equal(value, weights[1][name], err_msg=name)
     generators = [keras.models.load_model(p / "generator.keras") for p in (trained, folder)]
@@ -186,6 +197,31 @@ def test_what_may_not_be_read_gets_one_line(tmp_path: Path, monkeypatch) -> None
     monkeypatch.setattr(Path, "is_file", refuse)
     result = run("generate", "--run_dir=r", "--image=a.jpg", "--output=a.mp4", cwd=tmp_path)
     assert complaint(result, 1) == "generate: r/flags.cfg: Permission denied"
+
+
+def test_help_without_docstrings_where_all_is_ascii() -> None:
+    command = [sys.executable, "-OO", "-m", "ssagan_tf.train", "--help"]
+    result = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\nTrainOptions\n" in result.stdout
+    assert r"vgan and rnngan, at 64\xd764 only" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["run_dir", "data", "flagfile"])
+def test_names_that_are_no_utf8(tmp_path: Path, monkeypatch, name: str) -> None:
+    bad = os.fsdecode(b"caf\xe9")
+    line = complaint(run("train", f"--{name}={bad}", cwd=tmp_path), 2)
+    assert line == rf"train: '--{name}=caf\udce9' is no text in utf-8; rename what it names"
+    monkeypatch.setattr(Path, "exists", lambda path: print(end=bad.encode()))  # deep in the work
+    arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
+    line = complaint(run("generate", *arguments, cwd=tmp_path), 1)
+    assert line == "generate: a name must be UTF-8 to be written down: caf\udce9"
 
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:

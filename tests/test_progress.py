@@ -28,10 +28,10 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         progress, "Console", lambda: Console(file=screen, force_terminal=True, width=100)
     )
     with progress.Progress("train", 5) as bar:
-        bar.advance(2, note="D 0.693  G 1.2")
-        bar.say("step 2: sample [a].mp4")
+        bar.advance(2, note="D 0.693  G 1.2 [b]/[/b].mp4")
+        bar.say("step 2: sample [a]:cloud:.mp4")
         bar.advance(3)
     shown = screen.getvalue()
     assert "5/5" in shown
-    assert "D 0.693  G 1.2" in shown
-    assert "step 2: sample [a].mp4" in shown
+    assert "D 0.693  G 1.2 [b]/[/b].mp4" in shown
+    assert "step 2: sample [a]:cloud:.mp4" in shown

@@ -286,6 +286,13 @@ def test_damaged_video(tmp_path):
     assert "damaged" in message
 
 
+@pytest.mark.parametrize("name", ["12:30.mp4", "http:x.mp4", "-a 50%d #1.mp4", "räu'me [b]?.mp4"])
+def test_names_that_are_no_addresses(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    video.write_mp4(name, noise(2, 16, 16, 3), 12)
+    assert len(list(video.read_video(name))) == 2
+
+
 def test_no_videos(tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "text.txt").write_text("no video")

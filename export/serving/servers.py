@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import ipaddress
 import json
 import math
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -33,6 +35,16 @@ def telling_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()] or ["no reason given"]
     line = next((line for line in lines if "assertion failed" in line), lines[0])
     return "".join(letter if letter.isprintable() else " " for letter in line[:_LINE])
+
+
+def is_here(server: str) -> bool:
+    """Whether HOST:PORT is on this machine, by its name: such are asked without a proxy."""
+    try:
+        host = urllib.parse.urlsplit(f"//{server}").hostname or ""
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return server.lower().startswith("localhost:")
+    return address.is_loopback or address.is_unspecified
 
 
 class Server(Protocol):
@@ -64,6 +76,8 @@ class Grpc:
         self._request = predict_pb2.PredictRequest
         size = options.message_mib * MIB
         limits = [("grpc.max_receive_message_length", size), ("grpc.max_send_message_length", -1)]
+        if is_here(options.server):
+            limits.append(("grpc.enable_http_proxy", 0))
         channel = grpc.insecure_channel(options.server, options=limits)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
@@ -114,9 +128,6 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-_OPENER = urllib.request.build_opener(_NoRedirects)
-
-
 class Rest:
     """The REST API of TensorFlow Serving."""
 
@@ -124,6 +135,8 @@ class Rest:
         self._options = options
         version = f"/versions/{options.version}" if options.version else ""
         self._url = f"http://{options.server}/v1/models/{options.name}{version}:predict"
+        proxies = [urllib.request.ProxyHandler({})] if is_here(options.server) else []
+        self._opener = urllib.request.build_opener(_NoRedirects, *proxies)
 
     def predict(self, files: Sequence[bytes]) -> Sequence[Any]:
         options = self._options
@@ -134,7 +147,7 @@ class Rest:
         )
         with (
             self._said_plainly(),
-            _OPENER.open(request, timeout=options.deadline) as answer,
+            self._opener.open(request, timeout=options.deadline) as answer,
         ):
             text = self._read(answer)
         try:

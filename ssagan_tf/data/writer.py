@@ -250,7 +250,7 @@ def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
                 raise DataError(f"cannot read {path}: {error.strerror}") from error
             except OSError:  # shows when it is read
                 continue
-            digest.update(f"{path} {stat.st_size} {stat.st_mtime_ns}".encode())
+            digest.update(os.fsencode(f"{path} {stat.st_size} {stat.st_mtime_ns}"))
     return digest.hexdigest()
 
 

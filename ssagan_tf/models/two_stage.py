@@ -38,6 +38,8 @@ class TwoStage(Network):
                 f"{second.options.network} at resolution {second.options.resolution} is no second "
                 f"stage for {first.options.network} at resolution {first.options.resolution}"
             )
+        # It hands the image on; the policy of the user's Keras could round it before.
+        kwargs.setdefault("dtype", first.dtype_policy.name)
         super().__init__(second.options, second.compute, **kwargs)
         self.first, self.second = first, second
         self.first.trainable = False

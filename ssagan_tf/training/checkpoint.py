@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ssagan_tf import limits, models
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import remove_leftovers, replacing_file
+from ssagan_tf.files import remove_leftovers, replacing_file, without_wildcards
 from ssagan_tf.models import saved
 from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import ComputeOptions, OptionError
@@ -226,10 +226,11 @@ def _restore_first(checkpoint: tf.train.Checkpoint, paths: list[Path]) -> Path |
 
 def _restore(checkpoint: tf.train.Checkpoint, path: Path) -> None:
     try:
-        status = checkpoint.read(str(path))
-        # Everything that is here must come from the file, or training would go on half-fresh.
-        status.assert_existing_objects_matched()
-        status.expect_partial()
+        with without_wildcards(path.parent) as folder:
+            status = checkpoint.read(str(folder / path.name))
+            # Everything that is here must come from the file, or training would go on half-fresh.
+            status.assert_existing_objects_matched()
+            status.expect_partial()
     except Exception as error:  # a damaged file shows in many kinds, IndexError among them
         reason = (
             "it is of other networks"

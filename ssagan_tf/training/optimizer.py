@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import keras
+import numpy as np
 
 from ssagan_tf.options import TrainOptions
 
@@ -20,17 +24,29 @@ def make_optimizer(
       updates: Updates that it makes in a step; the learning rate falls by steps.
       ema_decay: Of the exponential moving averages of the weights that it keeps; 0: none.
     """
-    optimizer = keras.optimizers.Adam(
-        _learning_rate(options, updates),
-        beta_1=options.beta_1,
-        beta_2=options.beta_2,
-        epsilon=1e-8,  # PyTorch's
-        use_ema=ema_decay > 0,
-        ema_momentum=ema_decay,
-        name="adam",  # else Keras numbers it, and a checkpoint could not find its variables
-    )
+    with _learning_rates_in_float32():
+        optimizer = keras.optimizers.Adam(
+            _learning_rate(options, updates),
+            beta_1=options.beta_1,
+            beta_2=options.beta_2,
+            epsilon=1e-8,  # PyTorch's
+            use_ema=ema_decay > 0,
+            ema_momentum=ema_decay,
+            name="adam",  # else Keras numbers it, and a checkpoint could not find its variables
+        )
     optimizer.build(network.trainable_variables)
     return optimizer
+
+
+@contextlib.contextmanager
+def _learning_rates_in_float32() -> Iterator[None]:
+    """Whatever the user's Keras has for new numbers: a checkpoint must fit on every machine."""
+    told = keras.config.floatx()
+    keras.config.set_floatx("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(told)
 
 
 def _learning_rate(
@@ -42,7 +58,8 @@ def _learning_rate(
     # The schedule's boundaries are the last updates at a rate, counted from 0.
     return keras.optimizers.schedules.PiecewiseConstantDecay(
         [step * updates - 1 for step in drops],
-        [options.learning_rate * DROP**number for number in range(len(drops) + 1)],
+        # float32, which Keras then keeps, too.
+        [np.float32(options.learning_rate * DROP**number) for number in range(len(drops) + 1)],
     )
 
 

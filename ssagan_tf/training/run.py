@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 from pathlib import Path
 from typing import NoReturn
 
@@ -143,7 +144,8 @@ def write_settings(
     folder = Path(train.run_dir)
     data.write(folder)
     with replacing_file(folder / FLAGS_FILE) as temporary:
-        command = f"python -m ssagan_tf.train --flagfile={folder / FLAGS_FILE}"
+        flagfile = shlex.quote(f"--flagfile={folder / FLAGS_FILE}")
+        command = f"python -m ssagan_tf.train {flagfile}"
         head = f"# Goes on with this run: {command}\n# Replays it: {command} --run_dir=ELSEWHERE"
         lines = [head, *flags.to_lines(model, compute, train)]
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -19,6 +19,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.programs import ROOT, Result
+from tests.surroundings import elsewhere
 
 Train = Callable[..., Result]
 """Takes a folder for logs, arguments of train and faults by name; `real=True`: real networks."""
@@ -33,10 +35,12 @@ Train = Callable[..., Result]
 
 @contextlib.contextmanager
 def runs() -> Iterator[Train]:
-    """Starts the process that all runs are forked from."""
+    """Starts the process that all runs are forked from, on a machine unlike ours."""
+    home = tempfile.TemporaryDirectory()
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.training.faults"],
         cwd=ROOT,
+        env=elsewhere(Path(home.name), backend="jax"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -56,6 +60,7 @@ def runs() -> Iterator[Train]:
         server.stdin.close()
         server.wait()
         server.stdout.close()
+        home.cleanup()
 
 
 def kill_at_step(step: int) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from export.options import ClientOptions
 from export.serving.client import client, upright
+from export.serving.servers import is_here
 from ssagan_tf import video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
@@ -24,6 +25,7 @@ from ssagan_tf.pixels import to_float, to_uint8
 from tests.export.made import Exports, has
 from tests.export.photo_files import encoded
 from tests.export.serving.stand_in import Model, grpc_server, rest_server
+from tests.surroundings import PROXIES
 
 SENT = {"quality": 95, "subsampling": 0}
 SERVERS = {"grpc": grpc_server, "rest": rest_server}
@@ -81,11 +83,36 @@ def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature)
             assert np.abs(frames - lossy).mean() < 0.5
 
 
-def test_aspect_and_mp4(server, tmp_path: Path) -> None:
+def test_aspect_and_mp4_and_no_proxy_before_this_machine(
+    server, tmp_path: Path, monkeypatch
+) -> None:
+    for name, value in PROXIES.items():
+        monkeypatch.setenv(name, value)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name)
     Image.new("RGB", (120, 60), (90, 120, 200)).save(tmp_path / "sky.jpg")
     ask(server, [tmp_path / "sky.jpg"], tmp_path / "sky.mp4")
     frames = list(video.read_video(tmp_path / "sky.mp4"))
     assert (len(frames), frames[0].shape) == (32, (64, 128, 3))
+
+
+@pytest.mark.parametrize(
+    ("server", "here"),
+    [
+        ("localhost:8500", True),
+        ("LocalHost:8500", True),
+        ("127.0.0.3:8501", True),
+        ("0.0.0.0:8501", True),
+        ("[::1]:8500", True),
+        ("[::1:8500", False),
+        ("192.168.1.2:8500", False),
+        ("localhost.example.org:8500", False),
+        ("dns:///host:8500", False),
+        ("", False),
+    ],
+)
+def test_which_servers_are_here(server: str, here: bool) -> None:
+    assert is_here(server) is here
 
 
 def complaint(server: ClientOptions, photos: list[Path], **changes: object) -> str:

@@ -1,0 +1,11 @@
+"""What tests do without of the machine they run on; to be imported before Keras."""
+
+from __future__ import annotations
+
+import os
+
+from ssagan_tf import startup  # before Keras loads TensorFlow: it turns oneDNN on
+
+# Keras without a user's settings, and no proxy before the servers of tests.
+os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": startup.NO_FOLDER}
+startup.reach_directly()

@@ -1,0 +1,23 @@
+"""Machines unlike the one at hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+AWKWARD = "a räume's [folder] #1 50%"  # what a folder may be called
+KERAS = {"floatx": "float16", "image_data_format": "channels_first", "epsilon": 1e-3}
+NOWHERE = "http://127.0.0.1:9"
+_VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
+PROXIES = {name: NOWHERE for each in _VARIABLES for name in (each, each.upper())}
+_OURS = ("KERAS_HOME", "KERAS_BACKEND", "no_proxy", "NO_PROXY")  # what `pinned` sets
+
+
+def elsewhere(home: Path, backend: str = "tensorflow") -> dict[str, str]:
+    """An environment whose proxies lead nowhere, and whose home wants another Keras."""
+    (home / ".keras").mkdir()
+    settings = json.dumps({**KERAS, "backend": backend})
+    (home / ".keras" / "keras.json").write_text(settings, encoding="utf-8")
+    kept = {name: value for name, value in os.environ.items() if name not in _OURS}
+    return {**kept, **PROXIES, "HOME": str(home)}

@@ -1,0 +1,57 @@
+"""Machines differ: proxies, and what the user's Keras is told to be."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from ssagan_tf import startup
+from tests import described
+from tests.programs import ROOT
+from tests.surroundings import NOWHERE, elsewhere
+
+HOSTS = ("localhost", "LOCALHOST", "127.0.0.1", "127.0.0.1:8080", "127.0.0.2", "::1")
+
+
+@pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
+def test_no_proxy_before_this_machine(variable: str, monkeypatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", NOWHERE)
+    monkeypatch.setenv(variable, "corp.example, 10.1.2.3")
+    assert not urllib.request.proxy_bypass("localhost")
+    for _ in range(2):
+        startup.reach_directly("127.0.0.2")
+    for host in (*HOSTS, "corp.example", "10.1.2.3"):
+        assert urllib.request.proxy_bypass(host), host
+    assert not urllib.request.proxy_bypass("example.org")
+    expected = "corp.example,10.1.2.3,localhost,127.0.0.1,::1,127.0.0.2"  # each once
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == expected
+
+
+def test_no_proxy_at_all_stays_so(monkeypatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+    startup.reach_directly()
+    assert os.environ["NO_PROXY"] == "*"
+    assert urllib.request.proxy_bypass("example.org")
+
+
+def test_a_keras_json_does_not_get_into_networks_and_files(tmp_path: Path) -> None:
+    path = tmp_path / "described.json"
+    there = subprocess.Popen(
+        [sys.executable, "-m", "tests.described", path],
+        cwd=ROOT,
+        env=elsewhere(tmp_path),
+        stderr=subprocess.DEVNULL,
+    )
+    ours = json.loads(json.dumps(described.describe()))
+    assert there.wait() == 0
+    told = json.loads(path.read_text("utf-8"))
+    assert told.pop("clip") == ["float32", pytest.approx(ours.pop("clip")[1], rel=1e-4)]
+    assert told == ours
