@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,7 @@ SECTIONS = (
     options.StudyOptions,
 )
 
+_LARGEST = 1 << 16  # characters of a file that a run wrote; it takes some 3,000
 SectionT = TypeVar("SectionT", bound=options.Section)
 
 
@@ -112,12 +114,21 @@ def to_lines(*sections: options.Section) -> list[str]:
     return list(lines.values())
 
 
-def from_file(path: str) -> flags.FlagValues:
+def from_file(path: str, alone: bool = False) -> flags.FlagValues:
     """Reads a flag file by itself.
+
+    Args:
+      path: Of the file.
+      alone: Whether to refuse one that names others, as a stranger's may.
 
     Raises:
       ValueError: A line is no known flag, or the file cannot be read.
     """
+    if alone:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_LARGEST + 1)
+        if len(text) > _LARGEST or re.search(r"^\s*--?flagfile", text, re.MULTILINE):
+            raise ValueError(f"{path} is too long, or names another flag file")
     values = flags.FlagValues()
     define(values)
     try:

@@ -114,7 +114,9 @@ def _default(field: dataclasses.Field, kind: Any) -> str:
 
 
 def _fail(name: str, message: str, code: int) -> NoReturn:
-    print(f"{name}: {' '.join(message.split())}", file=sys.stderr)
+    # Names come out of files, too, and a terminal follows control characters.
+    line = re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", " ".join(message.split()))
+    print(f"{name}: {line}", file=sys.stderr)
     _exit(code)
 
 

@@ -146,5 +146,5 @@ def _recorded(folder: Path) -> str:
     path = folder / STAGE1_RECORD
     try:
         return json.loads(path.read_text(encoding="utf-8"))["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"cannot read {path}, the record of the first stage: {error}") from error

@@ -53,7 +53,7 @@ def open_run(folder: str | Path) -> Run:
     if not path.is_file():
         raise DataError(f"{folder} holds no run (no {FLAGS_FILE}); name a --run_dir of train")
     try:
-        values = flags.from_file(str(path))
+        values = flags.from_file(str(path), alone=True)
         sections = [flags.read(kind, values) for kind in SECTIONS]
         data = DatasetInfo.from_json((folder / INFO_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
