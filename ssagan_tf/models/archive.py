@@ -49,10 +49,18 @@ def read_config(archive: zipfile.ZipFile) -> Any:
 
 
 def extract_weights(archive: zipfile.ZipFile, folder: Path) -> Path:
-    """Copies the weights into a folder, and returns their path."""
+    """Copies the weights into a folder, and returns their path.
+
+    Raises:
+      ValueError: There is no room for them.
+    """
     path = folder / WEIGHTS
-    with archive.open(WEIGHTS) as source, path.open("wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+    try:
+        with archive.open(WEIGHTS) as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+    except OSError as error:
+        where = f"{folder.parent}, where its weights are copied first (TMPDIR names another place)"
+        raise ValueError(f"{error.strerror or error} in {where}") from error
     return path
 
 
