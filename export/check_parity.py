@@ -26,6 +26,8 @@ from ssagan_tf.training import source
 ABOUT = """
 Runs a generator in Keras, as a SavedModel and as ONNX on the same photos, and compares the clips
 and the time they take. The exit code is 1 where a difference is beyond the tolerance.
+A SavedModel is a program: TensorFlow runs what is in it, which may read and write files. Give
+--saved_model only folders that you or people you trust have exported.
 """
 EXACT, SIXTEEN_BITS = 1e-5, 2e-2  # of clips in [-1, 1]
 LEVELS = 1  # of pixels: where rounding falls to the other side
@@ -153,13 +155,15 @@ def _saved_model(folder: Path, own: str, tolerance: float) -> list[Subject]:
     path = folder / "assets.extra" / SETTINGS_FILE
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
-        _same_generator(folder, settings, own)
+        types = {str(settings["weights"]), str(settings["precision"])}
+        _same_generator(folder, settings, own)  # before anything of it runs
         with without_wildcards(folder) as readable:
             loaded = tf.saved_model.load(str(readable))
-    except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).splitlines()[0]
+    except DataError:
+        raise
+    except Exception as error:  # of JSON and protobuf, and TensorFlow's own
+        reason = (str(error) or type(error).__name__).splitlines()[0][:300]
         raise DataError(f"cannot load the SavedModel in {folder}: {reason}") from error
-    types = {settings["weights"], settings["precision"]}
 
     def clip(photos):
         return loaded.signatures["tensor"](image=tf.constant(to_float(photos)))["clip"].numpy()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
+from export import onnx_file
 from ssagan_tf.errors import DataError, missing_extra
+from ssagan_tf.options import FRAMES, Fit
 
 GPU_PROVIDERS = (
     "CUDAExecutionProvider",
@@ -17,6 +19,7 @@ GPU_PROVIDERS = (
     "DmlExecutionProvider",
 )
 CPU_PROVIDER = "CPUExecutionProvider"
+_FLOAT = "tensor(float)"
 
 
 class OnnxGenerator:
@@ -37,9 +40,11 @@ class OnnxGenerator:
     """
 
     def __init__(self, path: str | Path, require_gpu: bool = False, threads: int = 0):
-        runtime = _runtime()
+        runtime, self._path = _runtime(), path
         if not Path(path).is_file():
             raise DataError(f"{path}: no such file; name a FILE.onnx of export.to_onnx")
+        if Path(path).suffix != ".onnx":  # by others, ONNX Runtime takes other formats
+            raise DataError(f"{path} is no FILE.onnx; name one of export.to_onnx")
         available = runtime.get_available_providers()
         wanted = [name for name in GPU_PROVIDERS if name in available]
         if require_gpu and not wanted:
@@ -51,12 +56,12 @@ class OnnxGenerator:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors; what it falls back to is said below
         try:
+            onnx_file.check(Path(path))
             self._session = runtime.InferenceSession(
                 str(path), options, providers=[*wanted, CPU_PROVIDER]
             )
         except Exception as error:  # its own kinds, one for each stage of loading
-            reason = str(error).splitlines()[0]
-            raise DataError(f"cannot load {path}: {reason}") from error
+            raise DataError(f"cannot load {path}: {_first_line(error)}") from error
         # It lists providers whose libraries do not load, and then quietly takes the CPU.
         self.provider = self._session.get_providers()[0]
         if require_gpu and self.provider not in GPU_PROVIDERS:
@@ -68,18 +73,40 @@ class OnnxGenerator:
 
     def _settings(self, path: str | Path) -> dict[str, Any]:
         noted = self._session.get_modelmeta().custom_metadata_map
-        names = [each.name for each in (*self._session.get_inputs(), *self._session.get_outputs())]
         try:
             settings = {name: json.loads(text) for name, text in noted.items()}
-            if names == ["image", "clip"] and {"resolution", "fit", "fingerprint"} <= set(settings):
-                return settings
-        except ValueError:
-            pass
-        raise DataError(f"{path} is no generator of export.to_onnx; name one")
+        except (ValueError, RecursionError):
+            settings = {}
+        side, frames = settings.get("resolution"), settings.get("frames")
+        texts = [settings.get(name) for name in ("fit", "fingerprint", "precision")]
+        whole = (
+            (type(side), frames) == (int, FRAMES)
+            and all(isinstance(text, str) for text in texts)
+            and texts[0] in set(get_args(Fit)) - {"auto"}
+        )
+        ends = {
+            each.name: (each.type, list(each.shape)[1:])
+            for each in (*self._session.get_inputs(), *self._session.get_outputs())
+        }
+        image, clip = [side, side, 3], [frames, side, side, 3]
+        if not whole or ends != {"image": (_FLOAT, image), "clip": (_FLOAT, clip)}:
+            raise DataError(f"{path} is no generator of export.to_onnx; name one")
+        return settings
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Float32 `[B, S, S, 3]` → clips, float32 `[B, T, S, S, 3]`, both in [-1, 1]."""
-        return self._session.run(["clip"], {"image": image})[0]
+        """Float32 `[B, S, S, 3]` → clips, float32 `[B, T, S, S, 3]`, both in [-1, 1].
+
+        Raises:
+          DataError: ONNX Runtime fails: there is not enough memory, or the model is no generator.
+        """
+        try:
+            return self._session.run(["clip"], {"image": image})[0]
+        except Exception as error:  # its own kinds; of memory, for one
+            raise DataError(f"cannot run {self._path}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:300]
 
 
 def _runtime() -> Any:

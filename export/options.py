@@ -82,7 +82,9 @@ class OnnxGenerateOptions(PhotosToVideos):
 class ParityOptions(SourceOptions):
     """What is compared, and how close it must be."""
 
-    saved_model: str = setting("", "Folder written by export.to_saved_model.")
+    saved_model: str = setting(
+        "", "Folder written by export.to_saved_model. It is run as a program: trust its source."
+    )
     onnx: str = setting("", "FILE.onnx written by export.to_onnx.")
     image: tuple[str, ...] = setting(
         (), "Photos, separated by commas; without any: built-in synthetic clouds."

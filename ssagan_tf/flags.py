@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from absl import flags
 
-from ssagan_tf import options
+from ssagan_tf import limits, options
 
 SECTIONS = (
     options.ModelOptions,
@@ -112,12 +114,20 @@ def to_lines(*sections: options.Section) -> list[str]:
     return list(lines.values())
 
 
-def from_file(path: str) -> flags.FlagValues:
+def from_file(path: str, alone: bool = False) -> flags.FlagValues:
     """Reads a flag file by itself.
+
+    Args:
+      path: Of the file.
+      alone: Whether to refuse one that names others, as a stranger's may.
 
     Raises:
       ValueError: A line is no known flag, or the file cannot be read.
     """
+    if alone:
+        text = limits.read_text(Path(path), limits.NOTE_BYTES)
+        if re.search(r"^\s*--?flagfile", text, re.MULTILINE):
+            raise ValueError(f"{path} names another flag file")
     values = flags.FlagValues()
     define(values)
     try:

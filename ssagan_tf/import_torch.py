@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ Makes a .keras file of a checkpoint of the released PyTorch code: generators of 
 and their discriminator. Size, skips, attention and spectral norm are read off the file. With
 --export, the other way round. Needs PyTorch: pip install 'ssagan_tf[torch]'.
 """
+SAFE_TORCH = (2, 10)  # earlier ones can be got around: CVE-2025-32434, CVE-2026-24747
 _OF_CHECKPOINTS = ("stage1", "skips", "ssa_layers")  # settings that --export has no use for
 
 
@@ -57,6 +60,11 @@ def _write_keras(options: ImportOptions) -> None:
         options.skips,
         options.ssa_layers,
     )
+    if kind.least_bytes(model) > sum(array.nbytes for array in state.values()):
+        raise DataError(
+            f"{options.checkpoint} claims {model.base_filters} base filters at resolution "
+            f"{model.resolution}, which need more weights than it holds"
+        )
     is_generator = kind is not models.Discriminator
     network = (models.build_generator if is_generator else models.build_discriminator)(model)
     released.load_state(network, state, options.checkpoint)
@@ -111,11 +119,14 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path}: no such file; name a checkpoint that torch.save wrote")
     torch = _torch()
     try:
+        _refuse_compressed(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        reason = (str(error) or type(error).__name__).splitlines()[0][:300]
         raise DataError(
-            f"cannot load {path}: it is damaged or holds more than weights ({reason})"
+            f"cannot load {path}: it is damaged or holds more than weights "
+            f"({f'it asks for {asked[1]}' if asked else reason})"
         ) from error
     is_dict = isinstance(state, dict) and all(isinstance(key, str) for key in state)
     if not is_dict or not all(torch.is_tensor(value) for value in state.values()):
@@ -125,7 +136,23 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         raise DataError(f"{path} holds no state dict but {holds}; save model.state_dict() alone")
     if state and all(key.startswith("module.") for key in state):  # of DataParallel
         state = {key.removeprefix("module."): value for key, value in state.items()}
-    return {key: value.float().numpy() for key, value in state.items()}
+    for key, value in state.items():
+        plain = (value.layout, value.device.type) == (torch.strided, "cpu")
+        if not plain or value.is_quantized or value.is_complex():
+            raise DataError(f"{path}: {key} is no plain tensor; save model.state_dict() of floats")
+    # A tensor may claim any shape, with strides of zero.
+    if sum(value.numel() for value in state.values()) > path.stat().st_size:
+        raise DataError(f"{path}: its tensors claim more than the file holds")
+    return {key: value.detach().float().numpy() for key, value in state.items()}
+
+
+def _refuse_compressed(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(4) != b"PK\x03\x04":
+            return  # of the releases before 1.6
+    with zipfile.ZipFile(path) as archive:
+        if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
+            raise ValueError("it is compressed, which PyTorch does not do")
 
 
 def _torch() -> Any:
@@ -133,6 +160,11 @@ def _torch() -> Any:
         import torch
     except ImportError as error:
         raise missing_extra(error, "torch") from error
+    if tuple(map(int, re.findall(r"\d+", torch.__version__)[:2])) < SAFE_TORCH:
+        raise DataError(
+            f"PyTorch {torch.__version__} can be made to run code by a file; pip install "
+            f"'torch>={'.'.join(map(str, SAFE_TORCH))}'"
+        )
     return torch
 
 

@@ -40,7 +40,7 @@ ROOMS = {
     "pixels": set(),
     "precision": set(),
     "__init__": {"startup"},
-    "flags": ALWAYS,
+    "flags": ALWAYS | {"limits"},
     "remote": ALWAYS | {"startup"},
     "names": set(),
     "limits": ALWAYS | {"remote"},

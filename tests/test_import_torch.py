@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -134,6 +136,68 @@ def test_files_that_hold_something_else(content, message: str, tmp_path: Path) -
     with pytest.raises(DataError, match=message):
         convert(checkpoint=tmp_path / "file.pth", output=tmp_path / "out.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["file.pth"]
+
+
+def claims(shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.zeros(1).expand(shape)
+
+
+CLAIMS = {
+    "strides of zero": (
+        {"downConv6.weight": claims((10**6, 10**6, 1, 1, 1))},
+        "its tensors claim more than the file holds",
+    ),
+    "filters": (
+        {"downConv6.weight": torch.zeros(16 * 10**4, 1, 1, 1, 1)},
+        "claims 10000 base filters .* need more weights than it holds",
+    ),
+    "resolution": (
+        {"downConv-99.weight": torch.zeros(1, 1, 1, 1, 1)},
+        "is of no network that there is",
+    ),
+    "absurd resolution": (
+        {f"downConv-{10**12}.weight": torch.zeros(1, 1, 1, 1, 1)},
+        "no generator or discriminator",
+    ),
+    "no values": ({"a": torch.zeros(10**9, device="meta")}, "a is no plain tensor"),
+    "sparse": ({"a": torch.eye(3).to_sparse()}, "a is no plain tensor"),
+    "complex": ({"a": torch.zeros(3, dtype=torch.complex64)}, "a is no plain tensor"),
+}
+
+
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize(("state", "message"), CLAIMS.values(), ids=CLAIMS)
+def test_tensors_that_claim_what_is_not_there(
+    state: dict, message: str, legacy: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "file.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(DataError, match=message):
+        convert(checkpoint=path, output=tmp_path / "out.keras", model="mdgan_stage1")
+    assert [each.name for each in tmp_path.iterdir()] == ["file.pth"]
+
+
+def test_code_in_a_legacy_file_and_a_compressed_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.pth"
+    torch.save({"a": Anything()}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(DataError, match=r"more than weights \(it asks for exec\)"):
+        convert(checkpoint=path, output=tmp_path / "out.keras")
+    torch.save({"a": torch.zeros(10**6)}, path)
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    with pytest.raises(DataError, match="it is compressed, which PyTorch does not do"):
+        convert(checkpoint=path, output=tmp_path / "out.keras")
+
+
+@pytest.mark.parametrize("version", ["2.4.1", "2.9.1+cpu", "1.13"])
+def test_versions_that_a_file_can_get_around(version: str, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch, "__version__", version)
+    (tmp_path / "a.pth").touch()
+    with pytest.raises(DataError, match=rf"PyTorch {re.escape(version)} can be made to run code"):
+        convert(checkpoint=tmp_path / "a.pth", output=tmp_path / "a.keras")
 
 
 def test_a_damaged_file(folder: Path, tmp_path: Path) -> None:

@@ -57,8 +57,12 @@ REGISTRY: dict[str, System] = {
     "vgan": System(VGANGenerator, VGANDiscriminator, resolution=64, variants=False),
     "rnngan": System(RNNGANGenerator, RNNGANDiscriminator, resolution=64, variants=False),
 }
+NETWORKS = {
+    kind for system in REGISTRY.values() for kind in (system.generator, system.discriminator)
+}
 
 __all__ = [
+    "NETWORKS",
     "REGISTRY",
     "Discriminator",
     "Network",

@@ -64,6 +64,8 @@ class Discriminator(ClipDiscriminator):
       compute: How it is computed; the precision is the layer argument `dtype`.
     """
 
+    largest_kernel = 8192  # conv6: 2·4·4·16·16
+
     def __init__(
         self,
         options: ModelOptions | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 
@@ -15,7 +15,12 @@ class Network(keras.Model):
     """A Keras model made from `ModelOptions`, which its `.keras` file carries.
 
     Subclasses set `input_axes`, the input's shape without the batch.
+
+    Attributes:
+      largest_kernel: Weights of its largest kernel for one base filter. They grow with the square.
     """
+
+    largest_kernel: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -34,6 +39,11 @@ class Network(keras.Model):
     def stages(self) -> tuple[Network, ...]:
         """The networks that it runs one after the other, each with `options` of its own."""
         return (self,)
+
+    @classmethod
+    def least_bytes(cls, options: ModelOptions) -> int:
+        """Bytes that the weights of such a network take at least, told before it is made."""
+        return 4 * cls.largest_kernel * options.base_filters**2
 
     def build_variables(self) -> None:
         """Creates the weights."""

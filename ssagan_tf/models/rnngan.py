@@ -39,6 +39,8 @@ class RNNGANGenerator(Network):
       compute: How it is computed; the precision is the layer argument `dtype`.
     """
 
+    largest_kernel = 4096  # code: 4·4·16·16
+
     def __init__(
         self,
         options: ModelOptions | None = None,
@@ -99,6 +101,8 @@ class RNNGANGenerator(Network):
 @keras.saving.register_keras_serializable("ssagan_tf")
 class RNNGANDiscriminator(ClipDiscriminator):
     """Scores every frame by itself. Arguments as of the generator."""
+
+    largest_kernel = 3200  # conv4: 5·5·8·16
 
     def __init__(
         self,

@@ -38,6 +38,8 @@ class UNet(Network):
       OptionError: The options name no form of this network, or a layer that it does not have.
     """
 
+    largest_kernel = 8192  # conv6: 2·4·4·16·16
+
     def __init__(
         self,
         options: ModelOptions | None = None,

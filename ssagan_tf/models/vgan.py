@@ -38,6 +38,8 @@ class VGANGenerator(Network):
       compute: How it is computed; the precision is the layer argument `dtype`.
     """
 
+    largest_kernel = 32768  # foreground2: 4·4·4·32·16
+
     def __init__(
         self,
         options: ModelOptions | None = None,
@@ -99,6 +101,8 @@ class VGANGenerator(Network):
 @keras.saving.register_keras_serializable("ssagan_tf")
 class VGANDiscriminator(ClipDiscriminator):
     """3D convolutions over the clip. Arguments as of the generator."""
+
+    largest_kernel = 32768  # conv4: 4·4·4·16·32
 
     def __init__(
         self,

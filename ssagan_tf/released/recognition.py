@@ -71,8 +71,9 @@ def read_off(
 def _kernels(shapes: Mapping[str, Shape]) -> dict[str, dict[int, Shape]]:
     """Shapes of the (de)convolutions by kind and number."""
     kernels: dict[str, dict[int, Shape]] = {"downConv": {}, "upConv": {}, "slice": {}}
+    pattern = re.compile(r"(downConv|upConv|slice)(-?\d{1,2})((?:\.\d)?)\.weight(?:_orig)?")
     for key, shape in shapes.items():
-        match = re.fullmatch(r"(downConv|upConv|slice)(-?\d+)((?:\.\d+)?)\.weight(?:_orig)?", key)
+        match = pattern.fullmatch(key)
         if match and len(shape) == 5:
             kind, number, index = match.groups()
             kernels[kind][NUMBER_OF_SLICE.get(kind + number + index, int(number))] = shape

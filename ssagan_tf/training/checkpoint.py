@@ -145,7 +145,7 @@ def _best(folder: Path) -> tuple[int, float] | None:
     try:
         values = limits.parse_json(limits.read_text(folder / BEST_FILE, limits.NOTE_BYTES))
         step, loss = int(values["step"]), float(values["content_loss"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
     return (step, loss) if (folder / f"step-{step}.index").exists() else None
 
@@ -188,6 +188,7 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
             kept = ", ".join(map(str, sorted(steps)))
             raise OptionError("checkpoint", which, f"there is none; the run has steps {kept}")
         paths = [paths[steps.index(step)]]
+    _check_size(run, paths)
     generator = models.build_generator(run.model, compute)
     if run.train.ema_decay:
         optimizer = make_optimizer(generator, run.train, ema_decay=run.train.ema_decay)
@@ -201,6 +202,19 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
     if models.system_of(run.model).takes_clip:
         return joined(saved.load_generator(run.folder / STAGE1_FILE, compute), generator)
     return generator
+
+
+def _check_size(run: Run, paths: list[Path]) -> None:
+    """A run may be a stranger's: its settings may not make more than its checkpoints hold."""
+    held = max(
+        sum(part.stat().st_size for part in path.parent.glob(f"{path.name}.data-*"))
+        for path in paths
+    )
+    if models.system_of(run.model).generator.least_bytes(run.model) > held:
+        raise DataError(
+            f"the settings in {run.folder} need more weights than its checkpoints hold; "
+            "they are damaged, or not this run's"
+        )
 
 
 def _by_name(variables: list[keras.Variable]) -> dict[str, tf.Variable]:

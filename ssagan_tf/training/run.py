@@ -9,7 +9,6 @@ checkpoints/ samples/ tensorboard/ metrics.jsonl generator.keras
 from __future__ import annotations
 
 import dataclasses
-import re
 import shlex
 from pathlib import Path
 from typing import NoReturn
@@ -56,10 +55,7 @@ def open_run(folder: str | Path) -> Run:
     if not path.is_file():
         raise DataError(f"{folder} holds no run (no {FLAGS_FILE}); name a --run_dir of train")
     try:
-        text = limits.read_text(path, limits.NOTE_BYTES)
-        if re.search(r"^\s*--?flagfile\b", text, re.MULTILINE):
-            raise ValueError(f"{FLAGS_FILE} names another flag file")
-        values = flags.from_file(str(path))
+        values = flags.from_file(str(path), alone=True)
         sections = [flags.read(kind, values) for kind in SECTIONS]
         data = DatasetInfo.from_json(limits.read_text(folder / INFO_FILE, limits.DESCRIPTION_BYTES))
     except (OSError, ValueError) as error:

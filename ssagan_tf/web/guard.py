@@ -181,7 +181,7 @@ class Guard:
             return await asyncio.wait_for(
                 self._take(scope, receive, held), timeout=self._limits.seconds
             )
-        except asyncio.TimeoutError:  # another class than TimeoutError in Python 3.10
+        except TimeoutError:
             return _say(408, f"the body must come within {self._limits.seconds:g} seconds")
 
     async def _take(self, scope: Scope, receive: Receive, held: list[bytes]) -> Response | None:

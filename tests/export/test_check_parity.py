@@ -56,6 +56,15 @@ def test_nothing_to_compare_with() -> None:
         check_parity(ParityOptions(model="m.keras"))
 
 
+@pytest.mark.parametrize("text", ["[]", "{}", "7", "[" * 10**5, '{"weights": [1]}'])
+def test_settings_of_a_strangers_saved_model(text: str, exports: Exports, tmp_path) -> None:
+    (tmp_path / "assets.extra").mkdir()
+    (tmp_path / "assets.extra" / "settings.json").write_text(text)
+    options = ParityOptions(model=str(exports.keras_file), saved_model=str(tmp_path))
+    with pytest.raises(DataError, match="cannot load the SavedModel"):
+        check_parity(options)
+
+
 def test_no_saved_model(exports: Exports, tmp_path) -> None:
     options = ParityOptions(model=str(exports.keras_file), saved_model=str(tmp_path))
     with pytest.raises(DataError, match="cannot load the SavedModel"):

@@ -13,7 +13,9 @@ from export.options import OnnxOptions, SavedModelOptions
 from export.to_onnx import to_onnx
 from export.to_saved_model import to_saved_model
 from ssagan_tf.errors import DataError
+from ssagan_tf.models.saved import load_generator
 from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.training.source import Source
 from tests.training import tiny
 
 
@@ -24,6 +26,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     generator.build_variables()
     generator.save(path)
     return str(path)
+
+
+@pytest.fixture
+def loaded(model: str, monkeypatch) -> None:
+    """Loading needs room for a copy of the weights, elsewhere."""
+    generator = load_generator(Path(model))
+    monkeypatch.setattr(Source, "load", lambda self, compute=None: generator)
 
 
 @contextlib.contextmanager
@@ -48,6 +57,7 @@ def as_onnx(model: str, folder: Path) -> None:
     to_onnx(OnnxOptions(model=model, output=str(folder / "model.onnx")))
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize("size", [2_000, 40_000])  # of the graph; of the warm-up records
 def test_full_disk(model: str, tmp_path: Path, size: int) -> None:
     with largest_file(size), pytest.raises(DataError, match=r"cannot write .*1: .*File too large"):
@@ -55,10 +65,16 @@ def test_full_disk(model: str, tmp_path: Path, size: int) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("loaded")
 def test_full_disk_for_onnx(model: str, tmp_path: Path) -> None:
     with largest_file(500), pytest.raises(DataError, match=r"cannot write .*onnx: File too large"):
         as_onnx(model, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_no_room_to_load(model: str) -> None:
+    with largest_file(500), pytest.raises(DataError, match=r"too large in .* \(TMPDIR names"):
+        load_generator(Path(model))
 
 
 @pytest.mark.parametrize("export", [as_saved_model, as_onnx])

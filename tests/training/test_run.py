@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ssagan_tf.data.info import DatasetInfo, Shard, Split, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
-from ssagan_tf.training import callbacks, run
+from ssagan_tf.training import callbacks, checkpoint, run
 
 MODEL = ModelOptions(resolution=64, base_filters=2)
 COMPUTE = ComputeOptions()
@@ -124,6 +124,23 @@ def test_a_run_is_in_its_folder(begun, part: str) -> None:
     (Path(train.run_dir) / part).unlink()
     whole.symlink_to(train.run_dir)  # all of it may lie elsewhere
     run.check_same_run(model, COMPUTE, dataclasses.replace(train, run_dir=str(whole)), data)
+
+
+def test_settings_that_need_more_memory_than_the_checkpoints_hold(begun) -> None:
+    _, train, _ = begun
+    folder = Path(train.run_dir) / "checkpoints"
+    folder.mkdir()
+    for name in ("step-1.index", "step-1.data-00000-of-00001", "step-évil.index"):
+        (folder / name).write_bytes(bytes(1000))
+    (folder / "best.json").write_text('{"step": Infinity, "content_loss": 0}')
+    with open(f"{train.run_dir}/flags.cfg", "a") as file:
+        file.write("--base_filters=1000000\n")
+    stranger = run.open_run(train.run_dir)
+    for which in ("", "newest", "1"):
+        with pytest.raises(DataError, match="need more weights than its checkpoints hold"):
+            checkpoint.load_generator(stranger, which=which)
+    with pytest.raises(OptionError, match="there is none; the run has steps 1"):
+        checkpoint.load_generator(stranger, which="best")
 
 
 def test_tensorboard_has_scalars_and_moving_pictures(tmp_path) -> None:

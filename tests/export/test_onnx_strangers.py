@@ -1,0 +1,235 @@
+"""ONNX files that a stranger made to do more than clips."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from export.onnx_session import OnnxGenerator
+from ssagan_tf.errors import DataError
+
+onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
+pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
+
+FLOAT, INT64 = 1, 7
+NOTED = {
+    "resolution": 64,
+    "frames": 32,
+    "fit": "stretch",
+    "fingerprint": "0123",
+    "precision": "float32",
+}
+
+
+def of_numbers(name: str, *numbers: int) -> Any:
+    return onnx.numpy_helper.from_array(np.array(numbers, "int64"), name)
+
+
+def still() -> Any:
+    """A model that repeats the image, as `export.to_onnx` could have written it."""
+    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [
+            node("Unsqueeze", ["image", "axes"], ["one"]),
+            node("Tile", ["one", "repeats"], ["clip"]),
+        ],
+        "still",
+        [value("image", FLOAT, ["N", 64, 64, 3])],
+        [value("clip", FLOAT, ["N", 32, 64, 64, 3])],
+        [of_numbers("axes", 1), of_numbers("repeats", 1, 32, 1, 1, 1)],
+    )
+    opset = onnx.helper.make_opsetid("", 18)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    onnx.helper.set_model_props(model, {name: json.dumps(value) for name, value in NOTED.items()})
+    return model
+
+
+def test_a_model_of_ours(tmp_path: Path) -> None:
+    onnx.save(still(), tmp_path / "m.onnx")
+    generator = OnnxGenerator(tmp_path / "m.onnx")
+    assert generator.settings == NOTED
+    image = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
+    np.testing.assert_array_equal(generator(image), np.repeat(image[:, None], 32, axis=1))
+
+
+def elsewhere(tensor: Any, location: str) -> None:
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", location
+
+
+def external(location: str) -> Callable[[Any], None]:
+    return lambda model: elsewhere(model.graph.initializer[1], location)
+
+
+def external_attribute(model: Any) -> None:
+    tensor = of_numbers("value", 1, 32, 1, 1, 1)
+    elsewhere(tensor, "../secret")
+    del model.graph.initializer[1]
+    model.graph.node.insert(0, onnx.helper.make_node("Constant", [], ["repeats"], value=tensor))
+
+
+def external_without_a_place(model: Any) -> None:
+    model.graph.initializer[1].data_location = onnx.TensorProto.EXTERNAL
+
+
+def a_place_only(model: Any) -> None:
+    entry = model.graph.initializer[1].external_data.add()
+    entry.key, entry.value = "location", "../secret"
+
+
+def operator(domain: str, name: str) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        model.graph.node.append(onnx.helper.make_node(name, ["image"], ["x"], domain=domain))
+        model.opset_import.append(onnx.helper.make_opsetid(domain, 1))
+
+    return change
+
+
+def own_graph(model: Any) -> None:
+    inner = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["clip"], ["y"])],
+        "inner",
+        [],
+        [onnx.helper.make_tensor_value_info("y", FLOAT, None)],
+    )
+    elsewhere(inner.initializer.add(), "../secret")
+    node = onnx.helper.make_node("If", ["c"], ["z"], then_branch=inner, else_branch=inner)
+    model.graph.node.append(node)
+
+
+def function(model: Any) -> None:
+    node = onnx.helper.make_node("Identity", ["a"], ["b"])
+    opset = onnx.helper.make_opsetid("", 18)
+    model.functions.append(onnx.helper.make_function("own", "f", ["a"], ["b"], [node], [opset]))
+
+
+def training(model: Any) -> None:
+    model.training_info.add()
+
+
+def sparse(model: Any) -> None:
+    model.graph.sparse_initializer.add()
+
+
+REFUSED = {
+    "above the folder": (external("../secret"), "keeps weights in other files"),
+    "absolute": (external("/etc/passwd"), "keeps weights in other files"),
+    "in the folder": (external("weights.bin"), "keeps weights in other files"),
+    "a link": (external("link"), "keeps weights in other files"),
+    "memory": (external("*/_ORT_MEM_ADDR_/*"), "keeps weights in other files"),
+    "of an attribute": (external_attribute, "keeps weights in other files"),
+    "nowhere": (external_without_a_place, "keeps weights in other files"),
+    "a place alone": (a_place_only, "keeps weights in other files"),
+    "a context": (operator("com.microsoft", "EPContext"), r"b'com.microsoft.EPContext', which is"),
+    "an operator": (operator("own", "Run"), r"wants the operator b'own.Run', which is none of"),
+    "a graph inside": (own_graph, "has a graph of its own"),
+    "a function": (function, "holds functions or training"),
+    "training": (training, "holds functions or training"),
+    "sparse": (sparse, "holds sparse tensors"),
+}
+
+
+def refused(path: Path, match: str) -> None:
+    with pytest.raises(DataError, match=match) as error:
+        OnnxGenerator(path)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(("change", "match"), REFUSED.values(), ids=REFUSED)
+def test_files_and_operators_of_others(change: Callable, match: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(np.array([1, 32, 1, 1, 1], "int64").tobytes())
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path / "secret")
+    (folder / "weights.bin").write_bytes((tmp_path / "secret").read_bytes())
+    model = still()
+    change(model)
+    (folder / "m.onnx").write_bytes(model.SerializeToString())
+    refused(folder / "m.onnx", f"^cannot load .*m.onnx: .*{match}")
+
+
+def test_a_tensor_hidden_behind_another(tmp_path: Path) -> None:
+    """Fields that the schema has once may come twice in a file; readers join them."""
+    hidden = still()
+    del hidden.graph.node[:], hidden.graph.input[:], hidden.graph.output[:]
+    elsewhere(hidden.graph.initializer[1], "../secret")
+    content = hidden.SerializeToString() + still().SerializeToString()
+    (tmp_path / "m.onnx").write_bytes(content)
+    refused(tmp_path / "m.onnx", "keeps weights in other files")
+
+
+def ends(image: Any = None, clip: Any = None) -> Callable[[Any], None]:
+    def change(model: Any) -> None:
+        for here, given in ((model.graph.input, image), (model.graph.output, clip)):
+            if given:
+                here[0].CopyFrom(onnx.helper.make_tensor_value_info(*given))
+
+    return change
+
+
+def noted(**changes: Any) -> Callable[[Any], None]:
+    return lambda model: onnx.helper.set_model_props(
+        model, {name: json.dumps(value) for name, value in (NOTED | changes).items()}
+    )
+
+
+def deep(model: Any) -> None:
+    model.metadata_props[0].value = "[" * 100_000
+
+
+def one_more_input(model: Any) -> None:
+    model.graph.input.append(onnx.helper.make_tensor_value_info("more", FLOAT, [1]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ends(image=("image", FLOAT, ["N", 32, 32, 3])),
+        ends(image=("image", FLOAT, None)),
+        ends(clip=("clip", INT64, ["N", 32, 64, 64, 3])),
+        one_more_input,
+        deep,
+        noted(resolution=2**40),
+        noted(resolution="64"),
+        noted(resolution=True),
+        noted(frames=10**9),
+        noted(fit="auto"),
+        noted(fit=["stretch"]),
+        noted(fingerprint={}),
+        noted(precision=[1]),
+    ],
+)
+def test_models_that_are_no_generators_of_ours(change: Callable, tmp_path: Path) -> None:
+    model = still()
+    change(model)
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    refused(tmp_path / "m.onnx", r"is no generator of export.to_onnx|cannot load .*m.onnx: ")
+
+
+def test_more_memory_than_there_is(tmp_path: Path) -> None:
+    model, node = still(), onnx.helper.make_node
+    model.graph.initializer.append(of_numbers("absurd", 1, 2**40, 1, 1, 1))
+    del model.graph.node[1]
+    model.graph.node.append(node("Tile", ["one", "absurd"], ["many"]))
+    model.graph.node.append(node("ReduceMax", ["many", "axes"], ["again"]))
+    model.graph.node.append(node("Tile", ["again", "repeats"], ["clip"]))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match=r"cannot (run|load) .*m\.onnx: "):
+        OnnxGenerator(tmp_path / "m.onnx")(np.zeros((1, 64, 64, 3), "float32"))
+
+
+def test_other_formats(tmp_path: Path) -> None:
+    (tmp_path / "m.ort").write_bytes(b"\x18\0\0\0ORTM")
+    refused(tmp_path / "m.ort", r"is no FILE\.onnx")
+    (tmp_path / "m.onnx").write_bytes(b"\x18\0\0\0ORTM" + bytes(100))
+    refused(tmp_path / "m.onnx", "cannot load")
+    (tmp_path / "m.onnx").write_bytes(still().SerializeToString()[:-7])
+    refused(tmp_path / "m.onnx", "cannot load|is no generator")
