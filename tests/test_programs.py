@@ -194,8 +194,9 @@ def test_what_may_not_be_read_gets_one_line(tmp_path: Path, monkeypatch) -> None
     def refuse(path: Path) -> bool:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "is_file", refuse)
-    result = run("generate", "--run_dir=r", "--image=a.jpg", "--output=a.mp4", cwd=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_file", refuse)
+        result = run("generate", "--run_dir=r", "--image=a.jpg", "--output=a.mp4", cwd=tmp_path)
     assert complaint(result, 1) == "generate: r/flags.cfg: Permission denied"
 
 
@@ -218,10 +219,12 @@ def test_names_that_are_no_utf8(tmp_path: Path, monkeypatch, name: str) -> None:
     bad = os.fsdecode(b"caf\xe9")
     line = complaint(run("train", f"--{name}={bad}", cwd=tmp_path), 2)
     assert line == rf"train: '--{name}=caf\udce9' is no text in utf-8; rename what it names"
-    monkeypatch.setattr(Path, "exists", lambda path: print(end=bad.encode()))  # deep in the work
     arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
-    line = complaint(run("generate", *arguments, cwd=tmp_path), 1)
-    assert line == "generate: a name must be UTF-8 to be written down: caf\udce9"
+    with monkeypatch.context() as patch:  # deep in the work
+        patch.setattr(Path, "exists", lambda path: print(end=bad.encode()))
+        result = run("generate", *arguments, cwd=tmp_path)
+    line = r"generate: a name must be UTF-8 to be written down: caf\udce9"
+    assert complaint(result, 1) == line
 
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:
