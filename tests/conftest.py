@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tests.pinned  # isort: skip  # noqa: F401  before Keras is imported
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -18,12 +19,16 @@ from PIL import Image
 
 from ssagan_tf import startup
 from ssagan_tf.data import writer
+from ssagan_tf.layers import patches
 from ssagan_tf.options import PrepareOptions
 from tests.surroundings import AWKWARD
 from tests.training import faults
 
 # JAX, which Keras imports where it is installed, sets this, and programs run by tests inherit it.
 os.environ.pop(startup.LOG_LEVEL, None)
+# What is loaded by now is never garbage: looking through it, again and again, takes minutes.
+gc.collect()
+gc.freeze()
 # Two devices, for the tests of tf.distribute. Can be said only before anything is computed.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
@@ -32,7 +37,7 @@ tf.config.set_logical_device_configuration(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--trials", type=int, default=2, help="Times that tests of faults break something."
+        "--trials", type=int, default=1, help="Times that tests of faults break something."
     )
 
 
@@ -47,6 +52,13 @@ def float64() -> Iterator[None]:
     keras.config.set_dtype_policy("float64")
     yield
     keras.config.set_dtype_policy("float32")
+
+
+@pytest.fixture
+def quick_float64(float64, monkeypatch) -> None:
+    """Likewise, with all convolutions as products of patches: TensorFlow has no quick gradients of
+    3D convolutions in float64. For tests of what is around them."""
+    monkeypatch.setattr(patches, "UP_TO_POSITIONS", 10**6)
 
 
 @pytest.fixture

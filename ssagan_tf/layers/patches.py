@@ -126,12 +126,11 @@ def _indices(larger: Three, smaller: Three, kernel_size: Three, strides: Three, 
     sources = np.where((t >= 0) & (h >= 0) & (w >= 0), flat, outside)
     sources = sources.reshape(math.prod(smaller), math.prod(kernel_size)).astype("int32")
 
-    patches: list[list[int]] = [[] for _ in range(outside + 1)]
-    for number, source in enumerate(sources.ravel()):
-        patches[source].append(number)
-    patches.pop()
-    most = max(map(len, patches))
-    targets = np.full((outside, most), sources.size, "int32")
-    for source, numbers in enumerate(patches):
-        targets[source, : len(numbers)] = numbers
+    # Patches by the position that they come from, those from outside last.
+    order = np.argsort(sources.ravel(), kind="stable")
+    positions = sources.ravel()[order]
+    rank = np.arange(positions.size) - np.searchsorted(positions, positions)
+    inside = positions < outside
+    targets = np.full((outside, rank[inside].max() + 1), sources.size, "int32")
+    targets[positions[inside], rank[inside]] = order[inside]
     return sources, targets

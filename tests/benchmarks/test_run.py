@@ -32,9 +32,12 @@ def pretend(case: Case) -> dict[str, Any]:
     return {"seconds": [seconds] * 3, "extra_mib": 100 * seconds, "peak_mib": 1000.0}
 
 
-def test_quick_run(tmp_path: Path) -> None:
-    names = [part.name for part in cases.parts(quick=True)]
-    names.remove("growth-resolution")  # see below
+@pytest.mark.slow
+def test_quick_run(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    names = ["attention", "generator-forward", "step"]
+    if pytestconfig.getoption("trials") >= 10:
+        names = [part.name for part in cases.parts(quick=True)]
+        names.remove("growth-resolution")  # see below
     arguments = ["--quick", f"--only={','.join(names)}", f"--output={tmp_path}"]
     assert run.main(arguments, measure=measure.attempt) == 0
     written = results(tmp_path)

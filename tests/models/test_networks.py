@@ -437,7 +437,7 @@ STATIC = {
 
 
 @pytest.mark.parametrize("options", STATIC.values(), ids=STATIC)
-@pytest.mark.usefixtures("float64")
+@pytest.mark.usefixtures("quick_float64")
 def test_static_clip_changes_nothing(options: ModelOptions) -> None:
     images = photos(options, 2 if options.resolution == 64 else 1)
     fast, plain = both_ways(alive(options), images, training=True)
@@ -478,22 +478,6 @@ def test_every_block_may_be_computed_again(options: ModelOptions) -> None:
     blocks = [layer for layer in generator._flatten_layers() if hasattr(layer, "frames_after")]
     assert len(blocks) > 8
     assert all(block.get_config()["remat"] for block in blocks)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("float64")
-def test_a_network_computed_again_is_the_same() -> None:
-    options = dataclasses.replace(VARIANTS["projected"], spectral_norm=True)
-    image, found = photos(options), []
-    for remat in (False, True):
-        generator = ssagan_tf.build_generator(options, ComputeOptions(remat=remat))
-        generator.set_weights([np.array(weight) for weight in alive(options).weights])
-        with tf.GradientTape() as tape:
-            clip = generator(image, training=True)
-            loss = tf.reduce_mean(tf.abs(clip - image[:, None]))
-        gradients = tape.gradient(loss, [w.value for w in generator.trainable_weights])
-        found.append([clip, *gradients, *generator.non_trainable_weights])
-    assert_exact(*reversed(found))
 
 
 @every_system

@@ -77,7 +77,7 @@ def test_discriminator(training: bool) -> None:
     x = tf.constant(clip)
     for block in network.features:
         x = tf.nn.conv3d(x, block.convolution.kernel, [1, 2, 2, 2, 1], "SAME")
-        x = activated(lambda x: tf.nn.leaky_relu(x, 0.2), x, block, training)
+        x = activated(lambda x: tf.maximum(x, 0.2 * x), x, block, training)
     kernel, bias = network.score.convolution.kernel, network.score.convolution.bias
     expected = tf.tensordot(x, kernel[..., 0], 4)[:, None] + bias
     assert np.ptp(expected) > 0.001

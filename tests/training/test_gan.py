@@ -14,6 +14,7 @@ from ssagan_tf.options import ModelOptions, TrainOptions
 from ssagan_tf.pixels import to_float
 from ssagan_tf.training.gan import GAN, METRICS
 from tests.exactness import assert_exact
+from tests.training import tiny
 
 MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv3,deconv3")
 OPTIONS = TrainOptions(batch_size=2, discriminator_updates=2)
@@ -22,6 +23,14 @@ OPTIONS = TrainOptions(batch_size=2, discriminator_updates=2)
 def make(model: ModelOptions = MODEL, options: TrainOptions = OPTIONS, seed: int = 0) -> GAN:
     keras.utils.set_random_seed(seed)
     return GAN(models.build_generator(model), models.build_discriminator(model), options)
+
+
+def make_tiny(options: TrainOptions) -> GAN:
+    """Of networks that do next to nothing, for what is about the step."""
+    keras.utils.set_random_seed(0)
+    return GAN(
+        tiny.build(tiny.TinyGenerator)(MODEL), tiny.build(tiny.TinyDiscriminator)(MODEL), options
+    )
 
 
 def clips(number: int, updates: int = 2) -> tf.Tensor:
@@ -53,14 +62,13 @@ def step_by_step(gan: GAN, weights: list, gradients: list) -> None:
         variable.assign_sub(tf.cast(rate, gradient.dtype) * gradient)
 
 
-@pytest.mark.usefixtures("float64")
+@pytest.mark.usefixtures("quick_float64")
 def test_step_is_what_it_says(batch: tf.Tensor) -> None:
     """Against the update schedule written out plainly: nothing shared, nothing skipped."""
     options = TrainOptions(
         batch_size=2, discriminator_updates=2, adversarial="minimax", lambda_con=3.0
     )
-    model = dataclasses.replace(MODEL, base_filters=1)
-    gan, plain = make(model, options), make(model, options)
+    gan, plain = make_tiny(options), make_tiny(options)
     use_sgd(gan, plain)
     for a, b in zip(gan.weights, plain.weights, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -172,7 +180,7 @@ def test_spectral_vectors_move_in_training_only(batch: tf.Tensor) -> None:
     assert any((np.asarray(v) != b).any() for v, b in zip(vectors, before, strict=True))
 
 
-@pytest.mark.usefixtures("float64")
+@pytest.mark.usefixtures("quick_float64")
 def test_the_released_recipe(batch: tf.Tensor) -> None:
     """Its losses, from clips and scores had by other ways."""
     options = TrainOptions(
@@ -182,8 +190,7 @@ def test_the_released_recipe(batch: tf.Tensor) -> None:
         lambda_penalty=10.0,
         lambda_ssim=1.0,
     )
-    model = dataclasses.replace(MODEL, base_filters=1)
-    gan, again = make(model, options), make(model, options)
+    gan, again = make_tiny(options), make_tiny(options)
     clips = batch[:, :1]
     logs = gan.train_step(clips)
 
@@ -210,7 +217,7 @@ def test_the_released_recipe(batch: tf.Tensor) -> None:
         assert_exact([logs[name]], [np.asarray(value)])
 
 
-@pytest.mark.usefixtures("float64")
+@pytest.mark.usefixtures("quick_float64")
 def test_the_penaltys_gradient_is_that_of_finite_differences(batch: tf.Tensor, monkeypatch) -> None:
     """A gradient of a gradient, through convolutions and batch norm.
 

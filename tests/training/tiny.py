@@ -71,17 +71,17 @@ class TinyDiscriminator(Network):
         return ops.mean(ops.square(seen), axis=(1, 2, 3, 4))[:, None]
 
 
-def _build(kind: type[Network]) -> Any:
-    def build(options: Any = None, compute: Any = None) -> Network:
+def build(kind: type[Network]) -> Any:
+    def built(options: Any = None, compute: Any = None) -> Network:
         network = kind(options, compute, name=kind.__name__)
         network.build_variables()
         return network
 
-    return build
+    return built
 
 
 def install(setattr_: Any = setattr) -> None:
     """Puts them in the place of all networks that training builds."""
-    setattr_(models, "build_generator", _build(TinyGenerator))
-    setattr_(models, "build_discriminator", _build(TinyDiscriminator))
+    setattr_(models, "build_generator", build(TinyGenerator))
+    setattr_(models, "build_discriminator", build(TinyDiscriminator))
     setattr_(models.UNet, "largest_kernel", 0)  # their checkpoints hold next to nothing
