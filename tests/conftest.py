@@ -35,10 +35,21 @@ tf.config.set_logical_device_configuration(
 )
 
 
+LONG = 10  # trials, from which on long tests are run
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--trials", type=int, default=1, help="Times that tests of faults break something."
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("trials") < LONG:
+        skip = pytest.mark.skip(reason=f"long; with --trials={LONG}, as .ci/full does")
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(skip)
 
 
 @pytest.fixture(autouse=True)

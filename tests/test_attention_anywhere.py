@@ -13,6 +13,8 @@ from pathlib import Path
 import keras
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "docs" / "attention_anywhere.py"
 

@@ -22,6 +22,8 @@ from ssagan_tf.options import ComputeOptions, ModelOptions
 from ssagan_tf.web.scratch import Scratch
 from tests.surroundings import elsewhere
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SECONDS = 60
 

@@ -26,6 +26,8 @@ from ssagan_tf.options import (
 )
 from tests.programs import complaint, run, run_apart
 
+pytestmark = pytest.mark.slow
+
 
 def evaluate(**settings: object) -> None:
     """The program without its command line."""

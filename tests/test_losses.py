@@ -10,6 +10,8 @@ from skimage.metrics import structural_similarity
 from ssagan_tf import losses
 from tests.exactness import EXACT
 
+pytestmark = pytest.mark.numeric
+
 # Everything is computed in float64.
 equal = functools.partial(np.testing.assert_allclose, rtol=EXACT)
 

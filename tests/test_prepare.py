@@ -26,6 +26,7 @@ def clouds(tmp_path: Path, write_pictures) -> Path:
     return tmp_path / "clouds"
 
 
+@pytest.mark.slow
 def test_prepares_with_workers(tmp_path: Path, clouds: Path, noise) -> None:
     (clouds / "stray.txt").touch()
     settings = ("--source=clouds", "--output=set", "--resolution=64")

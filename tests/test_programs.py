@@ -37,6 +37,8 @@ from tests.surroundings import AWKWARD
 from tests.training import tiny
 from tests.training.faults import Train
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "--resolution=64",
     "--base_filters=2",

@@ -16,6 +16,8 @@ from tests import described
 from tests.programs import ROOT
 from tests.surroundings import NOWHERE, elsewhere
 
+pytestmark = pytest.mark.slow
+
 HOSTS = ("localhost", "LOCALHOST", "127.0.0.1", "127.0.0.1:8080", "127.0.0.2", "::1")
 
 

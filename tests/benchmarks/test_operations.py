@@ -15,9 +15,11 @@ from benchmarks.cases import Case
 from benchmarks.operations import EXACT, PLAIN, Algorithm, backward, forward
 from ssagan_tf.options import ModelOptions
 
+pytestmark = pytest.mark.slow
+
 PAPER = ModelOptions()
 RECOMPUTED = dataclasses.replace(EXACT, attention_memory=0)
-SIZES = [(64, 2), (128, 4), (256, 4)]
+SIZES = [(64, 2), (128, 4), pytest.param(256, 4, marks=pytest.mark.long)]
 every_size = pytest.mark.parametrize(("resolution", "base_filters"), SIZES)
 
 

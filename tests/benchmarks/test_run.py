@@ -14,6 +14,8 @@ import pytest
 from benchmarks import cases, measure, run
 from benchmarks.cases import Case, Comparison, Part
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_TORCH = "PyTorch is not installed: pip install ssagan_tf[torch]"
 has_torch = importlib.util.find_spec("torch") is not None
 
@@ -32,12 +34,10 @@ def pretend(case: Case) -> dict[str, Any]:
     return {"seconds": [seconds] * 3, "extra_mib": 100 * seconds, "peak_mib": 1000.0}
 
 
-@pytest.mark.slow
-def test_quick_run(tmp_path: Path, pytestconfig: pytest.Config) -> None:
-    names = ["attention", "generator-forward", "step"]
-    if pytestconfig.getoption("trials") >= 10:
-        names = [part.name for part in cases.parts(quick=True)]
-        names.remove("growth-resolution")  # see below
+@pytest.mark.long
+def test_quick_run(tmp_path: Path) -> None:
+    names = [part.name for part in cases.parts(quick=True)]
+    names.remove("growth-resolution")  # see below
     arguments = ["--quick", f"--only={','.join(names)}", f"--output={tmp_path}"]
     assert run.main(arguments, measure=measure.attempt) == 0
     written = results(tmp_path)

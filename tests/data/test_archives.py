@@ -52,6 +52,7 @@ def write_frames(
         Image.fromarray(frame).save(path)
 
 
+@pytest.mark.slow
 def test_clouds(tmp_path: Path, sky: np.ndarray) -> None:
     """Both depths, gaps, short ones, strays, mixed sizes; both rules."""
     root = tmp_path / "in"
@@ -151,6 +152,7 @@ def turned_copy(source: Path, target: Path) -> None:
     target.write_bytes(content[:at] + on_its_side + content[at + 36 :])
 
 
+@pytest.mark.slow
 def test_videos(tmp_path: Path, sky: np.ndarray) -> None:
     """Containers, sizes, rates, a turned one, scene cuts, and what is none or broken."""
     root = tmp_path / "in"

@@ -120,6 +120,7 @@ def _sliding(frames: int, pixels: int) -> np.ndarray:
     return np.broadcast_to(rows[:, None, :, None], (frames, 128, 128, 3))
 
 
+@pytest.mark.slow
 def test_the_stride_whose_motion_is_nearest() -> None:
     frames = _sliding(200, 1)
     one = np.abs(np.diff(frames.astype(int), axis=0)).mean() / 255

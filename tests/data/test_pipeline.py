@@ -83,6 +83,7 @@ def test_order_depends_on_the_seed_alone(synthetic_set: Path) -> None:
     assert order != stream(synthetic_set, TRAIN, seed=6)
 
 
+@pytest.mark.slow
 def test_order_is_the_same_in_another_process(synthetic_set: Path) -> None:
     program = f"""
 import sys
@@ -103,11 +104,13 @@ print("\\n".join(test_pipeline.stream({str(synthetic_set)!r}, 15, **test_pipelin
 
 
 @pytest.mark.parametrize("start", [1, 5, 9, 10, 27])
+@pytest.mark.slow
 def test_resuming_gives_what_would_have_come(synthetic_set: Path, start: int) -> None:
     whole = stream(synthetic_set, 35, **CHANGES)
     assert stream(synthetic_set, 35 - start, start=start, **CHANGES) == whole[start:]
 
 
+@pytest.mark.slow
 def test_batches_run_across_epochs(synthetic_set: Path) -> None:
     order = stream(synthetic_set, 48)
     assert stream(synthetic_set, 48, batch=24) == order  # larger than the set

@@ -41,6 +41,7 @@ def test_seeds_and_indices_differ():
 
 
 @pytest.mark.parametrize("resolution", [64, 128])
+@pytest.mark.slow
 def test_motion_is_visible_and_smooth(resolution):
     for index in range(10):
         clip = synthetic_clip(0, index, resolution).astype(np.float32) / 255
@@ -58,6 +59,7 @@ def test_skies_have_contrast_and_are_not_burnt_out():
         assert (frame == 255).mean() < 0.2
 
 
+@pytest.mark.slow
 def test_same_sky_at_every_resolution():
     for index in range(8):
         small = synthetic_clip(0, index, 64).astype(float)

@@ -52,6 +52,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_same_bytes_with_any_number_of_workers(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +184,7 @@ def test_refuses_an_output_with_files_of_others(tmp_path: Path, pictures: Path, 
     assert contents(output) == {name: b"mine"}
 
 
+@pytest.mark.slow
 def test_goes_on_from_wherever_it_was_killed(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,6 +338,7 @@ def test_what_was_finished_of_another_source_is_not_used(
     assert contents(output) == contents(tmp_path / "whole")
 
 
+@pytest.mark.long
 def test_killed_at_random_moments(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from ssagan_tf.options import ModelOptions
 from ssagan_tf.pixels import to_float
 from tests.exactness import assert_exact
 
+pytestmark = pytest.mark.numeric
+
 
 def test_is_a_row_of_the_softmax() -> None:
     """Against a layer whose values are unit vectors of the positions: its output is A."""

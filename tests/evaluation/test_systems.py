@@ -13,6 +13,8 @@ from ssagan_tf.options import BASELINES, ModelOptions, PrepareOptions
 from ssagan_tf.pixels import to_float, to_uint8
 from tests.exactness import EPSILON
 
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
+
 TINY = ModelOptions(resolution=64, base_filters=1, ssa_layers="conv5", spectral_norm=True)
 
 

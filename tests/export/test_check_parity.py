@@ -9,6 +9,8 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from tests.export.made import Exports
 
+pytestmark = pytest.mark.slow
+
 
 def test_all_exports_hold(exports: Exports, capsys) -> None:
     options = ParityOptions(

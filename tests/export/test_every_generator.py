@@ -22,6 +22,8 @@ from ssagan_tf.pixels import to_float
 from tests.exactness import assert_as_good, assert_rounded
 from tests.export.made import FIRST, SMALL, Exports, made, of_photos
 
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
+
 CONTROL_FLOW = {"If", "Loop", "Scan"}
 BATCHES = (1, 2)
 

@@ -21,6 +21,8 @@ from ssagan_tf.pixels import to_float, to_uint8
 from tests.exactness import assert_as_good, assert_rounded
 from tests.export.made import Exports
 
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
+
 ROOT = Path(__file__).parents[2]
 
 

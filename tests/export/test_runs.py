@@ -20,6 +20,8 @@ from tests.exactness import rms
 from tests.models.plain import noise
 from tests.training import tiny
 
+pytestmark = pytest.mark.slow
+
 STEPS = 3
 
 

@@ -27,6 +27,8 @@ from tests.export.photo_files import BAD
 from tests.models.plain import noise
 from tests.training import tiny
 
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
+
 HERE = Path(__file__).parent
 LIBRARY = Path(tf.__file__).parent / "libtensorflow_cc.so.2"
 BATCHES = (1, 2, 5)

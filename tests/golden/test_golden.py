@@ -19,6 +19,8 @@ import tensorflow as tf
 
 from tests.golden import observe
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 # Machines round float32 differently. What nobody can see is allowed: a quarter of one of the 255
 # steps between the grey levels of a picture, whose values are in [-1, 1].

@@ -20,6 +20,8 @@ from tests.exactness import (
     value_and_gradients,
 )
 
+pytestmark = pytest.mark.numeric
+
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape, dtype="float32")
@@ -114,6 +116,7 @@ STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
     ("gate", "training"),
     [("gamma", True), ("none", True), ("projected", True), ("projected", False)],
 )
+@pytest.mark.slow
 def test_gradients_of_the_layer_are_finite_differences(
     gate: str, memory: int, training: bool
 ) -> None:
@@ -209,6 +212,7 @@ def counted(monkeypatch) -> list[tuple[int | None, int]]:
 
 
 @every_block
+@pytest.mark.slow
 def test_blocks_equal_one_formula(shape: tuple, rows: list[int], monkeypatch) -> None:
     batch, *axes = shape
 
@@ -251,6 +255,7 @@ def test_blocks_equal_the_reference(monkeypatch) -> None:
 
 
 @every_block
+@pytest.mark.slow
 def test_layer_of_blocks(shape: tuple, rows: list[int], monkeypatch) -> None:
     batch, *axes = shape
     counts = []

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.numeric
+
 COMMON = """
 import numpy as np, keras
 import ssagan_tf

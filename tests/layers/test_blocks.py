@@ -8,6 +8,8 @@ import tensorflow as tf
 from ssagan_tf.layers import ConvolutionBlock
 from tests.exactness import assert_exact, draws, fill, value_and_gradients
 
+pytestmark = pytest.mark.numeric
+
 KINDS = {
     "gamma": {"ssa": {"gate": "gamma"}},
     "none": {"ssa": {"gate": "none", "ratio": 0.5}},

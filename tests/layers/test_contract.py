@@ -10,6 +10,8 @@ import ssagan_tf.layers
 from ssagan_tf import layers
 from tests.exactness import assert_rounded, fill, rms
 
+pytestmark = pytest.mark.numeric
+
 CLIP = (2, 4, 6, 8, 5)
 CASES = {
     "ssa": (lambda **kw: layers.SpatialSelfAttention(**kw), CLIP, 7, 0),

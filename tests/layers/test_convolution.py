@@ -8,6 +8,8 @@ import tensorflow as tf
 from ssagan_tf.layers import Convolution, TransposedConvolution, patches
 from tests.exactness import assert_equal, assert_exact, draws, fill, value_and_gradients
 
+pytestmark = pytest.mark.numeric
+
 every_layer = pytest.mark.parametrize("kind", [Convolution, TransposedConvolution])
 CLIP = (2, 2, 4, 4)  # few enough positions for patches
 

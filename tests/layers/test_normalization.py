@@ -12,6 +12,8 @@ from ssagan_tf.layers import BatchNormalization
 from ssagan_tf.layers.static_clip import expand
 from tests.exactness import EXACT, assert_equal, draws, fill, value_and_gradients
 
+pytestmark = pytest.mark.numeric
+
 
 def by_formula(layer: BatchNormalization, clip: tf.Tensor) -> tf.Tensor:
     """With no more than sums, products and a root, which TensorFlow differentiates by itself."""

@@ -9,6 +9,8 @@ import tensorflow as tf
 from ssagan_tf.layers import patches
 from tests.exactness import assert_equal, assert_exact, draws, value_and_gradients
 
+pytestmark = pytest.mark.numeric
+
 # Of the larger map, kernel, strides, padding: Table 1, conv6 and deconv1, and odd ones.
 every_kind = pytest.mark.parametrize(
     ("larger", "kernel_size", "strides", "padding"),

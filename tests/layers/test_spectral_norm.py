@@ -7,6 +7,8 @@ import tensorflow as tf
 from ssagan_tf.layers import Convolution, SpectralNormalization, TransposedConvolution
 from tests.exactness import arrays, assert_equal, assert_exact, draws, fill
 
+pytestmark = pytest.mark.numeric
+
 SHAPE = (2, 4, 8, 8, 5)
 KINDS = pytest.mark.parametrize(
     ("kind", "output_axis"), [(Convolution, -1), (TransposedConvolution, -2)]
@@ -41,6 +43,7 @@ def test_divides_by_the_largest_singular_value(kind: type, output_axis: int) -> 
 
 
 @KINDS
+@pytest.mark.slow
 def test_convolves_with_the_divided_kernel(kind: type, output_axis: int) -> None:
     def ways(dtype: str) -> tuple:
         layer = make(kind, 300, dtype)

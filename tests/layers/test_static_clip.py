@@ -15,6 +15,8 @@ from ssagan_tf.layers import (
 )
 from tests.exactness import assert_equal, assert_exact, draws, fill, value_and_gradients
 
+pytestmark = pytest.mark.numeric
+
 TABLE_1 = pytest.mark.parametrize(
     ("kernel_size", "strides"), [((4, 4, 4), (2, 2, 2)), ((3, 4, 4), (1, 2, 2))]
 )

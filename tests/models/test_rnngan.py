@@ -11,6 +11,8 @@ from ssagan_tf.options import ModelOptions
 from tests.exactness import EXACT, assert_exact
 from tests.models.plain import activated, noise, normalised, varied
 
+pytestmark = pytest.mark.numeric
+
 OPTIONS = ModelOptions(network="rnngan", resolution=64, base_filters=1)
 
 

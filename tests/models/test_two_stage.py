@@ -16,6 +16,8 @@ from ssagan_tf.models.saved import load_generator, load_network
 from ssagan_tf.options import ComputeOptions, GenerateOptions, ModelOptions
 from tests.models.plain import noise, varied
 
+pytestmark = pytest.mark.numeric
+
 FIRST = ModelOptions(network="mdgan_stage1", resolution=64, base_filters=1)
 SECOND = dataclasses.replace(FIRST, network="mdgan_stage2")
 
@@ -51,6 +53,7 @@ def test_the_first_is_frozen_and_in_inference_mode() -> None:
     assert all((one != other).any() for one, other in zip(moving, after, strict=True))
 
 
+@pytest.mark.slow
 def test_one_file_holds_both(tmp_path) -> None:
     options = dataclasses.replace(SECOND, network="ssagan_stage2", ssa_ratio=0.5)
     joined, image = make(options), noise(1, 64, 64, 3)

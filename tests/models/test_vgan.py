@@ -11,6 +11,8 @@ from ssagan_tf.options import ModelOptions
 from tests.exactness import assert_exact
 from tests.models.plain import activated, noise, normalised, varied
 
+pytestmark = pytest.mark.numeric
+
 OPTIONS = ModelOptions(network="vgan", resolution=64, base_filters=1)
 
 
@@ -60,6 +62,7 @@ def generated(network, image, training):
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 @pytest.mark.usefixtures("float64")
+@pytest.mark.slow
 def test_generator(training: bool) -> None:
     network = varied(ssagan_tf.build_generator(OPTIONS))
     image = noise(2, 64, 64, 3, dtype="float64")

@@ -12,6 +12,8 @@ from tests.exactness import assert_exact
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: the extra `torch`")
 from benchmarks.plain_torch import Discriminator, Generator, Variant  # noqa: E402 - needs torch
 
+pytestmark = pytest.mark.numeric
+
 SMALL = {"resolution": 64, "base_filters": 1}
 # The options that must be found, and the PyTorch network; named where the file does not tell.
 GENERATORS = {

@@ -13,6 +13,8 @@ from benchmarks.torch_references import CASES
 from ssagan_tf import released
 from tests.exactness import EXACT
 
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
+
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.usefixtures("float64")

@@ -52,6 +52,7 @@ ROUND_TRIPS = [
 
 
 @pytest.mark.parametrize(("kind", "options"), ROUND_TRIPS)
+@pytest.mark.slow
 def test_round_trip_is_exact(kind: type[Network], options: ModelOptions) -> None:
     network = kind(options)
     network.build_variables()

@@ -127,6 +127,7 @@ def test_another_subject_sees_and_alters_nothing(served, visit) -> None:
     assert votes(served.folder) == before
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(serve, visit, tmp_path: Path) -> None:
     """SIGKILL while votes arrive: what was confirmed is there, once, and the rest goes on."""
     served = serve()
@@ -172,6 +173,7 @@ def test_killed_and_started_again(serve, visit, tmp_path: Path) -> None:
     assert served.process.returncode == 130
 
 
+@pytest.mark.slow
 def test_fifty_subjects_at_once(serve, visit, tmp_path: Path, capsys) -> None:
     served = serve(pairs=1)
 
@@ -203,6 +205,7 @@ def test_fifty_subjects_at_once(serve, visit, tmp_path: Path, capsys) -> None:
         )
 
 
+@pytest.mark.slow
 def test_open_to_others_only_with_a_token(serve, visit) -> None:
     served = serve(host="0.0.0.0", subjects=1)
     assert "warning: --host=0.0.0.0 opens the study to others" in served.output

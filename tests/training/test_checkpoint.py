@@ -40,6 +40,7 @@ def trained() -> GAN:
     return gan
 
 
+@pytest.mark.slow
 def test_everything_comes_back(trained: GAN, tmp_path: Path) -> None:
     Checkpoints(trained, tmp_path, keep=2).save()
     fresh = make()

@@ -27,6 +27,9 @@ from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOp
 from ssagan_tf.training import strategy
 from ssagan_tf.training.gan import GAN
 from tests.exactness import assert_exact, draws
+from tests.training import tiny
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 MODEL = ModelOptions(resolution=64, base_filters=1, ssa_layers="conv4")
@@ -88,11 +91,19 @@ def test_batch_norm_takes_the_moments_of_all_replicas(two_replicas, frames: int 
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [RELEASED, RANKED], ids=["released", "second_stage"])
+@pytest.mark.parametrize(
+    "real", [False, pytest.param(True, marks=pytest.mark.long)], ids=["tiny", "real"]
+)
 @pytest.mark.usefixtures("quick_float64")
-def test_two_replicas_make_the_step_of_one(two_replicas, options: TrainOptions) -> None:
+def test_two_replicas_make_the_step_of_one(
+    two_replicas, options: TrainOptions, real: bool, monkeypatch
+) -> None:
     """After one step of SGD: Adam would hide a wrong scale."""
+    if not real:
+        monkeypatch.setattr(models, "build_generator", tiny.build(tiny.TinyGenerator))
+        if options is RELEASED:  # the others' features are ranked
+            monkeypatch.setattr(models, "build_discriminator", tiny.build(tiny.TinyDiscriminator))
     network = "ssagan_stage2" if options is RANKED else "ssagan"
     model = dataclasses.replace(MODEL, network=network, spectral_norm=options is RELEASED)
     compute = ComputeOptions(remat=options is RELEASED)
@@ -240,9 +251,8 @@ def weights(run: Path, step: int) -> dict[str, np.ndarray]:
     return {name: reader.get_tensor(name) for name in names}
 
 
-def test_two_processes_train_stop_and_go_on_together(
-    tmp_path: Path, synthetic_set: Path, pytestconfig
-) -> None:
+@pytest.mark.long
+def test_two_processes_train_stop_and_go_on_together(tmp_path: Path, synthetic_set: Path) -> None:
     run = tmp_path / "run"
     data = (f"--data={synthetic_set}", f"--run_dir={run}")
     workers = start_workers(tmp_path, 2, *data, "--steps=100000")
@@ -255,8 +265,6 @@ def test_two_processes_train_stop_and_go_on_together(
     stopped = int(logs[0].rpartition("at step ")[2].split(";")[0])
     assert (run / "checkpoints" / f"step-{stopped}.index").exists()
 
-    if pytestconfig.getoption("trials") < 10:
-        return  # the rest takes a minute more
     steps = stopped + 1
     codes = wait(start_workers(tmp_path, 2, *data, f"--steps={steps}"), tmp_path)
     logs = [(tmp_path / f"log{index}").read_text() for index in range(2)]

@@ -1,4 +1,4 @@
-"""What a run survives. `--trials=50` breaks things fifty times instead of twice."""
+"""What a run survives. `--trials=50` breaks things fifty times instead of once."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from ssagan_tf.training import callbacks, loop
 from ssagan_tf.training.checkpoint import Checkpoints
 from ssagan_tf.training.gan import GAN
 from tests.training import tiny
+
+pytestmark = pytest.mark.slow
 
 MODEL = ModelOptions(resolution=64)
 FLAGS = (
@@ -68,6 +70,7 @@ def contents(run: Path, step: int) -> dict[str, np.ndarray]:
     return {name: reader.get_tensor(name) for name in names}
 
 
+@pytest.mark.long
 def test_killed_at_random_moments(
     tmp_path: Path, synthetic_set: Path, train_apart, pytestconfig
 ) -> None:

@@ -22,6 +22,8 @@ from ssagan_tf.training.run import open_run
 from tests.exactness import rms
 from tests.training import tiny
 
+pytestmark = pytest.mark.slow
+
 FIRST = ModelOptions(network="mdgan_stage1", resolution=64)
 SECOND = dataclasses.replace(FIRST, network="ssagan_stage2")
 

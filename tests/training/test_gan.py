@@ -16,6 +16,8 @@ from ssagan_tf.training.gan import GAN, METRICS
 from tests.exactness import assert_exact
 from tests.training import tiny
 
+pytestmark = pytest.mark.numeric
+
 MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv3,deconv3")
 OPTIONS = TrainOptions(batch_size=2, discriminator_updates=2)
 
@@ -63,6 +65,7 @@ def step_by_step(gan: GAN, weights: list, gradients: list) -> None:
 
 
 @pytest.mark.usefixtures("quick_float64")
+@pytest.mark.slow
 def test_step_is_what_it_says(batch: tf.Tensor) -> None:
     """Against the update schedule written out plainly: nothing shared, nothing skipped."""
     options = TrainOptions(
@@ -138,6 +141,7 @@ def test_generator_update_leaves_the_discriminator(batch: tf.Tensor) -> None:
             assert (np.asarray(variable) != before).any(), variable.path
 
 
+@pytest.mark.slow
 def test_all_weights_learn_in_the_end(batch: tf.Tensor) -> None:
     gan = make()
     before = values(gan.generator.trainable_variables)
@@ -169,6 +173,7 @@ def test_one_clip_can_be_overfitted() -> None:
     assert any(float(step(one)["content_loss"]) < enough for _ in range(400))
 
 
+@pytest.mark.slow
 def test_spectral_vectors_move_in_training_only(batch: tf.Tensor) -> None:
     gan = make(dataclasses.replace(MODEL, spectral_norm=True))
     vectors = [w for w in gan.discriminator.weights if w.name == "u"]
@@ -218,6 +223,7 @@ def test_the_released_recipe(batch: tf.Tensor) -> None:
 
 
 @pytest.mark.usefixtures("quick_float64")
+@pytest.mark.slow
 def test_the_penaltys_gradient_is_that_of_finite_differences(batch: tf.Tensor, monkeypatch) -> None:
     """A gradient of a gradient, through convolutions and batch norm.
 

@@ -16,6 +16,8 @@ from ssagan_tf.training.objectives import Objective, check_objective
 from tests.exactness import EXACT, assert_exact
 from tests.training import tiny
 
+pytestmark = pytest.mark.numeric
+
 FIRST = ModelOptions(network="mdgan_stage1", resolution=64, base_filters=1)
 # Weights of the terms that each system's generator minimises (reference: their publications).
 TERMS = {
@@ -50,6 +52,7 @@ def values(variables) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("network", models.REGISTRY)
+@pytest.mark.slow
 def test_every_system_learns_by_its_own_losses(network: str, batch: tf.Tensor) -> None:
     assert RECIPES.get(network, {}).get("discriminator_updates", 5) == UPDATES.get(network, 1)
     gan = make(network, discriminator_updates=1)
@@ -75,6 +78,7 @@ def test_every_system_learns_by_its_own_losses(network: str, batch: tf.Tensor) -
 
 @pytest.mark.parametrize("ranking", ["both", "generator"])
 @pytest.mark.usefixtures("quick_float64")
+@pytest.mark.slow
 def test_a_step_of_the_second_stage_is_what_it_says(
     batch: tf.Tensor, ranking: str, monkeypatch
 ) -> None:

@@ -159,6 +159,7 @@ def test_slow_body(port: int) -> None:
     assert b"HTTP/1.1 408" in talk(port, request, *drops(b"." * 7))
 
 
+@pytest.mark.slow
 def test_one_who_does_not_take_the_answer(port: int) -> None:
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -175,6 +176,7 @@ def test_one_who_does_not_take_the_answer(port: int) -> None:
     assert received < 64 * 2**20  # it was cut off
 
 
+@pytest.mark.slow
 def test_one_who_takes_the_answer_slowly(port: int) -> None:
     received = 0
     with socket.socket() as client:

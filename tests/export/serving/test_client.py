@@ -65,6 +65,7 @@ def frames_in(folder: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("signature", ["encoded", "serving_default"])
+@pytest.mark.slow
 def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature) -> None:
     if server.protocol == "rest":
         photos = photos[:2]  # pixels as JSON take long
@@ -124,6 +125,7 @@ def complaint(server: ClientOptions, photos: list[Path], **changes: object) -> s
     return str(caught.value)
 
 
+@pytest.mark.slow
 def test_answers_over_the_limit(server, photos) -> None:
     # Three clips as pixels: 1.2 MB. As JSON one is 1.5 MB.
     assert server.message_mib == 4  # as gRPC's own clients have it
