@@ -18,7 +18,7 @@ import tensorflow as tf
 from ssagan_tf.models import Network
 from ssagan_tf.options import ComputeOptions
 
-# A million times the rounding of float64, which deep networks multiply; a wrong term is far above.
+# Some million roundings of float64, which deep networks multiply; a wrong term is far above.
 EXACT = 1e-9
 # How many times the plain way's error a fast one may have in float32, and how many roundings of
 # the largest number more: the plain way may happen to be exact.
@@ -41,6 +41,7 @@ def assert_exact(got: Sequence[Any], expected: Sequence[Any], bound: float = EXA
         assert keras.backend.standardize_dtype(value.dtype) == "float64"
     got, expected = arrays(got), arrays(expected)
     assert len(got) == len(expected)
+    assert all(np.isfinite(array).all() for array in expected)  # NaN would equal NaN
     largest = max(np.abs(array).max() for array in expected)
     assert largest > 0
     for number, (one, other) in enumerate(zip(got, expected, strict=True)):
@@ -68,7 +69,7 @@ def assert_as_good(
     """
     fast, plain, exact = arrays(fast), arrays(plain), arrays(exact)
     sizes = [rms(array) for array in exact]
-    scales = [size if size > EXACT * max(sizes) else max(sizes) for size in sizes]
+    scales = [size if size > EPSILON * max(sizes) else max(sizes) for size in sizes]
     errors, references = (
         [rms(a - b) / scale for a, b, scale in zip(way, exact, scales, strict=True)]
         for way in (fast, plain)
@@ -133,7 +134,7 @@ def rms(array: np.ndarray) -> float:
 
 
 def rounding_response(
-    function: Callable[..., Sequence[Any]], arguments: Sequence[np.ndarray], draws: int = 4
+    function: Callable[..., Sequence[Any]], arguments: Sequence[np.ndarray], times: int = 4
 ) -> list[float]:
     """How far the results of a float64 function move when its arguments are rounded to float32.
 
@@ -143,14 +144,14 @@ def rounding_response(
     Args:
       function: Of float64 arrays; gives several.
       arguments: Where to look.
-      draws: Random roundings that are tried; the greatest response counts.
+      times: Random roundings that are tried; the greatest response counts.
 
     Returns:
       A root mean square for each result.
     """
     exact = arrays(function(*arguments))
     found = np.zeros(len(exact))
-    for seed in range(draws):
+    for seed in range(times):
         random = np.random.default_rng(seed)
         moved = [x * (1 + EPSILON * random.uniform(-1, 1, x.shape)) for x in arguments]
         results = arrays(function(*moved))

@@ -44,6 +44,7 @@ def test_no_proxy_at_all_stays_so(monkeypatch) -> None:
     assert urllib.request.proxy_bypass("example.org")
 
 
+@pytest.mark.long
 def test_a_keras_json_does_not_get_into_networks_and_files(tmp_path: Path) -> None:
     path = tmp_path / "described.json"
     there = subprocess.Popen(

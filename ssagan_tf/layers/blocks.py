@@ -143,7 +143,7 @@ class ConvolutionBlock(keras.layers.Layer):
         if activation == "leaky_relu":
             slope = self._arguments["negative_slope"]
             if keras.backend.standardize_dtype(x.dtype) == "float64":
-                return keras.ops.maximum(x, slope * x)  # TensorFlow's has a slope of float32
+                return keras.ops.where(x > 0, x, slope * x)  # TensorFlow's slope is float32
             return keras.ops.leaky_relu(x, slope)
         return x
 

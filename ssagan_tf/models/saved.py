@@ -117,6 +117,8 @@ class _Plan:
 def _precision(policy: Any) -> str:
     if isinstance(policy, dict) and isinstance(policy.get("config"), dict):
         policy = policy["config"].get("name")
+    if policy == "float64":  # of networks that are made under such a policy
+        return policy
     return ComputeOptions(precision=policy).precision
 
 

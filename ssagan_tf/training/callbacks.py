@@ -203,10 +203,13 @@ class WriteSamples(EverySteps):
         self._infer = tf.function(lambda image: whole(image, training=False), autograph=False)
         if self.model.step == 0:
             # What a photo that just stands still scores: the number to beat.
-            pairs = ((to_float(clip), to_float(clip[:1])) for clip in self._clips)
+            pairs = ((self._float(clip), self._float(clip[:1])) for clip in self._clips)
             still = np.mean([losses.content_loss(clip, photo) for clip, photo in pairs])
             self._log.write(0, {"still_content_loss": float(still)})
             self.at(0)
+
+    def _float(self, pixels: np.ndarray) -> np.ndarray:
+        return to_float(pixels, self.model.clip_dtype)
 
     def at(self, step: int) -> None:
         if self._generator is not self.model.generator:
@@ -214,8 +217,8 @@ class WriteSamples(EverySteps):
         total, shown = 0.0, []
         for first in range(0, len(self._clips), self._batch):
             real = self._clips[first : first + self._batch]
-            fake = self._infer(to_float(real[:, 0]))
-            total += float(losses.content_loss(to_float(real), fake)) * len(real)
+            fake = self._infer(self._float(real[:, 0]))
+            total += float(losses.content_loss(self._float(real), fake)) * len(real)
             shown.append(to_uint8(fake[: max(self._shown - first, 0)]))
         loss = total / len(self._clips)
         self._log.write(step, {f"{self._split}_content_loss": loss})

@@ -55,6 +55,7 @@ def test_quick_run(tmp_path: Path) -> None:
             assert row["peak_mib"] > row["extra_mib"]
 
 
+@pytest.mark.long
 def test_a_process_of_its_own(tmp_path: Path) -> None:
     arguments = ["--quick", "--only=growth-resolution", f"--output={tmp_path}"]
     assert run.main(arguments) == 0

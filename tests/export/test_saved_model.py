@@ -101,6 +101,7 @@ def warm_up_records(folder: Path) -> list[tuple[str, dict[str, np.ndarray]]]:
     return runs
 
 
+@pytest.mark.long
 def test_by_the_c_api(exports: Exports, tmp_path: Path) -> None:
     good = requests(exports)
     warm_up = warm_up_records(exports.saved_model) if has("tensorflow_serving") else []

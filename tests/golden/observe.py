@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import ssagan_tf.models  # noqa: F401  tells Keras of the networks
+from ssagan_tf.models.saved import load_network
 from ssagan_tf.study.store import Store
 from tests.programs import Result, run
 
@@ -66,7 +66,7 @@ def network(path: Path) -> dict[str, Any]:
     Of a clip some pixels, in [-1, 1]; of a score its sigmoid, as in the papers. In 16 bits machines
     differ too much to compare outputs.
     """
-    loaded = keras.models.load_model(path)
+    loaded = load_network(path)
     about = {"kind": type(loaded).__name__, "compute": loaded.compute_dtype}
     weights = digest(map(_digest, loaded.get_weights()))
     about |= {"parameters": loaded.count_params(), "weights": weights}

@@ -42,10 +42,14 @@ def test_computed_again_is_the_same(options: dict, transposed: bool, frames: int
         fill(block.weights, lambda drawn: 0.5 + 0.2 * drawn)
         start = [tf.identity(weight.value) for weight in block.non_trainable_weights]
         weights = [weight.value for weight in block.trainable_weights]
-        results = value_and_gradients(
-            lambda x, *_, block=block: block(x, training=True, frames=frames),
-            [draws(*shape), *weights],
-        )
+        # A decoder's block may read two clips, of which one is static.
+        parts = [draws(*shape)] if not transposed else [draws(2, 8, 4, 6, 1), draws(*shape[:4], 2)]
+
+        def run(*arguments, block=block, parts=parts):
+            clips = list(arguments[: len(parts)])
+            return block(clips if transposed else clips[0], training=True, frames=frames)
+
+        results = value_and_gradients(run, [*parts, *weights])
         state = block.non_trainable_weights
         assert all((one != other).numpy().any() for one, other in zip(state, start, strict=True))
         found.append([*results, *state])

@@ -55,11 +55,12 @@ KINDS = {
 }
 
 
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "float64"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_network_loads_as_keras_would_load_it(
-    kind: type[models.Network], tmp_path: Path
+    kind: type[models.Network], dtype: str, tmp_path: Path
 ) -> None:
-    network = kind(least(KINDS[kind]), dtype="mixed_bfloat16", name="network")
+    network = kind(least(KINDS[kind]), dtype=dtype, name="network")
     network.build_variables()
     # The weights in a file bound the network that is made for them.
     assert 1 <= 4 * network.count_params() / network.least_bytes(network.options) < 8
