@@ -160,7 +160,8 @@ CLAIMS = {
         "no generator or discriminator",
     ),
     "no values": ({"a": torch.zeros(10**9, device="meta")}, "a is no plain tensor"),
-    "sparse": ({"a": torch.eye(3).to_sparse()}, "a is no plain tensor"),
+    # PyTorch 2.14 warns of it while it loads.
+    "sparse": ({"a": torch.eye(3).to_sparse()}, "a is no plain tensor|holds more than weights"),
     "complex": ({"a": torch.zeros(3, dtype=torch.complex64)}, "a is no plain tensor"),
 }
 
