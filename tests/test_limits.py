@@ -72,6 +72,15 @@ def test_large_pictures_are_opened() -> None:
     assert video.image_size(bombs.png(14_204, 10_652)) == (10_652, 14_204)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_large_pictures_are_refused_whatever_the_warnings() -> None:
+    """Between Pillow's warning and its error, where a program has reset the warnings."""
+    assert video.image_size(bombs.png(13_377, 13_377)) == (13_377, 13_377)
+    for height in (13_378, 26_000):
+        with pytest.raises(ValueError, match="as a decompression bomb does"):
+            video.image_size(bombs.png(13_378, height))
+
+
 @pytest.mark.parametrize(
     "content",
     [
