@@ -14,6 +14,8 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
+
 from ssagan_tf import limits
 
 _HEAD = struct.Struct(">I4s")
@@ -26,8 +28,11 @@ _READ = frozenset(
 _MOVIES = {b"free", b"hoov"}  # in disguise, if they begin as a movie does
 # Wherever they are: FFmpeg looks for boxes in more places than where they belong.
 _COUNTS = re.compile(
-    rb"(?=(?:stsz.{8}|stz2.{8}|trun.{4}|iloc[^\0\1].{5}|iinf[^\0].{3})(.{4}))", re.DOTALL
+    rb"(?=(?:stsz.{8}|stz2.{8}|trun.{4}|iloc[^\x00\x01].{5}|iinf[^\x00].{3})(.{4}))", re.DOTALL
 )
+# Runs of times and of HEVC's sync samples, which FFmpeg writes out where both are there.
+_SYNC = re.compile(rb"sbgp.{4}sync", re.DOTALL)
+_RUNS = re.compile(rb"(?=((?:ctts.{4}|sbgp[^\x01].{7}|sbgp\x01.{11})(.{4})))", re.DOTALL)
 _EDITS = re.compile(rb"(?=elst.{4}(.{4}))", re.DOTALL)
 _KIND = re.compile(rb"(?=hdlr.{8}(.{4}))", re.DOTALL)
 _TIMES = re.compile(rb"(?=stts.{4}(.{4}.{4}.{4}))", re.DOTALL)
@@ -76,6 +81,8 @@ def _claimed(content: bytes, track: int) -> int:
     if track and (sound := _plain_sound(content, track)):
         packets, counted = sound
         samples += packets - counted
+    if _SYNC.search(content):
+        samples = max(samples, _longest_runs(content))
     return samples * max(1, _sum(_EDITS, content))
 
 
@@ -112,6 +119,20 @@ def _plain_sound(content: bytes, length: int) -> tuple[int, int] | None:
     for first, each, _ in struct.iter_unpack(">III", runs[: 12 * entries]):
         count, most = max(count, first), max(most, each)
     return count * -(-most // _PACKET), samples
+
+
+def _longest_runs(content: bytes) -> int:
+    """Of the lists of runs, pairs of a length and a value, the longest when written out."""
+    longest, left = 0, len(content)
+    for found in _RUNS.finditer(content):
+        start = found.end(1)
+        pairs = int.from_bytes(found[2], "big")
+        left -= 8 * pairs
+        if left < 0 or start + 8 * pairs > len(content):
+            raise ValueError("its tables are longer than their boxes")
+        lengths = np.frombuffer(content, ">u4", 2 * pairs, start)[::2]
+        longest = max(longest, int(lengths.sum(dtype=np.uint64)))
+    return longest
 
 
 def _sum(counts: re.Pattern[bytes], content: bytes) -> int:

@@ -144,6 +144,7 @@ DISGUISE = bombs.box(
     b"free",
     bombs.box(b"trak", bombs.full(b"hdlr", bytes(4), SOUND), bombs.full(b"stts", 1, 1, 1)),
 )
+SYNC = bombs.full(b"sbgp", b"sync", 1, 1, 1)
 MANY = struct.pack(">I", 20_000_000)
 
 
@@ -160,11 +161,12 @@ MANY = struct.pack(">I", 20_000_000)
         bombs.mp4(1_000_000, edits=20),
         bombs.mp4(1) + bombs.box(b"iloc", b"\2\0\0\0\x44\0" + MANY),
         bombs.mp4(1) + bombs.box(b"iinf", b"\1\0\0\0" + MANY),
+        bombs.mp4(1, more=bombs.full(b"ctts", 1, MANY, 1) + SYNC).replace(b"jpeg", b"hvc1"),
         bombs.box(b"moov", bombs.box(b"stsz")) + bombs.box(b"mdat", MANY),
     ],
     ids=[
         *("chunks", "offsets", "no_times", "disguise", "hoov", "free", "dinf", "edits"),
-        *("iloc", "iinf", "short"),
+        *("iloc", "iinf", "runs", "short"),
     ],
 )
 def test_ways_to_claim_too_much(tmp_path: Path, content: bytes) -> None:
@@ -172,6 +174,15 @@ def test_ways_to_claim_too_much(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(ValueError, match="it claims more than 16,000,000 frames"):
         mp4.check(tmp_path / "a.mp4")
+
+
+def test_runs_that_go_on_behind_their_box(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(bombs.mp4(1, more=bombs.full(b"ctts", 100, 1, 1) + SYNC))
+    with pytest.raises(ValueError, match="tables are longer than their boxes"):
+        mp4.check(path)
+    path.write_bytes(bombs.mp4(3, more=bombs.full(b"ctts", 2, 1, 1, 2, 0) + SYNC))
+    mp4.check(path)
 
 
 @pytest.mark.parametrize("chunks", [1, 40])
