@@ -21,7 +21,8 @@ while it is decoded; the same number is where Pillow itself refuses."""
 VIDEO_PIXELS = 8192 * 8192
 """Of a frame of a video; 8K has half. 0.2 GB in RGB, several of which a decoder holds at once."""
 CLIP_PIXELS = FRAMES * 8192 * 4608
-"""Of all frames of a clip that is kept as pixels, for evaluation: 8K in every aspect, 3.6 GB."""
+"""Of all frames of a clip that is kept as pixels, for evaluation or from a server: 8K in every
+aspect, 3.6 GB."""
 VIDEO_FRAMES = 4_000_000
 """Of a video: 37 hours at 30 per second."""
 VIDEO_SAMPLES = 16_000_000

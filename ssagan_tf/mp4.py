@@ -1,7 +1,8 @@
 """How many samples an mp4 or QuickTime file says it has, told before FFmpeg makes a list of them.
 
 FFmpeg takes memory for each sample of the sample tables (`stsz`, `stz2`) and of the runs of
-fragments (`trun`), whether the file has it or not. Boxes: ISO/IEC 14496-12.
+fragments (`trun`), once for each edit (`elst`), and for each item of pictures (`iloc`, `iinf`),
+whether the file has it or not. Boxes: ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -13,17 +14,32 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
+
 from ssagan_tf import limits
 
 _HEAD = struct.Struct(">I4s")
-# What FFmpeg looks into, at the top or below; it passes over other boxes by their length.
-_TABLES = frozenset(
-    b"moov moof trak traf mdia minf stbl mvex edts udta meta wave stsd stsz stz2 trun cmov".split()
+_SLACK = 24  # bytes behind a box that is too short, which FFmpeg reads as its own
+# At the top FFmpeg passes over all others by their length; other kinds of files are such.
+_READ = frozenset(
+    b"moov moof trak traf mdia minf stbl mvex edts dinf udta meta tref wave sinf schi ilst iprp "
+    b"jp2h iacb stsd stsz stz2 trun elst iloc iinf cmov".split()
 )
-_COUNTS = re.compile(rb"(?=(?:stsz.{8}|stz2.{8}|trun.{4})(.{4}))", re.DOTALL)
-_KIND = re.compile(rb"hdlr.{8}(.{4})", re.DOTALL)
-_TIMES = re.compile(rb"stts.{4}(.{4}.{4}.{4})", re.DOTALL)
+_MOVIES = {b"free", b"hoov"}  # in disguise, if they begin as a movie does
+# Wherever they are: FFmpeg looks for boxes in more places than where they belong.
+_COUNTS = re.compile(
+    rb"(?=(?:stsz.{8}|stz2.{8}|trun.{4}|iloc[^\x00\x01].{5}|iinf[^\x00].{3})(.{4}))", re.DOTALL
+)
+# Runs of times and of HEVC's sync samples, which FFmpeg writes out where both are there.
+_SYNC = re.compile(rb"sbgp.{4}sync", re.DOTALL)
+_RUNS = re.compile(rb"(?=((?:ctts.{4}|sbgp[^\x01].{7}|sbgp\x01.{11})(.{4})))", re.DOTALL)
+_EDITS = re.compile(rb"(?=elst.{4}(.{4}))", re.DOTALL)
+_KIND = re.compile(rb"(?=hdlr.{8}(.{4}))", re.DOTALL)
+_TIMES = re.compile(rb"(?=stts.{4}(.{4}.{4}.{4}))", re.DOTALL)
 _ONE_EACH = re.compile(b"\0\0\0\1.{4}\0\0\0\1", re.DOTALL)  # one entry: all last one tick
+_ONCE = b"mdia minf stbl stts stsc stsz".split()
+_NEVER = b"trak moov mvhd cmov ctts".split()
+_PACKET = 160  # the fewest samples of plain sound that FFmpeg takes together
 
 
 def check(path: str | os.PathLike[str]) -> None:
@@ -36,36 +52,95 @@ def check(path: str | os.PathLike[str]) -> None:
     samples = 0
     left = limits.VIDEO_TABLES
     with open(path, "rb") as file:
-        for name, length in _boxes(file):
-            if name not in _TABLES:
+        for name, start, end in _boxes(file, 0, file.seek(0, io.SEEK_END)):
+            if name in _MOVIES:
+                file.seek(start + 4)
+                is_read = file.read(4) in (b"mvhd", b"cmov")
+            else:
+                is_read = name in _READ
+            if not is_read:
                 continue
-            left -= length
+            left -= end - start
             if left < 0:
                 raise ValueError(f"it has more than {limits.VIDEO_TABLES:,} bytes of tables")
-            content = b"".join((name, file.read(length)))  # a table may be at the top itself
-            if b"cmov" in content:
-                raise ValueError("its tables are compressed")
-            samples += sum(map(_claimed, content.split(b"trak")))
-            if samples > limits.VIDEO_SAMPLES:
-                raise ValueError(f"it claims more than {limits.VIDEO_SAMPLES:,} frames")
+            parts = _boxes(file, start, end) if name == b"moov" else [(name, start, end)]
+            for part, first, last in parts:
+                file.seek(first)
+                content = b"".join((part, file.read(last - first + _SLACK)))
+                if b"cmov" in content:
+                    raise ValueError("its tables are compressed")
+                is_track = name == b"moov" and part == b"trak"
+                samples += _claimed(content, last - first if is_track else 0)
+                if samples > limits.VIDEO_SAMPLES:
+                    raise ValueError(f"it claims more than {limits.VIDEO_SAMPLES:,} frames")
 
 
-def _claimed(track: bytes) -> int:
-    """Samples of a track that FFmpeg lists one by one: all, but not those of plain sound."""
-    kinds, times = set(_KIND.findall(track)), _TIMES.findall(track)
-    if (
-        b"soun" in kinds <= {b"soun", b"url ", b"alis"}
-        and times
-        and all(map(_ONE_EACH.fullmatch, times))
-    ):
-        return 0
-    return sum(int.from_bytes(count, "big") for count in _COUNTS.findall(track))
+def _claimed(content: bytes, track: int) -> int:
+    """Entries of the lists that FFmpeg makes of a box, which is a track of that length, or 0."""
+    samples = _sum(_COUNTS, content)
+    if track and (sound := _plain_sound(content, track)):
+        packets, counted = sound
+        samples += packets - counted
+    if _SYNC.search(content):
+        samples = max(samples, _longest_runs(content))
+    return samples * max(1, _sum(_EDITS, content))
 
 
-def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Name and length of each box at the top; the file is where its content begins."""
-    end = file.seek(0, io.SEEK_END)
-    start = 0
+def _plain_sound(content: bytes, length: int) -> tuple[int, int] | None:
+    """Of a track of uncompressed sound the packets that FFmpeg makes of it, and its samples.
+
+    A sample is a tick there, and is not listed. That must be beyond doubt: each table is there
+    once, in its place, and whole.
+    """
+    kinds, times = set(_KIND.findall(content)), _TIMES.findall(content)
+    if not (b"soun" in kinds <= {b"soun", b"url ", b"alis"} and len(times) == 1):
+        return None
+    if any(content.count(name) != 1 for name in _ONCE) or not _ONE_EACH.fullmatch(times[0]):
+        return None
+    if any(name in content[4:] for name in _NEVER):
+        return None
+    file, inside = io.BytesIO(content), (4, 4 + length)
+    for wanted in (b"mdia", b"minf", b"stbl"):
+        inside = next((at for name, *at in _boxes(file, *inside) if name == wanted), (0, 0))
+    tables = {name: content[slice(*at)] for name, *at in _boxes(file, *inside)}
+    chunks = [name for name in (b"stco", b"co64") if name in content]
+    if len(chunks) != 1 or content.count(chunks[0]) != 1:
+        return None
+    try:
+        _, size, samples = struct.unpack_from(">III", tables[b"stsz"])
+        _, entries = struct.unpack_from(">II", tables[b"stsc"])
+        _, count = struct.unpack_from(">II", tables[chunks[0]])
+    except (KeyError, struct.error):
+        return None
+    runs = tables[b"stsc"][8:]
+    if not size or b"stts" not in tables or len(runs) < 12 * entries:
+        return None
+    most = 0
+    for first, each, _ in struct.iter_unpack(">III", runs[: 12 * entries]):
+        count, most = max(count, first), max(most, each)
+    return count * -(-most // _PACKET), samples
+
+
+def _longest_runs(content: bytes) -> int:
+    """Of the lists of runs, pairs of a length and a value, the longest when written out."""
+    longest, left = 0, len(content)
+    for found in _RUNS.finditer(content):
+        start = found.end(1)
+        pairs = int.from_bytes(found[2], "big")
+        left -= 8 * pairs
+        if left < 0 or start + 8 * pairs > len(content):
+            raise ValueError("its tables are longer than their boxes")
+        lengths = np.frombuffer(content, ">u4", 2 * pairs, start)[::2]
+        longest = max(longest, int(lengths.sum(dtype=np.uint64)))
+    return longest
+
+
+def _sum(counts: re.Pattern[bytes], content: bytes) -> int:
+    return sum(int.from_bytes(count, "big") for count in counts.findall(content))
+
+
+def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Name of each box between two places of a file, and where its content begins and ends."""
     while start + _HEAD.size <= end:
         file.seek(start)
         size, name = _HEAD.unpack(file.read(_HEAD.size))
@@ -76,6 +151,5 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
             size = end - start
         if size < head:
             return
-        file.seek(start + head)
-        yield name, min(start + size, end) - start - head
+        yield name, min(start + head, end), min(start + size, end)
         start += size

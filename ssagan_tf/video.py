@@ -96,26 +96,37 @@ def decode_image(data: bytes) -> np.ndarray:
         return np.array(_rgb(ImageOps.exif_transpose(image)))
 
 
-def image_size(data: bytes) -> tuple[int, int]:
+def image_size(data: bytes, *kinds: str) -> tuple[int, int]:
     """Height and width that the bytes of an image file claim; nothing is decoded.
 
+    Args:
+      data: The file.
+      kinds: What it may be, in Pillow's names; by default all that is read here.
+
     Raises:
-      ValueError: They are no picture.
+      ValueError: They are no picture, or none of these.
     """
-    with open_image(io.BytesIO(data)) as image:
+    with open_image(io.BytesIO(data), *kinds) as image:
         return image.height, image.width
 
 
 @contextlib.contextmanager
-def open_image(file: BinaryIO) -> Iterator[Image.Image]:
+def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
     """Opens a picture of a kind and size that is read here; its pixels are not decoded yet.
+
+    Args:
+      file: The picture.
+      kinds: What it may be, in Pillow's names; by default all that is read here.
 
     Raises:
       ValueError: It is none, or a broken one, as may show when it is decoded.
       StoreError: The store it lies in fails.
     """
     try:
-        with Image.open(file, formats=_readable()) as image:
+        with Image.open(file, formats=kinds or _readable()) as image:
+            # Pillow itself refuses twice as many, and fewer as long as nobody resets the warnings.
+            if image.width * image.height > limits.PICTURE_PIXELS:
+                raise Image.DecompressionBombError
             if image.format == "TIFF":  # a tile is decoded whole, however small the picture
                 width, length = (image.tag_v2.get(tag, 1) for tag in _TILE)
                 if width * length > limits.PICTURE_PIXELS:
@@ -124,7 +135,8 @@ def open_image(file: BinaryIO) -> Iterator[Image.Image]:
     except StoreError:
         raise
     except Image.UnidentifiedImageError:
-        raise ValueError("it is no picture, or of an unknown kind") from None
+        what = " or ".join(kinds) if kinds else "picture, or of an unknown kind"
+        raise ValueError(f"it is no {what}") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError(
             f"it claims more than {limits.PICTURE_PIXELS:,} pixels, as a decompression bomb does"

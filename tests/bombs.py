@@ -65,18 +65,39 @@ def webp(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
 
 
-def mp4(samples: int, fragments: bool = False) -> bytes:
-    """A track of Motion JPEG of so many samples, in its tables or in a fragment; they lack."""
+def box(kind: bytes, *content: bytes) -> bytes:
+    """Of an mp4."""
+    data = b"".join(content)
+    return struct.pack(">I4s", 8 + len(data), kind) + data
 
-    def box(kind: bytes, *content: bytes) -> bytes:
-        data = b"".join(content)
-        return struct.pack(">I4s", 8 + len(data), kind) + data
 
-    def full(kind: bytes, *numbers: int | bytes) -> bytes:
-        parts = [n if isinstance(n, bytes) else struct.pack(">I", n) for n in numbers]
-        return box(kind, bytes(4), *parts)
+def full(kind: bytes, *numbers: int | bytes) -> bytes:
+    """A box with a version, 0, and flags, none."""
+    parts = [n if isinstance(n, bytes) else struct.pack(">I", n) for n in numbers]
+    return box(kind, bytes(4), *parts)
 
+
+def mp4(
+    samples: int,
+    fragments: bool = False,
+    *,
+    kind: bytes = b"vide",
+    chunks: int = 1,
+    edits: int = 0,
+    more: bytes = b"",
+) -> bytes:
+    """A track of so many samples, in its tables or in a fragment; they lack.
+
+    Args:
+      samples: In all, and of each chunk.
+      fragments: Whether they are in a fragment.
+      kind: Of the track: a video is of Motion JPEG, sound is uncompressed.
+      chunks: Where samples lie.
+      edits: Each shows all.
+      more: Boxes before the table of samples.
+    """
     size = struct.pack(">HH", 64, 64)
+    sound = box(b"twos", bytes(6), b"\0\1", bytes(8), b"\0\1\0\x10", bytes(4), b"\xac\x44\0\0")
     entry = box(
         b"jpeg",
         bytes(6),
@@ -91,22 +112,24 @@ def mp4(samples: int, fragments: bool = False) -> bytes:
     listed = 0 if fragments else samples
     tables = box(
         b"stbl",
-        full(b"stsd", 1, entry),
+        full(b"stsd", 1, sound if kind == b"soun" else entry),
         full(b"stts", 1, listed, 1),
         full(b"stsc", 1, 1, listed, 1),
+        more,
         full(b"stsz", 1, listed),
-        full(b"stco", 1, 40),
+        full(b"stco", chunks, *[40] * chunks),
     )
     media = box(
         b"mdia",
         full(b"mdhd", bytes(8), 1000, 1000, bytes(4)),
-        full(b"hdlr", bytes(4), b"vide", bytes(13)),
+        full(b"hdlr", bytes(4), kind, bytes(13)),
         box(
             b"minf", full(b"vmhd", bytes(8)), box(b"dinf", full(b"dref", 1, full(b"url "))), tables
         ),
     )
     track = full(b"tkhd", bytes(8), 1, bytes(4), 1000, bytes(16), bytes(36), 64 << 16, 64 << 16)
-    movie = [full(b"mvhd", bytes(8), 1000, 1000, bytes(80)), box(b"trak", track, media)]
+    edited = box(b"edts", full(b"elst", edits, *[1000, 0, 1 << 16] * edits)) if edits else b""
+    movie = [full(b"mvhd", bytes(8), 1000, 1000, bytes(80)), box(b"trak", track, edited, media)]
     content = box(b"ftyp", b"isom", bytes(4), b"isom")
     if not fragments:
         return content + box(b"moov", *movie) + box(b"mdat", bytes(1000))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -71,6 +72,15 @@ def test_large_pictures_are_opened() -> None:
     assert video.image_size(bombs.png(14_204, 10_652)) == (10_652, 14_204)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_large_pictures_are_refused_whatever_the_warnings() -> None:
+    """Between Pillow's warning and its error, where a program has reset the warnings."""
+    assert video.image_size(bombs.png(13_377, 13_377)) == (13_377, 13_377)
+    for height in (13_378, 26_000):
+        with pytest.raises(ValueError, match="as a decompression bomb does"):
+            video.image_size(bombs.png(13_378, height))
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -119,9 +129,6 @@ def test_what_an_mp4_claims(tmp_path: Path) -> None:
             path.write_bytes(each)
             with pytest.raises(ValueError, match="it claims more than 16,000,000 frames"):
                 mp4.check(path)
-    # Plain sound has a sample per tick and is not listed by FFmpeg.
-    path.write_bytes(bombs.mp4(2**30).replace(b"vide", b"soun"))
-    mp4.check(path)
     path.write_bytes(content.replace(b"stsd", b"cmov"))
     with pytest.raises(ValueError, match="tables are compressed"):
         mp4.check(path)
@@ -130,6 +137,79 @@ def test_what_an_mp4_claims(tmp_path: Path) -> None:
         file.truncate(2**31)  # of holes
     with pytest.raises(ValueError, match="bytes of tables"):
         mp4.check(path)
+
+
+SOUND = b"soun"
+DISGUISE = bombs.box(
+    b"free",
+    bombs.box(b"trak", bombs.full(b"hdlr", bytes(4), SOUND), bombs.full(b"stts", 1, 1, 1)),
+)
+SYNC = bombs.full(b"sbgp", b"sync", 1, 1, 1)
+MANY = struct.pack(">I", 20_000_000)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bombs.mp4(2**31 - 1, kind=SOUND, chunks=80),
+        bombs.mp4(20_000_000, kind=SOUND, more=bombs.full(b"ctts", 1, 1, 1)),
+        bombs.mp4(20_000_000, kind=SOUND).replace(b"stts", b"free"),
+        bombs.mp4(20_000_000, more=DISGUISE),
+        bombs.mp4(20_000_000).replace(b"moov", b"hoov"),
+        bombs.mp4(20_000_000).replace(b"moov", b"free"),
+        bombs.mp4(20_000_000).replace(b"moov", b"dinf"),
+        bombs.mp4(1_000_000, edits=20),
+        bombs.mp4(1) + bombs.box(b"iloc", b"\2\0\0\0\x44\0" + MANY),
+        bombs.mp4(1) + bombs.box(b"iinf", b"\1\0\0\0" + MANY),
+        bombs.mp4(1, more=bombs.full(b"ctts", 1, MANY, 1) + SYNC).replace(b"jpeg", b"hvc1"),
+        bombs.box(b"moov", bombs.box(b"stsz")) + bombs.box(b"mdat", MANY),
+    ],
+    ids=[
+        *("chunks", "offsets", "no_times", "disguise", "hoov", "free", "dinf", "edits"),
+        *("iloc", "iinf", "runs", "short"),
+    ],
+)
+def test_ways_to_claim_too_much(tmp_path: Path, content: bytes) -> None:
+    """Small files of lists that FFmpeg makes, in the places where it looks for boxes."""
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(ValueError, match="it claims more than 16,000,000 frames"):
+        mp4.check(tmp_path / "a.mp4")
+
+
+def test_runs_that_go_on_behind_their_box(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(bombs.mp4(1, more=bombs.full(b"ctts", 100, 1, 1) + SYNC))
+    with pytest.raises(ValueError, match="tables are longer than their boxes"):
+        mp4.check(path)
+    path.write_bytes(bombs.mp4(3, more=bombs.full(b"ctts", 2, 1, 1, 2, 0) + SYNC))
+    mp4.check(path)
+
+
+@pytest.mark.parametrize("chunks", [1, 40])
+def test_plain_sound_is_not_listed(tmp_path: Path, chunks: int) -> None:
+    """A sample is a tick there: 400 seconds are 19.2 million."""
+    path = tmp_path / "a.mp4"
+    path.write_bytes(bombs.mp4(19_200_000, kind=SOUND, chunks=chunks))
+    mp4.check(path)
+    with av.open(path) as container:
+        assert len(container.streams[0].index_entries) <= chunks * 19_200_000 / 1024
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x1aE\xdf\xa3\xa3B\x86\x81",
+        b"RIFFabcdAVI ",
+        b"nut/multimedia container\0",
+        bombs.box(b"ftyp", b"isom") + struct.pack(">I4s", 2**31, b"free"),
+    ],
+    ids=["matroska", "avi", "nut", "free"],
+)
+def test_other_large_files_are_not_held_to_it(tmp_path: Path, head: bytes) -> None:
+    with (tmp_path / "a").open("wb") as file:
+        file.write(head)
+        file.truncate(2**31)  # of holes
+    mp4.check(tmp_path / "a")
 
 
 def test_clips_that_are_kept_as_pixels() -> None:

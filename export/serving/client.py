@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from export.options import ClientOptions
 from export.serving.servers import Grpc, Rest, Server
-from ssagan_tf import program, timelapse, video
+from ssagan_tf import limits, program, timelapse, video
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import require
+from ssagan_tf.options import FRAMES, require
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import load_tensorflow
 
@@ -17,7 +19,7 @@ Sends photos to TensorFlow Serving, which has a model of export.to_saved_model, 
 videos that come back.
 """
 ORIENTATION = 0x0112  # in EXIF
-SENT_AS_THEY_ARE = ("JPEG", "PNG")
+KINDS = ("JPEG", "PNG")  # of files that go either way
 
 
 def client(options: ClientOptions) -> None:
@@ -50,7 +52,7 @@ def client(options: ClientOptions) -> None:
 def upright(photo: str) -> bytes:
     """A photo's file, if the server reads it as it is meant; else it anew, as a PNG."""
     with open(photo, "rb") as opened, video.open_image(opened) as image:
-        if image.format in SENT_AS_THEY_ARE and image.getexif().get(ORIENTATION, 1) == 1:
+        if image.format in KINDS and image.getexif().get(ORIENTATION, 1) == 1:
             with open(photo, "rb") as file:
                 return file.read()
     return video.encode_png(video.read_image(photo))
@@ -66,7 +68,14 @@ def _server(options: ClientOptions) -> Server:
 def _frames(answer: object, server: str) -> np.ndarray:
     """Of one photo: decoded JPEGs, or the pixels."""
     try:
+        if len(answer) > FRAMES:
+            raise ValueError(f"{len(answer)} of them, where a clip has {FRAMES}")
         if not (isinstance(answer, np.ndarray) and answer.dtype == np.uint8):
+            sizes = {video.image_size(frame, *KINDS) for frame in answer}  # before any is decoded
+            if len(sizes) != 1:
+                raise ValueError("they are of different sizes, or none")
+            if FRAMES * math.prod(*sizes) > limits.CLIP_PIXELS:
+                raise ValueError("they are too large")
             answer = np.stack([video.decode_image(frame) for frame in answer])
     except (ValueError, TypeError) as error:
         raise DataError(f"{server} sent something else than frames: {error}") from error

@@ -148,7 +148,7 @@ def load(path: str) -> list[Spooled | Skipped]:
     try:
         values = limits.parse_json(text.decode(), limits.DESCRIPTION_VALUES)
         return [_from_json(value, path, at) for value in values]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise _damaged(path, error) from error
 
 
@@ -214,6 +214,8 @@ def _from_json(values: dict[str, Any], path: str, end: int) -> Spooled | Skipped
     )
     if clip.split not in (None, *SPLITS):
         raise ValueError("a clip is of no split")
+    if not 0 <= clip.start < 1 << 63:  # as a record holds it
+        raise ValueError("a clip starts nowhere")
     if min(clip.offset, *lengths) < 0 or clip.offset + sum(lengths) > end:
         raise ValueError("a clip lies outside of it")
     return clip

@@ -20,11 +20,11 @@ def decode_frames(frames: Sequence[bytes], side: int) -> Iterator[np.ndarray]:
       `[side, side, 3]` uint8.
 
     Raises:
-      ValueError: One is broken, or of another size.
+      ValueError: One is broken, no JPEG, or of another size.
     """
     for number, frame in enumerate(frames, 1):
         try:
-            height, width = video.image_size(frame)
+            height, width = video.image_size(frame, "JPEG")  # training decodes no other kind
             decoded = video.decode_image(frame) if (height, width) == (side, side) else None
         except ValueError as error:
             raise ValueError(f"frame {number} is broken: {error}") from error

@@ -111,5 +111,6 @@ def _is_copy(value: Any) -> bool:
         isinstance(value, Mapping)
         and isinstance(value.get("of"), str)
         and isinstance(value.get("clips"), int)
+        and value["clips"] >= 0
         and isinstance(value.get("damaged"), list)
     )

@@ -145,9 +145,10 @@ def _best(folder: Path) -> tuple[int, float] | None:
     try:
         values = limits.parse_json(limits.read_text(folder / BEST_FILE, limits.NOTE_BYTES))
         step, loss = int(values["step"]), float(values["content_loss"])
+        there = (folder / f"step-{step}.index").exists()  # OSError: its name is too long
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    return (step, loss) if (folder / f"step-{step}.index").exists() else None
+    return (step, loss) if there else None
 
 
 def _remove(path: Path) -> None:

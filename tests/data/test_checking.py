@@ -82,6 +82,7 @@ def test_records_that_are_whole_but_wrong(copy: Path) -> None:
     def clip(name: str, changed: list[bytes], video: str = "v") -> bytes:
         return schema.encode_clip(changed, name=name, video=video, start=0, resolution=64)
 
+    png = tf.io.encode_png(tf.zeros([64, 64, 3], tf.uint8)).numpy()
     of_train = schema.parse_clip(contents(copy, TRAIN)[0])[1]
     short = tf.train.SequenceExample.FromString(clip("short", frames))
     del short.feature_lists.feature_list[schema.ENCODED].feature[31]
@@ -93,21 +94,23 @@ def test_records_that_are_whole_but_wrong(copy: Path) -> None:
             clip("good", frames),
             clip("broken", [*frames[:3], frames[3][:200], *frames[4:]]),
             clip("large", [*frames[:31], large]),
+            clip("lossless", [png, *frames[1:]]),
             short.SerializeToString(),
             b"no record",
             clip("other", frames, video=of_train),
         ],
     )
-    described(copy, TEST, clips=8)
+    described(copy, TEST, clips=9)
     found = problems(copy)
     assert found[0].startswith(f"{TEST}: record 2, broken: frame 4 is broken: ")
     assert found[1] == f"{TEST}: record 3, large: frame 32 is 128×128, not 64×64"
-    assert found[2] == f"{TEST}: record 4, short: 31 frames instead of 32"
-    assert found[3].startswith(f"{TEST}: record 5 is no record of a clip")
-    assert found[4] == f"{TEST} has 7 records instead of 8"
-    assert found[5] == f"{TEST}: record 1: good is there twice, first as {TEST}: record 0"
-    assert found[6] == f"clips of {of_train} are in test and in train"
-    assert len(found) == 7
+    assert found[2] == f"{TEST}: record 4, lossless: frame 1 is broken: it is no JPEG"
+    assert found[3] == f"{TEST}: record 5, short: 31 frames instead of 32"
+    assert found[4].startswith(f"{TEST}: record 6 is no record of a clip")
+    assert found[5] == f"{TEST} has 8 records instead of 9"
+    assert found[6] == f"{TEST}: record 1: good is there twice, first as {TEST}: record 0"
+    assert found[7] == f"clips of {of_train} are in test and in train"
+    assert len(found) == 8
 
 
 def test_counts(copy: Path) -> None:

@@ -171,7 +171,9 @@ def test_a_description_that_is_too_long(strange: Path, monkeypatch) -> None:
 
 
 def test_copies_of_a_run(strange: Path, tmp_path: Path) -> None:
-    for text in ("[" * 9999, "[]", f'{{"{TEST}": {{"clips": 1}}}}', f'{{"{TEST}": 1}}'):
+    negative = f'{{"{TEST}": {{"of": "", "clips": -1, "damaged": []}}}}'
+    others = ("[" * 9999, "[]", f'{{"{TEST}": {{"clips": 1}}}}', f'{{"{TEST}": 1}}')
+    for text in (negative, *others):
         (tmp_path / whole.COPIES_FILE).write_text(text)
         with pytest.raises(DataError, match=r"cannot read .*copies.json: it is .*; remove it"):
             whole.open_whole(open_set(strange), tmp_path)
@@ -402,7 +404,7 @@ def forged(path: Path, **values: object) -> None:
     [
         *({"name": "../../out"}, {"name": 3}, {"video": "/out"}, {"split": "../x"}),
         *({"offset": -1}, {"lengths": [2**60]}, {"lengths": [[]]}, {"hashes": "zz"}),
-        {"motion": None},
+        *({"motion": None}, {"start": float("inf")}, {"start": 2**63}, {"start": -1}),
     ],
     ids=str,
 )

@@ -57,8 +57,9 @@ def test_everything_comes_back(trained: GAN, tmp_path: Path) -> None:
     [
         *('{"step": Infinity, "content_loss": 1}', '{"step": 3, "content_loss": []}', "[" * 9999),
         *('{"step": "../../3", "content_loss": 1}', "[]", " " * (2 << 20), '{"step": 1e999}'),
+        '{"step": 1%s, "content_loss": 1}' % ("0" * 4000),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_the_best_of_strangers(tmp_path: Path, text: str) -> None:
     (tmp_path / checkpoint.BEST_FILE).write_text(text)

@@ -16,12 +16,13 @@ import pytest
 from PIL import Image
 
 from export.options import ClientOptions
-from export.serving.client import client, upright
+from export.serving.client import _frames, client, upright
 from export.serving.servers import is_here
 from ssagan_tf import video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float, to_uint8
+from tests import bombs
 from tests.export.made import Exports, has
 from tests.export.photo_files import encoded
 from tests.export.serving.stand_in import Model, grpc_server, rest_server
@@ -250,6 +251,26 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
         options = ClientOptions(server=address, protocol="rest", signature="serving_default")
         with pytest.raises(DataError, match="gives no predictions"):
             ask(options, [tmp_path / "photo.png"], tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize(
+    ("frames", "why"),
+    [
+        ([bombs.png(8, 8)] * 33, "33 of them, where a clip has 32"),
+        ([bombs.png(13_000, 13_000)], "they are too large"),
+        ([bombs.png(8, 8), bombs.png(8, 9)], "of different sizes"),
+        ([], "of different sizes, or none"),
+        ([bombs.webp(8, 8)], "it is no JPEG or PNG"),
+        (np.zeros((33, 8, 8, 3), np.uint8), "33 of them"),
+        (5, "something else than frames"),
+    ],
+    ids=["many", "large", "sizes", "none", "kind", "pixels", "number"],
+)
+def test_frames_of_a_server_are_bounded(frames, why, monkeypatch) -> None:
+    """Before one is decoded."""
+    monkeypatch.setattr(video, "decode_image", lambda _: pytest.fail("it is decoded"))
+    with pytest.raises(DataError, match=why):
+        _frames(frames, "server:1")
 
 
 def test_a_small_message_of_a_large_array() -> None:
