@@ -45,6 +45,9 @@ NOTE_BYTES = 1 << 20
 NOTE_VALUES = 10_000
 """Values in such a file, or in a setting of a study."""
 
+SUBJECTS = 10_000
+"""Of a study. Any browser that asks is one, and takes some 200 bytes of disk for each pair."""
+
 
 def read_bytes(path: AnyPath, most: int) -> bytes:
     """Reads a file of a bounded length.
