@@ -145,7 +145,7 @@ def _best(folder: Path) -> tuple[int, float] | None:
     try:
         values = limits.parse_json(limits.read_text(folder / BEST_FILE, limits.NOTE_BYTES))
         step, loss = int(values["step"]), float(values["content_loss"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return (step, loss) if (folder / f"step-{step}.index").exists() else None
 
