@@ -102,6 +102,7 @@ def test_damaged_settings(begun, line: str) -> None:
     "text",
     [
         *("--flagfile=/dev/zero\n", "  -flagfile /etc/passwd\n", "--seed=1\r--flagfile=/dev/zero"),
+        "--resolution=4096\n--base_filters=32",
         *("--seed\n--flagfile=/dev/zero", "\x0b--flagfile=x", "#" * (2 << 20), "\xff\xfe"),
     ],
 )
