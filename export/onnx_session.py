@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
 from export import onnx_file
+from ssagan_tf import limits
 from ssagan_tf.errors import DataError, missing_extra
-from ssagan_tf.options import FRAMES, Fit
+from ssagan_tf.options import FRAMES, LARGEST_RESOLUTION, Fit
 
 GPU_PROVIDERS = (
     "CUDAExecutionProvider",
@@ -74,13 +74,14 @@ class OnnxGenerator:
     def _settings(self, path: str | Path) -> dict[str, Any]:
         noted = self._session.get_modelmeta().custom_metadata_map
         try:
-            settings = {name: json.loads(text) for name, text in noted.items()}
-        except (ValueError, RecursionError):
+            settings = {name: limits.parse_json(text) for name, text in noted.items()}
+        except ValueError:
             settings = {}
         side, frames = settings.get("resolution"), settings.get("frames")
         texts = [settings.get(name) for name in ("fit", "fingerprint", "precision")]
         whole = (
             (type(side), frames) == (int, FRAMES)
+            and 1 <= side <= LARGEST_RESOLUTION
             and all(isinstance(text, str) for text in texts)
             and texts[0] in set(get_args(Fit)) - {"auto"}
         )

@@ -21,6 +21,7 @@ from ssagan_tf.training.run import FLAGS_FILE
 ABOUT = """
 Writes a generator as a SavedModel: a folder that TensorFlow Serving loads as it is. Photos go in as
 JPEG or PNG; videos come out as pixels or as JPEGs.
+A SavedModel is a program, which may read and write files: load only your own.
 """
 
 

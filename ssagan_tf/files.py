@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ssagan_tf.errors import DataError
@@ -114,6 +115,27 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 def _refuse_remote(path: str | os.PathLike[str]) -> None:
     if is_remote(path):
         raise DataError(f"{path} is on another machine; this is written to a folder of this one")
+
+
+def refuse_links(paths: Iterable[Path], advice: str) -> None:
+    """Refuses links: what is written or removed there would lie elsewhere.
+
+    Args:
+      paths: Files and folders, which need not be there. All that is in the folders counts.
+      advice: How the message ends that begins with `PATH is a link`.
+
+    Raises:
+      DataError: One is a link, or holds one.
+    """
+    for path in paths:
+        inside = (
+            Path(folder, name)
+            for folder, folders, files in os.walk(path)
+            for name in (*folders, *files)
+        )
+        for each in itertools.chain([path], inside):  # in this order: the walk enters a first link
+            if each.is_symlink():
+                raise DataError(f"{each} is a link{advice}")
 
 
 def _beside(target: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -124,14 +125,24 @@ def from_file(path: str, alone: bool = False) -> flags.FlagValues:
     Raises:
       ValueError: A line is no known flag, or the file cannot be read.
     """
-    if alone:
-        text = limits.read_text(Path(path), limits.NOTE_BYTES)
-        if re.search(r"^\s*--?flagfile", text, re.MULTILINE):
-            raise ValueError(f"{path} names another flag file")
+    lines = _lines_alone(path) if alone else [f"--flagfile={path}"]
     values = flags.FlagValues()
     define(values)
     try:
-        values(["", f"--flagfile={path}"])
+        values(["", *lines])
     except flags.Error as error:
         raise ValueError(str(error)) from error
     return values
+
+
+def _lines_alone(path: str) -> list[str]:
+    """What absl makes of a flag file: no empty lines, and no comments."""
+    text = limits.read_text(Path(path), limits.NOTE_BYTES)
+    given = []
+    for line in io.StringIO(text, newline=None):  # lines end as in files that are open as text
+        if line.isspace() or line.startswith(("#", "//")):
+            continue
+        given.append(line.strip())
+        if re.match("--?flagfile", given[-1]):
+            raise ValueError(f"{path} names another flag file")
+    return given

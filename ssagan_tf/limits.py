@@ -1,7 +1,8 @@
 """What one input may claim, and reading that holds it to that before memory is taken.
 
-Every bound is here, with its reason. They are far above what cameras, archives and this package
-make, and low enough that no single input fills the memory of a desktop computer.
+Every bound is here, with its reason, but `options.LARGEST_RESOLUTION`, which settings have, too.
+They are far above what cameras, archives and this package make, and low enough that no single
+input fills the memory of a desktop computer.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ NOTE_BYTES = 1 << 20
 """Of the small files of a run: flags.cfg, best.json, stage1.json."""
 NOTE_VALUES = 10_000
 """Values in such a file, or in a setting of a study."""
+
+SUBJECTS = 10_000
+"""Of a study. Any browser that asks is one, and takes some 200 bytes of disk for each pair."""
 
 
 def read_bytes(path: AnyPath, most: int) -> bytes:

@@ -1,7 +1,7 @@
 """Names that come out of a file: a relative path of plain names, or they are refused.
 
-A name is checked once, where it is read. What passes is below the folder it is put in, and no device,
-on any system. (Two names may still be one where case does not count.)
+A name is checked once, where it is read. What passes is below the folder it is put in and no
+device, on any system; two names may still be one where case does not count.
 """
 
 from __future__ import annotations

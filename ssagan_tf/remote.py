@@ -158,9 +158,6 @@ class RemotePath(os.PathLike):
         with self.open("rb") as file:
             return file.read()
 
-    def read_text(self, encoding: str = "utf-8") -> str:
-        return self.read_bytes().decode(encoding)
-
     def unlink(self) -> None:
         with self._errors():
             self._gfile.remove(str(self))

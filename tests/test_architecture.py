@@ -50,7 +50,7 @@ ROOMS = {
     "timelapse": ALWAYS | {"video", "progress", "names"},
     "layers": {"layers", "precision"},
     "losses": {"precision"},
-    "models": ALWAYS | {"layers", "models", "precision"},
+    "models": ALWAYS | {"layers", "models", "precision", "limits"},
     "released": ALWAYS | {"models", "released"},
     "data": ALWAYS | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"},
     "training": ALWAYS

@@ -56,6 +56,7 @@ def test_flags_make_the_options_again(tmp_path) -> None:
     [
         (lambda: options.ModelOptions(resolution=100), "resolution=100: must be 64·2^k"),
         (lambda: options.ModelOptions(resolution=192), "resolution=192"),
+        (lambda: options.ModelOptions(resolution=2048), "resolution=2048: must be 64·2^k"),
         (
             lambda: options.DemoOptions(names=("x.org", "::1", "a:80")),
             "names=x.org,::1,a:80: must be",
@@ -127,6 +128,16 @@ def test_a_programs_own_setting_comes_before_a_namesake() -> None:
     assert flags.read(export_options.OnnxOptions, values).precision == "float16"
     with pytest.raises(absl_flags.Error):
         values(["", "--precision=mixed_bfloat16"])
+
+
+def test_a_strangers_flag_file_is_read_as_absl_does(tmp_path) -> None:
+    """But in one reading: what is checked is what counts."""
+    path = tmp_path / "flags.cfg"
+    text = "# a\r// b\r\n\n \t\n  --seed=7 \r--flip\n--run_dir\na b\u2028#\n--steps=3\x0b"
+    path.write_bytes(text.encode())
+    ours, absls = (flags.from_file(str(path), alone=alone) for alone in (True, False))
+    assert ours.flag_values_dict() == absls.flag_values_dict()
+    assert (ours["seed"].value, ours["run_dir"].value, ours["steps"].value) == (7, "a b\u2028#", 3)
 
 
 def test_networks_have_defaults_of_their_own(tmp_path) -> None:

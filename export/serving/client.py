@@ -17,6 +17,7 @@ from ssagan_tf.startup import load_tensorflow
 ABOUT = """
 Sends photos to TensorFlow Serving, which has a model of export.to_saved_model, and writes the
 videos that come back.
+A SavedModel is a program, which may read and write files: load only your own.
 """
 ORIENTATION = 0x0112  # in EXIF
 KINDS = ("JPEG", "PNG")  # of files that go either way

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ssagan_tf import limits, names
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
-from ssagan_tf.options import FRAMES
+from ssagan_tf.options import LARGEST_RESOLUTION
 from ssagan_tf.options.shared import Fit, Layout
 from ssagan_tf.remote import AnyPath, no_such_folder, place
 
@@ -92,7 +92,7 @@ class DatasetInfo:
     near_duplicates: tuple[NearDuplicate, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.resolution < 1 or FRAMES * self.resolution**2 > limits.CLIP_PIXELS:
+        if not 1 <= self.resolution <= LARGEST_RESOLUTION:
             raise ValueError(f"its resolution is {self.resolution}")
         if self.layout not in get_args(Layout) or self.fit not in get_args(Fit):
             raise ValueError("its layout or fit is none that prepare writes")

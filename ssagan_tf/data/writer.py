@@ -35,6 +35,7 @@ from ssagan_tf.files import (
     LOCK_FILE,
     errors_of_writing,
     locked_folder,
+    refuse_links,
     replacing_file,
     sha256_of,
 )
@@ -103,7 +104,9 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
         return
     interrupted = is_interrupted(output)
     if interrupted:
-        _refuse_links(output)
+        with errors_of_writing(output):
+            ours = [path for path in output.iterdir() if path.name == SPOOL or is_ours(path.name)]
+        refuse_links(ours, ", which no interrupted prepare leaves; remove it")
     if os.path.exists(output / FILE_NAME):
         if not interrupted or open_set(output).info.settings != settings_of(options):
             raise holds_a_set(output)
@@ -111,20 +114,6 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
     with errors_of_writing(output):
         if not interrupted and any(output.iterdir()):
             raise holds_something(output)
-
-
-def _refuse_links(output: Path) -> None:
-    """What an interrupted `prepare` leaves is written to, or removed: it must not lie elsewhere."""
-    with errors_of_writing(output):
-        ours = [path for path in output.iterdir() if path.name == SPOOL or is_ours(path.name)]
-        inside = [
-            Path(folder, name)
-            for folder, folders, files in os.walk(output / SPOOL)
-            for name in (*folders, *files)
-        ]
-    for path in (*ours, *inside):
-        if path.is_symlink():
-            raise DataError(f"{path} is a link, which no interrupted prepare leaves; remove it")
 
 
 def is_interrupted(output: AnyPath) -> bool:

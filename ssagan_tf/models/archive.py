@@ -6,7 +6,6 @@ is three members of a zip archive, plain settings, and plain arrays that are all
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import zipfile
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+
+from ssagan_tf import limits
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEMBERS = {CONFIG, "metadata.json", WEIGHTS}
@@ -43,8 +44,8 @@ def read_config(archive: zipfile.ZipFile) -> Any:
     if archive.getinfo(CONFIG).file_size > LARGEST_CONFIG:
         raise ValueError(f"its {CONFIG} is longer than {LARGEST_CONFIG} bytes")
     try:
-        return json.loads(archive.read(CONFIG))
-    except (ValueError, RecursionError) as error:
+        return limits.parse_json(archive.read(CONFIG).decode("utf-8"))
+    except ValueError as error:
         raise ValueError(f"its {CONFIG} cannot be read: {error}") from error
 
 

@@ -32,7 +32,7 @@ from ssagan_tf.options.setting import (
     setting,
 )
 from ssagan_tf.options.shared import ClipRule, Fit, Layout, Skips
-from ssagan_tf.options.sizes import CORE_RESOLUTION, FRAMES, outer_levels
+from ssagan_tf.options.sizes import CORE_RESOLUTION, FRAMES, LARGEST_RESOLUTION, outer_levels
 from ssagan_tf.options.training import RECIPES, TrainOptions
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "BASELINES",
     "CORE_RESOLUTION",
     "FRAMES",
+    "LARGEST_RESOLUTION",
     "RECIPES",
     "ClipRule",
     "CompareOptions",

@@ -7,7 +7,7 @@ import re
 from typing import Any, Literal
 
 from ssagan_tf.options.setting import above_zero, at_least, between, setting
-from ssagan_tf.options.sizes import FRAMES, outer_levels
+from ssagan_tf.options.sizes import FRAMES, LARGEST_RESOLUTION, outer_levels
 
 Fit = Literal["auto", "stretch", "crop", "letterbox"]
 Skips = Literal["standard", "concatenate", "add", "add_inner"]
@@ -17,7 +17,7 @@ ClipRule = Literal["all", "first"]
 
 def _network_side(resolution: int) -> str | None:
     if outer_levels(resolution) < 0:
-        return "must be 64·2^k, that is 64, 128, 256, 512, …"
+        return f"must be 64·2^k, that is 64, 128, 256, 512 or {LARGEST_RESOLUTION}"
     return None
 
 
@@ -30,7 +30,7 @@ def _layer_names(value: str) -> str | None:
 
 
 def resolution() -> Any:
-    return setting(128, "Side of the square frames in pixels: 64·2^k.", _network_side)
+    return setting(128, "Side of the square frames in pixels: 64·2^k, at most 1024.", _network_side)
 
 
 def skips() -> Any:

@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from ssagan_tf.errors import missing_extra
-from ssagan_tf.study.store import Store
+from ssagan_tf.study.store import Full, Store
 from ssagan_tf.web.guard import NO_ACCESS, Guard, Limits, cookie_name, remember
 
 try:
@@ -68,6 +68,10 @@ def make_app(
     @app.exception_handler(RequestValidationError)
     async def refuse(request: Request, error: RequestValidationError) -> Response:
         return PlainTextResponse("this is no vote\n", 422)  # FastAPI's own answer repeats it
+
+    @app.exception_handler(Full)
+    async def turn_away(request: Request, error: Full) -> Response:
+        return PlainTextResponse(f"{error}\n", 503)
 
     def known(request: Request) -> str:
         subject = request.cookies.get(subject_cookie, "")

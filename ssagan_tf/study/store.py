@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ FORMAT = 1
 SIDES = ("left", "right")
 _BUSY = 30.0  # seconds to wait for another writer
 _TOKEN = 16  # letters of a token, at least
+_LETTERS = 1 << 26  # of all pairs; a name may have 255
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE media (
@@ -105,6 +107,7 @@ def create(
     with replacing_file(path) as temporary:
         try:
             with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as database:
+                database.execute("PRAGMA journal_mode = WAL")  # stays in the file
                 database.executescript(_SCHEMA)
                 database.execute("BEGIN")
                 every = {**settings, "format": FORMAT, "access": secrets.token_urlsafe(16)}
@@ -127,6 +130,10 @@ def create(
             raise DataError(f"{path} is there already; the same command goes on with it")
 
 
+class Full(DataError):
+    """A study has as many subjects as it may have."""
+
+
 class Store:
     """A study on disk; safe for many threads and processes at once.
 
@@ -138,17 +145,21 @@ class Store:
         self.path = path
         if not path.is_file():
             raise DataError(f"{path}: no such file; begin a study with --systems")
+        # SQLite undoes what it says, and deletes the file that it names. With WAL there is none.
+        if os.path.lexists(journal := f"{path.resolve()}-journal"):
+            raise DataError(
+                f"cannot use {path} as a study: {journal} is none of ours; move it away"
+            )
         try:
             with self._open() as database:
-                rows = database.execute("SELECT name, value FROM settings").fetchall()
+                _check_schema(database)
+                rows = _few(database, "SELECT name, value FROM settings")
                 self.settings = {name: limits.parse_json(value) for name, value in rows}
-                self._pairs = [
-                    _pair(*row)
-                    for row in database.execute("SELECT first, second, clip FROM pairs ORDER BY id")
-                ]
-                database.execute("PRAGMA journal_mode = WAL")  # stays in the file
+                rows = _few(database, "SELECT first, second, clip FROM pairs ORDER BY id")
+                self._pairs = [_pair(*row) for row in rows]
+                database.execute("PRAGMA journal_mode = WAL")  # of earlier versions' files
         except (sqlite3.Error, TypeError, ValueError) as error:  # or another program's settings
-            raise DataError(f"cannot use {path} as a study: {error}") from error
+            raise self._unusable(error) from error
         if self.settings.get("format") != FORMAT:
             raise DataError(f"{path} is of another version of this program")
         kinds = {"seed": int, "access": str}
@@ -206,9 +217,16 @@ class Store:
     # What subjects do.
 
     def begin(self, secret: str) -> State:
-        """Makes the trials of a subject; of one who has begun already, nothing changes."""
+        """Makes the trials of a subject; of one who has begun already, nothing changes.
+
+        Raises:
+          Full: There are too many subjects.
+        """
         with self._writing() as database:
             if _number(database, secret) is None:
+                [begun] = database.execute("SELECT COUNT(*) FROM subjects").fetchone()
+                if begun >= limits.SUBJECTS:
+                    raise Full(f"this study is full: it has {limits.SUBJECTS:,} subjects")
                 subject = database.execute(
                     f"INSERT INTO subjects (secret, began) VALUES (?, {_NOW})", [_hash(secret)]
                 ).lastrowid
@@ -276,19 +294,58 @@ class Store:
     # What the report needs.
 
     def votes(self) -> list[Vote]:
-        """All votes, by subject and in the order in which they were asked for."""
-        with self._open() as database:
-            rows = database.execute(
-                "SELECT subject, pair, first_left, choice, voted FROM trials "
-                "WHERE choice IS NOT NULL ORDER BY subject, position"
-            ).fetchall()
+        """All votes, by subject and in the order in which they were asked for.
+
+        Raises:
+          DataError: The file is damaged, or not as this program writes it.
+        """
         try:
-            return [
-                Vote(subject, self._pairs[pair], bool(left), _side(choice), str(voted))
-                for subject, pair, left, choice, voted in rows
-            ]
-        except (IndexError, TypeError, ValueError) as error:
-            raise DataError(f"cannot use {self.path} as a study: {error}") from error
+            with self._open() as database:
+                rows = database.execute(
+                    "SELECT subject, pair, first_left, choice, voted FROM trials "
+                    "WHERE choice IS NOT NULL ORDER BY subject, position"
+                )
+                return [self._vote(*row) for row in rows]
+        except (sqlite3.Error, ValueError) as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> DataError:
+        return DataError(f"cannot use {self.path} as a study: {names.escaped(str(error))}")
+
+    def _vote(
+        self, subject: object, pair: object, left: object, choice: object, voted: object
+    ) -> Vote:
+        if not (isinstance(subject, int) and isinstance(pair, int) and left in (0, 1)):
+            raise ValueError("a vote has a subject, a pair or a side that is none")
+        if not 0 <= pair < len(self._pairs):
+            raise ValueError(f"a vote is on pair {pair} of {len(self._pairs)}")
+        return Vote(
+            subject, self._pairs[pair], bool(left), _side(choice), names.escaped(str(voted))
+        )
+
+
+def _check_schema(database: sqlite3.Connection) -> None:
+    """Raises ValueError unless the tables are ours: a view may be a program without an end."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as ours:
+        ours.executescript(_SCHEMA)
+        if _schema(database) != _schema(ours):
+            raise ValueError("it has other tables than a study")
+
+
+def _schema(database: sqlite3.Connection) -> list[list[str]]:
+    rows = _few(database, "SELECT type, name, tbl_name, sql FROM sqlite_master")
+    return sorted([" ".join(str(value).split()) for value in row] for row in rows)
+
+
+def _few(database: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
+    """The rows of a query that takes them as they lie. Damaged tables may have no end."""
+    rows, letters = [], 0
+    for row in database.execute(query):
+        letters += sum(1 + len(str(value)) for value in row)
+        if letters > _LETTERS:
+            raise ValueError(f"its tables have more than {_LETTERS:,} letters")
+        rows.append(row)
+    return rows
 
 
 def _pair(first: object, second: object, clip: object) -> Pair:

@@ -146,7 +146,7 @@ def _best(folder: Path) -> tuple[int, float] | None:
         values = limits.parse_json(limits.read_text(folder / BEST_FILE, limits.NOTE_BYTES))
         step, loss = int(values["step"]), float(values["content_loss"])
         there = (folder / f"step-{step}.index").exists()  # OSError: its name is too long
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return (step, loss) if there else None
 

@@ -146,5 +146,5 @@ def _recorded(folder: Path) -> str:
     path = folder / STAGE1_RECORD
     try:
         return limits.parse_json(limits.read_text(path, limits.NOTE_BYTES))["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"cannot read {path}, the record of the first stage: {error}") from error

@@ -17,7 +17,7 @@ from ssagan_tf import flags, limits
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import DatasetInfo
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import LOCK_FILE, replacing_file
+from ssagan_tf.files import LOCK_FILE, refuse_links, replacing_file
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, Section, TrainOptions
 
 FLAGS_FILE = "flags.cfg"
@@ -100,11 +100,8 @@ def _refuse_links(folder: Path, train: TrainOptions) -> None:
     parts = (FLAGS_FILE, INFO_FILE, METRICS_FILE, GENERATOR_FILE, STAGE1_FILE, STAGE1_RECORD)
     parts += (CHECKPOINTS, SAMPLES, TENSORBOARD, WHOLE_FOLDER)
     parts += (SYNTHETIC_FOLDER,) if train.data == SYNTHETIC else ()
-    for path in (folder / name for name in parts):
-        if path.is_symlink():
-            raise DataError(
-                f"{path} is a link; put what it leads to there, or link all of {folder}"
-            )
+    advice = f"; put what it leads to there, or link all of {folder}"
+    refuse_links((folder / name for name in parts), advice)
 
 
 def _is_hardly_begun(folder: Path) -> bool:

@@ -95,7 +95,10 @@ class GradioFront:
         if match is None or match[2] in (".", ".."):
             return None
         path = self._scratch.folder / match[1] / match[2]
-        return path if path.is_file() and not path.is_symlink() else None
+        try:
+            return path if path.is_file() and not path.is_symlink() else None
+        except OSError:  # 255 letters may be more bytes than a name can have
+            return None
 
     def _outside(self, path: str) -> str:
         return path.replace(str(self._scratch.folder), _OUTSIDE)
@@ -134,7 +137,7 @@ class GradioFront:
         message = await receive()  # whole, as the guard gives it
         try:
             body = json.dumps(self._known(json.loads(message["body"]))).encode()
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return _for_the_page("This is nothing that the page sends; reload it.", 400)
         except FileNotFoundError:
             return _for_the_page("The photo is gone; drop it again.", 404)

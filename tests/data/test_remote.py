@@ -137,7 +137,7 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(there: RemotePath) -> None:
     with replacing_file(there / "file.txt") as temporary:
         assert temporary.suffix == ".txt"
         temporary.write_text("whole")
-    assert (there / "file.txt").read_text() == "whole"
+    assert (there / "file.txt").read_bytes() == b"whole"
     for folder in (replacing_folder, locked_folder):
         with pytest.raises(DataError, match=r"ram://.* is on another machine"), folder(there):
             pass

@@ -147,7 +147,7 @@ def test_descriptions(strange: Path, text: str, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("resolution", value) for value in (0, -64, 10**6, 10**30)),
+        *(("resolution", value) for value in (0, -64, 2048, 10**6, 10**30)),
         *(("fit", "\x1b[2J"), ("layout", "../a")),
         *(("clips", -1), ("bytes", 2**63), ("sha256", "../../a"), ("sha256", "\ud800")),
     ],

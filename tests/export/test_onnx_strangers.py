@@ -189,6 +189,13 @@ def one_more_input(model: Any) -> None:
     model.graph.input.append(onnx.helper.make_tensor_value_info("more", FLOAT, [1]))
 
 
+def larger(model: Any) -> None:
+    """In step with itself."""
+    image, clip = ["N", 2048, 2048, 3], ["N", 32, 2048, 2048, 3]
+    ends(image=("image", FLOAT, image), clip=("clip", FLOAT, clip))(model)
+    noted(resolution=2048)(model)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -196,6 +203,7 @@ def one_more_input(model: Any) -> None:
         ends(image=("image", FLOAT, None)),
         ends(clip=("clip", INT64, ["N", 32, 64, 64, 3])),
         one_more_input,
+        larger,
         deep,
         noted(resolution=2**40),
         noted(resolution="64"),

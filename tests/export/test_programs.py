@@ -40,6 +40,9 @@ def test_help_names_every_setting(program: str, section: type, monkeypatch, caps
     for field in dataclasses.fields(section):
         assert f"\n  --{field.name}=" in shown
     assert max(map(len, shown.splitlines())) <= 100
+    is_about_one = program in ("export.to_saved_model", "export.serving.client")
+    warned = "A SavedModel is a program, which may read and write files: load only your own."
+    assert (warned in " ".join(shown.split())) == is_about_one
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,15 @@ def test_a_browser_is_one_subject(store: Store) -> None:
     assert json.loads(first.body)["started"]
 
 
+def test_a_study_is_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssagan_tf.limits.SUBJECTS", 1)
+    app = make_app(store)
+    cookies = [ask(app).header("set-cookie").partition(";")[0] for _ in range(2)]
+    answers = [ask(app, "POST", "/api/start", [JSON, ("Cookie", each)]) for each in cookies]
+    assert [answer.status for answer in answers] == [200, 503]
+    assert answers[1].body == b"this study is full: it has 1 subjects\n"
+
+
 def test_studies_side_by_side(store: Store, tmp_path: Path) -> None:
     """Ports share their cookies; studies do not."""
     other = new_study(tmp_path / "other.sqlite")

@@ -11,7 +11,7 @@ import pytest
 from ssagan_tf.errors import DataError
 from ssagan_tf.study import results
 from ssagan_tf.study.design import draw_pairs
-from ssagan_tf.study.store import Store, create
+from ssagan_tf.study.store import Full, Store, create
 
 CASES = [("A", "B"), ("A", "real")]
 
@@ -182,22 +182,84 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes | None) -> None:
         "UPDATE settings SET value = '\"x\"' WHERE name = 'seed'",
         "UPDATE settings SET value = x'00' WHERE name = 'seed'",
         "DELETE FROM settings WHERE name = 'access'",
+        "CREATE TABLE more (x)",
+        "CREATE INDEX more ON trials (choice)",
+        "CREATE TRIGGER t AFTER INSERT ON subjects BEGIN DELETE FROM trials; END",
+        "DROP TABLE trials",
+        "ALTER TABLE media ADD more",
+        *(
+            f"DROP TABLE {table}; CREATE VIEW {table} AS WITH RECURSIVE r(x, y, z, id) AS "
+            "(SELECT 'a', '1', 'c', 1 UNION ALL SELECT * FROM r) SELECT * FROM r"
+            for table in ("pairs", "settings")
+        ),
     ],
 )
 def test_a_study_of_strangers(store: Store, change: str) -> None:
     with contextlib.closing(sqlite3.connect(store.path)) as database:
-        database.execute(change)
-        database.commit()
+        database.executescript(change)
     with pytest.raises(DataError, match=r"cannot use .* as a study") as raised:
         Store(store.path)
     assert str(raised.value).isprintable()
 
 
-def test_votes_of_strangers(store: Store) -> None:
-    """On a pair that is none."""
+def test_a_journal_of_strangers(store: Store) -> None:
+    """SQLite would undo what it says, and delete the file that it names."""
+    journal = store.path.with_name(f"{store.path.name}-journal")
+    journal.write_bytes(b"x")
+    link = store.path.with_name("link.sqlite")
+    link.symlink_to(store.path)
+    for path in (store.path, link):
+        with pytest.raises(DataError, match=r"study\.sqlite-journal is none of ours"):
+            Store(path)
+    assert journal.read_bytes() == b"x"
+
+
+def test_tables_without_an_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssagan_tf.study.store._LETTERS", 100)
+    with pytest.raises(DataError, match="more than 100 letters"):
+        Store(store.path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "pair = 99",
+        "pair = -1",
+        "pair = 'x'",
+        "subject = 'x'",
+        "first_left = 'x'",
+        "choice = CAST(x'ff' AS TEXT)",
+        "voted = CAST(x'ff' AS TEXT)",
+    ],
+)
+def test_votes_of_strangers(store: Store, change: str) -> None:
     finish(store, "me", lambda left, right: left)
     with contextlib.closing(sqlite3.connect(store.path)) as database:
-        database.execute("UPDATE trials SET pair = 99 WHERE position = 0")
+        database.execute("PRAGMA ignore_check_constraints = ON")
+        database.execute(f"UPDATE trials SET {change} WHERE position = 0")
         database.commit()
     with pytest.raises(DataError, match=r"cannot use .* as a study"):
         results.report(Store(store.path))
+
+
+def test_votes_on_damaged_pages(store: Store) -> None:
+    finish(store, "me", lambda left, right: left)
+    with contextlib.closing(sqlite3.connect(store.path)) as database:
+        [root] = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'trials'")
+        [size] = database.execute("PRAGMA page_size").fetchone()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    opened = Store(store.path)
+    with store.path.open("r+b") as file:
+        file.seek((root[0] - 1) * size)
+        file.write(b"\xff" * size)
+    with pytest.raises(DataError, match=r"cannot use .* as a study"):
+        opened.votes()
+
+
+def test_a_study_is_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssagan_tf.limits.SUBJECTS", 2)
+    for secret in ("me", "you", "me"):
+        assert store.begin(secret).started
+    with pytest.raises(Full, match="it has 2 subjects"):
+        store.begin("they")
+    assert not store.state("they").started

@@ -99,7 +99,12 @@ def test_damaged_settings(begun, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["--flagfile=/dev/zero\n", "  -flagfile /etc/passwd\n", "#" * (2 << 20), "\xff\xfe"]
+    "text",
+    [
+        *("--flagfile=/dev/zero\n", "  -flagfile /etc/passwd\n", "--seed=1\r--flagfile=/dev/zero"),
+        "--resolution=4096\n--base_filters=32",
+        *("--seed\n--flagfile=/dev/zero", "\x0b--flagfile=x", "#" * (2 << 20), "\xff\xfe"),
+    ],
 )
 def test_settings_of_strangers(begun, text: str) -> None:
     """absl would read the other file, however long."""
@@ -110,12 +115,19 @@ def test_settings_of_strangers(begun, text: str) -> None:
         run.open_run(train.run_dir)
 
 
-@pytest.mark.parametrize("part", ["metrics.jsonl", "flags.cfg", "checkpoints", "samples"])
+@pytest.mark.parametrize(
+    "part",
+    [
+        *("metrics.jsonl", "flags.cfg", "checkpoints", "samples", "samples/step_000100.mp4"),
+        *("checkpoints/best.json", "whole/copies.json", "tensorboard/train/events", "whole/a"),
+    ],
+)
 def test_a_run_is_in_its_folder(begun, part: str) -> None:
     model, train, data = begun
     elsewhere = Path(train.run_dir).with_name("elsewhere")
     elsewhere.write_text("as it was")
     (Path(train.run_dir) / part).unlink(missing_ok=True)
+    (Path(train.run_dir) / part).parent.mkdir(parents=True, exist_ok=True)
     (Path(train.run_dir) / part).symlink_to(elsewhere)
     with pytest.raises(DataError, match=f"{part} is a link; put what it leads to there"):
         run.check_same_run(model, COMPUTE, train, data)

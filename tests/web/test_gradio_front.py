@@ -197,6 +197,8 @@ def test_uploads_are_bounded_before_they_are_read(app: Running, room: Path) -> N
         call("/files/made/../made/sky.png"),
         call("/files/a/\ud800"),
         call("/files/a/" + "x" * 255),
+        call("/files/a/" + "é" * 255),
+        call(None).replace(b"{", b'{"trigger_id": 1e999, ', 1),
     ],
 )
 def test_calls_of_another_kind(app: Running, maker: Maker, sent: bytes) -> None:
@@ -228,6 +230,7 @@ def test_errors_keep_paths_to_themselves(app, maker: Maker, room: Path, error, c
         *("/gradio_api/file=/etc/passwd", "/gradio_api/file=http://127.0.0.1/"),
         *("/gradio_api/file=/files/made/nothing.png", "/gradio_api/file=/files/made/.."),
         *("/gradio_api/file=/files/made/../../x", "/gradio_api/file=/files/.lock"),
+        "/gradio_api/file=/files/a/" + "%C3%A9" * 255,
         *("/gradio_api/file=/files//.lock", "/gradio_api/file=/files/a\0b/c"),
         *("/assets/../../../etc/passwd", "/static//etc/passwd", "/assets/nothing.js"),
     ],
