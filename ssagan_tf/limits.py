@@ -1,8 +1,8 @@
 """What one input may claim, and reading that holds it to that before memory is taken.
 
-Every bound is here, with its reason, but `options.LARGEST_RESOLUTION`, which settings have, too.
-They are far above what cameras, archives and this package make, and low enough that no single
-input fills the memory of a desktop computer.
+The bounds of data are here, each with its reason, but `options.LARGEST_RESOLUTION`, which settings
+have, too; models/archive.py has those of model files, web/guard.py those of requests. They are far
+above what cameras, archives and this package make.
 """
 
 from __future__ import annotations
