@@ -23,6 +23,7 @@ EXACT = 1e-9
 # How many times the plain way's error a fast one may have in float32, and how many roundings of
 # the largest number more: the plain way may happen to be exact.
 TIMES, ROUNDINGS = 4, 16
+FEW = 64  # numbers of an array that is not judged by itself
 EPSILON = float(np.finfo("float32").eps)
 
 
@@ -57,9 +58,10 @@ def assert_as_good(
 ) -> None:
     """The fast way's float32 numbers are about as near to the exact ones as the plain way's.
 
-    How lucky the plain way is with a small array says little, so its relative error is taken of the
-    array or of all arrays together, whichever is more. What is zero but for rounding, such as the
-    gradient of a key's bias, is what is left of sums of large numbers: it has their scale.
+    How lucky a way is with a few numbers says nothing: small arrays, such as gradients of biases,
+    are judged as one. And the plain way's relative error is taken of the array or of all arrays
+    together, whichever is more. What is zero but for rounding, as the gradient of a key's bias is,
+    is what is left of sums of large numbers: it has their scale.
 
     Args:
       fast: float32 arrays.
@@ -67,7 +69,11 @@ def assert_as_good(
       exact: The same in float64.
       slack: What each array may be off by besides, as a root mean square.
     """
-    fast, plain, exact = arrays(fast), arrays(plain), arrays(exact)
+    slack = [0.0] * len(exact) if slack is None else list(slack)
+    few = [array.size < FEW for array in arrays(exact)]
+    fast, plain, exact = (_few_joined(arrays(way), few) for way in (fast, plain, exact))
+    joined = max((more for more, small in zip(slack, few, strict=True) if small), default=0.0)
+    slack = [more for more, small in zip(slack, few, strict=True) if not small] + [joined]
     sizes = [rms(array) for array in exact]
     scales = [size if size > EPSILON * max(sizes) else max(sizes) for size in sizes]
     errors, references = (
@@ -75,13 +81,19 @@ def assert_as_good(
         for way in (fast, plain)
     )
     together = rms(np.array(references))
-    slack = [0.0] * len(exact) if slack is None else slack
-    for number, (error, reference, more) in enumerate(zip(errors, references, slack, strict=True)):
+    for number, (error, reference, more) in enumerate(zip(errors, references, slack, strict=False)):
         allowed = TIMES * max(reference, together) + ROUNDINGS * EPSILON + more / scales[number]
         assert error <= allowed, (
             f"array {number}: off by {error:.2e} of its size, the plain way by {reference:.2e}, "
             f"in all arrays together by {together:.2e} (root mean squares)"
         )
+
+
+def _few_joined(way: list[np.ndarray], few: list[bool]) -> list[np.ndarray]:
+    """The large arrays, then all numbers of the small ones as one array."""
+    large = [array for array, small in zip(way, few, strict=True) if not small]
+    numbers = [array.ravel() for array, small in zip(way, few, strict=True) if small]
+    return [*large, np.concatenate(numbers)] if numbers else large
 
 
 def assert_equal(ways: Callable[[str], tuple[Sequence[Any], Sequence[Any]]]) -> None:
