@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60
+SCRATCH = "50% of räume's #1"  # which JSON, addresses and HTML write each in another way
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +77,11 @@ def test_nothing_to_choose_from(tmp_path: Path) -> None:
 def address(model: Path, tmp_path: Path) -> Iterator[str]:
     """The program, serving, where proxies lead nowhere; it clears up when it is stopped."""
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
-    (tmp_path / "scratch").mkdir()
+    (tmp_path / SCRATCH).mkdir()
     process = subprocess.Popen(
         [sys.executable, "-m", "ssagan_tf.demo", f"--runs={model}", "--port=0"],
         cwd=ROOT,
-        env={**elsewhere(tmp_path), "TMPDIR": str(tmp_path / "scratch")},
+        env={**elsewhere(tmp_path), "TMPDIR": str(tmp_path / SCRATCH)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -97,7 +98,7 @@ def address(model: Path, tmp_path: Path) -> Iterator[str]:
         said, _ = process.communicate(timeout=SECONDS)
     assert "photos and videos are removed" in said
     assert process.returncode == 128 + signal.SIGTERM
-    assert not list((tmp_path / "scratch").glob("ssagan-demo-*"))
+    assert not list((tmp_path / SCRATCH).glob("ssagan-demo-*"))
 
 
 def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> Non
     page.wait_for_function("film => film.readyState >= 2", arg=film.element_handle())
     assert film.evaluate("film => [film.videoWidth, film.videoHeight]") == [64, 96]  # upright
     page.locator("img[src*='sky.png']").wait_for()  # the strip
-    assert list((tmp_path / "scratch").glob("ssagan-demo-*/*/sky.mp4"))
+    assert list((tmp_path / SCRATCH).glob("ssagan-demo-*/*/sky.mp4"))
     if folder := os.environ.get("SSAGAN_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "demo.png")
 

@@ -7,6 +7,7 @@ back, files are sent by us, and of what the page asks Gradio only what is known 
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 import re
 import shutil
@@ -179,7 +180,7 @@ class GradioFront:
     def _renaming(self, send: Send) -> Send:
         """Sends an answer with our names of files. Gradio sends events and JSON in one piece each,
         so that none is cut within a path."""
-        inside, outside = str(self._scratch.folder).encode(), _OUTSIDE.encode()
+        insides, outside = _ways_to_write(str(self._scratch.folder)), _OUTSIDE.encode()
         is_text = False
 
         async def renamed(message: Message) -> None:
@@ -191,10 +192,21 @@ class GradioFront:
                 if is_text and "content-length" in headers:
                     del headers["content-length"]
             elif is_text:
-                message = {**message, "body": message.get("body", b"").replace(inside, outside)}
+                body = message.get("body", b"")
+                for inside in insides:
+                    body = body.replace(inside, outside)
+                message = {**message, "body": body}
             await send(message)
 
         return renamed
+
+
+def _ways_to_write(path: str) -> list[bytes]:
+    """A path as it is, in JSON, in addresses and in HTML, which differ for `%`, `#`, `ä` or `'`."""
+    in_json = json.dumps(path)[1:-1]
+    in_addresses = (quote(path, safe=f"/{kept}") for kept in ("", "'", "'()!*~", ":'()!*~,;=@&$+#"))
+    ways = {path, in_json, *in_addresses, html.escape(path), html.escape(path, quote=False)}
+    return sorted((way.encode() for way in ways), key=len, reverse=True)
 
 
 def _for_the_page(line: str, status: int) -> Response:

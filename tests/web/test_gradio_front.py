@@ -67,6 +67,7 @@ def app(maker: Maker) -> Iterator[Running]:
 @pytest.fixture
 def room(maker: Maker) -> Path:
     maker.error = None
+    maker.asked.clear()
     return maker.room.folder
 
 
