@@ -23,6 +23,8 @@ from ssagan_tf.options import PrepareOptions
 from tests import bombs, programs
 from tests.data.rewriting import TEST, TRAIN, contents, described, redescribe, rewrite
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def room(tmp_path: Path) -> Path:

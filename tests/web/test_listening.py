@@ -16,6 +16,8 @@ pytest.importorskip("uvicorn", reason="neither extra 'demo' nor 'study' is insta
 from ssagan_tf.errors import DataError
 from ssagan_tf.web import listening
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PATIENCE = 0.25
 SECONDS = 15  # before a test gives up
