@@ -48,16 +48,19 @@ ROOMS = {
     "files": ALWAYS | {"remote"},
     "video": ALWAYS | {"files", "limits", "mp4", "remote"},
     "timelapse": ALWAYS | {"video", "progress", "names"},
+    "motion": {"motion"},
     "layers": {"layers", "precision"},
     "losses": {"precision"},
     "models": ALWAYS | {"layers", "models", "precision", "limits"},
     "released": ALWAYS | {"models", "released"},
-    "data": ALWAYS | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"},
+    "data": ALWAYS
+    | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"}
+    | {"motion"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote", "limits"}
     | {"losses", "models", "data", "training"},
     "evaluation": ALWAYS
-    | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"},
+    | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names", "motion"},
     "web": ALWAYS | {"files", "web"},
     "study": ALWAYS
     | {"files", "video", "progress", "program", "evaluation", "web", "study", "names", "limits"},

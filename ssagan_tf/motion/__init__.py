@@ -1,0 +1,4 @@
+"""Motion of a clip as velocities, and pictures displaced by them.
+
+Velocities are pixels a frame, x to the right and y down, each at the size of its own frames.
+"""
