@@ -15,11 +15,11 @@ import numpy as np
 
 from export.options import ParityOptions
 from ssagan_tf import program, video
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import without_wildcards
 from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.pixels import to_float, to_uint8
+from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import source
 

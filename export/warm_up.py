@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.pixels import to_float
+from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.video import encode_png
 
 FILE_NAME = "tf_serving_warmup_requests"  # in assets.extra, where the server looks for it

@@ -49,18 +49,20 @@ ROOMS = {
     "video": ALWAYS | {"files", "limits", "mp4", "remote"},
     "timelapse": ALWAYS | {"video", "progress", "names"},
     "motion": {"motion"},
+    "skies": {"skies"},
     "layers": {"layers", "precision"},
     "losses": {"precision"},
     "models": ALWAYS | {"layers", "models", "precision", "limits"},
     "released": ALWAYS | {"models", "released"},
     "data": ALWAYS
     | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"}
-    | {"motion"},
+    | {"motion", "skies"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote", "limits"}
     | {"losses", "models", "data", "training"},
     "evaluation": ALWAYS
-    | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names", "motion"},
+    | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"}
+    | {"motion", "skies"},
     "web": ALWAYS | {"files", "web"},
     "study": ALWAYS
     | {"files", "video", "progress", "program", "evaluation", "web", "study", "names", "limits"},

@@ -15,10 +15,10 @@ from PIL import Image
 
 import ssagan_tf
 from ssagan_tf import video
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.demo import Maker, find_models
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.web.scratch import Scratch
 from tests.surroundings import elsewhere
 

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from ssagan_tf.data.synthetic import synthetic_clip
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 def photo(size: tuple[int, int] = (61, 47)) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Layout synthetic: the built-in clouds, drawn by `data/synthetic.py`."""
+"""Layout synthetic: the built-in clouds, drawn by `skies/`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.options import FRAMES, PrepareOptions
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from ssagan_tf.data.synthetic import synthetic_clip
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 def test_shape_and_type():
@@ -19,7 +19,7 @@ def test_shape_and_type():
 
 def test_same_in_another_process():
     program = (
-        "import hashlib; from ssagan_tf.data.synthetic import synthetic_clip\n"
+        "import hashlib; from ssagan_tf.skies.any_wind import synthetic_clip\n"
         "synthetic_clip(1, 2, 32)\n"  # what was drawn before must not matter
         "print(hashlib.sha256(synthetic_clip(5, 7, 64).tobytes()).hexdigest())"
     )

@@ -1,0 +1,1 @@
+"""Procedural skies: clips drawn from random numbers, which need no footage."""
