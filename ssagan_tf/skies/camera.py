@@ -1,0 +1,104 @@
+"""A camera on the ground, and where each pixel of its picture looks."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ssagan_tf.skies.randomness import Draws
+
+_SHAPES = {"1.0": 2.0, "1.3333": 3.0, "1.5": 2.0, "1.7778": 4.0, "0.75": 1.0, "0.5625": 0.5}
+_LEAST_RISE = 0.02  # the farthest clouds stay at a finite distance
+
+
+@dataclasses.dataclass(frozen=True)
+class Camera:
+    """A pinhole camera whose picture is stretched to a square.
+
+    Attributes:
+      focal: Focal length in widths and in heights of the picture.
+      pitch: Radians that it looks up.
+      roll: Radians that the horizon is turned clockwise.
+    """
+
+    focal: tuple[float, float]
+    pitch: float
+    roll: float
+
+    @property
+    def horizon(self) -> float:
+        """Height of the horizon in the middle of the picture: 0 at its top, 1 at its bottom."""
+        return 0.5 + self.focal[1] * float(np.tan(self.pitch)) / float(np.cos(self.roll))
+
+
+def draw_camera(draws: Draws, with_ground: bool) -> Camera:
+    """A camera whose horizon lies at 0.3 to 0.95 of the picture's height, or below it."""
+    across = 0.5 / np.tan(np.radians(draws.uniform(32, 95)) / 2)
+    shape = float(draws.choice(_SHAPES))  # width over height
+    focal = (float(across), float(across * shape))
+    horizon = draws.uniform(0.3, 0.7) if draws.chance(0.35) else draws.uniform(0.65, 0.95)
+    above = draws.uniform(1.05, 1.8)
+    pitch = float(np.arctan(((horizon if with_ground else above) - 0.5) / focal[1]))
+    return Camera(focal, min(pitch, 1.2), draws.normal(0, 0.025))
+
+
+class View:
+    """Where the pixels of a picture look.
+
+    Water mirrors: below the horizon, directions are those that a calm sea reflects.
+
+    Args:
+      camera: Whose picture.
+      x: Of the pixels, `[H, W]`, 0 at the left and 1 at the right border.
+      y: The same from the top down.
+
+    Attributes:
+      up: Sine of the elevation, negative below the horizon, `[H, W]`, as all of these.
+      right, forward: The other parts of the unit vector.
+      elevation: Sine of the elevation of what is seen or mirrored there, at least 0.
+      azimuth: Radians to the right.
+      rise: Tangent of the elevation of what is seen or mirrored there.
+      above: Share of the pixel that lies above the horizon.
+      pixel: How much `rise` changes from a pixel to that above it.
+    """
+
+    def __init__(self, camera: Camera, x: np.ndarray, y: np.ndarray):
+        turned, raised = (x - 0.5) / camera.focal[0], (0.5 - y) / camera.focal[1]
+        cos, sin = np.cos(camera.roll), np.sin(camera.roll)
+        turned, raised = cos * turned + sin * raised, cos * raised - sin * turned
+        length = np.sqrt(1 + turned**2 + raised**2)
+        cos, sin = np.cos(camera.pitch), np.sin(camera.pitch)
+        self.x, self.y = x, y
+        self.right = turned / length
+        self.up = (raised * cos + sin) / length
+        self.forward = (cos - raised * sin) / length
+        self.elevation = np.abs(self.up)
+        ground = np.hypot(self.right, self.forward)
+        self.azimuth = np.arctan2(self.right, self.forward)
+        self.rise = self.elevation / np.maximum(ground, 1e-3)
+        self.pixel = 1 / (camera.focal[1] * len(y))
+        self.above = np.clip(0.5 + self.up / self.pixel, 0, 1)
+
+    @classmethod
+    def of_square(cls, camera: Camera, side: int) -> View:
+        """Of the pixels' centres of a picture."""
+        return cls(camera, *axes(side))
+
+    def plane(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where lines of sight meet a plane of height 1: to the right and forward."""
+        height = np.sqrt(self.elevation**2 + _LEAST_RISE**2)
+        return self.right / height, self.forward / height
+
+
+def axes(side: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of the pixels' centres, `[side, side]` in [0, 1]."""
+    centres = (np.arange(side) + 0.5) / side
+    x, y = np.meshgrid(centres, centres)
+    return x, y
+
+
+def slopes(values: tuple[Any, Any], side: int) -> np.ndarray:
+    """Derivatives of two functions of the picture by x and y in pixels: `[2, 2, side, side]`."""
+    return np.stack([np.stack([np.gradient(f, axis=1), np.gradient(f, axis=0)]) for f in values])

@@ -1,0 +1,65 @@
+"""Random numbers that every machine and every NumPy draws alike.
+
+NumPy keeps the raw bits of PCG64 as they are for ever, but not what its `Generator` makes of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+Name = TypeVar("Name", bound=str)
+
+
+class Draws:
+    """A stream of random numbers that is a pure function of its key.
+
+    Args:
+      key: Whole numbers of at least 0.
+    """
+
+    def __init__(self, *key: int):
+        self._key = key
+        self._bits = np.random.PCG64(np.random.SeedSequence(key))
+
+    def part(self, *number: int) -> Draws:
+        """A stream of its own, whatever is drawn from this one."""
+        return Draws(*self._key, *number)
+
+    def uniform(
+        self, low: float = 0.0, high: float = 1.0, size: int | tuple[int, ...] | None = None
+    ) -> Any:
+        """Numbers in [low, high): a float, or an array of `size`."""
+        if size is None:
+            unit = (self._bits.random_raw() >> 11) * 2.0**-53
+        else:
+            bits = self._bits.random_raw(int(np.prod(size)))
+            unit = (bits >> np.uint64(11)).astype(np.float64).reshape(size) * 2.0**-53
+        return low + (high - low) * unit
+
+    def normal(
+        self, mean: float = 0.0, deviation: float = 1.0, size: int | tuple[int, ...] | None = None
+    ) -> Any:
+        """Normally distributed numbers (Box and Muller, 1958)."""
+        number = 1 if size is None else int(np.prod(size))
+        half = (number + 1) // 2
+        radius = np.sqrt(-2 * np.log(1 - self.uniform(size=half)))
+        angle = 2 * np.pi * self.uniform(size=half)
+        pairs = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:number]
+        values = mean + deviation * pairs
+        return float(values[0]) if size is None else values.reshape(size)
+
+    def chance(self, share: float) -> bool:
+        """True in this share of the draws."""
+        return self.uniform() < share
+
+    def choice(self, weights: Mapping[Name, float]) -> Name:
+        """One of the names, as often as its weight says."""
+        rest = self.uniform(0, sum(weights.values()))
+        for name, weight in weights.items():
+            rest -= weight
+            if rest < 0:
+                break
+        return name
