@@ -1,0 +1,156 @@
+"""The ground from the horizon to the camera's feet, with its textures in perspective."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ssagan_tf.skies.light import mix
+from ssagan_tf.skies.noise import fractal
+from ssagan_tf.skies.outlines import Outline
+from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.shapes import Canvas, Colour, Lines, Polygon
+from ssagan_tf.skies.site import ASPHALT, CROPS, GRASS, LEAVES, ROCK, SAND, SNOW, Site, pick
+
+GROUNDS = {
+    "grass": 0.26, "field": 0.2, "sand": 0.08, "rocks": 0.1, "snow": 0.1, "road": 0.1,
+    "plaza": 0.06, "patchwork": 0.1,
+}  # fmt: skip
+_WET = (0.24, 0.24, 0.26)
+_NEAREST = 0.02  # the y below the horizon at which the ground stops to shrink
+
+
+@dataclasses.dataclass(frozen=True)
+class Ground:
+    """A plane, or what lies below an outline.
+
+    Attributes:
+      edge: Its upper edge.
+      level: The horizon of its perspective.
+      colours: What it is made of, in patches.
+      haze: Colour at the horizon.
+      hazy: Share of it there.
+      patches: Number of patches per unit across, at one height of the picture from the camera.
+      sharp: How sharp the patches are.
+      tufts: Number of tufts of the texture per width.
+      contrast: Of the tufts.
+      furrows: Number of rows of plants; 0: none.
+      turned: Which way they run.
+      fade: How much darker (or brighter) it gets towards the camera.
+      offset: Where it is in the noise.
+    """
+
+    edge: Outline
+    level: float
+    aspect: float
+    colours: tuple[Colour, Colour]
+    haze: Colour
+    hazy: float
+    patches: float
+    sharp: float
+    tufts: float
+    contrast: float
+    furrows: float
+    turned: float
+    fade: float
+    offset: float
+
+    def paint(self, canvas: Canvas) -> None:
+        window = canvas.window(-np.inf, self.edge.top, np.inf, np.inf)
+        share = self.edge.below(canvas, window)
+        below = np.maximum(canvas.y[window] - self.level, 0) + _NEAREST
+        x = (canvas.x[window] - 0.5) * self.aspect
+        right, ahead = x / below, 1 / below
+        wide = canvas.pixel * np.maximum(self.aspect * ahead, 0.35 * ahead**2)
+        u, v = right * self.patches + self.offset, 0.35 * ahead * self.patches
+        broad, _ = fractal(u, v, 3, wide * self.patches)
+        share_b = np.clip(0.5 + self.sharp * broad, 0, 1)[..., None]
+        colour = mix(np.array(self.colours[0]), np.array(self.colours[1]), share_b)
+        # Tufts stand up: of one shape, rather flat, at any distance.
+        size = 3 * (below + 0.12) / self.tufts
+        fine, _ = fractal(
+            x / size,
+            2.5 * self.tufts / 3 * np.log(size) + self.offset,
+            4,
+            canvas.pixel / size * max(self.aspect, 2.5),
+            0.7,
+        )
+        texture = 1 + self.contrast * fine
+        if self.furrows:
+            across = (right + self.turned * ahead) * self.furrows
+            wide = wide * self.furrows * (1 + abs(self.turned))
+            texture = texture + 0.3 * np.sin(2 * np.pi * across) * np.clip(1.2 - 2.5 * wide, 0, 1)
+        texture = texture * (1 + self.fade * np.clip(below / 0.4, 0, 1.5))
+        colour = colour * np.maximum(texture, 0.1)[..., None]
+        haze = self.hazy * np.exp(-(below - _NEAREST) / 0.06)[..., None]
+        canvas.paint(window, mix(colour, np.array(self.haze), haze), share)
+
+
+def draw_ground(draws: Draws, site: Site, kind: str, edge: Outline | None = None) -> tuple:
+    """Ground of a kind in `GROUNDS`, and what is drawn on it."""
+    first, second = {
+        "grass": (GRASS, GRASS), "field": (CROPS, CROPS), "sand": (SAND, SAND),
+        "rocks": (ROCK, ROCK), "snow": ((SNOW,), (SNOW, SNOW, ROCK[0], GRASS[2])),
+        "road": (GRASS, GRASS + SAND), "plaza": ((ASPHALT,), ROCK), "patchwork": (CROPS, LEAVES),
+        "forest": (LEAVES, LEAVES),
+    }[kind]  # fmt: skip
+    strength = {
+        "grass": 0.3, "field": 0.2, "sand": 0.08, "rocks": 0.6, "snow": 0.07, "road": 0.3,
+        "plaza": 0.1, "patchwork": 0.15, "forest": 0.5,
+    }[kind]  # fmt: skip
+    # A near hill, or the plain up to the horizon.
+    hill = draws.uniform(0.02, 0.12) if draws.chance(0.3) else draws.uniform(0.0, 0.01)
+    edge = edge or Outline(
+        level=site.level,
+        height=hill,
+        length=draws.uniform(0.3, 1.2),
+        offset=draws.uniform(0, 250),
+        rough=0.35,
+        tilt=draws.normal(0, 0.6) * hill,
+    )
+    sun = draws.uniform(0.2, 0.9)
+    ground = Ground(
+        edge=edge,
+        level=min(site.level, edge.level),
+        aspect=site.aspect,
+        colours=(site.lit(pick(draws, first), sun), site.lit(pick(draws, second), sun)),
+        haze=site.lit((0.5, 0.5, 0.5), 0.5, 0.8),
+        hazy=draws.uniform(0, 0.6) if hill < 0.02 else draws.uniform(0, 0.1),
+        patches=draws.uniform(0.3, 1.2) * (2.5 if kind == "patchwork" else 1),
+        sharp=draws.uniform(1.5, 5) if kind in ("patchwork", "snow") else draws.uniform(0.4, 1.5),
+        tufts=draws.uniform(20, 90),
+        contrast=strength * draws.uniform(0.5, 1.4),
+        furrows=draws.uniform(1, 5) if kind == "field" and draws.chance(0.6) else 0.0,
+        turned=draws.normal(0, 0.6),
+        fade=draws.uniform(-0.6, 0.1),
+        offset=draws.uniform(0, 250),
+    )
+    extra: tuple[Any, ...] = ()
+    if kind == "road" and site.grounded:
+        extra = _road(draws.part(1), site)
+    return (ground, *extra)
+
+
+def _road(draws: Draws, site: Site) -> tuple[Polygon | Lines, ...]:
+    """A straight road to the horizon, with its markings."""
+    end, start = draws.uniform(0.2, 0.8), draws.uniform(-0.1, 1.1)
+    half = draws.uniform(0.15, 0.7) / site.aspect
+    top, bottom = site.level + 0.004, 1.1
+    albedo = pick(draws, (ASPHALT, ASPHALT, SAND[1], _WET))
+    colour = site.lit(albedo, draws.uniform(0.3, 0.8))
+    white = site.lit((0.85, 0.85, 0.82), 0.5)
+    road = Polygon(
+        ((end - 0.003, top), (end + 0.003, top), (start + half, bottom), (start - half, bottom)),
+        colour,
+    )
+    if draws.chance(0.4):
+        return (road,)
+    dashes = []
+    for dash in range(8):
+        near, far = 1 / (1 + 0.9 * dash), 1 / (1.45 + 0.9 * dash)
+        ys = [top + (bottom - top) * share for share in (near, far)]
+        xs = [end + (start - end) * share for share in (near, far)]
+        dashes.append((xs[0], ys[0], xs[1], ys[1], 0.04 * half * near, 0.04 * half * far))
+    return road, Lines(tuple(dashes), white)

@@ -1,0 +1,98 @@
+"""Outlines against the sky: of hills, mountains and rows of trees."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ssagan_tf.skies.noise import lookup, noise
+from ssagan_tf.skies.shapes import Canvas, inner
+
+_GRID = np.linspace(-0.6, 1.6, 1536)  # x of the tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """The y of an edge, as a function of x.
+
+    Attributes:
+      level: Of its lowest parts.
+      height: Of its highest parts over the level.
+      length: Of its largest features.
+      sharp: 0 for round hills, 1 for peaks.
+      rough: Amplitude of each size of features over that of the next larger.
+      tilt: How much higher the right border is than the left.
+      centre, spread: Where it is highest, and how far from there it ends.
+      tooth: Width of the trees on it; 0: none.
+      tall: Their height.
+      pointed: 0 for round crowns, 1 for firs.
+      dense: Share of it with trees.
+      offset: Where it is in the noise.
+    """
+
+    level: float
+    height: float
+    length: float
+    offset: float
+    sharp: float = 0.0
+    rough: float = 0.45
+    tilt: float = 0.0
+    centre: float = 0.5
+    spread: float = 100.0
+    tooth: float = 0.0
+    tall: float = 0.0
+    pointed: float = 0.0
+    dense: float = 1.0
+
+    @property
+    def top(self) -> float:
+        """A y above all of it."""
+        return self.level - 1.3 * self.height - 0.7 * abs(self.tilt) - 1.2 * self.tall
+
+    def table(self, x: np.ndarray) -> np.ndarray:
+        """Its y at each x."""
+        total, amplitude, norm = 0.0, 1.0, 0.0
+        for octave in range(7):
+            value = noise(x / self.length * 2.0**octave + 17.3 * octave, self.offset)
+            peaked = 1 - 2 * np.abs(value)
+            total = total + amplitude * (value + self.sharp * (peaked - value))
+            norm += amplitude
+            amplitude *= self.rough
+        shape = np.clip(0.5 + 0.8 * total / norm, 0, 1.3)
+        shape = shape * np.clip(1 - ((x - self.centre) / self.spread) ** 2, 0, 1)
+        y = self.level - self.height * shape - self.tilt * (x - 0.5)
+        return y - self._trees(x) if self.tooth else y
+
+    def _trees(self, x: np.ndarray) -> np.ndarray:
+        height = np.zeros(x.shape)
+        for row in range(2):
+            place = x / self.tooth + 0.5 * row + 0.3 * noise(x / self.tooth / 3, self.offset + row)
+            inside = np.abs(place - np.floor(place) - 0.5) * 2
+            crown = np.sqrt(np.maximum(1 - inside**2, 0))
+            fir = 1 - inside
+            size = 0.65 + 0.35 * lookup(place, np.full(x.shape, np.floor(self.offset) + 5 + row))
+            height = np.maximum(height, size * (crown + self.pointed * (fir - crown)))
+        groups = noise(x / self.tooth / 6, self.offset + 9.5) + 2 * self.dense - 1
+        return self.tall * height * np.clip(0.5 + 3 * groups, 0, 1)
+
+    def below(self, canvas: Canvas, window: tuple[slice, slice]) -> np.ndarray:
+        """Share of the pixels below it."""
+        step = float(_GRID[1] - _GRID[0])
+        y = self.table(_GRID)
+        # Of the heights within a pixel, the mean and how much they differ: softens steep edges.
+        reach = np.array([-0.5, 0.5])[:, None] * max(canvas.pixel, step)
+        sums = np.cumsum([y, y * y], 1) * step
+        low, high = _GRID + step / 2 + reach
+        mean, square = (
+            (np.interp(high, _GRID + step / 2, s) - np.interp(low, _GRID + step / 2, s))
+            / (reach[1] - reach[0])
+            for s in sums
+        )
+        wide = np.sqrt(canvas.pixel**2 + 12 * np.maximum(square - mean**2, 0))
+        place = (canvas.x[window] - _GRID[0]) / step
+        left = np.clip(place, 0, len(_GRID) - 2).astype(np.int64)
+        rest = np.clip(place - left, 0, 1)
+        edge = mean[left] + rest * (mean[left + 1] - mean[left])
+        soft = wide[left] + rest * (wide[left + 1] - wide[left])
+        return inner(canvas.y[window] - edge, soft)

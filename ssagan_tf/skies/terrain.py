@@ -1,0 +1,139 @@
+"""Mountains, hills and shores: land that rises over the horizon."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ssagan_tf.skies.light import mix
+from ssagan_tf.skies.noise import fractal
+from ssagan_tf.skies.outlines import Outline
+from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.shapes import Canvas, Colour
+from ssagan_tf.skies.site import GRASS, LEAVES, ROCK, SAND, SNOW, Site, pick
+
+
+@dataclasses.dataclass(frozen=True)
+class Ridge:
+    """Land below an outline, down to the lower border.
+
+    Attributes:
+      outline: Its upper edge.
+      shaded, sunny: Colours of the slopes.
+      snowy: Colours of snow in shade and sun.
+      snowline: The y above which snow lies.
+      mist: Colour of the haze at its foot.
+      misty: Share of that haze.
+      grain: Size of the largest slopes.
+      relief: How much slopes differ.
+      flat: How much wider than high the slopes are.
+      offset: Where the slopes are in the noise.
+    """
+
+    outline: Outline
+    shaded: Colour
+    sunny: Colour
+    snowy: tuple[Colour, Colour]
+    snowline: float
+    mist: Colour
+    misty: float
+    grain: float
+    relief: float
+    flat: float
+    offset: float
+
+    def paint(self, canvas: Canvas) -> None:
+        window = canvas.window(-np.inf, self.outline.top, np.inf, np.inf)
+        share = self.outline.below(canvas, window)
+        x, y = canvas.x[window], canvas.y[window]
+        footprint = canvas.pixel / self.grain
+        u, v = x / self.grain / self.flat + self.offset, y / self.grain
+        # Slopes that face the sun: noise less the same a bit further away.
+        rough, _ = fractal(u, v, 4, footprint, 0.6)
+        lower, _ = fractal(u + 0.22, v - 0.18, 4, footprint, 0.6)
+        sun = np.clip(0.5 + self.relief * (rough - lower), 0, 1)[..., None]
+        colour = mix(np.array(self.shaded), np.array(self.sunny), sun)
+        if self.snowline > self.outline.top:
+            edge = (
+                self.snowline - y + 0.25 * self.grain * rough + 0.2 * self.grain * (rough - lower)
+            )
+            snow = np.clip(edge / (0.08 * self.grain + canvas.pixel) + 0.5, 0, 1)[..., None]
+            white = mix(np.array(self.snowy[0]), np.array(self.snowy[1]), sun)
+            colour = mix(colour, white, snow)
+        if self.misty:
+            foot = np.clip(1 - (self.outline.level - y) / (self.outline.height + 0.02), 0, 1)
+            colour = mix(colour, np.array(self.mist), self.misty * foot[..., None] ** 1.5)
+        canvas.paint(window, colour, share)
+
+
+def draw_ridge(
+    draws: Draws, site: Site, kind: str, height: float, far: float, **outline: float
+) -> Ridge:
+    """A ridge of a kind.
+
+    Args:
+      draws: Random numbers.
+      site: With the level that the ridge stands on.
+      kind: "mountains", "snow", "hills", "forest", "desert", "fields".
+      height: Of its highest parts, in heights of the picture.
+      far: Share of the haze in front of it.
+      **outline: Of `Outline`, where they matter.
+    """
+    albedo = {
+        "mountains": ROCK, "snow": ROCK, "hills": GRASS, "forest": LEAVES,
+        "desert": (SAND[3], ROCK[2], SAND[0]), "fields": GRASS,
+    }[kind]  # fmt: skip
+    first, second = pick(draws, albedo), pick(draws, albedo)
+    steep = kind in ("mountains", "snow")
+    shape = {
+        "length": draws.uniform(0.25, 0.7) if steep else draws.uniform(0.4, 1.6),
+        "sharp": draws.uniform(0.2, 0.9) if steep else draws.uniform(0, 0.25),
+        "rough": draws.uniform(0.42, 0.56) if steep else draws.uniform(0.25, 0.42),
+        "offset": draws.uniform(0, 250),
+        "tilt": draws.normal(0, 0.35) * height,
+    }
+    if kind == "forest":
+        fir = draws.uniform()
+        shape |= {
+            "tooth": draws.uniform(0.008, 0.03),
+            "tall": draws.uniform(0.008, 0.035),
+            "pointed": fir,
+            "dense": 1.0,
+        }
+    outline = {**shape, **outline}
+    snowline = height * draws.uniform(-0.3, 0.75) if kind == "snow" else 10.0
+    sunny = draws.uniform(0.5, 1.0)
+    return Ridge(
+        outline=Outline(level=site.level, height=height, **outline),
+        shaded=site.lit(np.array(first) * draws.uniform(0.45, 0.8), 0.0, far),
+        sunny=site.lit(second, sunny, far),
+        snowy=(site.lit((0.70, 0.77, 0.92), 0.1, far), site.lit(SNOW, sunny, far)),
+        snowline=site.level - snowline,
+        mist=site.lit((0.5, 0.5, 0.5), 0.3, 0.5 + 0.5 * far),
+        misty=draws.uniform(0, 0.7) if draws.chance(0.5) else 0.0,
+        grain=draws.uniform(0.1, 0.35) * (1.0 if steep else 0.8),
+        relief={"mountains": 1.0, "snow": 1.1, "desert": 0.8}.get(kind, 0.5)
+        * draws.uniform(0.5, 1.2),
+        flat=draws.uniform(0.5, 1.3) if steep else draws.uniform(1.0, 4.0),
+        offset=draws.uniform(0, 250),
+    )
+
+
+def draw_range(draws: Draws, site: Site, kind: str, height: float) -> tuple[Ridge, ...]:
+    """Ridges one behind another; the farthest are highest and nearly as bright as the sky."""
+    number = 1 + int(draws.uniform(0, 3.2))
+    haziest = draws.uniform(0.1, 0.9) * (0.7 + 0.6 * min(site.light.haze * 4, 0.5))
+    ridges = []
+    for place in range(number):
+        near = (place + 1) / number
+        part = draws.part(place)
+        last = place == number - 1
+        kinds = {kind: 1.0} if not last or number == 1 else {kind: 0.4, "hills": 0.3, "forest": 0.3}
+        far = haziest * (1 - near) + 0.25 * haziest * near
+        ridges.append(
+            draw_ridge(
+                part, site, part.choice(kinds), height * (1 - 0.6 * (near - 1 / number)), far
+            )
+        )
+    return tuple(ridges)

@@ -1,0 +1,295 @@
+"""Houses, towers and streets, with windows that are lit at night."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from ssagan_tf.skies.light import mix
+from ssagan_tf.skies.noise import lookup
+from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.shapes import (
+    Box,
+    Canvas,
+    Colour,
+    Ellipse,
+    Lines,
+    Polygon,
+    between,
+    inner,
+    pulses,
+)
+from ssagan_tf.skies.site import GLASS, METAL, ROOFS, WALLS, Site, pick
+
+
+@dataclasses.dataclass(frozen=True)
+class Windows:
+    """How the windows of a wall look.
+
+    Attributes:
+      glass, lamp: Colours of dark and lit ones.
+      across, down: Share of the wall's width and height that they take.
+      lit: Share of them that are lit.
+      offset: Where they are in the noise.
+    """
+
+    glass: Colour
+    lamp: Colour
+    across: float
+    down: float
+    lit: float
+    offset: float
+
+    def colour(
+        self, wall: np.ndarray, u: np.ndarray, v: np.ndarray, footprint: tuple[Any, Any]
+    ) -> np.ndarray:
+        """Colour of the wall with a window in each cell of (u, v)."""
+        share = pulses(u, self.across, footprint[0]) * pulses(v, self.down, footprint[1])
+        chance = 0.5 + 0.5 * lookup(u + self.offset, v + self.offset)
+        # A soft step: the brightness of single windows differs, too.
+        lit = np.clip((self.lit - chance) * 6 + 0.5, 0, 1) * (0.55 + 0.45 * chance / self._most)
+        coarse = np.clip(0.5 * np.maximum(*footprint) - 0.4, 0, 1)
+        lit = lit + (self.lit * 0.8 - lit) * coarse
+        glass = mix(np.array(self.glass), np.array(self.lamp), lit[..., None])
+        return mix(wall, glass, share[..., None])
+
+    @property
+    def _most(self) -> float:
+        return max(self.lit, 0.05)
+
+
+@dataclasses.dataclass(frozen=True)
+class Facade:
+    """An upright wall with rows of windows."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    wall: Colour
+    shade: float  # how much darker its right side is
+    columns: float
+    rows: float
+    windows: Windows
+
+    def paint(self, canvas: Canvas) -> None:
+        window = canvas.window(self.left, self.top, self.right, self.bottom)
+        x, y = canvas.x[window], canvas.y[window]
+        share = between(x, self.left, self.right, canvas.pixel)
+        share *= between(y, self.top, self.bottom, canvas.pixel)
+        across, down = self.right - self.left, self.bottom - self.top
+        wall = (
+            np.array(self.wall)
+            * (1 - self.shade * np.clip((x - self.left) / across, 0, 1))[..., None]
+        )
+        cells = self.columns / across, self.rows / down
+        colour = self.windows.colour(
+            wall,
+            (x - self.left) * cells[0],
+            (y - self.top) * cells[1],
+            (canvas.pixel * cells[0], canvas.pixel * cells[1]),
+        )
+        canvas.paint(window, colour, share)
+
+
+@dataclasses.dataclass(frozen=True)
+class StreetFront:
+    """A row of houses along a street that runs away from the camera.
+
+    Attributes:
+      vanishing: The point that its horizontal lines run to.
+      near, end: x at which it begins (out of the picture) and ends.
+      top, foot: Of its height at unit distance from the vanishing point, up and down.
+      houses: Number of walls of different colours; `walls` are their colours.
+    """
+
+    vanishing: tuple[float, float]
+    near: float
+    end: float
+    top: float
+    foot: float
+    walls: tuple[Colour, ...]
+    heights: tuple[float, ...]
+    columns: float
+    rows: float
+    windows: Windows
+
+    def paint(self, canvas: Canvas) -> None:
+        (vx, vy), side = self.vanishing, 1.0 if self.near > self.vanishing[0] else -1.0
+        left, right = min(self.near, self.end), max(self.near, self.end)
+        reach = abs(self.near - vx)
+        window = canvas.window(left, vy - self.top * reach, right, vy + self.foot * reach)
+        x, y = canvas.x[window], canvas.y[window]
+        far = np.maximum((x - vx) * side, 1e-3)
+        u = -np.log(far)  # narrower houses far away, though not as in true perspective
+        house = np.clip((u - u0(self.near, vx)) * 1.6, 0, len(self.walls) - 1e-6)
+        index = np.floor(house).astype(np.int64)
+        top = self.top * np.array(self.heights)[index]
+        up = (vy - y) / far
+        share = between(x, left, right, canvas.pixel)
+        share *= inner((top - up) * far / np.sqrt(1 + top**2), canvas.pixel)
+        share *= inner((up + self.foot) * far / np.sqrt(1 + self.foot**2), canvas.pixel)
+        wall = np.array(self.walls)[index]
+        v = (top - up) / self.top * self.rows
+        footprint = canvas.pixel / far * self.columns, canvas.pixel / far * self.rows / self.top
+        colour = self.windows.colour(wall, u * self.columns, v, footprint)
+        canvas.paint(window, colour, share)
+
+
+def u0(near: float, vanishing: float) -> float:
+    """Where a street front begins in the logarithm of the distance."""
+    return -float(np.log(abs(near - vanishing)))
+
+
+def draw_windows(draws: Draws, site: Site, far: float = 0.0) -> Windows:
+    """Windows of a house."""
+    ribbon = draws.chance(0.15)
+    return Windows(
+        glass=site.lit(np.array(GLASS) * draws.uniform(0.4, 1.6), draws.uniform(0, 0.8), far),
+        lamp=site.lamp(draws, draws.uniform(0.75, 1.0)),
+        across=1.0 if ribbon else draws.uniform(0.3, 0.7),
+        down=draws.uniform(0.3, 0.65),
+        lit=float(np.clip(site.light.lamps * draws.uniform(0.1, 1.0), 0, 0.8)),
+        offset=float(np.floor(draws.uniform(0, 250))),
+    )
+
+
+def draw_block(
+    draws: Draws, site: Site, x: float, foot: float, width: float, height: float, far: float = 0.0
+) -> tuple:
+    """A house with a flat roof and what stands on it."""
+    left, right, top = x - width / 2, x + width / 2, foot - height
+    floor = max(draws.uniform(0.018, 0.04) * (1 - 0.6 * far), 0.1 * height)
+    wall = site.lit(pick(draws, WALLS), draws.uniform(0.1, 1.0), far)
+    found: list[Any] = []
+    roof = draws.choice({"flat": 0.5, "box": 0.2, "tank": 0.1, "mast": 0.1, "stepped": 0.1})
+    dark = site.lit(METAL, 0.2, far)
+    place = left + width * draws.uniform(0.15, 0.6)
+    if roof == "box":
+        found.append(Box(place, top - 0.06 * height, place + 0.3 * width, top + 0.01, wall))
+    elif roof == "tank":
+        size = min(0.12 * width, 0.06)
+        found += draw_tank(draws, site, place, top + 0.005, size, far)
+    elif roof == "mast":
+        tall = draws.uniform(0.1, 0.35) * height
+        found.append(Lines(((place, top, place, top - tall, 0.006, 0.003),), dark))
+    elif roof == "stepped":
+        found.append(Box(left + 0.2 * width, top - 0.14 * height, right - 0.2 * width, top + 0.01,
+                         wall))  # fmt: skip
+    windows = draw_windows(draws, site, far)
+    found.append(
+        Facade(
+            left, top, right, foot, wall, draws.uniform(0, 0.35),
+            columns=max(2.0, float(np.round(width * site.aspect / floor / 1.2))),
+            rows=max(2.0, float(np.round(height / floor))), windows=windows,
+        )
+    )  # fmt: skip
+    return tuple(found)
+
+
+def draw_tank(
+    draws: Draws, site: Site, x: float, foot: float, size: float, far: float = 0.0
+) -> tuple:
+    """A water tank on legs; `size` is half its width."""
+    down = size * site.aspect
+    body = site.lit(pick(draws, WALLS), draws.uniform(0.2, 1), far)
+    dark = site.lit(METAL, 0.1, far)
+    legs = tuple(
+        (x + leg, foot, x + leg, foot - 1.2 * down, 0.2 * size, 0.2 * size)
+        for leg in (-0.7 * size, 0.7 * size)
+    )  # fmt: skip
+    top = foot - 1.1 * down
+    return (
+        Lines(legs, dark),
+        Box(x - size, top - 1.3 * down, x + size, top, body),
+        Polygon(((x - size, top - 1.3 * down), (x, top - 1.9 * down), (x + size, top - 1.3 * down)),
+                dark),
+    )  # fmt: skip
+
+
+def draw_house(draws: Draws, site: Site, x: float, foot: float, height: float) -> tuple:
+    """A house with a gable or a sloping roof, and a chimney."""
+    width = height * draws.uniform(0.8, 2.0) / site.aspect
+    left, right = x - width / 2, x + width / 2
+    eaves = foot - height * draws.uniform(0.45, 0.65)
+    ridge = foot - height
+    over = 0.05 * width
+    wall = site.lit(pick(draws, WALLS), draws.uniform(0.1, 1.0))
+    roof = site.lit(pick(draws, ROOFS), draws.uniform(0.1, 0.9))
+    found: list[Any] = []
+    if draws.chance(0.5):
+        place = x + width * draws.uniform(-0.3, 0.3)
+        wide = 0.04 * width
+        brick = site.lit(pick(draws, ROOFS), 0.4)
+        found.append(Box(place - wide, ridge - 0.12 * height, place + wide, eaves, brick))
+    inset = draws.uniform(0.0, 0.25) * width
+    if draws.chance(0.45):  # its gable faces the camera
+        found.append(Polygon(((left, eaves), (x, ridge), (right, eaves)), wall))
+        slopes = (
+            (left - over, eaves + 0.03 * height, x, ridge, 0.05 * height, 0.05 * height),
+            (right + over, eaves + 0.03 * height, x, ridge, 0.05 * height, 0.05 * height),
+        )
+        found.append(Lines(slopes, roof))
+    else:
+        corners = ((left - over, eaves), (left + inset, ridge), (right - inset, ridge),
+                   (right + over, eaves))  # fmt: skip
+        found.append(Polygon(corners, roof))
+    rows = 1.0 if height < 0.08 else 2.0
+    columns = max(2.0, float(np.round(width * site.aspect / height * 3)))
+    found.append(
+        Facade(left, eaves - 0.002, right, foot, wall, draws.uniform(0, 0.2), columns, rows,
+               draw_windows(draws, site))
+    )  # fmt: skip
+    return tuple(found)
+
+
+def draw_tower(
+    draws: Draws, site: Site, x: float, foot: float, height: float, far: float = 0.0
+) -> tuple:
+    """Something that pokes far into the sky."""
+    kind = draws.choice(
+        {"church": 0.25, "block": 0.3, "tank": 0.15, "chimney": 0.18, "lighthouse": 0.12}
+    )
+    aspect = site.aspect
+    wall = site.lit(pick(draws, WALLS), draws.uniform(0.1, 1), far)
+    roof = site.lit(pick(draws, ROOFS), draws.uniform(0, 0.6), far)
+    half = height * draws.uniform(0.06, 0.12) / aspect
+    top = foot - height
+    if kind == "church":
+        eaves = foot - 0.6 * height
+        windows = draw_windows(draws, site, far)
+        return (
+            Facade(x - half, eaves, x + half, foot, wall, 0.3, 1.0, 4.0, windows),
+            Polygon(((x - 1.1 * half, eaves), (x, top), (x + 1.1 * half, eaves)), roof),
+        )
+    if kind == "block":
+        wide = min(2 * half * draws.uniform(1, 2.4), 0.28)
+        return draw_block(draws, site, x, foot, wide, height, far)
+    if kind == "tank":
+        bulb = height * draws.uniform(0.1, 0.16)
+        stem = (x, foot, x, top + bulb, 0.35 * bulb, 0.25 * bulb)
+        return (
+            Lines((stem,), wall),
+            Ellipse(x, top + 0.6 * bulb, bulb / aspect, 0.6 * bulb, wall),
+            Box(x - bulb / aspect, top + 0.55 * bulb, x + bulb / aspect, top + 0.8 * bulb, roof),
+        )
+    if kind == "chimney":
+        half *= 0.4
+        bands = [Polygon(((x - half, foot), (x - 0.6 * half, top), (x + 0.6 * half, top),
+                          (x + half, foot)), wall)]  # fmt: skip
+        red = site.lit((0.75, 0.15, 0.12), 0.5, far)
+        for band in range(2 if draws.chance(0.5) else 0):
+            y = top + 0.16 * height * band
+            bands.append(Box(x - 0.68 * half, y, x + 0.68 * half, y + 0.07 * height, red))
+        return tuple(bands)
+    white = site.lit((0.93, 0.92, 0.9), draws.uniform(0.2, 1), far)
+    lamp = site.lamp(draws, max(site.light.lamps, 0.25))
+    return (
+        Polygon(((x - half, foot), (x - 0.6 * half, top + 0.15 * height),
+                 (x + 0.6 * half, top + 0.15 * height), (x + half, foot)), white),
+        Box(x - 0.45 * half, top + 0.07 * height, x + 0.45 * half, top + 0.15 * height, lamp),
+        Polygon(((x - 0.6 * half, top + 0.07 * height), (x, top), (x + 0.6 * half,
+                 top + 0.07 * height)), roof),
+    )  # fmt: skip
