@@ -11,7 +11,7 @@ from ssagan_tf.skies.light import mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.outlines import Outline
 from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.shapes import Canvas, Colour, Lines, Polygon
+from ssagan_tf.skies.shapes import Canvas, Colour, Lines, Polygon, inner
 from ssagan_tf.skies.site import ASPHALT, CROPS, GRASS, LEAVES, ROCK, SAND, SNOW, Site, pick
 
 GROUNDS = {
@@ -65,9 +65,9 @@ class Ground:
         right, ahead = x / below, 1 / below
         wide = canvas.pixel * np.maximum(self.aspect * ahead, 0.35 * ahead**2)
         u, v = right * self.patches + self.offset, 0.35 * ahead * self.patches
-        broad, _ = fractal(u, v, 3, wide * self.patches)
-        share_b = np.clip(0.5 + self.sharp * broad, 0, 1)[..., None]
-        colour = mix(np.array(self.colours[0]), np.array(self.colours[1]), share_b)
+        broad, lost = fractal(u, v, 4, wide * self.patches, 0.6)
+        second = inner(broad, 1 / self.sharp + 1.5 * lost)[..., None]
+        colour = mix(np.array(self.colours[0]), np.array(self.colours[1]), second)
         # Tufts stand up: of one shape, rather flat, at any distance.
         size = 3 * (below + 0.12) / self.tufts
         fine, _ = fractal(

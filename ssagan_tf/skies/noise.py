@@ -52,7 +52,7 @@ def fractal(
     total, lost, amplitude = 0.0, 0.0, 1.0
     for octave in range(octaves):
         scale = 2.0**octave
-        fade = np.clip(1.5 - footprint * scale, 0, 1)
+        fade = np.clip(1.1 / (1 + (footprint * scale) ** 2) - 0.1, 0, 1)
         if np.any(fade):
             shift = 37.7 * octave
             total = total + amplitude * fade * noise(u * scale + shift, v * scale + shift)
