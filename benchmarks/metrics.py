@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.evaluation import metrics
 from ssagan_tf.evaluation.protocols import PAPER
 from ssagan_tf.pixels import to_float
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 SIDE, CLIPS, ROUNDS = 128, 8, 3
 

@@ -90,13 +90,14 @@ class _StrideParser(flags.IntegerParser):
 def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
     """Makes one section from the parsed flags.
 
-    Settings that are not given have the defaults of the network, where it has its own.
+    Settings that are not given have the defaults of the network or the benchmark, where it has its
+    own.
 
     Raises:
       options.OptionError: A value is impossible.
     """
     given = {field.name: values[field.name].value for field in dataclasses.fields(section)}
-    own = section.recipes.get(values["network"].value, {}) if section.recipes else {}
+    own = section.recipes.get(values[section.recipes_by].value, {}) if section.recipes else {}
     given |= {name: value for name, value in own.items() if not values[name].present}
     return section(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 

@@ -191,6 +191,8 @@ class _Prepared:
             "split": split,
             "clips": _how_cut(info.layout, info.settings),
         }
+        if benchmark := info.settings.get("benchmark"):
+            self.about["benchmark"] = str(benchmark)
         size = (info.resolution, info.resolution)
         described = (self._parse(place)[:2] for place in self._places)
         self.clips = [Described(name, of, size) for name, of in described]

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from ssagan_tf.options import shared
-from ssagan_tf.options.setting import Section, Stride, at_least, between, setting
-from ssagan_tf.options.shared import ClipRule, Fit, Layout
+from ssagan_tf.options.setting import OptionError, Section, Stride, at_least, between, setting
+from ssagan_tf.options.shared import ClipRule, Fit, Layout, Wind
+
+# Sets that are the same wherever they are made. What comes later has another name.
+BENCHMARKS: dict[str, dict[str, Any]] = {
+    "procedural-skies-64-v1": {
+        "layout": "synthetic",
+        "wind": "canonical",
+        "resolution": 64,
+        "synthetic_clips": 4256,
+        "test_fraction": 256 / 4256,
+        "near_duplicates": "ignore",
+        "seed": 64,
+    },
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class PrepareOptions(Section):
     """From footage to TFRecords."""
+
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = BENCHMARKS
+    recipes_by: ClassVar[str] = "benchmark"
 
     source: str = setting(
         "",
@@ -42,6 +59,12 @@ class PrepareOptions(Section):
         between(0.0, 1.0),
     )
     synthetic_clips: int = shared.synthetic_clips()
+    wind: Wind = shared.wind()
+    benchmark: Literal["", "procedural-skies-64-v1"] = setting(
+        "",
+        "Make this set, which is the same everywhere: 4,000 canonical clips for training and 256 "
+        "for testing, at 64×64. Its settings are its own.",
+    )
     seed: int = shared.seed()
     workers: int = setting(0, "Processes that read and resize; 0: one per core.", at_least(0))
     inspect: bool = setting(
@@ -49,6 +72,12 @@ class PrepareOptions(Section):
         "Draw contact_sheet.png (clips from the stillest to the liveliest) and motion.png (how "
         "much all of them move) beside the shards; needs the extra evaluate.",
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, value in BENCHMARKS.get(self.benchmark, {}).items():
+            if (given := getattr(self, name)) != value:
+                raise OptionError(name, given, f"is {value} in --benchmark={self.benchmark}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -98,10 +98,12 @@ class Section:
     """What all sections of settings have in common: their types and checks.
 
     Attributes:
-      recipes: By registered name of a network, other defaults for settings that are not given.
+      recipes: Other defaults for settings that are not given, by the value of another setting.
+      recipes_by: Name of that setting.
     """
 
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    recipes_by: ClassVar[str] = "network"
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

@@ -13,6 +13,7 @@ Fit = Literal["auto", "stretch", "crop", "letterbox"]
 Skips = Literal["standard", "concatenate", "add", "add_inner"]
 Layout = Literal["auto", "frames", "videos", "stacked", "synthetic"]
 ClipRule = Literal["all", "first"]
+Wind = Literal["any", "canonical"]
 
 
 def _network_side(resolution: int) -> str | None:
@@ -113,6 +114,14 @@ def fps() -> Any:
 
 def synthetic_clips() -> Any:
     return setting(240, "Number of clips of the built-in synthetic clouds.", at_least(2))
+
+
+def wind() -> Any:
+    return setting(
+        "any",
+        "Synthetic clouds. any: they drift every way, over plain hills or a sea. canonical: they "
+        "drift to the right, in skies with what photos have: towns, trees, mountains, all hours.",
+    )
 
 
 def layout() -> Any:

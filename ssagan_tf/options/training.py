@@ -15,6 +15,7 @@ from ssagan_tf.options.setting import (
     between,
     setting,
 )
+from ssagan_tf.options.shared import Wind
 
 
 def _rising_numbers(values: tuple[str, ...]) -> str | None:
@@ -141,6 +142,7 @@ class TrainOptions(Section):
         512, "Clips (undecoded) that are shuffled among each other.", at_least(1)
     )
     synthetic_clips: int = shared.synthetic_clips()
+    wind: Wind = shared.wind()
     seed: int = shared.seed()
     checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
     keep_checkpoints: int = setting(

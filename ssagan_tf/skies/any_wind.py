@@ -1,4 +1,4 @@
-"""Built-in synthetic clouds: procedural skies that need no footage.
+"""Plain skies whose clouds drift every way, the default of `--data=synthetic`.
 
 Every clip is a pure function of (seed, index); the resolution only says how finely it is drawn.
 """
@@ -6,9 +6,12 @@ Every clip is a pure function of (seed, index); the resolution only says how fin
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from ssagan_tf.skies.truth import Truth
 
 _PERIOD = 1.7  # the cloud pattern repeats after so many widths of the picture's middle
 _MOTION = (0.005, 0.009)  # mean |x[t+1] - x[t]| aimed at, in [0, 1] units
@@ -70,10 +73,14 @@ def synthetic_clip(seed: int, index: int, resolution: int, frames: int = 32) -> 
       `[T, resolution, resolution, 3]` uint8.
     """
     sky = _Sky(seed, index)
-    probe = sky.draw(_PROBE, 3, speed=1.0)
-    speed = float(sky.motion / np.abs(np.diff(probe, axis=0)).mean().clip(1e-4))
-    clip = sky.draw(resolution, frames, min(max(speed, 0.4), 2.0))
+    clip = sky.draw(resolution, frames, sky.speed())
     return (clip * 255 + 0.5).astype(np.uint8)
+
+
+def synthetic_truth(seed: int, index: int, resolution: int, frames: int = 32) -> Truth:
+    """How that clip moves; its sea, which mirrors the sky, moves as that does."""
+    sky = _Sky(seed, index)
+    return sky.truth(resolution, frames, sky.speed())
 
 
 class _Sky:
@@ -96,6 +103,46 @@ class _Sky:
             _Layer((seed, index, 0), 3.0, cover + 0.2, 0.5, wind + rng.normal(0, 0.6), 0.006),
             _Layer((seed, index, 1), 2.0, cover, 1.6, wind, 0.012),
         ]
+
+    def speed(self) -> float:
+        """That which gives the motion aimed at, as far as that is possible."""
+        probe = self.draw(_PROBE, 3, speed=1.0)
+        speed = float(self.motion / np.abs(np.diff(probe, axis=0)).mean().clip(1e-4))
+        return min(max(speed, 0.4), 2.0)
+
+    def truth(self, side: int, frames: int, speed: float) -> Truth:
+        """How the clip moves that `draw` makes of the same arguments."""
+        x, y = _axes(side)
+        u, v = _plane(x, y, self.horizon)
+        u_x, v_x = np.subtract(_plane(x + 1e-3, y, self.horizon), _plane(x, y, self.horizon)) * 1e3
+        u_y, v_y = np.subtract(_plane(x, y + 1e-3, self.horizon), _plane(x, y, self.horizon)) * 1e3
+        area = u_x * v_y - u_y * v_x
+        area = np.where(area == 0, np.inf, area)  # under the ground, where nothing is seen
+        clear = 1 - 0.85 * np.clip(y / self.horizon, 0, 1) ** 4.5
+        velocities, opacities = [], []
+        for layer in self.layers:
+            right, away = np.cos(layer.wind), np.sin(layer.wind)
+            along = np.stack([v_y * right - u_y * away, u_x * away - v_x * right], axis=-1)
+            velocities.append(layer.pace * speed * side * along / area[..., None])
+            opacities.append(layer.draw(u, v, np.zeros(2), frames, speed)[0] * clear)
+        most = np.stack(opacities).argmax(axis=0)
+        velocity = np.take_along_axis(np.stack(velocities)[:, None], most[None, ..., None], axis=0)[
+            0
+        ]
+        opacity = 1 - np.prod(1 - np.stack(opacities), axis=0)
+        moving = np.ones((side, side))
+        if self.ground == "hills":
+            for top, _ in self._ridges(x):
+                moving = moving * (1 - _below(top, y))
+        if self.ground == "sea":
+            first = int(np.ceil(self.horizon * side))
+            below = y[first:] - self.horizon
+            rows = np.clip((self.horizon - 1.4 * below - 0.02) * side, 0, side - 1).astype(np.intp)
+            mirrored = np.take_along_axis(velocity, rows[None, ..., None], axis=1)
+            velocity[:, first:] = mirrored * (1, -1 / 1.4)
+            opacity[:, first:] = 0
+        velocity, opacity = velocity * (moving > 0)[..., None], opacity * moving
+        return Truth(*(each.astype(np.float32) for each in (velocity, opacity, moving)))
 
     def draw(self, side: int, frames: int, speed: float) -> np.ndarray:
         """`[frames, side, side, 3]` float32 in [0, 1]."""
@@ -125,16 +172,17 @@ class _Sky:
         return picture
 
     def _add_hills(self, picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        for top, share in self._ridges(x):
+            colour = _mix(_colour(self.light.horizon), _colour(self.light.ground), share)
+            picture = _mix(picture, colour, _below(top, y)[None, ..., None])
+        return picture
+
+    def _ridges(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
+        """Tops of the hills over the columns, and how little haze is before them."""
         waves = np.arange(1, 8) * 0.8
         for ridge, (phases, sizes) in enumerate(zip(*self.hills, strict=True)):
             shape = np.sin(2 * np.pi * waves * x[0, :, None] + phases) @ (sizes / waves**1.4)
-            top = self.horizon + 0.06 * ridge - 0.03 * shape.astype(np.float32)
-            covered = np.clip((y - top) * len(y) + 0.5, 0, 1)[None, ..., None]
-            colour = _mix(
-                _colour(self.light.horizon), _colour(self.light.ground), 0.6 + 0.4 * ridge
-            )
-            picture = _mix(picture, colour, covered)
-        return picture
+            yield self.horizon + 0.06 * ridge - 0.03 * shape.astype(np.float32), 0.6 + 0.4 * ridge
 
     def _add_sea(
         self, picture: np.ndarray, x: np.ndarray, y: np.ndarray, speed: float
@@ -237,6 +285,11 @@ def _plane(x: ArrayLike, y: ArrayLike, horizon: float) -> tuple[np.ndarray, np.n
     middle = horizon  # there, where y is 0.35, depth is 1
     depth = middle / np.maximum(horizon + 0.35 - y, 0.2)
     return (x - 0.5) * depth / _PERIOD, middle * depth / _PERIOD
+
+
+def _below(top: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Share of each pixel that lies below a line, `[side, side]`."""
+    return np.clip((y - top) * len(y) + 0.5, 0, 1)
 
 
 def _sample(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class Camera:
 
 def draw_camera(draws: Draws, with_ground: bool) -> Camera:
     """A camera whose horizon lies at 0.3 to 0.95 of the picture's height, or below it."""
-    across = 0.5 / np.tan(np.radians(draws.uniform(32, 95)) / 2)
+    across = 0.5 / np.tan(np.radians(draws.uniform(30, 80)) / 2)
     shape = float(draws.choice(_SHAPES))  # width over height
     focal = (float(across), float(across * shape))
     horizon = draws.uniform(0.3, 0.7) if draws.chance(0.35) else draws.uniform(0.65, 0.95)
@@ -86,9 +85,12 @@ class View:
         """Of the pixels' centres of a picture."""
         return cls(camera, *axes(side))
 
-    def plane(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where lines of sight meet a plane of height 1: to the right and forward."""
-        height = np.sqrt(self.elevation**2 + _LEAST_RISE**2)
+    def plane(self, bulge: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Where lines of sight meet a plane of height 1: to the right and forward.
+
+        With `bulge` the plane is bent towards what stands upright.
+        """
+        height = np.sqrt(self.elevation**2 + _LEAST_RISE**2) + bulge
         return self.right / height, self.forward / height
 
 
@@ -97,8 +99,3 @@ def axes(side: int) -> tuple[np.ndarray, np.ndarray]:
     centres = (np.arange(side) + 0.5) / side
     x, y = np.meshgrid(centres, centres)
     return x, y
-
-
-def slopes(values: tuple[Any, Any], side: int) -> np.ndarray:
-    """Derivatives of two functions of the picture by x and y in pixels: `[2, 2, side, side]`."""
-    return np.stack([np.stack([np.gradient(f, axis=1), np.gradient(f, axis=0)]) for f in values])

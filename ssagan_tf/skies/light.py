@@ -29,10 +29,10 @@ class _Hour:
 
 
 _HOURS = (
-    _Hour(-16, (0.01, 0.015, 0.04), (0.05, 0.06, 0.10), (0.14, 0.14, 0.18), (0.03, 0.03, 0.06),
-          (0.10, 0.10, 0.16), (0.02, 0.02, 0.03), 0.07, 0.15),
-    _Hour(-8, (0.03, 0.05, 0.15), (0.28, 0.22, 0.30), (0.26, 0.22, 0.32), (0.06, 0.06, 0.13),
-          (0.60, 0.32, 0.28), (0.03, 0.03, 0.05), 0.12, 0.35),
+    _Hour(-16, (0.03, 0.045, 0.11), (0.13, 0.14, 0.22), (0.30, 0.30, 0.36), (0.08, 0.08, 0.13),
+          (0.25, 0.25, 0.36), (0.04, 0.04, 0.05), 0.10, 0.20),
+    _Hour(-8, (0.07, 0.10, 0.25), (0.38, 0.31, 0.40), (0.42, 0.36, 0.46), (0.11, 0.11, 0.21),
+          (0.70, 0.40, 0.34), (0.05, 0.05, 0.07), 0.15, 0.35),
     _Hour(-3, (0.10, 0.14, 0.34), (0.80, 0.46, 0.36), (0.72, 0.44, 0.44), (0.16, 0.14, 0.25),
           (1.0, 0.55, 0.30), (0.05, 0.05, 0.07), 0.25, 0.55),
     _Hour(2, (0.19, 0.25, 0.48), (0.98, 0.65, 0.38), (1.0, 0.72, 0.52), (0.36, 0.28, 0.38),
@@ -48,7 +48,7 @@ _GREY = _Hour(
     30, (0.44, 0.49, 0.56), (0.76, 0.79, 0.82), (0.92, 0.93, 0.94), (0.33, 0.36, 0.41),
     (0.97, 0.97, 0.95), (0.13, 0.14, 0.13), 0.65, 0.12,
 )  # fmt: skip
-_WEIGHTS = {"night": 0.08, "dusk": 0.14, "sunset": 0.18, "golden": 0.16, "day": 0.30, "noon": 0.14}
+_WEIGHTS = {"night": 0.04, "dusk": 0.10, "sunset": 0.14, "golden": 0.17, "day": 0.37, "noon": 0.18}
 _SPANS = {
     "night": (-16.0, -9.0),
     "dusk": (-9.0, -1.0),
@@ -134,13 +134,13 @@ def draw_light(draws: Draws) -> Light:
     """The light of some hour and weather."""
     hour = draws.choice(_WEIGHTS)
     elevation = draws.uniform(*_SPANS[hour])
-    overcast = draws.uniform(0.4, 1.0) if draws.chance(0.22) else draws.uniform(0, 0.25)
+    overcast = draws.uniform(0.4, 1.0) if draws.chance(0.36) else draws.uniform(0, 0.25)
     found = _at(elevation)
     share = overcast * (0.9 if elevation > 5 else 0.4)
-    rose = np.array([1.0, 0.94, 1.03]) if draws.chance(0.25) else np.ones(3)
-    tint = rose * (1 + draws.normal(0, 0.04, 3))
+    rose = np.array([1.0, 0.94, 1.03]) if draws.chance(0.12) else np.ones(3)
+    tint = rose * (1 + draws.normal(0, 0.03, 3))
 
-    def colour(name: str, jitter: float = 0.03) -> np.ndarray:
+    def colour(name: str, jitter: float = 0.02) -> np.ndarray:
         mixed = mix(np.array(found[name]), np.array(getattr(_GREY, name)) * found["dim"], share)
         return np.clip(mixed * tint + draws.normal(0, jitter, 3), 0.004, 1)
 
@@ -154,14 +154,14 @@ def draw_light(draws: Draws) -> Light:
     return Light(
         zenith=colour("zenith"),
         horizon=colour("horizon"),
-        lit=colour("lit", 0.02),
+        lit=colour("lit", 0.012),
         shade=colour("shade"),
         beam=colour("beam", 0.01),
         ground=colour("ground", 0.015),
         daylight=float(found["daylight"] * (1 - 0.3 * overcast)),
         lamps=float(np.clip((4 - elevation) / 10, 0, 1) * draws.uniform(0.3, 1.0)),
         overcast=overcast,
-        haze=float(draws.uniform(0.02, 0.12) + (draws.uniform(0, 0.5) if draws.chance(0.2) else 0)),
+        haze=draws.uniform(0.02, 0.12) + (draws.uniform(0, 0.5) if draws.chance(0.35) else 0),
         sun=sun,
         disc=disc,
         glow=float(found["glow"]) * (1 - 0.8 * overcast) * draws.uniform(0.3, 1.1),
@@ -178,7 +178,7 @@ def _at(elevation: float) -> dict[str, np.ndarray]:
         field.name: mix(np.array(getattr(low, field.name)), getattr(high, field.name), share)
         for field in dataclasses.fields(_Hour)
     }
-    found["dim"] = np.clip(0.12 + found["daylight"], 0, 1)
+    found["dim"] = np.clip(0.3 + 0.8 * found["daylight"], 0, 1)
     return found
 
 

@@ -58,8 +58,7 @@ class Draws:
     def choice(self, weights: Mapping[Name, float]) -> Name:
         """One of the names, as often as its weight says."""
         rest = self.uniform(0, sum(weights.values()))
-        for name, weight in weights.items():
-            rest -= weight
-            if rest < 0:
-                break
-        return name
+        names = list(weights)
+        while len(names) > 1 and rest >= weights[names[0]]:
+            rest -= weights[names.pop(0)]
+        return names[0]

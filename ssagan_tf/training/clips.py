@@ -27,8 +27,9 @@ def find_set(options: TrainOptions) -> PreparedSet | None:
     if not (folder / INFO_FILE).is_file():
         return None
     prepared = open_set(folder)
-    for name in ("seed", "synthetic_clips"):
-        was, given = prepared.info.settings.get(name), getattr(options, name)
+    for name in ("seed", "synthetic_clips", "wind"):
+        # Sets of earlier versions know of no wind.
+        was, given = prepared.info.settings.get(name, "any"), getattr(options, name)
         if was != given:
             refuse_change(name, was, given, f"the set of synthetic clouds in {folder}")
     return prepared
@@ -43,6 +44,7 @@ def synthetic_set(
         layout="synthetic",
         resolution=model.resolution,
         synthetic_clips=options.synthetic_clips,
+        wind=options.wind,
         seed=options.seed,
     )
     if strategy.is_chief(devices):

@@ -19,8 +19,8 @@ from ssagan_tf import video
 from ssagan_tf.data import writer
 from ssagan_tf.data.checking import check_set
 from ssagan_tf.data.footage import open_footage
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.options import PrepareOptions
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from ssagan_tf import video
 from ssagan_tf.data.augmentation import NOTHING, Augmentation, coloured, slowed, zoomed
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.options import TrainOptions
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 @pytest.fixture(scope="module")

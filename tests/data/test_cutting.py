@@ -15,8 +15,8 @@ from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts import motion
 from ssagan_tf.data.layouts.clip import PIXELS, Clip, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.options import FRAMES, PrepareOptions
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 PLAIN = PrepareOptions(resolution=64)
 

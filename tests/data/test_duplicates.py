@@ -15,9 +15,9 @@ from ssagan_tf.data import duplicates, writer
 from ssagan_tf.data.info import NearDuplicate, open_set
 from ssagan_tf.data.layouts import hashes
 from ssagan_tf.data.reading import Facts
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.prepare import summary
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 def again(picture: np.ndarray) -> np.ndarray:

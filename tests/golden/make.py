@@ -39,8 +39,8 @@ import numpy as np
 import pytest
 
 from ssagan_tf import models, video
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.training import callbacks
 from ssagan_tf.training.checkpoint import Checkpoints
 from tests.golden import observe

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ssagan_tf import video
-from ssagan_tf.data.synthetic import synthetic_clip
+from ssagan_tf.skies.any_wind import synthetic_clip
 
 CLIPS = 4
 ROOT = Path(__file__).parents[2]

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from ssagan_tf import losses, models
-from ssagan_tf.data import synthetic
 from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.options import ModelOptions, TrainOptions
 from ssagan_tf.pixels import to_float
+from ssagan_tf.skies import any_wind as synthetic
 from ssagan_tf.training.gan import GAN, METRICS
 from tests.exactness import assert_exact
 from tests.training import tiny

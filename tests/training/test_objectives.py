@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from ssagan_tf import losses, models
-from ssagan_tf.data import synthetic
 from ssagan_tf.options import RECIPES, ModelOptions, OptionError, TrainOptions
 from ssagan_tf.pixels import to_float
+from ssagan_tf.skies import any_wind as synthetic
 from ssagan_tf.training.gan import GAN, METRICS
 from ssagan_tf.training.objectives import Objective, check_objective
 from tests.exactness import EXACT, assert_exact

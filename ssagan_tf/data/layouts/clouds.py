@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
+from ssagan_tf import skies
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.options import FRAMES, PrepareOptions
-from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +25,14 @@ class SyntheticClip:
 
     @property
     def video(self) -> str:
-        return f"clouds{self.index:05d}"
+        return skies.video_name(self.index)
 
     paths: tuple[str, ...] = ()
 
     def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
-        images = synthetic_clip(options.seed, self.index, options.resolution, FRAMES)
+        images = skies.procedural_clip(
+            options.seed, self.index, options.resolution, FRAMES, options.wind
+        )
         frames = (Frame(number, Picture(image)) for number, image in enumerate(images))
         whole = dataclasses.replace(options, scene_cut=0.0, still=0.0)
         yield from cut(frames, self.video, self.video, whole, form)

@@ -17,6 +17,7 @@ from ssagan_tf.data.layouts.videos import list_videos
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError, PrepareOptions, require
 from ssagan_tf.remote import AnyPath, StoreError, no_such_folder, place, why_unreachable
+from ssagan_tf.skies import checksum
 
 _LISTERS = {"frames": list_frames, "videos": list_videos, "stacked": list_stacked}
 _LOOKED_AT = 32  # pictures tried until one can be opened
@@ -43,6 +44,10 @@ def check_source(options: PrepareOptions) -> None:
         if options.source:
             raise OptionError(
                 "source", options.source, "is not read with --layout=synthetic; leave one out"
+            )
+        if options.benchmark and checksum.draws_others(options.benchmark, options.seed):
+            raise OptionError(
+                "benchmark", options.benchmark, "this version draws other skies; install another"
             )
         return
     require(options, "source")
