@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,11 @@ import numpy as np
 from ssagan_tf import program, video
 from ssagan_tf.data.footage import Footage, open_footage
 from ssagan_tf.errors import require_extra
-from ssagan_tf.evaluation import figures, metrics, results
+from ssagan_tf.evaluation import figures, measures, results
 from ssagan_tf.evaluation.baselines import baselines
 from ssagan_tf.evaluation.folders import ClipFolder, named_paths
-from ssagan_tf.evaluation.protocols import MOTION_RULES, PROTOCOLS
+from ssagan_tf.evaluation.measures.measure import Measure
+from ssagan_tf.evaluation.protocols import PROTOCOLS
 from ssagan_tf.evaluation.real import RealClips, draw
 from ssagan_tf.evaluation.report import FILM, REPORT, Report, table_lines
 from ssagan_tf.evaluation.scoring import Keep, score
@@ -53,7 +54,6 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
     require(options, "data", "output")
     sources = _Sources(options)
     require_extra("evaluate", "matplotlib")
-    metrics.opencv()
     with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:
         # What is compared, and whether all of it is there.
         networks = sources.load_networks(compute)
@@ -70,7 +70,8 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         sides = {name: network.options.resolution for name, network in networks.items()}
         real = RealClips(footage, selection.indices, selection.size(sides), sources.fit)
         systems = _systems(options, sources, networks, folders, selection, real)
-        conditions = _conditions(options, footage, real)
+        measured = measures.select(_given(options))
+        conditions = _conditions(options, footage, real, measured)
         for name, value in conditions.items():
             progress.say(f"{name}: {value}")
 
@@ -80,7 +81,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             real,
             systems,
             PROTOCOLS[options.protocol],
-            with_flow=options.optical_flow,
+            measured,
             batch=options.batch_size,
             report=progress.at,
             keep=_keep(options, output),
@@ -94,7 +95,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         if networks:
             _look_into(networks, positions, report, output, real)
         report.write()
-    for line in table_lines(table.rows):
+    for line in table_lines(table):
         print(line)
     print(f"{len(real)} clips of {table.videos} videos, {pace:.1f} clips per second")
     print(f"wrote {options.output}: {REPORT}, metrics.json, {FILM}")
@@ -201,19 +202,23 @@ def _systems(
     return [*made, *there, *baselines(options.baselines, real)]
 
 
-def _conditions(options: EvaluateOptions, footage: Footage, real: RealClips) -> dict[str, str]:
+def _given(options: EvaluateOptions) -> set[str]:
+    """What measures may need."""
+    return {"optical_flow"} if options.optical_flow else set()
+
+
+def _conditions(
+    options: EvaluateOptions, footage: Footage, real: RealClips, measured: Sequence[Measure]
+) -> dict[str, str]:
     """All that the numbers depend on, in words."""
     about = dict(footage.about)
     if options.max_clips:
         about["clips"] += f"; {len(real)} of {len(footage.clips)} drawn with seed {options.seed}"
 
-    movement = dict(MOTION_RULES)
-    if not options.optical_flow:
-        del movement["flow"]
     return {
         "protocol": options.protocol,
         **PROTOCOLS[options.protocol].rules,
-        **movement,
+        **{measure.name: measure.words for measure in measured if measure.words},
         **about,
         "size": shown(real.size),
         "real frames": real.fitting,

@@ -15,7 +15,6 @@ import ssagan_tf
 from ssagan_tf import evaluate as evaluate_program
 from ssagan_tf import video
 from ssagan_tf.compare import compare
-from ssagan_tf.data.synthetic import synthetic_clip
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import (
     CompareOptions,
@@ -24,6 +23,7 @@ from ssagan_tf.options import (
     ModelOptions,
     OptionError,
 )
+from ssagan_tf.skies.any_wind import synthetic_clip
 from tests.programs import complaint, run, run_apart
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ssagan_tf.data.footage import Footage
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.folders import ClipFolder, check_clips, match
-from ssagan_tf.evaluation.metrics import WINDOW
+from ssagan_tf.evaluation.measures.likeness import WINDOW
 from ssagan_tf.evaluation.real import Size
 
 NAMED = 5  # clips named in an error
