@@ -70,7 +70,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         sides = {name: network.options.resolution for name, network in networks.items()}
         real = RealClips(footage, selection.indices, selection.size(sides), sources.fit)
         systems = _systems(options, sources, networks, folders, selection, real)
-        measured = measures.select(_given(options))
+        measured = measures.select(_given(options, real))
         conditions = _conditions(options, footage, real, measured)
         for name, value in conditions.items():
             progress.say(f"{name}: {value}")
@@ -202,9 +202,12 @@ def _systems(
     return [*made, *there, *baselines(options.baselines, real)]
 
 
-def _given(options: EvaluateOptions) -> set[str]:
+def _given(options: EvaluateOptions, real: RealClips) -> set[str]:
     """What measures may need."""
-    return {"optical_flow"} if options.optical_flow else set()
+    given = {name for name in ("optical_flow", "loop_measures") if getattr(options, name)}
+    if options.optical_flow and real.truth(0) is not None:
+        given.add("truth")
+    return given
 
 
 def _conditions(

@@ -7,14 +7,16 @@ import json
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import ssagan_tf
 from ssagan_tf import evaluate as evaluate_program
-from ssagan_tf import video
+from ssagan_tf import skies, video
 from ssagan_tf.compare import compare
+from ssagan_tf.data.footage import open_footage
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import (
     CompareOptions,
@@ -22,6 +24,7 @@ from ssagan_tf.options import (
     EvaluateOptions,
     ModelOptions,
     OptionError,
+    PrepareOptions,
 )
 from ssagan_tf.skies.any_wind import synthetic_clip
 from tests.programs import complaint, run, run_apart
@@ -102,6 +105,10 @@ def test_metrics_json(result: Path, clips: Path) -> None:
     )
     assert {row["table"] for row in content["reported"]} == {3, 4}
     assert content["conditions"]["clips"] == "layout frames, clip rule all"
+    assert "ties half" in content["conditions"]["moving_auc"]
+    assert (copy["sharpness"], copy["sharpness_clips"]) == (pytest.approx(1, abs=0.3), 4)
+    assert copy["flicker"] == 0 < content["real"]["flicker"]
+    assert "seam" not in copy
 
 
 def test_the_report_and_its_files(result: Path) -> None:
@@ -177,6 +184,60 @@ def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_pat
             attention_at=("3", "64"),
             output=str(tmp_path / "none"),
         )
+
+
+def test_beside_the_truth_of_procedural_skies(
+    synthetic_set: Path, model: Path, tmp_path: Path, monkeypatch
+) -> None:
+    asked = []
+
+    def truth(clip: str, settings: dict, resolution: int) -> SimpleNamespace:
+        """All clips are said to drift to the right."""
+        asked.append((clip, settings["seed"], resolution))
+        shape = (32, resolution, resolution)
+        return SimpleNamespace(
+            velocity=np.broadcast_to(np.float32([1.0, 0.0]), (*shape, 2)),
+            opacity=np.ones(shape, "f4"),
+            moving=np.ones(shape[1:], "f4"),
+        )
+
+    monkeypatch.setattr(skies, "truth", truth, raising=False)
+    settings = {"data": str(synthetic_set), "model": str(model), "baselines": ("pan",)}
+    evaluate(**settings, loop_measures=True, output=str(tmp_path / "o"))
+    content = metrics(tmp_path / "o")
+    rows = {row["name"]: row for row in content["rows"]}
+    assert rows["pan"]["angle_error"] == pytest.approx(0, abs=8)
+    assert rows["pan"]["speed_ratio"] == pytest.approx(1, abs=0.15)
+    still = rows["copy_first_frame"]
+    assert (still["angle_error"], still["angle_error_clips"]) == (None, 0)
+    assert still["speed_ratio"] == 0
+    for row in (*rows.values(), content["real"]):
+        low, high = row["speed_ratio_p10_p90"]
+        assert low <= row["speed_ratio"] <= high
+        assert row["speed_ratio_clips"] == 2
+    assert content["real"]["angle_error"] > 0
+    names = [
+        clip.name for clip in open_footage(PrepareOptions(source=str(synthetic_set)), "test").clips
+    ]
+    assert set(asked) == {(name, 0, 64) for name in names}
+    text = (tmp_path / "o" / "report.md").read_text()
+    for part in (
+        "Beside the true velocities",
+        "| real |",
+        "(copy_first_frame 0",
+        "## Loops",
+        "seam",
+    ):
+        assert part in text.replace("(tiny 2, ", "("), part
+    with (tmp_path / "o" / "clips.csv").open() as file:
+        lines = [line for line in csv.DictReader(file) if line["row"] == "copy_first_frame"]
+    assert {line["angle_error"] for line in lines} == {""}
+    assert {line["pumping_contrast"] for line in lines} == {"1"}
+
+    monkeypatch.setattr(skies, "truth", lambda *_: None)
+    evaluate(**settings, output=str(tmp_path / "none"))
+    assert "angle_error" not in metrics(tmp_path / "none")["rows"][0]
+    assert "true velocities" not in (tmp_path / "none" / "report.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -306,6 +367,23 @@ def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) ->
                 assert math.isclose(got["mse"], figures[part]["mse"], abs_tol=1e-4)
                 assert math.isclose(got["psnr"], figures[part]["psnr"], abs_tol=1e-3)
                 assert math.isclose(got["ssim"], figures[part]["ssim"], abs_tol=1e-4)
+
+
+def test_regions_of_published_output(footage: Path, tmp_path: Path) -> None:
+    """Figures of an independent program for the 36 clips, to two digits."""
+    evaluate(
+        data=str(footage / "sky48"),
+        split="all",
+        generated=(f"mdgan_stage1={footage / 'sky48_mdgan_stage1'}",),
+        optical_flow=False,
+        output=str(tmp_path / "o"),
+    )
+    generated, copy = metrics(tmp_path / "o")["rows"]
+    assert (generated["moving_auc_clips"], generated["ground_leak_clips"]) == (23, 23)
+    figures = ("moving_auc", "ground_leak", "sharpness", "motion_ratio_median")
+    expected = {"": (0.63, 0.70, 0.90, 1.06), "copy": (0.5, 0, 0.99, 0)}
+    for row, values in ((generated, expected[""]), (copy, expected["copy"])):
+        assert [row[name] for name in figures] == pytest.approx(values, abs=0.005)
 
 
 def test_compare(clips: Path, tmp_path: Path, capsys) -> None:

@@ -137,6 +137,9 @@ class Report:
         beside = self._measures(LIKENESS, MOVEMENT)
         lines += self._rows_of(beside)
         lines += self._differences(beside)
+        for section in dict.fromkeys(measure.section for measure in scores.measures):
+            if section not in (LIKENESS, MOVEMENT):
+                lines += self._section(section)
         lines += ["", "## Over the frames", "", f"![curves]({CURVES})"]
         if self._gammas:
             lines += ["", "## γ of the attention modules", ""]
@@ -160,24 +163,42 @@ class Report:
     def _measures(self, *sections: Section) -> list[Measure]:
         return [measure for measure in self._table.scores.measures if measure.section in sections]
 
+    def _section(self, section: Section) -> list[str]:
+        """The table of a section, how many clips count, and the differences."""
+        measures = self._measures(section)
+        lines = ["", f"## {section.title}", "", section.about, "", *self._rows_of(measures)]
+        counts = [f"{m.title} {self._clips_that_count(m)}" for m in measures if m.partial]
+        if counts:
+            of_all = len(self._table.scores.names)
+            lines += ["", f"Clips that count, of {of_all}: {', '.join(counts)}."]
+        return [*lines, *self._differences(measures)]
+
+    def _clips_that_count(self, measure: Measure) -> str:
+        """How many; of each row, where they differ."""
+        counts = {each.row.name: each.others[measure.figure].clips for each in self._table.rows}
+        if len(set(counts.values())) == 1:
+            return str(next(iter(counts.values())))
+        return f"({', '.join(f'{name} {count}' for name, count in counts.items())})"
+
     def _rows_of(self, measures: Sequence[Measure]) -> list[str]:
         """A table of some measures; likeness is that of frames 2 to 32."""
-        return markdown.table(
-            ["", *(measure.head for measure in measures)],
-            [
-                [each.row.name, *_cells(measures, {**each.later, **each.others})]
-                for each in self._table.rows
-            ],
-        )
+        rows = [
+            [each.row.name, *_cells(measures, {**each.later, **each.others})]
+            for each in self._table.rows
+        ]
+        if any(measure.has_real_row for measure in measures):
+            rows.insert(0, ["real", *_cells(measures, self._table.real)])
+        return markdown.table(["", *(measure.head for measure in measures)], rows)
 
     def _differences(self, measures: Sequence[Measure]) -> list[str]:
         """What systems differ by in these measures; nothing where there is none to compare."""
         pairs = [line for line in self._table.differences() if line[0].row.name not in BASELINES]
         if not pairs:
             return []
+        of = ", frames 2 to 32" if LIKENESS in (measure.section for measure in measures) else ""
         return [
-            *("", "## Paired differences", ""),
-            f"{results.DIFFERENCES}. Bold: the interval leaves out 0.",
+            *("", "### Paired differences", ""),
+            f"First minus second{of}, on the same resamples. Bold: the interval leaves out 0.",
             "",
             *markdown.table(
                 ["", *(measure.difference_head for measure in measures)],
@@ -245,7 +266,10 @@ def _cells(
 ) -> list[str]:
     cells = []
     for measure in measures:
-        estimate = estimates[measure.figure]
+        estimate = estimates.get(measure.figure)
+        if estimate is None:
+            cells.append("")
+            continue
         spec = ("+" if difference else "") + measure.format
         cell = _number(estimate.value, spec)
         if estimate.interval:
@@ -253,6 +277,9 @@ def _cells(
             if difference and low * high > 0:
                 cell = f"**{cell}**"
             cell += f" [{low:{spec}}, {high:{spec}}]"
+        if estimate.spread:
+            low, high = estimate.spread
+            cell += f" ({low:{spec}} – {high:{spec}})"
         cells.append(cell)
     return cells
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.evaluation.measures.measure import LIKENESS, Measure
+from ssagan_tf.evaluation.measures.measure import LIKENESS, SPREAD, Measure
 from ssagan_tf.evaluation.reported import reported_rows
 from ssagan_tf.evaluation.scoring import Row, Scores
 from ssagan_tf.evaluation.statistics import DRAWS, LEVEL, Bootstrap, Estimate
@@ -21,7 +21,6 @@ LATER = "frames_2_to_32"
 INTERVALS = (
     f"{LEVEL} % of {DRAWS} bootstrap resamples of the videos, each with all its clips (seed {{}})"
 )
-DIFFERENCES = "first minus second, frames 2 to 32, on the same resamples"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,10 +41,15 @@ class RowEstimates:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """All rows, with intervals over the same resamples."""
+    """All rows, with intervals over the same resamples.
+
+    Attributes:
+      real: Figures of the real clips by themselves.
+    """
 
     scores: Scores
     rows: list[RowEstimates]
+    real: dict[str, Estimate]
     videos: int
     seed: int
 
@@ -90,7 +94,12 @@ def tabulate(scores: Scores, seed: int) -> Table:
         )
         for row in scores.rows
     ]
-    return Table(scores, rows, bootstrap.videos, seed)
+    real = {
+        measure.figure: measure.over(bootstrap, _of_clips(scores.real[measure.name]), None)
+        for measure in others
+        if measure.has_real_row
+    }
+    return Table(scores, rows, real, bootstrap.videos, seed)
 
 
 def _likeness_and_others(scores: Scores) -> tuple[list[Measure], list[Measure]]:
@@ -126,20 +135,25 @@ def to_json(
             {
                 "name": each.row.name,
                 "about": each.row.about,
-                **_plain(each.protocol),
-                LATER: _plain(each.later),
-                **_plain(each.others),
+                **_plain(scores.measures, each.protocol),
+                LATER: _plain(scores.measures, each.later),
+                **_plain(scores.measures, each.others),
                 "per_frame": _per_frame(scores.measures, each.row.values),
                 **({"gamma": gammas[each.row.name]} if each.row.name in gammas else {}),
             }
             for each in table.rows
         ],
         "real": {
-            **{name: float(values.mean()) for name, values in scores.real.items()},
+            **{
+                measure.name: float(scores.real[measure.name].mean())
+                for measure in scores.measures
+                if measure.of_real and not measure.has_real_row
+            },
+            **_plain(scores.measures, table.real),
             "per_frame": _per_frame(scores.measures, scores.real),
         },
         "differences": [
-            {"rows": [a.row.name, b.row.name], **_plain(estimates)}
+            {"rows": [a.row.name, b.row.name], **_plain(scores.measures, estimates)}
             for a, b, estimates in table.differences()
         ],
         "reported": reported_rows(),
@@ -171,11 +185,19 @@ def _cell(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.6g}"
 
 
-def _plain(estimates: dict[str, Estimate]) -> dict[str, Any]:
+def _plain(measures: Sequence[Measure], estimates: dict[str, Estimate]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for name, estimate in estimates.items():
+    for measure in measures:
+        name = measure.figure
+        if name not in estimates:
+            continue
+        estimate = estimates[name]
         plain[name] = estimate.value
-        plain[f"{name}_ci95"] = list(estimate.interval) if estimate.interval else None
+        plain[f"{name}_ci{LEVEL}"] = list(estimate.interval) if estimate.interval else None
+        if estimate.spread:
+            plain["{}_p{:g}_p{:g}".format(name, *SPREAD)] = list(estimate.spread)
+        if measure.partial and estimate.clips is not None:
+            plain[f"{name}_clips"] = estimate.clips
     return plain
 
 

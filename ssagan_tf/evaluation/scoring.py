@@ -87,7 +87,8 @@ def score(
                 positions, clips = next(batches, ([], None))
             if not positions:
                 break
-            subjects = [Clip(clip, protocol) for clip in clips]
+            truths = (functools.partial(real.truth, position) for position in positions)
+            subjects = [Clip(clip, protocol, of) for clip, of in zip(clips, truths, strict=True)]
             with _timed(seconds, "measuring"):
                 of_real += pool.map(lambda clip: _measure(alone, clip, clip), subjects)
             names = [real.names[position] for position in positions]

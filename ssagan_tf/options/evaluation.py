@@ -68,6 +68,9 @@ class EvaluateOptions(SourceOptions):
     )
     batch_size: int = setting(16, "Clips generated at once.", at_least(1))
     optical_flow: bool = setting(True, "Measure optical flow; it takes most of the time.")
+    loop_measures: bool = setting(
+        False, "Measure seam and pumping, which say something of clips that loop."
+    )
     incomplete: Literal["error", "skip"] = setting(
         "error",
         "When clips are missing, broken or not of 32 frames: stop and name them, or leave them out "

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ssagan_tf.evaluation.measures import likeness, movement
+from ssagan_tf.evaluation.measures import likeness, movement, regions, steadiness, truth
 from ssagan_tf.evaluation.measures.measure import Measure
 
-MEASURES: tuple[Measure, ...] = (*likeness.MEASURES, *movement.MEASURES)
+MEASURES: tuple[Measure, ...] = (
+    *likeness.MEASURES,
+    *movement.MEASURES,
+    *regions.MEASURES,
+    *steadiness.MEASURES,
+    *truth.MEASURES,
+)
 
 
 def select(given: Iterable[str]) -> tuple[Measure, ...]:

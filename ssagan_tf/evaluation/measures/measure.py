@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import cv2
 import numpy as np
@@ -12,6 +12,11 @@ import numpy as np
 from ssagan_tf.evaluation.protocols import Protocol
 from ssagan_tf.evaluation.statistics import Bootstrap, Estimate
 from ssagan_tf.pixels import to_float, to_uint8
+
+if TYPE_CHECKING:
+    from ssagan_tf.skies import Truth
+
+SPREAD = (10.0, 90.0)  # percentiles of clips
 
 Derived = TypeVar("Derived")
 
@@ -35,11 +40,17 @@ class Clip(_Subject):
     Args:
       frames: `[T, H, W, 3]`, uint8, or floats meant to lie in [-1, 1].
       protocol: How clips are compared.
+      truth: Draws what is known of it, for a real clip of a procedural sky.
     """
 
-    def __init__(self, frames: np.ndarray, protocol: Protocol):
+    def __init__(
+        self,
+        frames: np.ndarray,
+        protocol: Protocol,
+        truth: Callable[[], Truth | None] = lambda: None,
+    ):
         super().__init__()
-        self._frames, self.protocol = frames, protocol
+        self._frames, self.protocol, self.truth = frames, protocol, truth
         self.pixels = frames if frames.dtype == np.uint8 else to_uint8(frames)
 
     @property
@@ -65,6 +76,13 @@ class Pair(_Subject):
         self.protocol = real.protocol
 
 
+def quotient(top: float, bottom: float, of_nothing: float) -> float:
+    """top / bottom: infinite over 0, and `of_nothing` where both are 0."""
+    if bottom:
+        return float(top / bottom)
+    return np.inf if top else of_nothing
+
+
 Over = Callable[[Bootstrap, np.ndarray, np.ndarray | None], Estimate]
 """Takes the values of the clips `[N]` and those of the real ones, if the measure has them."""
 
@@ -72,6 +90,18 @@ Over = Callable[[Bootstrap, np.ndarray, np.ndarray | None], Estimate]
 def mean(bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | None) -> Estimate:
     """Over the clips that count."""
     return bootstrap.mean(values)
+
+
+def median(bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | None) -> Estimate:
+    """Over the clips that count."""
+    return bootstrap.median(values)
+
+
+def median_and_spread(
+    bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | None
+) -> Estimate:
+    """Over the clips that count."""
+    return bootstrap.median(values, SPREAD)
 
 
 def ratio_of_means(bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | None) -> Estimate:
@@ -90,6 +120,10 @@ class Section:
 # These two have tables of their own making: the paper's form, and both of frames 2 to 32.
 LIKENESS = Section("Likeness")
 MOVEMENT = Section("Movement")
+REGIONS = Section(
+    "What moves, and how sharp it is",
+    "Of all frames. Whether what moves in the real clips moves, and nothing else.",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +143,7 @@ class Measure:
       words: What it is; empty if that depends on the protocol, which says it.
       curve: Over its curve over the frames; empty if it has none.
       of_real: Whether real clips are measured by themselves, too (as a pair with itself).
+      partial: Whether clips may not count, so that it is told how many do.
       needs: What the user may switch off or the data lack: names of `select`'s `given`.
     """
 
@@ -123,7 +158,13 @@ class Measure:
     words: str = ""
     curve: str = ""
     of_real: bool = False
+    partial: bool = False
     needs: frozenset[str] = frozenset()
+
+    @property
+    def has_real_row(self) -> bool:
+        """Whether the real clips have such a figure, too: not one that compares with them."""
+        return self.of_real and self.over is not ratio_of_means
 
     @property
     def head(self) -> str:

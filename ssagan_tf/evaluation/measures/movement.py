@@ -7,7 +7,15 @@ import itertools
 import cv2
 import numpy as np
 
-from ssagan_tf.evaluation.measures.measure import MOVEMENT, Clip, Measure, ratio_of_means
+from ssagan_tf.evaluation.measures.measure import (
+    MOVEMENT,
+    REGIONS,
+    Clip,
+    Measure,
+    Pair,
+    median,
+    ratio_of_means,
+)
 from ssagan_tf.motion.flow import dense_flow
 
 WINDOW = 15  # pixels, of optical flow
@@ -42,6 +50,11 @@ def _flow(clip: Clip) -> np.ndarray:
     return optical_flow(clip.pixels)
 
 
+def _ratio(pair: Pair) -> float:
+    real = pair.real.once(_motion).mean()
+    return pair.fake.once(_motion).mean() / real if real else np.nan
+
+
 MEASURES = (
     Measure(
         name="motion",
@@ -72,5 +85,18 @@ MEASURES = (
         curve="optical flow, pixels a frame",
         of_real=True,
         needs=frozenset({"optical_flow"}),
+    ),
+    Measure(
+        name="motion_ratio",
+        figure="motion_ratio_median",
+        section=REGIONS,
+        title="motion ratio, median",
+        better="→ 1",
+        format=".3f",
+        of=_ratio,
+        over=median,
+        words="motion of a clip over that of the real one, median over the clips whose real one "
+        "moves",
+        partial=True,
     ),
 )
