@@ -186,6 +186,51 @@ def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_pat
         )
 
 
+def test_the_better_of_two_directions(clips: Path, tmp_path: Path) -> None:
+    """One folder has the right clips of one video, its other direction those of the other one."""
+    for name in ("there", "back"):
+        shutil.copytree(clips / "fake", tmp_path / name)
+    for name, of in (("there", "v0"), ("back", "v1")):
+        shutil.copytree(clips / "real" / of, tmp_path / name / of, dirs_exist_ok=True)
+    output = tmp_path / "o"
+    settings = {
+        "data": str(clips / "real"),
+        "generated": (f"both={tmp_path / 'there'}", f"one={tmp_path / 'there'}"),
+        "direction": "better",
+        "optical_flow": False,
+        "output": str(output),
+    }
+    mirrored = {"generated_mirrored": (f"both={tmp_path / 'back'}",)}
+    evaluate(**settings, **mirrored, baselines=("pan",), save_clips="frames")
+    content = metrics(output)
+    rows = {row["name"]: row for row in content["rows"]}
+    assert (rows["both"]["mse"], rows["both"]["mirrored_clips"]) == (0, 2)
+    assert rows["one"]["mse"] > 0 == rows["one"]["mirrored_clips"]
+    assert rows["copy_first_frame"]["mirrored_clips"] == 0
+    assert "the better one" in content["conditions"]["direction"]
+    text = (output / "report.md").read_text()
+    for part in (
+        "the better one of two mirrored directions",
+        f"2 of 4 clips from the other direction (clips in {tmp_path / 'back'}",
+        "in this direction only",
+    ):
+        assert part in text
+    with (output / "clips.csv").open() as file:
+        taken = {(line["row"], line["clip"]): line["mirrored"] for line in csv.DictReader(file)}
+    assert [taken["both", f"v{n // 2}/v{n // 2}_{n % 2}/1"] for n in range(4)] == list("0011")
+    for path in (output / "clips" / "real").rglob("*.png"):
+        chosen = output / "clips" / "both" / path.relative_to(output / "clips" / "real")
+        assert chosen.read_bytes() == path.read_bytes()
+    settings["output"] = str(tmp_path / "none")
+    shutil.rmtree(tmp_path / "back" / "v1" / "v1_0")
+    with pytest.raises(DataError, match=f"{tmp_path / 'back'}: no v1/v1_0/1"):
+        evaluate(**settings, **mirrored)
+    shutil.rmtree(tmp_path / "back")
+    video.write_mp4(tmp_path / "back" / "v0" / "v0_0.mp4", np.zeros((32, 16, 16, 3), "u1"), 12)
+    with pytest.raises(DataError, match="both, mirrored 16×16"):
+        evaluate(**settings, **mirrored, incomplete="skip")
+
+
 def test_beside_the_truth_of_procedural_skies(
     synthetic_set: Path, model: Path, tmp_path: Path, monkeypatch
 ) -> None:
@@ -235,8 +280,10 @@ def test_beside_the_truth_of_procedural_skies(
     assert {line["pumping_contrast"] for line in lines} == {"1"}
 
     monkeypatch.setattr(skies, "truth", lambda *_: None)
-    evaluate(**settings, output=str(tmp_path / "none"))
-    assert "angle_error" not in metrics(tmp_path / "none")["rows"][0]
+    evaluate(**settings, direction="better", output=str(tmp_path / "none"))
+    rows = metrics(tmp_path / "none")["rows"]
+    assert "angle_error" not in rows[0]
+    assert "clips from the other direction (the photo mirrored" in rows[0]["about"]
     assert "true velocities" not in (tmp_path / "none" / "report.md").read_text()
 
 
@@ -251,6 +298,13 @@ def test_beside_the_truth_of_procedural_skies(
         ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: is of a generator"),
         ({"generated": ("real=g",)}, OptionError, "real: is the name of another row"),
         ({"layout": "synthetic"}, OptionError, "layout=synthetic"),
+        ({"generated_mirrored": ("g=h",)}, OptionError, "mirrored=g: is for --direction=better"),
+        (
+            {"direction": "better", "generated_mirrored": ("h",)},
+            OptionError,
+            "generated_mirrored=h: is no row of --generated; give NAME=PATH",
+        ),
+        ({"direction": "better", "generated_mirrored": ("=h",)}, OptionError, "must be NAME=PATH"),
     ],
 )
 def test_bad_settings(settings, kind, message, tmp_path: Path, monkeypatch) -> None:

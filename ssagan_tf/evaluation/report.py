@@ -31,6 +31,7 @@ METRICS, REPORT, CLIPS, CURVES, FILM = (
 FEW_VIDEOS = 20
 LOOPS = 2
 _NAMED = 20  # left-out clips listed in the report
+_REAL = "real"
 _PICKS = ("best", "median", "worst")
 
 
@@ -132,14 +133,15 @@ class Report:
             lines.append(
                 f"With {self._table.videos} videos the intervals are rough, and rather too narrow."
             )
+        if "direction" in self._conditions:
+            lines.append("Each clip is the better one of two mirrored directions, by its MSE.")
         lines += ["", *self._main_table(), "", "## Frames 2 to 32, and movement", ""]
         lines += ["Without the input itself; movement is of all frames.", ""]
         beside = self._measures(LIKENESS, MOVEMENT)
         lines += self._rows_of(beside)
         lines += self._differences(beside)
-        for section in dict.fromkeys(measure.section for measure in scores.measures):
-            if section not in (LIKENESS, MOVEMENT):
-                lines += self._section(section)
+        for (section,) in _tables(scores.measures)[1:]:
+            lines += self._section(section)
         lines += ["", "## Over the frames", "", f"![curves]({CURVES})"]
         if self._gammas:
             lines += ["", "## γ of the attention modules", ""]
@@ -187,7 +189,7 @@ class Report:
             for each in self._table.rows
         ]
         if any(measure.has_real_row for measure in measures):
-            rows.insert(0, ["real", *_cells(measures, self._table.real)])
+            rows.insert(0, [_REAL, *_cells(measures, self._table.real)])
         return markdown.table(["", *(measure.head for measure in measures)], rows)
 
     def _differences(self, measures: Sequence[Measure]) -> list[str]:
@@ -248,17 +250,27 @@ class Report:
 
 
 def table_lines(table: Table) -> list[str]:
-    """The table for a terminal."""
-    width = max(len(each.row.name) for each in table.rows)
+    """The tables for a terminal, one below the other."""
+    rows = {each.row.name: {**each.protocol, **each.others} for each in table.rows}
+    width = max(map(len, rows))
     lines = []
-    for each in table.rows:
-        figures_of = {**each.protocol, **each.others}
-        cells = [
-            f"{measure.figure} {_number(figures_of[measure.figure].value, measure.format)}"
-            for measure in table.scores.measures
-        ]
-        lines.append(f"{each.row.name:<{width}}  {'  '.join(cells)}")
+    for sections in _tables(table.scores.measures):
+        measures = [measure for measure in table.scores.measures if measure.section in sections]
+        own = {_REAL: table.real} if any(measure.has_real_row for measure in measures) else {}
+        for name, figures_of in {**own, **rows}.items():
+            cells = [
+                f"{measure.figure} {_number(figures_of[measure.figure].value, measure.format)}"
+                for measure in measures
+                if measure.figure in figures_of
+            ]
+            lines.append(f"{name:<{width}}  {'  '.join(cells)}")
     return lines
+
+
+def _tables(measures: Sequence[Measure]) -> list[tuple[Section, ...]]:
+    """The sections that are shown together."""
+    others = dict.fromkeys(measure.section for measure in measures)
+    return [(LIKENESS, MOVEMENT), *((s,) for s in others if s not in (LIKENESS, MOVEMENT))]
 
 
 def _cells(

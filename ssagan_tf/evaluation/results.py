@@ -135,6 +135,7 @@ def to_json(
             {
                 "name": each.row.name,
                 "about": each.row.about,
+                **({} if each.row.mirrored is None else {"mirrored_clips": sum(each.row.mirrored)}),
                 **_plain(scores.measures, each.protocol),
                 LATER: _plain(scores.measures, each.later),
                 **_plain(scores.measures, each.others),
@@ -168,12 +169,14 @@ def clips_csv(scores: Scores) -> list[Sequence[Any]]:
     for measure in others:
         names += [measure.name, f"{measure.name}_real"] if measure.of_real else [measure.name]
     of_real = {f"{name}_real": _of_clips(values) for name, values in scores.real.items()}
+    if any(row.mirrored is not None for row in scores.rows):
+        names.append("mirrored")
     lines: list[Sequence[Any]] = [("clip", "video", "row", *names)]
     of_rows = []
     for row in scores.rows:
         values = {m.name: _of_clips(row.values[m.name], scores.protocol.frames) for m in likeness}
         values |= {m.name: _of_clips(row.values[m.name]) for m in others}
-        of_rows.append({**values, **of_real})
+        of_rows.append({**values, **of_real, "mirrored": row.mirrored})
     for index, (name, video) in enumerate(zip(scores.names, scores.videos, strict=True)):
         for row, values in zip(scores.rows, of_rows, strict=True):
             cells = (_cell(values[column][index]) for column in names)

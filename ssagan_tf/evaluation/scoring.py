@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from ssagan_tf.errors import DataError
+from ssagan_tf.evaluation.direction import BetterDirection
 from ssagan_tf.evaluation.measures.measure import Clip, Measure, Pair
 from ssagan_tf.evaluation.protocols import Protocol
 from ssagan_tf.evaluation.real import RealClips
@@ -26,11 +27,17 @@ Keep = Callable[[str, str, np.ndarray], None]
 
 @dataclasses.dataclass
 class Row:
-    """The numbers of one system by measure: `[N]`, or per frame `[N, 32]` or step `[N, 31]`."""
+    """The numbers of one system.
+
+    Attributes:
+      values: By measure, `[N]`, or per frame `[N, 32]` or step `[N, 31]`.
+      mirrored: Which clips are of the other direction, where the better one is taken.
+    """
 
     name: str
     about: str
     values: dict[str, np.ndarray]
+    mirrored: list[bool] | None = None
 
 
 @dataclasses.dataclass
@@ -110,8 +117,17 @@ def score(
                         pool.map(functools.partial(keep, system.name), names, map(to_uint8, fakes))
                     )
             report("evaluate", positions[-1] + 1, len(real))
-    rows = [Row(s.name, s.about, _stacked(collected[s.name])) for s in systems]
+    rows = [
+        Row(system.name, system.about, _stacked(collected[system.name]), _mirrored(system))
+        for system in systems
+    ]
     return Scores(protocol, measures, real.names, real.videos, rows, _stacked(of_real), seconds)
+
+
+def _mirrored(system: System) -> list[bool] | None:
+    if not isinstance(system, BetterDirection):
+        return None
+    return [taken for _, taken in sorted(system.mirrored.items())]
 
 
 def _measure(measures: Sequence[Measure], real: Clip, fake: Clip) -> dict[str, np.ndarray]:
