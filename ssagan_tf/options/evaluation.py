@@ -78,7 +78,9 @@ class EvaluateOptions(SourceOptions):
         "--batch_size, as the released code evaluates its first stage.",
     )
     batch_size: int = setting(16, "Clips generated at once.", at_least(1))
-    optical_flow: bool = setting(True, "Measure optical flow; it takes most of the time.")
+    optical_flow: bool = setting(
+        True, "Measure optical flow, and velocities by it; it takes most of the time."
+    )
     loop_measures: bool = setting(
         False, "Measure seam and pumping, which say something of clips that loop."
     )
