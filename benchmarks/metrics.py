@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ssagan_tf.evaluation import metrics
+from ssagan_tf.evaluation.measures import likeness, movement
 from ssagan_tf.evaluation.protocols import PAPER
 from ssagan_tf.pixels import to_float
 from ssagan_tf.skies.any_wind import synthetic_clip
@@ -34,13 +34,13 @@ def measures() -> dict[str, Callable[[np.ndarray], object]]:
         return values, values[:, :, ::-1]
 
     return {
-        "MSE and PSNR": lambda clip: metrics.peak_signal_to_noise(
-            metrics.mean_squared_error(*pair(clip)), PAPER.peaks(pair(clip)[0])
+        "MSE and PSNR": lambda clip: likeness.peak_signal_to_noise(
+            likeness.mean_squared_error(*pair(clip)), PAPER.peaks(pair(clip)[0])
         ),
-        "SSIM": lambda clip: metrics.structural_similarity(*pair(clip), 2.0),
+        "SSIM": lambda clip: likeness.structural_similarity(*pair(clip), 2.0),
         "SSIM, scikit-image": lambda clip: scikit_image(*pair(clip)),
-        "motion": lambda clip: metrics.motion(pair(clip)[0]),
-        "optical flow": metrics.optical_flow,
+        "motion": lambda clip: movement.motion(pair(clip)[0]),
+        "optical flow": movement.optical_flow,
     }
 
 

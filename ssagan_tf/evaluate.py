@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,12 @@ import numpy as np
 from ssagan_tf import program, video
 from ssagan_tf.data.footage import Footage, open_footage
 from ssagan_tf.errors import require_extra
-from ssagan_tf.evaluation import figures, metrics, results
+from ssagan_tf.evaluation import figures, measures, results
 from ssagan_tf.evaluation.baselines import baselines
+from ssagan_tf.evaluation.direction import RULE, BetterDirection, Mirrored
 from ssagan_tf.evaluation.folders import ClipFolder, named_paths
-from ssagan_tf.evaluation.protocols import MOTION_RULES, PROTOCOLS
+from ssagan_tf.evaluation.measures.measure import Measure
+from ssagan_tf.evaluation.protocols import PROTOCOLS
 from ssagan_tf.evaluation.real import RealClips, draw
 from ssagan_tf.evaluation.report import FILM, REPORT, Report, table_lines
 from ssagan_tf.evaluation.scoring import Keep, score
@@ -53,24 +55,25 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
     require(options, "data", "output")
     sources = _Sources(options)
     require_extra("evaluate", "matplotlib")
-    metrics.opencv()
     with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:
         # What is compared, and whether all of it is there.
         networks = sources.load_networks(compute)
         positions = _positions(options, networks)
         footage = open_footage(_how(options), options.split, progress.at)
         folders = [ClipFolder(name, path) for name, path in sources.folders.items()]
+        mirrored = {n: ClipFolder(f"{n}, mirrored", p) for n, p in sources.mirrored.items()}
         selection = Selection(
             footage,
             draw([clip.name for clip in footage.clips], options.max_clips, options.seed),
-            folders,
+            [*folders, *mirrored.values()],
             skip=options.incomplete == "skip",
             report=progress.at,
         )
         sides = {name: network.options.resolution for name, network in networks.items()}
         real = RealClips(footage, selection.indices, selection.size(sides), sources.fit)
-        systems = _systems(options, sources, networks, folders, selection, real)
-        conditions = _conditions(options, footage, real)
+        systems = _systems(options, sources, networks, folders, mirrored, selection, real)
+        measured = measures.select(_given(options, real))
+        conditions = _conditions(options, footage, real, measured)
         for name, value in conditions.items():
             progress.say(f"{name}: {value}")
 
@@ -80,7 +83,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             real,
             systems,
             PROTOCOLS[options.protocol],
-            with_flow=options.optical_flow,
+            measured,
             batch=options.batch_size,
             report=progress.at,
             keep=_keep(options, output),
@@ -94,7 +97,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         if networks:
             _look_into(networks, positions, report, output, real)
         report.write()
-    for line in table_lines(table.rows):
+    for line in table_lines(table):
         print(line)
     print(f"{len(real)} clips of {table.videos} videos, {pace:.1f} clips per second")
     print(f"wrote {options.output}: {REPORT}, metrics.json, {FILM}")
@@ -107,6 +110,7 @@ class _Sources:
         runs = named_paths("run_dir", _several(options.run_dir))
         files = named_paths("model", _several(options.model))
         self.folders = named_paths("generated", options.generated)
+        self.mirrored = named_paths("generated_mirrored", options.generated_mirrored)
         if not (runs or files or self.folders):
             raise OptionError("generated", "", "give --run_dir, --model or --generated")
         names = [*runs, *files, *self.folders]
@@ -115,6 +119,13 @@ class _Sources:
                 raise OptionError(
                     "generated", name, "is the name of another row; give NAME=PATH with a new NAME"
                 )
+        for name in self.mirrored:
+            if name not in self.folders:
+                raise OptionError(
+                    "generated_mirrored", name, "is no row of --generated; give NAME=PATH"
+                )
+            if options.direction != "better":
+                raise OptionError("generated_mirrored", name, "is for --direction=better")
         if options.checkpoint and not runs:
             raise OptionError("checkpoint", options.checkpoint, "is of a run; give --run_dir")
         if options.attention_at and not (runs or files):
@@ -188,32 +199,55 @@ def _systems(
     sources: _Sources,
     networks: dict,
     folders: list[ClipFolder],
+    mirrored: dict[str, ClipFolder],
     selection: Selection,
     real: RealClips,
 ) -> list[System]:
-    made = [
-        Generator(
-            name, sources.generators[name].about, network, options.batch_norm, options.batch_size
-        )
-        for name, network in networks.items()
+    def generator(name: str) -> Generator:
+        about = sources.generators[name].about
+        return Generator(name, about, networks[name], options.batch_norm, options.batch_size)
+
+    def clips_in(folder: ClipFolder) -> Folder:
+        return Folder(folder, selection.found[folder], real.names)
+
+    made = [generator(name) for name in networks]
+    there = [clips_in(folder) for folder in folders]
+    others = baselines(options.baselines, real)
+    if options.direction == "as_given":
+        return [*made, *there, *others]
+    # A generator of its own for the mirrored photos: it keeps those of its first batch.
+    both: list[tuple[System, System | None]] = [
+        *((system, Mirrored(generator(system.name))) for system in made),
+        *(
+            (system, clips_in(mirrored[f.name]) if f.name in mirrored else None)
+            for f, system in zip(folders, there, strict=True)
+        ),
+        *((system, Mirrored(system)) for system in others),
     ]
-    there = [Folder(folder, selection.found[folder.name], real.names) for folder in folders]
-    return [*made, *there, *baselines(options.baselines, real)]
+    return [BetterDirection(*each, PROTOCOLS[options.protocol]) for each in both]
 
 
-def _conditions(options: EvaluateOptions, footage: Footage, real: RealClips) -> dict[str, str]:
+def _given(options: EvaluateOptions, real: RealClips) -> set[str]:
+    """What measures may need."""
+    given = {name for name in ("optical_flow", "loop_measures") if getattr(options, name)}
+    if options.optical_flow and real.truth(0) is not None:
+        given.add("truth")
+    return given
+
+
+def _conditions(
+    options: EvaluateOptions, footage: Footage, real: RealClips, measured: Sequence[Measure]
+) -> dict[str, str]:
     """All that the numbers depend on, in words."""
     about = dict(footage.about)
     if options.max_clips:
         about["clips"] += f"; {len(real)} of {len(footage.clips)} drawn with seed {options.seed}"
 
-    movement = dict(MOTION_RULES)
-    if not options.optical_flow:
-        del movement["flow"]
     return {
         "protocol": options.protocol,
         **PROTOCOLS[options.protocol].rules,
-        **movement,
+        **({"direction": RULE} if options.direction == "better" else {}),
+        **{measure.name: measure.words for measure in measured if measure.words},
         **about,
         "size": shown(real.size),
         "real frames": real.fitting,

@@ -7,14 +7,16 @@ import json
 import math
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import ssagan_tf
 from ssagan_tf import evaluate as evaluate_program
-from ssagan_tf import video
+from ssagan_tf import skies, video
 from ssagan_tf.compare import compare
+from ssagan_tf.data.footage import open_footage
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import (
     CompareOptions,
@@ -22,6 +24,7 @@ from ssagan_tf.options import (
     EvaluateOptions,
     ModelOptions,
     OptionError,
+    PrepareOptions,
 )
 from ssagan_tf.skies.any_wind import synthetic_clip
 from tests.programs import complaint, run, run_apart
@@ -102,6 +105,10 @@ def test_metrics_json(result: Path, clips: Path) -> None:
     )
     assert {row["table"] for row in content["reported"]} == {3, 4}
     assert content["conditions"]["clips"] == "layout frames, clip rule all"
+    assert "ties half" in content["conditions"]["moving_auc"]
+    assert (copy["sharpness"], copy["sharpness_clips"]) == (pytest.approx(1, abs=0.3), 4)
+    assert copy["flicker"] == 0 < content["real"]["flicker"]
+    assert "seam" not in copy
 
 
 def test_the_report_and_its_files(result: Path) -> None:
@@ -179,6 +186,107 @@ def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_pat
         )
 
 
+def test_the_better_of_two_directions(clips: Path, tmp_path: Path) -> None:
+    """One folder has the right clips of one video, its other direction those of the other one."""
+    for name in ("there", "back"):
+        shutil.copytree(clips / "fake", tmp_path / name)
+    for name, of in (("there", "v0"), ("back", "v1")):
+        shutil.copytree(clips / "real" / of, tmp_path / name / of, dirs_exist_ok=True)
+    output = tmp_path / "o"
+    settings = {
+        "data": str(clips / "real"),
+        "generated": (f"both={tmp_path / 'there'}", f"one={tmp_path / 'there'}"),
+        "direction": "better",
+        "optical_flow": False,
+        "output": str(output),
+    }
+    mirrored = {"generated_mirrored": (f"both={tmp_path / 'back'}",)}
+    evaluate(**settings, **mirrored, baselines=("pan",), save_clips="frames")
+    content = metrics(output)
+    rows = {row["name"]: row for row in content["rows"]}
+    assert (rows["both"]["mse"], rows["both"]["mirrored_clips"]) == (0, 2)
+    assert rows["one"]["mse"] > 0 == rows["one"]["mirrored_clips"]
+    assert rows["copy_first_frame"]["mirrored_clips"] == 0
+    assert "the better one" in content["conditions"]["direction"]
+    text = (output / "report.md").read_text()
+    for part in (
+        "the better one of two mirrored directions",
+        f"2 of 4 clips from the other direction (clips in {tmp_path / 'back'}",
+        "in this direction only",
+    ):
+        assert part in text
+    with (output / "clips.csv").open() as file:
+        taken = {(line["row"], line["clip"]): line["mirrored"] for line in csv.DictReader(file)}
+    assert [taken["both", f"v{n // 2}/v{n // 2}_{n % 2}/1"] for n in range(4)] == list("0011")
+    for path in (output / "clips" / "real").rglob("*.png"):
+        chosen = output / "clips" / "both" / path.relative_to(output / "clips" / "real")
+        assert chosen.read_bytes() == path.read_bytes()
+    settings["output"] = str(tmp_path / "none")
+    shutil.rmtree(tmp_path / "back" / "v1" / "v1_0")
+    with pytest.raises(DataError, match=f"{tmp_path / 'back'}: no v1/v1_0/1"):
+        evaluate(**settings, **mirrored)
+    shutil.rmtree(tmp_path / "back")
+    video.write_mp4(tmp_path / "back" / "v0" / "v0_0.mp4", np.zeros((32, 16, 16, 3), "u1"), 12)
+    with pytest.raises(DataError, match="both, mirrored 16×16"):
+        evaluate(**settings, **mirrored, incomplete="skip")
+
+
+def test_beside_the_truth_of_procedural_skies(
+    synthetic_set: Path, model: Path, tmp_path: Path, monkeypatch
+) -> None:
+    asked = []
+
+    def truth(clip: str, settings: dict, resolution: int) -> SimpleNamespace:
+        """All clips are said to drift to the right."""
+        asked.append((clip, settings["seed"], resolution))
+        shape = (32, resolution, resolution)
+        return SimpleNamespace(
+            velocity=np.broadcast_to(np.float32([1.0, 0.0]), (*shape, 2)),
+            opacity=np.ones(shape, "f4"),
+            moving=np.ones(shape[1:], "f4"),
+        )
+
+    monkeypatch.setattr(skies, "truth", truth, raising=False)
+    settings = {"data": str(synthetic_set), "model": str(model), "baselines": ("pan",)}
+    evaluate(**settings, loop_measures=True, output=str(tmp_path / "o"))
+    content = metrics(tmp_path / "o")
+    rows = {row["name"]: row for row in content["rows"]}
+    assert rows["pan"]["angle_error"] == pytest.approx(0, abs=8)
+    assert rows["pan"]["speed_ratio"] == pytest.approx(1, abs=0.15)
+    still = rows["copy_first_frame"]
+    assert (still["angle_error"], still["angle_error_clips"]) == (None, 0)
+    assert still["speed_ratio"] == 0
+    for row in (*rows.values(), content["real"]):
+        low, high = row["speed_ratio_p10_p90"]
+        assert low <= row["speed_ratio"] <= high
+        assert row["speed_ratio_clips"] == 2
+    assert content["real"]["angle_error"] > 0
+    names = [
+        clip.name for clip in open_footage(PrepareOptions(source=str(synthetic_set)), "test").clips
+    ]
+    assert set(asked) == {(name, 0, 64) for name in names}
+    text = (tmp_path / "o" / "report.md").read_text()
+    for part in (
+        "Beside the true velocities",
+        "| real |",
+        "(copy_first_frame 0",
+        "## Loops",
+        "seam",
+    ):
+        assert part in text.replace("(tiny 2, ", "("), part
+    with (tmp_path / "o" / "clips.csv").open() as file:
+        lines = [line for line in csv.DictReader(file) if line["row"] == "copy_first_frame"]
+    assert {line["angle_error"] for line in lines} == {""}
+    assert {line["pumping_contrast"] for line in lines} == {"1"}
+
+    monkeypatch.setattr(skies, "truth", lambda *_: None)
+    evaluate(**settings, direction="better", output=str(tmp_path / "none"))
+    rows = metrics(tmp_path / "none")["rows"]
+    assert "angle_error" not in rows[0]
+    assert "clips from the other direction (the photo mirrored" in rows[0]["about"]
+    assert "true velocities" not in (tmp_path / "none" / "report.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("settings", "kind", "message"),
     [
@@ -190,6 +298,13 @@ def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_pat
         ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: is of a generator"),
         ({"generated": ("real=g",)}, OptionError, "real: is the name of another row"),
         ({"layout": "synthetic"}, OptionError, "layout=synthetic"),
+        ({"generated_mirrored": ("g=h",)}, OptionError, "mirrored=g: is for --direction=better"),
+        (
+            {"direction": "better", "generated_mirrored": ("h",)},
+            OptionError,
+            "generated_mirrored=h: is no row of --generated; give NAME=PATH",
+        ),
+        ({"direction": "better", "generated_mirrored": ("=h",)}, OptionError, "must be NAME=PATH"),
     ],
 )
 def test_bad_settings(settings, kind, message, tmp_path: Path, monkeypatch) -> None:
@@ -306,6 +421,23 @@ def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) ->
                 assert math.isclose(got["mse"], figures[part]["mse"], abs_tol=1e-4)
                 assert math.isclose(got["psnr"], figures[part]["psnr"], abs_tol=1e-3)
                 assert math.isclose(got["ssim"], figures[part]["ssim"], abs_tol=1e-4)
+
+
+def test_regions_of_published_output(footage: Path, tmp_path: Path) -> None:
+    """Figures of an independent program for the 36 clips, to two digits."""
+    evaluate(
+        data=str(footage / "sky48"),
+        split="all",
+        generated=(f"mdgan_stage1={footage / 'sky48_mdgan_stage1'}",),
+        optical_flow=False,
+        output=str(tmp_path / "o"),
+    )
+    generated, copy = metrics(tmp_path / "o")["rows"]
+    assert (generated["moving_auc_clips"], generated["ground_leak_clips"]) == (23, 23)
+    figures = ("moving_auc", "ground_leak", "sharpness", "motion_ratio_median")
+    expected = {"": (0.63, 0.70, 0.90, 1.06), "copy": (0.5, 0, 0.99, 0)}
+    for row, values in ((generated, expected[""]), (copy, expected["copy"])):
+        assert [row[name] for name in figures] == pytest.approx(values, abs=0.005)
 
 
 def test_compare(clips: Path, tmp_path: Path, capsys) -> None:

@@ -14,32 +14,25 @@ from ssagan_tf.files import replacing_file
 if TYPE_CHECKING:  # it loads Keras
     from ssagan_tf.evaluation.attention import AttentionMap
 
-_TITLES = {
-    "mse": "MSE (lower is better)",
-    "psnr": "PSNR in dB (higher is better)",
-    "ssim": "SSIM (higher is better)",
-    "motion": "mean change from frame to frame",
-    "flow": "optical flow, pixels a frame",
-}
 _COLUMNS = 4
 
 
 def draw_curves(path: Path, scores: Scores) -> None:
-    """Every measure over the frames, a line per row; for movement also the real clips."""
-    measures = list(scores.rows[0].values)
+    """Every measure over the frames, a line per row; of some also one of the real clips."""
+    measures = [measure for measure in scores.measures if measure.curve]
     figure = _figure(4.6 * 3, 3.6 * -(-len(measures) // 3))
     for number, measure in enumerate(measures, 1):
         axes = figure.add_subplot(-(-len(measures) // 3), 3, number)
-        of_rows = {row.name: row.values[measure] for row in scores.rows}
-        if measure in scores.real:
-            axes.plot(*_curve(scores.real[measure]), color="black", label="real")
+        of_rows = {row.name: row.values[measure.name] for row in scores.rows}
+        if measure.of_real:
+            axes.plot(*_curve(scores.real[measure.name]), color="black", label="real")
         for index, (name, values) in enumerate(of_rows.items()):
             axes.plot(*_curve(values), color=f"C{index}", label=name, alpha=0.85)
-        axes.set_title(_TITLES[measure], fontsize=10)
+        axes.set_title(measure.curve, fontsize=10)
         axes.set_xlabel("frame")
         axes.set_xlim(1, 32)
         axes.grid(alpha=0.25)
-        if measure != "psnr":
+        if measure.name != "psnr":
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     # There are 3 measures of likeness and 1 or 2 of movement: a place is left.
     figure.legend(*axes.get_legend_handles_labels(), loc="lower right", fontsize=9, ncols=2)

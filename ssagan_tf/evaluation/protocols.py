@@ -92,10 +92,3 @@ STANDARD = Protocol(
 )
 
 PROTOCOLS = {protocol.name: protocol for protocol in (PAPER, STANDARD)}
-
-MOTION_RULES = {
-    "motion": "mean |x(t+1) - x(t)| over the 31 steps, generated over real, each averaged over "
-    "clips first: 1 is right, a still picture has 0",
-    "flow": "the same of the mean length of Farnebäck's optical flow, in pixels a frame (OpenCV: "
-    "grey 8-bit frames, 3 levels by 0.5, window 15, 3 iterations, neighbourhood 5, sigma 1.2)",
-}

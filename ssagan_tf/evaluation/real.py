@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ssagan_tf import video
+from ssagan_tf import skies, video
 from ssagan_tf.data.footage import Footage
 
 Size = tuple[int, int]
@@ -62,6 +62,11 @@ class RealClips:
     def clip(self, position: int) -> np.ndarray:
         """One clip, `[32, H, W, 3]` uint8."""
         return self._fitted(next(self._footage.stream([self._indices[position]])))
+
+    def truth(self, position: int) -> skies.Truth | None:
+        """What is known of a clip at this size, where it is of a procedural sky; else None."""
+        drawn = self._footage.drawn_by
+        return None if drawn is None else skies.truth(self.names[position], drawn, self.size[0])
 
     def _fitted(self, clip: np.ndarray) -> np.ndarray:
         if clip.shape[1:3] == self.size:

@@ -12,9 +12,10 @@ import numpy as np
 from ssagan_tf import video
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.evaluation import figures, film, markdown, results
+from ssagan_tf.evaluation.measures.measure import LIKENESS, MOVEMENT, Measure, Section
 from ssagan_tf.evaluation.real import RealClips
 from ssagan_tf.evaluation.reported import TABLE_4_NOTE, reported_rows
-from ssagan_tf.evaluation.results import RowEstimates, Table
+from ssagan_tf.evaluation.results import Table
 from ssagan_tf.evaluation.statistics import Estimate
 from ssagan_tf.evaluation.systems import System, clip_of
 from ssagan_tf.options import BASELINES
@@ -30,15 +31,8 @@ METRICS, REPORT, CLIPS, CURVES, FILM = (
 FEW_VIDEOS = 20
 LOOPS = 2
 _NAMED = 20  # left-out clips listed in the report
+_REAL = "real"
 _PICKS = ("best", "median", "worst")
-_FORMATS = {"mse": ".4f", "psnr": ".2f", "ssim": ".4f", "motion_ratio": ".3f", "flow_ratio": ".3f"}
-_HEADS = {
-    "mse": "MSE ↓",
-    "psnr": "PSNR (dB) ↑",
-    "ssim": "SSIM ↑",
-    "motion_ratio": "motion ratio → 1",
-    "flow_ratio": "flow ratio → 1",
-}
 
 
 class Report:
@@ -129,7 +123,6 @@ class Report:
 
     def _lines(self) -> list[str]:
         scores = self._table.scores
-        movement = [f"{name}_ratio" for name in scores.real]
         lines = [
             f"# Evaluation, protocol `{scores.protocol.name}`",
             "",
@@ -140,33 +133,15 @@ class Report:
             lines.append(
                 f"With {self._table.videos} videos the intervals are rough, and rather too narrow."
             )
+        if "direction" in self._conditions:
+            lines.append("Each clip is the better one of two mirrored directions, by its MSE.")
         lines += ["", *self._main_table(), "", "## Frames 2 to 32, and movement", ""]
         lines += ["Without the input itself; movement is of all frames.", ""]
-        lines += markdown.table(
-            ["", *(_HEADS[name] for name in ("mse", "psnr", "ssim", *movement))],
-            [
-                [each.row.name, *_cells({**each.later, **each.movement})]
-                for each in self._table.rows
-            ],
-        )
-        differences = [
-            line for line in self._table.differences() if line[0].row.name not in BASELINES
-        ]
-        if differences:
-            lines += [
-                "",
-                "## Paired differences",
-                "",
-                f"{results.DIFFERENCES}. Bold: the interval leaves out 0.",
-                "",
-            ]
-            lines += markdown.table(
-                ["", *(_HEADS[name].split(" →")[0] for name in ("mse", "psnr", "ssim", *movement))],
-                [
-                    [f"{a.row.name} − {b.row.name}", *_cells(estimates, difference=True)]
-                    for a, b, estimates in differences
-                ],
-            )
+        beside = self._measures(LIKENESS, MOVEMENT)
+        lines += self._rows_of(beside)
+        lines += self._differences(beside)
+        for (section,) in _tables(scores.measures)[1:]:
+            lines += self._section(section)
         lines += ["", "## Over the frames", "", f"![curves]({CURVES})"]
         if self._gammas:
             lines += ["", "## γ of the attention modules", ""]
@@ -187,19 +162,69 @@ class Report:
         lines += self._what_is_missing()
         return lines
 
+    def _measures(self, *sections: Section) -> list[Measure]:
+        return [measure for measure in self._table.scores.measures if measure.section in sections]
+
+    def _section(self, section: Section) -> list[str]:
+        """The table of a section, how many clips count, and the differences."""
+        measures = self._measures(section)
+        lines = ["", f"## {section.title}", "", section.about, "", *self._rows_of(measures)]
+        counts = [f"{m.title} {self._clips_that_count(m)}" for m in measures if m.partial]
+        if counts:
+            of_all = len(self._table.scores.names)
+            lines += ["", f"Clips that count, of {of_all}: {', '.join(counts)}."]
+        return [*lines, *self._differences(measures)]
+
+    def _clips_that_count(self, measure: Measure) -> str:
+        """How many; of each row, where they differ."""
+        counts = {each.row.name: each.others[measure.figure].clips for each in self._table.rows}
+        if len(set(counts.values())) == 1:
+            return str(next(iter(counts.values())))
+        return f"({', '.join(f'{name} {count}' for name, count in counts.items())})"
+
+    def _rows_of(self, measures: Sequence[Measure]) -> list[str]:
+        """A table of some measures; likeness is that of frames 2 to 32."""
+        rows = [
+            [each.row.name, *_cells(measures, {**each.later, **each.others})]
+            for each in self._table.rows
+        ]
+        if any(measure.has_real_row for measure in measures):
+            rows.insert(0, [_REAL, *_cells(measures, self._table.real)])
+        return markdown.table(["", *(measure.head for measure in measures)], rows)
+
+    def _differences(self, measures: Sequence[Measure]) -> list[str]:
+        """What systems differ by in these measures; nothing where there is none to compare."""
+        pairs = [line for line in self._table.differences() if line[0].row.name not in BASELINES]
+        if not pairs:
+            return []
+        of = ", frames 2 to 32" if LIKENESS in (measure.section for measure in measures) else ""
+        return [
+            *("", "### Paired differences", ""),
+            f"First minus second{of}, on the same resamples. Bold: the interval leaves out 0.",
+            "",
+            *markdown.table(
+                ["", *(measure.difference_head for measure in measures)],
+                [
+                    [f"{a.row.name} − {b.row.name}", *_cells(measures, estimates, difference=True)]
+                    for a, b, estimates in pairs
+                ],
+            ),
+        ]
+
     def _main_table(self) -> list[str]:
         """The paper's form, with its own rows below."""
-        rows = [[each.row.name, *_cells(each.protocol)] for each in self._table.rows]
+        measures = self._measures(LIKENESS)
+        rows = [[each.row.name, *_cells(measures, each.protocol)] for each in self._table.rows]
         tables = {128: (3,), 64: (4,)}.get(self._side(), (3, 4))
         shown = [row for row in reported_rows() if row["table"] in tables]
         rows += [
             [
                 f"*{row['name']} (reported: Table {row['table']}, {row['data']})*",
-                *(f"*{_number(row[name], _FORMATS[name])}*" for name in ("mse", "psnr", "ssim")),
+                *(f"*{_number(row[m.figure], m.format)}*" for m in measures),
             ]
             for row in shown
         ]
-        lines = markdown.table(["", _HEADS["mse"], _HEADS["psnr"], _HEADS["ssim"]], rows)
+        lines = markdown.table(["", *(measure.head for measure in measures)], rows)
         lines += [
             "",
             "*Reported* rows are copied from the paper (protocol `paper`, its whole test set); "
@@ -224,29 +249,49 @@ class Report:
         return lines
 
 
-def table_lines(rows: Sequence[RowEstimates]) -> list[str]:
-    """The table for a terminal."""
-    width = max(len(each.row.name) for each in rows)
+def table_lines(table: Table) -> list[str]:
+    """The tables for a terminal, one below the other."""
+    rows = {each.row.name: {**each.protocol, **each.others} for each in table.rows}
+    width = max(map(len, rows))
     lines = []
-    for each in rows:
-        cells = [
-            f"{name} {_number(estimate.value, _FORMATS[name])}"
-            for name, estimate in {**each.protocol, **each.movement}.items()
-        ]
-        lines.append(f"{each.row.name:<{width}}  {'  '.join(cells)}")
+    for sections in _tables(table.scores.measures):
+        measures = [measure for measure in table.scores.measures if measure.section in sections]
+        own = {_REAL: table.real} if any(measure.has_real_row for measure in measures) else {}
+        for name, figures_of in {**own, **rows}.items():
+            cells = [
+                f"{measure.figure} {_number(figures_of[measure.figure].value, measure.format)}"
+                for measure in measures
+                if measure.figure in figures_of
+            ]
+            lines.append(f"{name:<{width}}  {'  '.join(cells)}")
     return lines
 
 
-def _cells(estimates: Mapping[str, Estimate], difference: bool = False) -> list[str]:
+def _tables(measures: Sequence[Measure]) -> list[tuple[Section, ...]]:
+    """The sections that are shown together."""
+    others = dict.fromkeys(measure.section for measure in measures)
+    return [(LIKENESS, MOVEMENT), *((s,) for s in others if s not in (LIKENESS, MOVEMENT))]
+
+
+def _cells(
+    measures: Sequence[Measure], estimates: Mapping[str, Estimate], difference: bool = False
+) -> list[str]:
     cells = []
-    for name, estimate in estimates.items():
-        spec = ("+" if difference else "") + _FORMATS[name]
+    for measure in measures:
+        estimate = estimates.get(measure.figure)
+        if estimate is None:
+            cells.append("")
+            continue
+        spec = ("+" if difference else "") + measure.format
         cell = _number(estimate.value, spec)
         if estimate.interval:
             low, high = estimate.interval
             if difference and low * high > 0:
                 cell = f"**{cell}**"
             cell += f" [{low:{spec}}, {high:{spec}}]"
+        if estimate.spread:
+            low, high = estimate.spread
+            cell += f" ({low:{spec}} – {high:{spec}})"
         cells.append(cell)
     return cells
 

@@ -9,48 +9,59 @@ from typing import Any
 
 import numpy as np
 
+from ssagan_tf.evaluation.measures.measure import LIKENESS, SPREAD, Measure
 from ssagan_tf.evaluation.reported import reported_rows
-from ssagan_tf.evaluation.scoring import SIMILARITIES, Row, Scores
+from ssagan_tf.evaluation.scoring import Row, Scores
 from ssagan_tf.evaluation.statistics import DRAWS, LEVEL, Bootstrap, Estimate
 from ssagan_tf.options import FRAMES
 
 FORMAT = 1
-AFTER_THE_FIRST = slice(1, FRAMES)
+EVERY, AFTER_THE_FIRST = slice(None), slice(1, FRAMES)
 LATER = "frames_2_to_32"
 INTERVALS = (
     f"{LEVEL} % of {DRAWS} bootstrap resamples of the videos, each with all its clips (seed {{}})"
 )
-DIFFERENCES = "first minus second, frames 2 to 32, on the same resamples"
 
 
 @dataclasses.dataclass(frozen=True)
 class RowEstimates:
-    """A row of the table."""
+    """A row of the table: figures by their names.
+
+    Attributes:
+      protocol: Likeness to the real clips, over the protocol's frames.
+      later: The same over frames 2 to 32.
+      others: All other measures.
+    """
 
     row: Row
-    protocol: dict[str, Estimate]  # over the protocol's frames
-    later: dict[str, Estimate]  # over frames 2 to 32
-    movement: dict[str, Estimate]  # motion_ratio, flow_ratio
+    protocol: dict[str, Estimate]
+    later: dict[str, Estimate]
+    others: dict[str, Estimate]
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """All rows, with intervals over the same resamples."""
+    """All rows, with intervals over the same resamples.
+
+    Attributes:
+      real: Figures of the real clips by themselves.
+    """
 
     scores: Scores
     rows: list[RowEstimates]
+    real: dict[str, Estimate]
     videos: int
     seed: int
 
     def differences(self) -> list[tuple[RowEstimates, RowEstimates, dict[str, Estimate]]]:
-        """Each row against each after it: `mse`, `psnr`, `ssim` of frames 2-32, and the ratios."""
+        """Each row against each after it: all figures, those of likeness of frames 2-32."""
         return [
             (
                 a,
                 b,
                 {
-                    name: estimate.minus({**b.later, **b.movement}[name])
-                    for name, estimate in {**a.later, **a.movement}.items()
+                    name: estimate.minus({**b.later, **b.others}[name])
+                    for name, estimate in {**a.later, **a.others}.items()
                 },
             )
             for a, b in itertools.combinations(self.rows, 2)
@@ -58,25 +69,49 @@ class Table:
 
 
 def tabulate(scores: Scores, seed: int) -> Table:
-    """Means over frames, then over clips, with intervals."""
+    """Means over frames, then over clips as each measure wants it, with intervals."""
     bootstrap = Bootstrap(scores.videos, seed)
+    likeness, others = _likeness_and_others(scores)
 
-    def means(row: Row, frames: slice) -> dict[str, Estimate]:
+    def over_clips(
+        row: Row, measures: Sequence[Measure], frames: slice = EVERY
+    ) -> dict[str, Estimate]:
         return {
-            name: bootstrap.mean(row.values[name][:, frames].mean(axis=1)) for name in SIMILARITIES
+            measure.figure: measure.over(
+                bootstrap,
+                _of_clips(row.values[measure.name], frames),
+                _of_clips(scores.real[measure.name], frames) if measure.of_real else None,
+            )
+            for measure in measures
         }
 
-    rows = []
-    for row in scores.rows:
-        ratios = {
-            f"{name}_ratio": bootstrap.ratio(
-                row.values[name].mean(axis=1), scores.real[name].mean(axis=1)
-            )
-            for name in scores.real
-        }
-        frames = scores.protocol.frames
-        rows.append(RowEstimates(row, means(row, frames), means(row, AFTER_THE_FIRST), ratios))
-    return Table(scores, rows, bootstrap.videos, seed)
+    rows = [
+        RowEstimates(
+            row,
+            over_clips(row, likeness, scores.protocol.frames),
+            over_clips(row, likeness, AFTER_THE_FIRST),
+            over_clips(row, others),
+        )
+        for row in scores.rows
+    ]
+    real = {
+        measure.figure: measure.over(bootstrap, _of_clips(scores.real[measure.name]), None)
+        for measure in others
+        if measure.has_real_row
+    }
+    return Table(scores, rows, real, bootstrap.videos, seed)
+
+
+def _likeness_and_others(scores: Scores) -> tuple[list[Measure], list[Measure]]:
+    parts: tuple[list[Measure], list[Measure]] = ([], [])
+    for measure in scores.measures:
+        parts[measure.section is not LIKENESS].append(measure)
+    return parts
+
+
+def _of_clips(values: np.ndarray, frames: slice = EVERY) -> np.ndarray:
+    """A number per clip, of such or of one per frame."""
+    return values if values.ndim == 1 else values[:, frames].mean(axis=1)
 
 
 def to_json(
@@ -100,20 +135,26 @@ def to_json(
             {
                 "name": each.row.name,
                 "about": each.row.about,
-                **_plain(each.protocol),
-                LATER: _plain(each.later),
-                **_plain(each.movement),
-                "per_frame": _per_frame(each.row.values),
+                **({} if each.row.mirrored is None else {"mirrored_clips": sum(each.row.mirrored)}),
+                **_plain(scores.measures, each.protocol),
+                LATER: _plain(scores.measures, each.later),
+                **_plain(scores.measures, each.others),
+                "per_frame": _per_frame(scores.measures, each.row.values),
                 **({"gamma": gammas[each.row.name]} if each.row.name in gammas else {}),
             }
             for each in table.rows
         ],
         "real": {
-            **{name: float(values.mean()) for name, values in scores.real.items()},
-            "per_frame": _per_frame(scores.real),
+            **{
+                measure.name: float(scores.real[measure.name].mean())
+                for measure in scores.measures
+                if measure.of_real and not measure.has_real_row
+            },
+            **_plain(scores.measures, table.real),
+            "per_frame": _per_frame(scores.measures, scores.real),
         },
         "differences": [
-            {"rows": [a.row.name, b.row.name], **_plain(estimates)}
+            {"rows": [a.row.name, b.row.name], **_plain(scores.measures, estimates)}
             for a, b, estimates in table.differences()
         ],
         "reported": reported_rows(),
@@ -122,39 +163,51 @@ def to_json(
 
 
 def clips_csv(scores: Scores) -> list[Sequence[Any]]:
-    """A line per clip and row: means over the protocol's frames, and the movement."""
-    lines: list[Sequence[Any]] = [
-        (
-            "clip",
-            "video",
-            "row",
-            *SIMILARITIES,
-            *(f"{k}{of}" for k in scores.real for of in ("", "_real")),
-        )
-    ]
-    frames = scores.protocol.frames
+    """A line per clip and row: likeness over the protocol's frames, and all other measures."""
+    likeness, others = _likeness_and_others(scores)
+    names = [measure.name for measure in likeness]
+    for measure in others:
+        names += [measure.name, f"{measure.name}_real"] if measure.of_real else [measure.name]
+    of_real = {f"{name}_real": _of_clips(values) for name, values in scores.real.items()}
+    if any(row.mirrored is not None for row in scores.rows):
+        names.append("mirrored")
+    lines: list[Sequence[Any]] = [("clip", "video", "row", *names)]
+    of_rows = []
+    for row in scores.rows:
+        values = {m.name: _of_clips(row.values[m.name], scores.protocol.frames) for m in likeness}
+        values |= {m.name: _of_clips(row.values[m.name]) for m in others}
+        of_rows.append({**values, **of_real, "mirrored": row.mirrored})
     for index, (name, video) in enumerate(zip(scores.names, scores.videos, strict=True)):
-        for row in scores.rows:
-            similar = [row.values[key][index, frames].mean() for key in SIMILARITIES]
-            moving = [
-                values[index].mean()
-                for key in scores.real
-                for values in (row.values[key], scores.real[key])
-            ]
-            lines.append((name, video, row.name, *(f"{v:.6g}" for v in (*similar, *moving))))
+        for row, values in zip(scores.rows, of_rows, strict=True):
+            cells = (_cell(values[column][index]) for column in names)
+            lines.append((name, video, row.name, *cells))
     return lines
 
 
-def _plain(estimates: dict[str, Estimate]) -> dict[str, Any]:
+def _cell(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.6g}"
+
+
+def _plain(measures: Sequence[Measure], estimates: dict[str, Estimate]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for name, estimate in estimates.items():
+    for measure in measures:
+        name = measure.figure
+        if name not in estimates:
+            continue
+        estimate = estimates[name]
         plain[name] = estimate.value
-        plain[f"{name}_ci95"] = list(estimate.interval) if estimate.interval else None
+        plain[f"{name}_ci{LEVEL}"] = list(estimate.interval) if estimate.interval else None
+        if estimate.spread:
+            plain["{}_p{:g}_p{:g}".format(name, *SPREAD)] = list(estimate.spread)
+        if measure.partial and estimate.clips is not None:
+            plain[f"{name}_clips"] = estimate.clips
     return plain
 
 
-def _per_frame(values: dict[str, np.ndarray]) -> dict[str, list[float | None]]:
-    means = {name: array.mean(axis=0) for name, array in values.items()}
+def _per_frame(
+    measures: Sequence[Measure], values: dict[str, np.ndarray]
+) -> dict[str, list[float | None]]:
+    means = {m.name: values[m.name].mean(axis=0) for m in measures if m.curve and m.name in values}
     return {
         name: [float(x) if np.isfinite(x) else None for x in mean] for name, mean in means.items()
     }

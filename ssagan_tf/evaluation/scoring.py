@@ -1,4 +1,4 @@
-"""All systems on all clips: numbers per frame, kept for every clip."""
+"""All systems on all clips: the numbers of every measure, kept for every clip."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.evaluation import metrics
+from ssagan_tf.evaluation.direction import BetterDirection
+from ssagan_tf.evaluation.measures.measure import Clip, Measure, Pair
 from ssagan_tf.evaluation.protocols import Protocol
 from ssagan_tf.evaluation.real import RealClips
 from ssagan_tf.evaluation.systems import System
-from ssagan_tf.pixels import to_float, to_uint8
-
-SIMILARITIES = ("mse", "psnr", "ssim")
+from ssagan_tf.pixels import to_uint8
 
 Keep = Callable[[str, str, np.ndarray], None]
 """Takes the name of a row, that of a clip, and its frames `[32, H, W, 3]` uint8."""
@@ -27,11 +27,17 @@ Keep = Callable[[str, str, np.ndarray], None]
 
 @dataclasses.dataclass
 class Row:
-    """The numbers of one system: arrays `[N, 32]`, those of movement `[N, 31]`."""
+    """The numbers of one system.
+
+    Attributes:
+      values: By measure, `[N]`, or per frame `[N, 32]` or step `[N, 31]`.
+      mirrored: Which clips are of the other direction, where the better one is taken.
+    """
 
     name: str
     about: str
     values: dict[str, np.ndarray]
+    mirrored: list[bool] | None = None
 
 
 @dataclasses.dataclass
@@ -39,11 +45,13 @@ class Scores:
     """The numbers of all systems on the same clips.
 
     Attributes:
-      real: `motion` and perhaps `flow` of the real clips, `[N, 31]`.
+      measures: What was measured.
+      real: The real clips' own numbers, of the measures that have them (`of_real`).
       seconds: What took how long.
     """
 
     protocol: Protocol
+    measures: Sequence[Measure]
     names: list[str]
     videos: list[str]
     rows: list[Row]
@@ -55,8 +63,8 @@ def score(
     real: RealClips,
     systems: Sequence[System],
     protocol: Protocol,
+    measures: Sequence[Measure],
     *,
-    with_flow: bool,
     batch: int,
     report: Callable[[str, int, int], None] = lambda *_: None,
     keep: Keep | None = None,
@@ -67,7 +75,7 @@ def score(
       real: The clips to compare with.
       systems: A row each.
       protocol: How.
-      with_flow: Whether optical flow is measured.
+      measures: What is measured.
       batch: Clips at once.
       report: Told what is done, how many clips are, and of how many.
       keep: Given all clips, the real ones as the row `real`.
@@ -77,17 +85,19 @@ def score(
     """
     seconds: dict[str, float] = {}
     collected: dict[str, list[dict[str, np.ndarray]]] = {system.name: [] for system in systems}
-    real_movement: list[dict[str, np.ndarray]] = []
-    move = functools.partial(_movement, protocol=protocol, with_flow=with_flow)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    of_real: list[dict[str, np.ndarray]] = []
+    alone = [measure for measure in measures if measure.of_real]
+    with _a_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
         batches = real.batches(batch)
         while True:
             with _timed(seconds, "reading the real clips"):
                 positions, clips = next(batches, ([], None))
             if not positions:
                 break
+            truths = (functools.partial(real.truth, position) for position in positions)
+            subjects = [Clip(clip, protocol, of) for clip, of in zip(clips, truths, strict=True)]
             with _timed(seconds, "measuring"):
-                real_movement += pool.map(move, map(to_float, clips))
+                of_real += pool.map(lambda clip: _measure(alone, clip, clip), subjects)
             names = [real.names[position] for position in positions]
             if keep:
                 list(pool.map(functools.partial(keep, "real"), names, clips))
@@ -97,33 +107,47 @@ def score(
                 if not np.isfinite(fakes).all():
                     raise DataError(f"{system.name} made values that are no finite numbers")
                 with _timed(seconds, "measuring"):
-                    one = functools.partial(_measure, protocol=protocol, with_flow=with_flow)
-                    collected[system.name] += pool.map(one, clips, fakes)
+                    collected[system.name] += pool.map(
+                        lambda clip, fake: _measure(measures, clip, Clip(fake, protocol)),
+                        subjects,
+                        fakes,
+                    )
                 if keep:
                     list(
                         pool.map(functools.partial(keep, system.name), names, map(to_uint8, fakes))
                     )
             report("evaluate", positions[-1] + 1, len(real))
-    rows = [Row(s.name, s.about, _stacked(collected[s.name])) for s in systems]
-    return Scores(protocol, real.names, real.videos, rows, _stacked(real_movement), seconds)
+    rows = [
+        Row(system.name, system.about, _stacked(collected[system.name]), _mirrored(system))
+        for system in systems
+    ]
+    return Scores(protocol, measures, real.names, real.videos, rows, _stacked(of_real), seconds)
 
 
-def _measure(
-    real: np.ndarray, fake: np.ndarray, protocol: Protocol, with_flow: bool
-) -> dict[str, np.ndarray]:
-    similarity = metrics.measure_similarity(real, fake, protocol)
-    return {**similarity, **_movement(fake, protocol, with_flow)}
+def _mirrored(system: System) -> list[bool] | None:
+    if not isinstance(system, BetterDirection):
+        return None
+    return [taken for _, taken in sorted(system.mirrored.items())]
 
 
-def _movement(clip: np.ndarray, protocol: Protocol, with_flow: bool) -> dict[str, np.ndarray]:
-    movement = {"motion": metrics.motion(protocol.values(clip))}
-    if with_flow:
-        movement["flow"] = metrics.optical_flow(to_uint8(clip))
-    return movement
+def _measure(measures: Sequence[Measure], real: Clip, fake: Clip) -> dict[str, np.ndarray]:
+    pair = Pair(real, fake)
+    return {measure.name: measure.of(pair) for measure in measures}
 
 
 def _stacked(values: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.stack([value[name] for value in values]) for name in values[0]}
+
+
+@contextlib.contextmanager
+def _a_thread_each() -> Iterator[None]:
+    """Clips are spread over the cores: OpenCV's own threads would be in the way."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ssagan_tf.data.footage import Footage
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.folders import ClipFolder, check_clips, match
-from ssagan_tf.evaluation.metrics import WINDOW
+from ssagan_tf.evaluation.measures.likeness import WINDOW
 from ssagan_tf.evaluation.real import Size
 
 NAMED = 5  # clips named in an error
@@ -27,7 +27,7 @@ class Selection:
 
     Attributes:
       indices: Of the clips that all have.
-      found: For each folder, the names that these clips have in it.
+      found: For each of the folders, the names that these clips have in it.
       left_out: What is missing, broken or unknown, a line each.
 
     Raises:
@@ -45,9 +45,9 @@ class Selection:
     ):
         names = [clip.name for clip in footage.clips]
         self._footage, self._folders = footage, folders
-        self.found: dict[str, dict[str, str]] = {}
+        self.found: dict[ClipFolder, dict[str, str]] = {}
         self.left_out = [f"{footage.about['data']}: {problem}" for problem in footage.problems]
-        self._sizes: dict[str, dict[str, Size]] = {}
+        self._sizes: dict[ClipFolder, dict[str, Size]] = {}
         incomplete: set[str] = set()
         for folder in folders:
             found = match(names, folder.names)
@@ -57,14 +57,14 @@ class Selection:
             wanted = [names[index] for index in chosen]
             missing = [name for name in wanted if name not in found]
             there = {name: found[name] for name in wanted if name in found}
-            broken, self._sizes[folder.name] = check_clips(folder, there, report)
+            broken, self._sizes[folder] = check_clips(folder, there, report)
             self.left_out += [
                 *(f"{folder.path}: no {name}{folder.why_missing(name)}" for name in missing),
                 *broken.values(),
                 *(f"{folder.path}: {name} is no clip of the data" for name in sorted(strangers)),
             ]
             incomplete |= {*missing, *broken}
-            self.found[folder.name] = there
+            self.found[folder] = there
         self.indices = [index for index in chosen if names[index] not in incomplete]
         self._names = [names[index] for index in self.indices]
 
@@ -90,20 +90,20 @@ class Selection:
           DataError: The systems differ, or it is too small, or not square and not that of the real
             clips.
         """
-        sizes: dict[str, Size] = {name: (side, side) for name, side in networks.items()}
+        sizes: list[tuple[str, Size]] = [(name, (side, side)) for name, side in networks.items()]
         for folder in self._folders:
-            of = self._sizes[folder.name]
-            first, sizes[folder.name] = self._names[0], of[self._names[0]]
+            of, first = self._sizes[folder], self._names[0]
+            sizes.append((folder.name, of[first]))
             odd = [name for name in self._names if of[name] != of[first]]
             if odd:
                 raise DataError(
                     f"{folder.path}: clips of different sizes: {first} is {shown(of[first])}, but "
                     f"{odd[0]} {shown(of[odd[0]])} ({len(odd)} such clips); make them alike"
                 )
-        if len(set(sizes.values())) > 1:
-            each = ", ".join(f"{name} {shown(size)}" for name, size in sizes.items())
+        if len({size for _, size in sizes}) > 1:
+            each = ", ".join(f"{name} {shown(size)}" for name, size in sizes)
             raise DataError(f"the systems make clips of different sizes: {each}")
-        [size] = set(sizes.values())
+        size = sizes[0][1]
         if min(size) < WINDOW:
             raise DataError(f"the generated clips are {shown(size)}; SSIM needs {WINDOW}×{WINDOW}")
         stored = {self._footage.clips[index].size for index in self.indices}

@@ -18,6 +18,8 @@ class System(Protocol):
     Attributes:
       name: Of the row.
       about: Where its clips come from, in words.
+
+    One with `needs_whole_batches` is asked for the clips of a batch together.
     """
 
     name: str
@@ -107,7 +109,7 @@ def clip_of(system: System, real: RealClips, position: int, batch: int) -> np.nd
     """One clip of a system, float `[32, H, W, 3]`, as it was when its batch was evaluated."""
     first = position - position % batch
     positions = list(range(first, min(first + batch, len(real))))
-    if not isinstance(system, Generator) or not system.needs_whole_batches:
+    if not getattr(system, "needs_whole_batches", False):
         positions = [position]
     clips = np.stack([real.clip(p) for p in positions])
     return system.clips(positions, clips)[positions.index(position)]

@@ -49,6 +49,17 @@ class EvaluateOptions(SourceOptions):
         "Folders of any system's clips, videos or folders of 32 frames, named like the data's. "
         "Of these, --run_dir and --model, several go with commas, each as NAME=PATH or PATH.",
     )
+    direction: Literal["as_given", "better"] = setting(
+        "as_given",
+        "better: every system makes each clip in both mirrored directions, and the one of less MSE "
+        "is taken, as a photo does not tell where clouds drift. Clips of a folder stand as they "
+        "are, unless --generated_mirrored names the others.",
+    )
+    generated_mirrored: tuple[str, ...] = setting(
+        (),
+        "For --direction=better: folders of clips made from mirrored photos and mirrored back, as "
+        "NAME=PATH, where NAME is that of a folder of --generated.",
+    )
     baselines: tuple[str, ...] = setting(
         (),
         "Rows beside copy_first_frame: mean_frame (the best still picture: needs the real clip), "
@@ -67,7 +78,12 @@ class EvaluateOptions(SourceOptions):
         "--batch_size, as the released code evaluates its first stage.",
     )
     batch_size: int = setting(16, "Clips generated at once.", at_least(1))
-    optical_flow: bool = setting(True, "Measure optical flow; it takes most of the time.")
+    optical_flow: bool = setting(
+        True, "Measure optical flow, and velocities by it; it takes most of the time."
+    )
+    loop_measures: bool = setting(
+        False, "Measure seam and pumping, which say something of clips that loop."
+    )
     incomplete: Literal["error", "skip"] = setting(
         "error",
         "When clips are missing, broken or not of 32 frames: stop and name them, or leave them out "

@@ -67,6 +67,47 @@ def test_ratio_of_means() -> None:
     assert bootstrap.ratio(NORMAL, np.zeros(400)).value is None
 
 
+def test_median() -> None:
+    bootstrap = Bootstrap(names(400), 1)
+    estimate = bootstrap.median(NORMAL, spread=(10, 90))
+    assert estimate.value == np.median(NORMAL)
+    np.testing.assert_allclose(estimate.spread, np.percentile(NORMAL, [10, 90]))
+    # 1.2533: the error of a normal sample's median is that much larger than its mean's.
+    assert width(estimate) == pytest.approx(1.2533 * width(bootstrap.mean(NORMAL)), rel=0.25)
+    assert estimate.clips == 400
+
+
+def test_a_resampled_median_is_that_of_the_clips_drawn() -> None:
+    of = ["a", "a", "b", "c", "c", "c"]
+    values = np.array([3.0, 1.0, 4.0, np.nan, 1.5, 9.0])
+    bootstrap = Bootstrap(of, 7, draws=250)
+    draws = bootstrap.median(values).draws
+    for drawn, times in zip(draws, bootstrap._times.astype(int), strict=True):
+        clips = np.repeat(values, times[np.unique(of, return_inverse=True)[1]])
+        assert drawn == np.nanmedian(clips)
+
+
+def test_clips_that_do_not_count() -> None:
+    values = np.where(np.arange(400) % 4, np.nan, NORMAL)
+    bootstrap = Bootstrap(names(400), 1)
+    for estimate, expected in (
+        (bootstrap.mean(values), np.nanmean(values)),
+        (bootstrap.median(values), np.nanmedian(values)),
+    ):
+        assert estimate.value == pytest.approx(expected)
+        assert estimate.clips == 100
+        assert estimate.interval[0] < expected < estimate.interval[1]
+    for estimate in (bootstrap.mean(values * np.nan), bootstrap.median(values * np.nan)):
+        assert (estimate.value, estimate.interval, estimate.clips) == (None, None, 0)
+
+
+def test_a_median_may_pass_over_infinite_values() -> None:
+    values = np.array([1.0, 2.0, np.inf])
+    estimate = Bootstrap(names(3), 1).median(values, spread=(10, 90))
+    assert (estimate.value, estimate.spread) == (2.0, None)
+    assert Bootstrap(names(3), 1).median(np.array([1.0, np.inf, np.inf])).value is None
+
+
 def test_what_has_no_interval() -> None:
     alone = Bootstrap(["v"] * 5, 1).mean(NORMAL[:5])
     assert alone.value == pytest.approx(NORMAL[:5].mean())

@@ -1,37 +1,18 @@
-"""Measures of a clip, frame by frame. All take and return NumPy arrays."""
+"""How like the real frames the generated ones are, frame by frame."""
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
-
+import cv2
 import numpy as np
 
-from ssagan_tf.errors import missing_extra
-from ssagan_tf.evaluation.protocols import Protocol
-from ssagan_tf.pixels import to_float
+from ssagan_tf.evaluation.measures.measure import LIKENESS, Measure, Pair, mean
 
 WINDOW = 7
 K1, K2 = 0.01, 0.03
 
 
-def opencv() -> Any:
-    """OpenCV, whose loops are many times faster than chains of NumPy's.
-
-    Raises:
-      DataError: It is not installed; it comes with the extra `evaluate`.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise missing_extra(error, "evaluate") from error
-    cv2.setNumThreads(1)  # clips are spread over the cores
-    return cv2
-
-
 def mean_squared_error(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
     """Per frame: `[T, H, W, 3]` floats twice → `[T]`."""
-    cv2 = opencv()
     pairs = zip(real, fake, strict=True)
     return np.array([cv2.norm(x, y, cv2.NORM_L2SQR) / x.size for x, y in pairs])
 
@@ -65,12 +46,11 @@ def structural_similarity(real: np.ndarray, fake: np.ndarray, data_range: float)
     """
     if min(real.shape[1:3]) < WINDOW:
         raise ValueError(f"SSIM needs frames of {WINDOW}×{WINDOW} or more, not {real.shape[1:3]}")
-    cv2 = opencv()
     return np.array(
         [
             np.mean(
                 [
-                    _channel_similarity(cv2, x, y, data_range)
+                    _channel_similarity(x, y, data_range)
                     for x, y in zip(cv2.split(of_real), cv2.split(of_fake), strict=True)
                 ]
             )
@@ -79,7 +59,7 @@ def structural_similarity(real: np.ndarray, fake: np.ndarray, data_range: float)
     )
 
 
-def _channel_similarity(cv2: Any, real: np.ndarray, fake: np.ndarray, data_range: float) -> float:
+def _channel_similarity(real: np.ndarray, fake: np.ndarray, data_range: float) -> float:
     unbiased = WINDOW**2 / (WINDOW**2 - 1)
     c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
 
@@ -103,50 +83,55 @@ def _channel_similarity(cv2: Any, real: np.ndarray, fake: np.ndarray, data_range
     return float(cv2.divide(above, below)[border:-border, border:-border].mean())
 
 
-def motion(clip: np.ndarray) -> np.ndarray:
-    """Mean absolute change from frame to frame: `[T, H, W, 3]` floats → `[T - 1]`."""
-    cv2 = opencv()
-    steps = itertools.pairwise(clip)
-    return np.array([cv2.norm(x, y, cv2.NORM_L1) / x.size for x, y in steps])
+def _values(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    return pair.real.values, pair.fake.values
 
 
-def optical_flow(clip: np.ndarray) -> np.ndarray:
-    """Mean length of Farnebäck's dense optical flow from frame to frame, in pixels.
-
-    Args:
-      clip: `[T, H, W, 3]` uint8.
-
-    Returns:
-      `[T - 1]`.
-    """
-    cv2 = opencv()
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip]
-    lengths = np.zeros(len(clip) - 1)
-    for step, (now, then) in enumerate(itertools.pairwise(grey)):
-        if np.array_equal(now, then):
-            continue  # nothing moves
-        flow = cv2.calcOpticalFlowFarneback(now, then, None, 0.5, 3, 15, 3, 5, 1.2, 0)
-        lengths[step] = cv2.magnitude(flow[..., 0], flow[..., 1]).mean()
-    return lengths
+def _mse(pair: Pair) -> np.ndarray:
+    return mean_squared_error(*pair.once(_values))
 
 
-def measure_similarity(
-    real: np.ndarray, fake: np.ndarray, protocol: Protocol
-) -> dict[str, np.ndarray]:
-    """Compares clips frame by frame.
+def _psnr(pair: Pair) -> np.ndarray:
+    peaks = pair.protocol.peaks(pair.once(_values)[0])
+    return peak_signal_to_noise(pair.once(_mse), peaks)
 
-    Args:
-      real: `[T, H, W, 3]` uint8.
-      fake: The same shape, float in [-1, 1].
-      protocol: What is compared, and how.
 
-    Returns:
-      `mse`, `psnr` and `ssim`, `[T]` each.
-    """
-    real, fake = protocol.values(to_float(real)), protocol.values(fake)
-    mse = mean_squared_error(real, fake)
-    return {
-        "mse": mse,
-        "psnr": peak_signal_to_noise(mse, protocol.peaks(real)),
-        "ssim": structural_similarity(real, fake, protocol.data_range),
-    }
+def _ssim(pair: Pair) -> np.ndarray:
+    return structural_similarity(*pair.once(_values), pair.protocol.data_range)
+
+
+MEASURES = (
+    Measure(
+        name="mse",
+        figure="mse",
+        section=LIKENESS,
+        title="MSE",
+        better="↓",
+        format=".4f",
+        of=lambda pair: pair.once(_mse),
+        over=mean,
+        curve="MSE (lower is better)",
+    ),
+    Measure(
+        name="psnr",
+        figure="psnr",
+        section=LIKENESS,
+        title="PSNR (dB)",
+        better="↑",
+        format=".2f",
+        of=_psnr,
+        over=mean,
+        curve="PSNR in dB (higher is better)",
+    ),
+    Measure(
+        name="ssim",
+        figure="ssim",
+        section=LIKENESS,
+        title="SSIM",
+        better="↑",
+        format=".4f",
+        of=_ssim,
+        over=mean,
+        curve="SSIM (higher is better)",
+    ),
+)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from ssagan_tf.evaluation import metrics
-from ssagan_tf.evaluation.protocols import PAPER, PROTOCOLS, STANDARD
+from ssagan_tf.evaluation.measures import likeness, select
+from ssagan_tf.evaluation.measures.measure import LIKENESS, Clip, Pair
+from ssagan_tf.evaluation.protocols import PAPER, PROTOCOLS, STANDARD, Protocol
 from ssagan_tf.pixels import to_float
 
 
@@ -17,10 +18,15 @@ def pair(noise) -> tuple[np.ndarray, np.ndarray]:
     return real, fake
 
 
+def measured(real: np.ndarray, fake: np.ndarray, protocol: Protocol) -> dict[str, np.ndarray]:
+    pair = Pair(Clip(real, protocol), Clip(fake, protocol))
+    return {each.name: each.of(pair) for each in select(()) if each.section is LIKENESS}
+
+
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_equal_to_scikit_image(name: str, pair) -> None:
     real, fake = pair
-    measured = metrics.measure_similarity(real, fake, PROTOCOLS[name])
+    found = measured(real, fake, PROTOCOLS[name])
     if name == "paper":
         real, fake, value_range = real / 127.5 - 1, fake.astype("float64"), 2
     else:
@@ -28,11 +34,11 @@ def test_equal_to_scikit_image(name: str, pair) -> None:
     for t in range(3):
         one = real[t], fake[t]
         # The fake is float32, as networks make it; to_float rounds the real one to it as well.
-        assert measured["mse"][t] == pytest.approx(mean_squared_error(*one), rel=1e-6)
+        assert found["mse"][t] == pytest.approx(mean_squared_error(*one), rel=1e-6)
         psnr = peak_signal_noise_ratio(*one, data_range=value_range)
-        assert measured["psnr"][t] == pytest.approx(psnr, abs=1e-5)
+        assert found["psnr"][t] == pytest.approx(psnr, abs=1e-5)
         ssim = structural_similarity(*one, channel_axis=-1, data_range=value_range)
-        assert measured["ssim"][t] == pytest.approx(ssim, abs=1e-7)
+        assert found["ssim"][t] == pytest.approx(ssim, abs=1e-7)
 
 
 @pytest.mark.parametrize("size", [(7, 7), (7, 9), (16, 8)])
@@ -40,44 +46,22 @@ def test_ssim_of_small_frames(size) -> None:
     draw = np.random.default_rng(2)
     real, fake = draw.uniform(-1, 1, (2, 1, *size, 3))
     expected = structural_similarity(real[0], fake[0], channel_axis=-1, data_range=2)
-    assert metrics.structural_similarity(real, fake, 2.0)[0] == pytest.approx(expected, abs=1e-12)
+    assert likeness.structural_similarity(real, fake, 2.0)[0] == pytest.approx(expected, abs=1e-12)
     with pytest.raises(ValueError, match="7×7"):
-        metrics.structural_similarity(real[:, :6], fake[:, :6], 2.0)
+        likeness.structural_similarity(real[:, :6], fake[:, :6], 2.0)
 
 
 def test_the_papers_peak_depends_on_the_real_frame() -> None:
     real = np.full((2, 8, 8, 3), 128, np.uint8)  # 0.0039: nothing negative
     real[1, 0, 0, 0] = 0
     fake = np.clip(to_float(real) + 0.1, -1, 1).astype("float32")
-    psnr = metrics.measure_similarity(real, fake, PAPER)["psnr"]
+    psnr = measured(real, fake, PAPER)["psnr"]
     np.testing.assert_allclose(psnr, [20.0, 20 + 20 * np.log10(2)], atol=1e-4)
 
 
 def test_equal_frames() -> None:
     real = np.full((2, 8, 8, 3), 9, np.uint8)
-    measured = metrics.measure_similarity(real, to_float(real), STANDARD)
-    np.testing.assert_array_equal(measured["mse"], 0)
-    np.testing.assert_array_equal(measured["psnr"], np.inf)
-    np.testing.assert_allclose(measured["ssim"], 1)
-
-
-def test_motion() -> None:
-    clip = np.zeros((3, 4, 4, 3))
-    clip[1] = 0.5
-    clip[2, 0] = 0.5  # a quarter of the frame stays
-    np.testing.assert_allclose(metrics.motion(clip), [0.5, 0.375])
-
-
-@pytest.mark.parametrize("speed", [0, 1, 2])
-def test_flow_of_a_picture_that_slides(speed: int) -> None:
-    rng = np.random.default_rng(3)
-    coarse = rng.uniform(0, 255, (24, 40, 3))
-    texture = np.array(
-        [np.interp(np.arange(0, 39, 0.25), np.arange(40), row) for row in coarse[..., 0]]
-    )
-    texture = np.array([np.interp(np.arange(0, 23, 0.25), np.arange(24), c) for c in texture.T]).T
-    texture = np.repeat(texture[..., None], 3, axis=2).astype(np.uint8)
-    clip = np.stack([texture[10:74, 20 - speed * t : 84 - speed * t] for t in range(4)])
-    flow = metrics.optical_flow(clip)
-    assert flow.shape == (3,)
-    np.testing.assert_allclose(flow, speed, atol=0.12)
+    found = measured(real, to_float(real), STANDARD)
+    np.testing.assert_array_equal(found["mse"], 0)
+    np.testing.assert_array_equal(found["psnr"], np.inf)
+    np.testing.assert_allclose(found["ssim"], 1)
