@@ -61,7 +61,8 @@ def test_same_sky_at_every_resolution():
         small = clip(index, 64, 2).astype(float)
         large = clip(index, 128, 2).astype(float)
         halved = large.reshape(2, 64, 2, 64, 2, 3).mean((2, 4))
-        assert np.abs(small - halved).mean() < 4
+        # A JPEG's blocks are of 8 pixels whatever the resolution.
+        assert np.abs(small - halved).mean() < (7 if draw_scene(7, index).lens.quality else 4)
         assert np.corrcoef(small.ravel(), halved.ravel())[0, 1] > 0.97
 
 
