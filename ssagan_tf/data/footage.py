@@ -47,6 +47,7 @@ class Footage(Protocol):
       skipped: What the layout passes over: stray files, folders too short for a clip.
       about: Where the clips come from and how they were cut, in words.
       fit: How the frames were made square already; empty if they are as they were found.
+      drawn_by: Settings of the prepared set, where its clips were drawn (layout synthetic).
     """
 
     clips: Sequence[Described]
@@ -54,6 +55,7 @@ class Footage(Protocol):
     skipped: Sequence[Skipped]
     about: dict[str, str]
     fit: str
+    drawn_by: Mapping[str, Any] | None
 
     def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         """Reads some clips, rising indices: `[32, H, W, 3]` uint8 each."""
@@ -93,6 +95,7 @@ class _Folder:
     """Frames or videos, read where they are, with nothing encoded again."""
 
     fit = ""
+    drawn_by = None
 
     def __init__(self, how: PrepareOptions, split: str, report: Report):
         self._how = how
@@ -184,6 +187,7 @@ class _Prepared:
         self._parse_clip = schema.parse_clip
         info = prepared.info
         self.fit = info.fit
+        self.drawn_by = info.settings if info.layout == "synthetic" else None
         chosen = SPLITS if split == "all" else (split,)
         self._places = [place for name in chosen for place in find_records(prepared, name)]
         self.about = {
