@@ -10,6 +10,7 @@ import numpy as np
 
 _LONGEST_STEP = 2.0  # pixels that are gone at once along a path
 _SURE = 0.95  # of the mask: less may be mixed with what stands still
+_SMOOTH_SIDE = 128  # pixels at which a picture has no more detail
 
 
 def resized_field(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -129,14 +130,23 @@ def _without_still(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     if mask is None or mask.min() >= _SURE or mask.max() <= 0:
         return picture
     known = mask >= min(_SURE, float(mask.max()))
-    values, weights = picture.astype(np.float32), known.astype(np.float32)[..., None]
-    smooth = _spread(values * weights, weights)
-    detail = np.where(known[..., None], values - _blurred(values, weights), 0)
+    smooth = _smooth(picture.astype(np.float32), known.astype(np.float32)[..., None])
     across, there = _across_border(known)
+    detail = picture - smooth
     continued = smooth + np.where(there[..., None], detail[across], 0)
     if picture.dtype == np.uint8:
         continued = np.clip(continued, 0, 255)
-    return np.where(known[..., None], values, continued)
+    return np.where(known[..., None], picture, continued).astype(np.float32)
+
+
+def _smooth(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The picture without detail, from what has weight alone, and spread over what has none."""
+    height, width = values.shape[:2]
+    scale = min(1.0, _SMOOTH_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = [_resized(some, size, cv2.INTER_AREA) for some in (values * weights, weights)]
+    blurred = [cv2.GaussianBlur(some, (0, 0), 2.5).reshape(some.shape) for some in small]
+    return _resized(_spread(*blurred), (width, height), cv2.INTER_LINEAR)
 
 
 def _spread(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -154,16 +164,6 @@ def _spread(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
     smaller = [_resized(values, half, cv2.INTER_AREA) for values in (weighted, weights)]
     coarse = _resized(_spread(*smaller), (width, height), cv2.INTER_LINEAR)
     return own * weights + coarse * (1 - weights)
-
-
-def _blurred(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The picture without detail, made from what has weight alone."""
-    width = 0.02 * max(values.shape[:2])
-
-    def blur(some: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(some, (0, 0), width).reshape(some.shape)
-
-    return blur(values * weights) / np.maximum(blur(weights), 1e-6)
 
 
 def _across_border(known: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
