@@ -7,10 +7,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image, ImageFilter
 
+from ssagan_tf import skies
 from ssagan_tf.evaluation.real import RealClips
+from ssagan_tf.motion.displacement import displaced
+from ssagan_tf.motion.flow import velocities
+from ssagan_tf.motion.sky import find_sky
+from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float
 
 COPY = "copy_first_frame"
+WIND = 0.010  # of constant_wind, widths a frame: the mean of the canonical procedural skies
 
 
 def copy_first_frame(real: np.ndarray) -> np.ndarray:
@@ -39,6 +45,19 @@ def blur(real: np.ndarray) -> np.ndarray:
     return np.stack([np.array(photo.filter(ImageFilter.GaussianBlur(0.1 * s))) for s in steps])
 
 
+def constant_wind(real: np.ndarray) -> np.ndarray:
+    """The photo, its sky sliding to the right by `WIND`, and nothing else moving."""
+    photo = real[0]
+    height, width = photo.shape[:2]
+    field = np.broadcast_to(np.float32([WIND * width, 0]), (height, width, 2))
+    return displaced(photo, field, range(len(real)), find_sky(photo))
+
+
+def real_motion(real: np.ndarray) -> np.ndarray:
+    """The photo, moved by the median over time of the real clip's velocities at each pixel."""
+    return displaced(real[0], velocities(real), range(len(real)))
+
+
 _OF_ITS_OWN_CLIP: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
     COPY: (copy_first_frame, "the input, 32 times"),
     "mean_frame": (
@@ -47,6 +66,15 @@ _OF_ITS_OWN_CLIP: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
     ),
     "pan": (pan, "the input, sliding by a pixel a frame"),
     "blur": (blur, "the input, ever softer (Gaussian, σ 0.1 pixels more each frame)"),
+    "constant_wind": (
+        constant_wind,
+        f"the input, its sky (found by colour and gradient) sliding to the right by {WIND:.1%} of "
+        f"the width a frame",
+    ),
+    "real_motion": (
+        real_motion,
+        "the input, moved by the real clip's own velocities (median of optical flow over time)",
+    ),
 }
 
 
@@ -78,9 +106,51 @@ class OtherClip:
         return np.stack([to_float(self._real.clip(self._other[p])) for p in positions])
 
 
-def baselines(names: Sequence[str], real: RealClips) -> list[Baseline | OtherClip]:
-    """copy_first_frame, then the others asked for (`options.BASELINES`)."""
+class TrueMotion:
+    """The photo, moved by what is known of its procedural sky: the true velocities' median."""
+
+    name = "true_motion"
+    about = "the input, moved by the true velocities of its procedural sky (median over time)"
+
+    def __init__(self, real: RealClips):
+        self._real = real
+        self._truth(0)  # told before the work
+
+    def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
+        return np.stack(
+            [to_float(self._clip(p, clip)) for p, clip in zip(positions, real, strict=True)]
+        )
+
+    def _clip(self, position: int, real: np.ndarray) -> np.ndarray:
+        truth = self._truth(position)
+        field = np.median(truth.velocity, axis=0)
+        return displaced(real[0], field, range(len(real)), truth.moving)
+
+    def _truth(self, position: int) -> skies.Truth:
+        truth = self._real.truth(position)
+        if truth is None:
+            raise OptionError(
+                "baselines",
+                self.name,
+                "is of procedural skies, whose motion is known; give a set of --layout=synthetic, "
+                "or leave it out",
+            )
+        return truth
+
+
+_OF_ALL_CLIPS: dict[str, Callable[[RealClips], OtherClip | TrueMotion]] = {
+    each.name: each for each in (OtherClip, TrueMotion)
+}
+
+
+def baselines(names: Sequence[str], real: RealClips) -> list[Baseline | OtherClip | TrueMotion]:
+    """copy_first_frame, then the others asked for (`options.BASELINES`).
+
+    Raises:
+      OptionError: One of them cannot be made of these clips.
+    """
     others = dict.fromkeys(name for name in names if name != COPY)
     return [
-        OtherClip(real) if name == OtherClip.name else Baseline(name) for name in (COPY, *others)
+        _OF_ALL_CLIPS[name](real) if name in _OF_ALL_CLIPS else Baseline(name)
+        for name in (COPY, *others)
     ]

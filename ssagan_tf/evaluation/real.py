@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ssagan_tf import skies, video
 from ssagan_tf.data.footage import Footage
+from ssagan_tf.errors import DataError
 
 Size = tuple[int, int]
 """Height and width in pixels."""
+_TRUTHS_KEPT = 16  # of the last clips: several measures and rows ask for the same
 
 
 def draw(names: Sequence[str], number: int, seed: int) -> list[int]:
@@ -37,6 +40,7 @@ class RealClips:
         self.names = [clip.name for clip in described]
         self.videos = [clip.video for clip in described]
         self.stored_sizes = sorted({clip.size for clip in described})
+        self._cached_truth = functools.lru_cache(_TRUTHS_KEPT)(self._truth)
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -64,9 +68,25 @@ class RealClips:
         return self._fitted(next(self._footage.stream([self._indices[position]])))
 
     def truth(self, position: int) -> skies.Truth | None:
-        """What is known of a clip at this size, where it is of a procedural sky; else None."""
-        drawn = self._footage.drawn_by
-        return None if drawn is None else skies.truth(self.names[position], drawn, self.size[0])
+        """How a clip moves at this size, where its sky is procedural; else None.
+
+        Raises:
+          DataError: The set's settings are not those of procedural skies.
+        """
+        return self._cached_truth(position)
+
+    def _truth(self, position: int) -> skies.Truth | None:
+        settings = self._footage.drawn_by
+        if settings is None:
+            return None
+        name = self.names[position]
+        try:
+            return skies.truth(name, settings, self.size[0])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DataError(
+                f"the settings of the set don't say how {name} was drawn ({error}); "
+                f"prepare the set again"
+            ) from error
 
     def _fitted(self, clip: np.ndarray) -> np.ndarray:
         if clip.shape[1:3] == self.size:

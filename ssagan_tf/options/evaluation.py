@@ -11,7 +11,10 @@ from ssagan_tf.options.generation import SourceOptions
 from ssagan_tf.options.setting import Section, Stride, at_least, between, setting
 from ssagan_tf.options.shared import ClipRule, Fit, Layout
 
-BASELINES = ("copy_first_frame", "mean_frame", "pan", "blur", "other_clip")
+BASELINES = (
+    *("copy_first_frame", "mean_frame", "pan", "blur"),
+    *("constant_wind", "real_motion", "true_motion", "other_clip"),
+)
 
 
 def _baselines(value: tuple[str, ...]) -> str | None:
@@ -63,8 +66,10 @@ class EvaluateOptions(SourceOptions):
     baselines: tuple[str, ...] = setting(
         (),
         "Rows beside copy_first_frame: mean_frame (the best still picture: needs the real clip), "
-        "pan (slides by a pixel a frame), blur (ever softer), other_clip (a real one, but of "
-        "another video).",
+        "pan (slides by a pixel a frame), blur (ever softer), constant_wind (the sky, found by "
+        "colour and gradient, slides to the right), real_motion (moves by the real clip's own "
+        "velocities), true_motion (by the true ones; of procedural skies alone), other_clip (a "
+        "real one, but of another video).",
         _baselines,
     )
     protocol: Literal["paper", "standard"] = setting(

@@ -41,15 +41,16 @@ def network():
 
 
 def test_baselines(real: RealClips) -> None:
-    rows = {row.name: row for row in baselines(BASELINES, real)}
-    assert list(rows) == list(BASELINES)
+    names = [name for name in BASELINES if name != "true_motion"]  # in test_baselines
+    rows = {row.name: row for row in baselines(names, real)}
+    assert list(rows) == names
     assert [row.name for row in baselines((), real)] == ["copy_first_frame"]
     positions, clips = next(real.batches(5))
     made = {name: row.clips(positions, clips) for name, row in rows.items()}
     for values in made.values():
         assert values.shape == clips.shape
         assert values.dtype == np.float32
-    for name in ("copy_first_frame", "pan", "blur"):
+    for name in ("copy_first_frame", "pan", "blur", "constant_wind", "real_motion"):
         np.testing.assert_array_equal(to_uint8(made[name][:, 0]), clips[:, 0])
     np.testing.assert_array_equal(to_uint8(made["copy_first_frame"][:, 31]), clips[:, 0])
     np.testing.assert_array_equal(to_uint8(made["pan"][:, 7, :, 7:]), clips[:, 0, :, :-7])
