@@ -12,7 +12,7 @@ from ssagan_tf import program, video
 from ssagan_tf.data.footage import Footage, open_footage
 from ssagan_tf.errors import require_extra
 from ssagan_tf.evaluation import figures, measures, results
-from ssagan_tf.evaluation.baselines import baselines
+from ssagan_tf.evaluation.baselines import OF_THE_PHOTO, baselines
 from ssagan_tf.evaluation.direction import RULE, BetterDirection, Mirrored
 from ssagan_tf.evaluation.folders import ClipFolder, named_paths
 from ssagan_tf.evaluation.measures.measure import Measure
@@ -222,7 +222,7 @@ def _systems(
             (system, clips_in(mirrored[f.name]) if f.name in mirrored else None)
             for f, system in zip(folders, there, strict=True)
         ),
-        *((system, Mirrored(system)) for system in others),
+        *((system, Mirrored(system) if system.name in OF_THE_PHOTO else None) for system in others),
     ]
     return [BetterDirection(*each, PROTOCOLS[options.protocol]) for each in both]
 

@@ -231,6 +231,25 @@ def test_the_better_of_two_directions(clips: Path, tmp_path: Path) -> None:
         evaluate(**settings, **mirrored, incomplete="skip")
 
 
+def test_true_motion_is_nearer_to_the_truth_than_any_guess(
+    synthetic_set: Path, model: Path, tmp_path: Path
+) -> None:
+    evaluate(
+        data=str(synthetic_set),
+        model=str(model),
+        baselines=("true_motion", "constant_wind"),
+        direction="better",
+        output=str(tmp_path / "o"),
+    )
+    content = metrics(tmp_path / "o")
+    rows = {row["name"]: row for row in content["rows"]}
+    assert content["real"]["angle_error"] < 10
+    assert rows["true_motion"]["angle_error"] < 10
+    assert rows["true_motion"]["speed_ratio"] == pytest.approx(1, abs=0.2)
+    assert rows["true_motion"]["angle_error"] < rows["constant_wind"]["angle_error"]
+    assert "in this direction only" in rows["true_motion"]["about"]
+
+
 def test_beside_the_truth_of_procedural_skies(
     synthetic_set: Path, model: Path, tmp_path: Path, monkeypatch
 ) -> None:

@@ -77,6 +77,9 @@ _OF_ITS_OWN_CLIP: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
     ),
 }
 
+OF_THE_PHOTO = frozenset({COPY, "pan", "blur", "constant_wind"})
+"""Those that see nothing but the photo, and so know no direction."""
+
 
 class Baseline:
     """A row made from each real clip by itself."""

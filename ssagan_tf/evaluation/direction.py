@@ -13,8 +13,9 @@ from ssagan_tf.pixels import to_float
 
 RULE = (
     "the better one: every system makes each clip in both mirrored directions (the photo mirrored, "
-    "its clip mirrored back), and the one of less MSE over the protocol's frames is taken; clips "
-    "of a folder stand as they are, unless --generated_mirrored names those of the other direction"
+    "its clip mirrored back), and the one of less MSE over the protocol's frames is taken; "
+    "baselines that see the real clip stand as they are, and so do clips of a folder, unless "
+    "--generated_mirrored names those of the other direction"
 )
 
 
