@@ -67,12 +67,17 @@ class Outline:
     def _trees(self, x: np.ndarray) -> np.ndarray:
         height = np.zeros(x.shape)
         for row in range(2):
-            place = x / self.tooth + 0.5 * row + 0.3 * noise(x / self.tooth / 3, self.offset + row)
+            place = x / self.tooth + 0.5 * row + 0.9 * noise(x / self.tooth / 2, self.offset + row)
             inside = np.abs(place - np.floor(place) - 0.5) * 2
             crown = np.sqrt(np.maximum(1 - inside**2, 0))
             fir = 1 - inside
-            size = 0.65 + 0.35 * lookup(place, np.full(x.shape, np.floor(self.offset) + 5 + row))
+            size = 0.62 + 0.38 * lookup(place, np.full(x.shape, np.floor(self.offset) + 5 + row))
             height = np.maximum(height, size * (crown + self.pointed * (fir - crown)))
+        ragged, scale = 0.0, 1.0
+        for octave in range(3):
+            ragged = ragged + noise(2.7 * 2**octave * x / self.tooth, self.offset + 3.5) * scale
+            scale *= 0.7
+        height = height * (1 + 0.28 * ragged)
         groups = noise(x / self.tooth / 6, self.offset + 9.5) + 2 * self.dense - 1
         return self.tall * height * np.clip(0.5 + 3 * groups, 0, 1)
 

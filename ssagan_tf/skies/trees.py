@@ -54,11 +54,11 @@ class Crown:
         noise, lost = fractal(
             px * self.aspect / self.clump + self.offset,
             py / self.clump,
-            4,
+            5,
             canvas.pixel * max(1.0, self.aspect) / self.clump,
-            0.7,
+            0.75,
         )
-        soft = canvas.pixel + 1.2 * self.rough * lost
+        soft = np.hypot(canvas.pixel, self.rough * lost)
         share = np.clip((inside + self.rough * noise) / soft + 0.5, 0, 1)
         bright = np.clip(0.45 + 0.35 * up + 0.4 * noise, 0, 1)[..., None]
         canvas.paint(window, mix(np.array(self.dark), np.array(self.bright), bright), share)
@@ -99,7 +99,7 @@ class Fir:
             pixel * 2.5 * self.tiers / long,
         )
         half = 0.5 * self.width * np.clip(along, 0, 1.05) ** 0.85 * (0.85 + saw + 0.3 * noise)
-        soft = pixel + 0.1 * self.width * lost
+        soft = np.hypot(pixel, 0.15 * self.width * lost)
         share = np.clip((half - aside) / soft + 0.5, 0, 1)
         share *= np.clip(half / pixel + 0.3, 0, 1) * np.clip((1 - along) * long / pixel + 0.5, 0, 1)
         share *= np.clip(along * long / pixel + 0.5, 0, 1)
@@ -130,7 +130,7 @@ def draw_tree(draws: Draws, site: Site, kind: str, x: float, foot: float, height
         return _palm(draws, site, x, foot, height)
     bark = site.lit(np.array(pick(draws, (WOOD, (0.3, 0.28, 0.26)))), draws.uniform(0, 0.6))
     if kind == "bare":
-        return (branches(draws, site, (x, foot), -np.pi / 2, height, bark),)
+        return (branches(draws, site, (x, foot), -np.pi / 2, height, bark, 6),)
     trunk = draws.uniform(0.1, 0.3) * height
     across = height * draws.uniform(0.22, 0.42) / site.aspect
     lobes = [(x, foot - trunk - 0.42 * (height - trunk), 0.8 * across, 0.4 * (height - trunk))]
@@ -154,8 +154,8 @@ def crown(
     return Crown(
         lobes,
         *leaf_colours(draws, site),
-        rough=height * draws.uniform(0.04, 0.13),
-        clump=height * draws.uniform(0.12, 0.3),
+        rough=height * draws.uniform(0.04, 0.12),
+        clump=height * draws.uniform(0.08, 0.25),
         aspect=site.aspect,
         offset=draws.uniform(0, 250),
     )
