@@ -126,7 +126,7 @@ def draw_ground(draws: Draws, site: Site, kind: str, edge: Outline | None = None
         haze=site.lit((0.5, 0.5, 0.5), 0.5, 0.8),
         hazy=draws.uniform(0, 0.6) if hill < 0.02 else draws.uniform(0, 0.1),
         patches=draws.uniform(0.3, 1.2) * (2.5 if kind == "patchwork" else 1),
-        sharp=draws.uniform(1.5, 5) if kind in ("patchwork", "snow") else draws.uniform(0.4, 1.5),
+        sharp=draws.uniform(1.2, 3.5) if kind in ("patchwork", "snow") else draws.uniform(0.4, 1.5),
         tufts=draws.uniform(20, 90),
         contrast=strength * draws.uniform(0.5, 1.4),
         furrows=draws.uniform(1, 5) if kind == "field" and draws.chance(0.6) else 0.0,

@@ -16,6 +16,8 @@ from ssagan_tf.skies.outlines import Outline
 from ssagan_tf.skies.randomness import Draws
 from ssagan_tf.skies.settlements import (
     draw_city,
+    draw_lights,
+    draw_opening,
     draw_rail,
     draw_roof,
     draw_skyline,
@@ -36,7 +38,7 @@ from ssagan_tf.skies.trees import (
 )
 
 _PLACES = {
-    "mountains": 0.24, "hills": 0.18, "plain": 0.2, "forest": 0.08, "village": 0.14, "city": 0.1,
+    "mountains": 0.24, "hills": 0.18, "plain": 0.2, "forest": 0.08, "village": 0.14, "city": 0.13,
     "desert": 0.06,
 }  # fmt: skip
 _SHORES = {"none": 0.3, "mountains": 0.2, "hills": 0.15, "shore": 0.15, "island": 0.1,
@@ -132,7 +134,8 @@ def _inland(draws: Draws, site: Site) -> _Parts:
                 "hills", draw_range(draws.part(1), far, "hills", sky * draws.uniform(0.05, 0.2))
             )
         height = sky * draws.uniform(0.08, 0.3)
-        parts.add_far("skyline", draw_skyline(draws.part(2), far, height, draws.uniform(0, 0.5)))
+        skyline = draw_skyline(draws.part(2), far.lamplit(draws), height, draws.uniform(0, 0.5))
+        parts.add_far("skyline", skyline)
         ground = draws.choice({"plaza": 0.4, "road": 0.3, "forest": 0.3})
     else:
         low = place in ("plain", "forest") or draws.chance(0.3)
@@ -141,16 +144,23 @@ def _inland(draws: Draws, site: Site) -> _Parts:
         parts.add_far(kind, draw_range(draws.part(1), far, kind, height))
     if place == "forest" or draws.chance(0.3):
         parts.add("treeline", _treeline(draws.part(3), site))
+    if draws.chance(0.12):
+        parts.add("slope", _slope(draws.part(9), site))
     dark = draws.chance(0.15)
     lower = dataclasses.replace(site, exposure=0.3 * site.exposure) if dark else site
     parts.add(ground, draw_ground(draws.part(4), lower, ground))
+    lamplit, evening = site.lamplit(draws.part(7)), site.light.lamps > 0.1
+    if evening and (place in ("village", "city") or draws.chance(0.2)):
+        low = site.level + 0.4 * (1 - site.level) * draws.uniform()
+        lights = draw_lights(draws.part(8), site, site.level - 0.02 * draws.uniform(), low)
+        parts.add("lights", lights)
     if place == "village":
-        parts.add("village", draw_village(draws.part(5), site, sky * draws.uniform(0.05, 0.2)))
+        parts.add("village", draw_village(draws.part(5), lamplit, sky * draws.uniform(0.05, 0.2)))
     if place == "city" and draws.chance(0.5):
         if draws.chance(0.6):
-            parts.add("city", draw_city(draws.part(5), site, sky * draws.uniform(0.1, 0.4)))
+            parts.add("city", draw_city(draws.part(5), lamplit, sky * draws.uniform(0.1, 0.4)))
         else:
-            parts.add("street", draw_street(draws.part(5), site))
+            parts.add("street", draw_street(draws.part(5), lamplit))
     _add_things(draws.part(6), site, parts, CLUTTER)
     return parts
 
@@ -168,7 +178,8 @@ def _coast(draws: Draws, site: Site) -> _Parts:
         parts.add_far(shore, draw_range(draws.part(1), far, kind, height))
     elif shore == "skyline":
         height = sky * draws.uniform(0.08, 0.3)
-        parts.add_far(shore, draw_skyline(draws.part(1), far, height, draws.uniform(0, 0.5)))
+        skyline = draw_skyline(draws.part(1), far.lamplit(draws), height, draws.uniform(0, 0.5))
+        parts.add_far(shore, skyline)
     if shore == "island" or draws.chance(0.15):
         part = draws.part(2)
         kind = part.choice({"hills": 0.4, "mountains": 0.3, "forest": 0.3})
@@ -176,6 +187,9 @@ def _coast(draws: Draws, site: Site) -> _Parts:
         height = sky * part.uniform(0.03, 0.3)
         island = draw_ridge(part, far, kind, height, part.uniform(0, 0.6), **where)
         parts.add_far("island", (island,))
+    if site.light.lamps > 0.1 and shore != "none" and draws.chance(0.5):
+        lights = draw_lights(draws.part(4), far, -0.015 * sky, 0.0)
+        parts.add_far("lights", lights)
     if draws.chance(0.3):
         part = draws.part(3)
         beach = Outline(
@@ -198,7 +212,7 @@ def _add_things(draws: Draws, site: Site, parts: _Parts, clutter: dict[str, floa
     if not afloat and draws.chance(0.22):
         kind = draws.choice(TREES)
         parts.add("grove", draw_grove(draws.part(1), site, kind, sky * draws.uniform(0.08, 0.4)))
-    if not afloat and draws.chance(0.07):
+    if not afloat and draws.chance(0.09):
         tower = draw_tower(
             draws.part(2), site, draws.uniform(0.05, 0.95), site.level + 0.03,
             sky * draws.uniform(0.3, 0.85),
@@ -211,7 +225,7 @@ def _add_things(draws: Draws, site: Site, parts: _Parts, clutter: dict[str, floa
         kind = draws.choice(clutter)
         parts.add(kind, draw_clutter(draws.part(4, number), site, kind))
     if not afloat and draws.chance(0.1):
-        parts.add("roof", draw_roof(draws.part(5), site))
+        parts.add("roof", draw_roof(draws.part(5), site.lamplit(draws)))
     if draws.chance(0.2):
         parts.add("frame", draw_frame(draws.part(6), site))
     elif draws.chance(0.05):
@@ -222,6 +236,8 @@ def _add_things(draws: Draws, site: Site, parts: _Parts, clutter: dict[str, floa
         parts.add("blades", (grass_blades(draws.part(8), site),))
     if draws.chance(0.03):
         parts.add("rail", draw_rail(draws.part(9), site))
+    if draws.chance(0.02):
+        parts.add("opening", draw_opening(draws.part(10), site))
 
 
 def _above(draws: Draws, site: Site) -> _Parts:
@@ -230,7 +246,7 @@ def _above(draws: Draws, site: Site) -> _Parts:
     if draws.chance(0.5):
         return parts
     kinds = {"frame": 0.25, "treetops": 0.12, "looking_up": 0.05, "tree": 0.12, "wires": 0.12,
-             "mast": 0.1, "roof": 0.12, "tower": 0.06, "hilltop": 0.06}  # fmt: skip
+             "mast": 0.1, "roof": 0.12, "tower": 0.06, "hilltop": 0.06, "opening": 0.02}  # fmt: skip
     for number in range(1 + int(draws.uniform(0, 1.4))):
         kind, part = draws.choice(kinds), draws.part(number)
         if kind == "frame":
@@ -254,6 +270,8 @@ def _above(draws: Draws, site: Site) -> _Parts:
             things = draw_mast(part, site, "wires")
         elif kind == "roof":
             things = draw_roof(part, site)
+        elif kind == "opening":
+            things = draw_opening(part, site)
         elif kind == "tower":
             things = draw_tower(part, site, part.uniform(0, 1), 1.02, part.uniform(0.2, 0.7))
         else:
@@ -261,6 +279,24 @@ def _above(draws: Draws, site: Site) -> _Parts:
             things = (draw_ridge(part, site, hill, height, part.uniform(0, 0.3)),)
         parts.add(kind, things)
     return parts
+
+
+def _slope(draws: Draws, site: Site) -> tuple:
+    """A hillside at one border."""
+    where: dict[str, float] = {
+        "centre": draws.uniform(-0.1, 0.1) + float(draws.chance(0.5)),
+        "spread": draws.uniform(0.3, 0.9),
+    }
+    if draws.chance(0.6):
+        where |= {
+            "tooth": draws.uniform(0.015, 0.06) / site.aspect,
+            "tall": draws.uniform(0.01, 0.06),
+            "pointed": draws.uniform(),
+            "dense": draws.uniform(0.3, 1),
+        }
+    kind = draws.choice({"forest": 0.5, "hills": 0.3, "mountains": 0.2})
+    height = site.level * draws.uniform(0.1, 0.5)
+    return (draw_ridge(draws, site, kind, height, draws.uniform(0, 0.25), **where),)
 
 
 def _treeline(draws: Draws, site: Site) -> tuple:
