@@ -10,14 +10,13 @@ from ssagan_tf.skies.randomness import Draws
 from ssagan_tf.skies.shapes import Box, Lines, Polygon
 from ssagan_tf.skies.site import METAL, ROOFS, WALLS, Site, pick
 from ssagan_tf.skies.town import (
-    Facade,
-    StreetFront,
     draw_block,
     draw_house,
     draw_tower,
     draw_windows,
 )
 from ssagan_tf.skies.trees import draw_tree
+from ssagan_tf.skies.walls import Facade, StreetFront
 
 
 def draw_skyline(draws: Draws, site: Site, height: float, far: float) -> tuple:
