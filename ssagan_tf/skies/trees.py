@@ -10,7 +10,7 @@ import numpy as np
 from ssagan_tf.skies.light import mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.shapes import Canvas, Colour, Lines, curve
+from ssagan_tf.skies.shapes import Canvas, Colour, Lines, curve, inner
 from ssagan_tf.skies.site import LEAVES, WOOD, Site, pick
 
 TREES = {"leafy": 0.4, "bare": 0.22, "fir": 0.25, "palm": 0.13}
@@ -18,7 +18,7 @@ TREES = {"leafy": 0.4, "bare": 0.22, "fir": 0.25, "palm": 0.13}
 
 @dataclasses.dataclass(frozen=True)
 class Crown:
-    """Leaves about some centres, with a ragged edge.
+    """Leaves (or rocks) about some centres, with a ragged edge.
 
     Attributes:
       lobes: Ellipses (x, y, half width, half height) that they fill.
@@ -27,6 +27,7 @@ class Crown:
       clump: Size of the largest clumps of leaves.
       aspect: Width over height of the picture.
       offset: Where it is in the noise.
+      foot: The y of the ground or water that it stands in.
     """
 
     lobes: tuple[tuple[float, float, float, float], ...]
@@ -36,6 +37,7 @@ class Crown:
     clump: float
     aspect: float
     offset: float
+    foot: float = 9.0
 
     def paint(self, canvas: Canvas) -> None:
         x, y, across, down = np.array(self.lobes).T
@@ -60,6 +62,7 @@ class Crown:
         )
         soft = np.hypot(canvas.pixel, self.rough * lost)
         share = np.clip((inside + self.rough * noise) / soft + 0.5, 0, 1)
+        share *= inner(self.foot - py, canvas.pixel)
         bright = np.clip(0.45 + 0.35 * up + 0.4 * noise, 0, 1)[..., None]
         canvas.paint(window, mix(np.array(self.dark), np.array(self.bright), bright), share)
 
