@@ -121,9 +121,10 @@ def _sign(draws: Draws, site: Site) -> tuple[Any, ...]:
 
 def _rocks(draws: Draws, site: Site) -> tuple[Crown, ...]:
     found = []
-    for rock in range(1 + int(draws.uniform(0, 5))):
+    places = sorted(draws.uniform(0.3, 1, 1 + int(draws.uniform(0, 5))).tolist())
+    for rock, place in enumerate(places):
         part = draws.part(rock)
-        foot = site.level + (1.05 - site.level) * part.uniform(0.3, 1)
+        foot = site.level + (1.05 - site.level) * place
         size = (foot - site.level) * part.uniform(0.1, 0.4)
         albedo = np.array(pick(part, ROCK))
         x = part.uniform(-0.05, 1.05)
@@ -132,16 +133,17 @@ def _rocks(draws: Draws, site: Site) -> tuple[Crown, ...]:
         bright = SNOW if part.chance(0.1) else albedo * 1.3
         found.append(
             Crown(tuple(lobes), site.lit(albedo * 0.35, 0.0), site.lit(bright, part.uniform(0, 1)),
-                  0.12 * size, 0.5 * size, site.aspect, part.uniform(0, 250))
+                  0.12 * size, 0.5 * size, site.aspect, part.uniform(0, 250), foot + 0.15 * size)
         )  # fmt: skip
     return tuple(found)
 
 
 def _bushes(draws: Draws, site: Site) -> tuple[Crown, ...]:
     found = []
-    for bush in range(2 + int(draws.uniform(0, 6))):
+    places = sorted(draws.uniform(0.1, 1.0, 2 + int(draws.uniform(0, 6))).tolist())
+    for bush, place in enumerate(places):
         part = draws.part(bush)
-        foot = _foot(part, site)
+        foot = site.level + (1.02 - site.level) * place**1.5
         size = float(np.clip((foot - site.level) * part.uniform(0.15, 0.5), 0.015, 0.15))
         x = part.uniform(-0.05, 1.05)
         wide = size * part.uniform(0.8, 2.5) / site.aspect
@@ -152,9 +154,10 @@ def _bushes(draws: Draws, site: Site) -> tuple[Crown, ...]:
 
 def _boats(draws: Draws, site: Site) -> tuple[Any, ...]:
     found: list[Any] = []
-    for boat in range(1 + int(draws.uniform(0, 4))):
+    places = sorted(draws.uniform(0.02, 0.5, 1 + int(draws.uniform(0, 4))).tolist())
+    for boat, place in enumerate(places):
         part = draws.part(boat)
-        foot = site.level + (1.0 - site.level) * part.uniform(0.02, 0.5) ** 1.5 + 0.004
+        foot = site.level + (1.0 - site.level) * place**1.5 + 0.004
         long = float(np.clip((foot - site.level) * part.uniform(0.6, 1.4) + 0.015, 0.02, 0.25))
         x, half, deep = part.uniform(0.05, 0.95), long / site.aspect, 0.28 * long
         hull = site.lit(pick(part, PAINTS), part.uniform(0.1, 0.9))

@@ -29,6 +29,7 @@ class Ground:
     Attributes:
       edge: Its upper edge.
       level: The horizon of its perspective.
+      aspect, focal: Width over height of the picture, its focal length in heights.
       colours: What it is made of, in patches.
       haze: Colour at the horizon.
       hazy: Share of it there.
@@ -45,6 +46,7 @@ class Ground:
     edge: Outline
     level: float
     aspect: float
+    focal: float
     colours: tuple[Colour, Colour]
     haze: Colour
     hazy: float
@@ -63,10 +65,13 @@ class Ground:
         below = np.maximum(canvas.y[window] - self.level, 0) + _NEAREST
         x = (canvas.x[window] - 0.5) * self.aspect
         right, ahead = x / below, 1 / below
-        wide = canvas.pixel * np.maximum(self.aspect * ahead, 0.35 * ahead**2)
-        u, v = right * self.patches + self.offset, 0.35 * ahead * self.patches
-        broad, lost = fractal(u, v, 4, wide * self.patches, 0.6)
-        second = inner(broad, 1 / self.sharp + 1.5 * lost)[..., None]
+        # Change of both from pixel to pixel.
+        across, along = canvas.pixel * self.aspect * ahead, canvas.pixel * ahead**2
+        u, v = right * self.patches + self.offset, self.focal * ahead * self.patches
+        broad, lost = fractal(
+            u, v, 4, 0.6 * np.maximum(across, self.focal * along) * self.patches, 0.6
+        )
+        second = inner(broad, np.hypot(1 / self.sharp, lost))[..., None]
         colour = mix(np.array(self.colours[0]), np.array(self.colours[1]), second)
         # Tufts stand up: of one shape, rather flat, at any distance.
         size = 3 * (below + 0.12) / self.tufts
@@ -79,9 +84,10 @@ class Ground:
         )
         texture = 1 + self.contrast * fine
         if self.furrows:
-            across = (right + self.turned * ahead) * self.furrows
-            wide = wide * self.furrows * (1 + abs(self.turned))
-            texture = texture + 0.3 * np.sin(2 * np.pi * across) * np.clip(1.2 - 2.5 * wide, 0, 1)
+            row = right + self.turned * ahead
+            change = np.abs(row) / ahead * along, across  # down and across
+            seen = np.prod([np.sinc(np.minimum(self.furrows * c, 1)) for c in change], 0)
+            texture = texture + 0.3 * seen * np.sin(2 * np.pi * self.furrows * row)
         texture = texture * (1 + self.fade * np.clip(below / 0.4, 0, 1.5))
         colour = colour * np.maximum(texture, 0.1)[..., None]
         haze = self.hazy * np.exp(-(below - _NEAREST) / 0.06)[..., None]
@@ -113,13 +119,14 @@ def draw_ground(draws: Draws, site: Site, kind: str, edge: Outline | None = None
     sun = draws.uniform(0.2, 0.9)
     ground = Ground(
         edge=edge,
-        level=min(site.level, edge.level),
+        level=min(site.level, edge.level - edge.height - abs(edge.tilt)),
         aspect=site.aspect,
+        focal=site.camera.focal[1],
         colours=(site.lit(pick(draws, first), sun), site.lit(pick(draws, second), sun)),
         haze=site.lit((0.5, 0.5, 0.5), 0.5, 0.8),
         hazy=draws.uniform(0, 0.6) if hill < 0.02 else draws.uniform(0, 0.1),
         patches=draws.uniform(0.3, 1.2) * (2.5 if kind == "patchwork" else 1),
-        sharp=draws.uniform(1.5, 5) if kind in ("patchwork", "snow") else draws.uniform(0.4, 1.5),
+        sharp=draws.uniform(1.2, 3.5) if kind in ("patchwork", "snow") else draws.uniform(0.4, 1.5),
         tufts=draws.uniform(20, 90),
         contrast=strength * draws.uniform(0.5, 1.4),
         furrows=draws.uniform(1, 5) if kind == "field" and draws.chance(0.6) else 0.0,

@@ -18,7 +18,7 @@ MASTS = {"poles": 0.3, "wires": 0.2, "pylon": 0.15, "crane": 0.1, "turbines": 0.
 
 @dataclasses.dataclass(frozen=True)
 class Wire:
-    """A wire right across the picture that sags: y = height + slope t + sag t²; t = x - lowest."""
+    """A wire right across the picture that sags: y = height + slope t - sag t²; t = x - lowest."""
 
     height: float
     slope: float
@@ -28,14 +28,14 @@ class Wire:
     colour: Colour
 
     def paint(self, canvas: Canvas) -> None:
-        ends = [self.height + self.slope * t + self.sag * t * t
+        ends = [self.height + self.slope * t - self.sag * t * t
                 for t in (-self.lowest - 0.1, 1.1 - self.lowest)]  # fmt: skip
-        dip = self.slope**2 / (4 * self.sag)
-        window = canvas.window(-1, min(*ends, self.height - dip) - self.width, 2,
-                               max(*ends, self.height) + self.width)  # fmt: skip
+        most = self.slope**2 / (4 * self.sag)
+        window = canvas.window(-1, min(ends) - self.width, 2,
+                               self.height + most + self.width)  # fmt: skip
         t = canvas.x[window] - self.lowest
-        steep = np.sqrt(1 + (self.slope + 2 * self.sag * t) ** 2)
-        far = np.abs(canvas.y[window] - self.height - (self.slope + self.sag * t) * t) / steep
+        steep = np.sqrt(1 + (self.slope - 2 * self.sag * t) ** 2)
+        far = np.abs(canvas.y[window] - self.height - (self.slope - self.sag * t) * t) / steep
         share = ((self.width + canvas.pixel) / 2 - far) / canvas.pixel
         share = np.clip(share, 0, min(self.width / canvas.pixel, 1))
         canvas.paint(window, self.colour, share)

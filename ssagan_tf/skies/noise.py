@@ -7,6 +7,7 @@ import numpy as np
 from ssagan_tf.skies.randomness import Draws
 
 _SIDE = 256  # the noise repeats after so many units
+_SOFT = 1.3  # √12 standard deviations of the noise
 _TABLE = Draws(0x51E5).uniform(-1, 1, _SIDE * _SIDE)
 
 
@@ -47,15 +48,15 @@ def fractal(
       gain: Amplitude of a size over that of the one before.
 
     Returns:
-      The noise, and the amplitude of what faded out.
+      The noise, and the width of an edge that is as soft as what faded out makes it.
     """
     total, lost, amplitude = 0.0, 0.0, 1.0
     for octave in range(octaves):
         scale = 2.0**octave
-        fade = np.clip(1.1 / (1 + (footprint * scale) ** 2) - 0.1, 0, 1)
+        fade = np.clip(1.1 / (1 + 0.6 * (footprint * scale) ** 2) - 0.1, 0, 1)
         if np.any(fade):
             shift = 37.7 * octave
             total = total + amplitude * fade * noise(u * scale + shift, v * scale + shift)
-        lost = lost + amplitude * (1 - fade)
+        lost = lost + (amplitude * (1 - fade)) ** 2
         amplitude *= gain
-    return total + np.zeros(np.broadcast_shapes(np.shape(u), np.shape(v))), lost
+    return total + np.zeros(np.broadcast_shapes(np.shape(u), np.shape(v))), _SOFT * np.sqrt(lost)

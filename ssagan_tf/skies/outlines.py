@@ -17,7 +17,7 @@ class Outline:
     """The y of an edge, as a function of x.
 
     Attributes:
-      level: Of its lowest parts.
+      level: Of its lowest parts; it sinks below where it ends.
       height: Of its highest parts over the level.
       length: Of its largest features.
       sharp: 0 for round hills, 1 for peaks.
@@ -48,7 +48,7 @@ class Outline:
     @property
     def top(self) -> float:
         """A y above all of it."""
-        return self.level - 1.3 * self.height - 0.7 * abs(self.tilt) - 1.2 * self.tall
+        return self.level - 1.3 * self.height - 1.2 * abs(self.tilt) - 1.6 * self.tall
 
     def table(self, x: np.ndarray) -> np.ndarray:
         """Its y at each x."""
@@ -60,19 +60,26 @@ class Outline:
             norm += amplitude
             amplitude *= self.rough
         shape = np.clip(0.5 + 0.8 * total / norm, 0, 1.3)
-        shape = shape * np.clip(1 - ((x - self.centre) / self.spread) ** 2, 0, 1)
-        y = self.level - self.height * shape - self.tilt * (x - 0.5)
+        past = ((x - self.centre) / self.spread) ** 2 - 1
+        shape = shape * np.clip(-past, 0, 1)
+        tilted = self.tilt * (x - 0.5) + 0.55 * abs(self.tilt)
+        y = self.level - self.height * shape - tilted + 0.1 * np.clip(past, 0, 1)
         return y - self._trees(x) if self.tooth else y
 
     def _trees(self, x: np.ndarray) -> np.ndarray:
         height = np.zeros(x.shape)
         for row in range(2):
-            place = x / self.tooth + 0.5 * row + 0.3 * noise(x / self.tooth / 3, self.offset + row)
+            place = x / self.tooth + 0.5 * row + 0.9 * noise(x / self.tooth / 2, self.offset + row)
             inside = np.abs(place - np.floor(place) - 0.5) * 2
             crown = np.sqrt(np.maximum(1 - inside**2, 0))
             fir = 1 - inside
-            size = 0.65 + 0.35 * lookup(place, np.full(x.shape, np.floor(self.offset) + 5 + row))
+            size = 0.62 + 0.38 * lookup(place, np.full(x.shape, np.floor(self.offset) + 5 + row))
             height = np.maximum(height, size * (crown + self.pointed * (fir - crown)))
+        ragged, scale = 0.0, 1.0
+        for octave in range(3):
+            ragged = ragged + noise(2.7 * 2**octave * x / self.tooth, self.offset + 3.5) * scale
+            scale *= 0.7
+        height = height * (1 + 0.28 * ragged)
         groups = noise(x / self.tooth / 6, self.offset + 9.5) + 2 * self.dense - 1
         return self.tall * height * np.clip(0.5 + 3 * groups, 0, 1)
 

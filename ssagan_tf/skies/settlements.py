@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ssagan_tf.skies.randomness import Draws
 from ssagan_tf.skies.shapes import Box, Lines, Polygon
 from ssagan_tf.skies.site import METAL, ROOFS, WALLS, Site, pick
 from ssagan_tf.skies.town import (
-    Facade,
-    StreetFront,
     draw_block,
     draw_house,
     draw_tower,
     draw_windows,
 )
 from ssagan_tf.skies.trees import draw_tree
+from ssagan_tf.skies.walls import Facade, StreetFront
 
 
 def draw_skyline(draws: Draws, site: Site, height: float, far: float) -> tuple:
@@ -23,7 +24,7 @@ def draw_skyline(draws: Draws, site: Site, height: float, far: float) -> tuple:
     found: list[Any] = []
     start, end = draws.uniform(-0.1, 0.6), draws.uniform(0.5, 1.1)
     start, end = (start, end) if end - start > 0.3 else (-0.05, 1.05)
-    number = int(draws.uniform(8, 22) * (end - start)) + 4
+    number = int(draws.uniform(10, 32) * (end - start)) + 4
     for block in range(number):
         part = draws.part(block)
         hazy = min(far * (1.5 if block < number / 2 else 1.0), 0.95)
@@ -65,7 +66,7 @@ def draw_village(draws: Draws, site: Site, height: float) -> tuple:
 def draw_city(draws: Draws, site: Site, height: float) -> tuple:
     """Blocks of flats up to the lower border."""
     found: list[Any] = []
-    number = 5 + int(draws.uniform(0, 9))
+    number = 6 + int(draws.uniform(0, 16))
     for block in range(number):
         part = draws.part(block)
         near = (block + 1) / number
@@ -74,6 +75,22 @@ def draw_city(draws: Draws, site: Site, height: float) -> tuple:
         width = part.uniform(0.06, 0.2) * (0.6 + 0.6 * near)
         far = 0.35 * (1 - near)
         found += draw_block(part, site, part.uniform(-0.05, 1.05), foot, width, tall, far)
+    return tuple(found)
+
+
+def draw_lights(draws: Draws, site: Site, top: float, bottom: float) -> tuple[Lines, ...]:
+    """Lamps of streets and houses, scattered over the land between two heights."""
+    middle, spread = draws.uniform(0, 1), draws.uniform(0.1, 0.6)
+    found = []
+    for group in range(3):
+        part = draws.part(group)
+        number = int(part.uniform(4, 30) * (0.3 + site.light.lamps))
+        x = middle + spread * part.uniform(-1, 1, number)
+        y = top + (bottom - top) * part.uniform(0, 1, number) ** 1.5
+        size = part.uniform(0.003, 0.011, number) * part.uniform(0.5, 1)
+        dots = np.stack([x, y, x, y, size, size], 1).tolist()
+        colour = (0.95, 0.2, 0.12) if part.chance(0.1) else site.lamp(part)
+        found.append(Lines(tuple(tuple(dot) for dot in dots), colour))
     return tuple(found)
 
 
@@ -165,3 +182,20 @@ def draw_rail(draws: Draws, site: Site) -> tuple[Lines]:
         x = -0.1 + bar * gap
         lines.append((x, top + slope * (x - 0.5), x, 1.1, thin, thin))
     return (Lines(tuple(lines), site.lit(pick(draws, (METAL, WALLS[0])), draws.uniform(0, 0.8))),)
+
+
+def draw_opening(draws: Draws, site: Site) -> tuple[Box, ...]:
+    """The frame of a window that the camera looks out of."""
+    colour = site.lit(pick(draws, (WALLS[0], METAL, WALLS[6])), 0.0)
+    left, right = (draws.uniform(-0.03, 0.12) for _ in range(2))
+    top, bottom = draws.uniform(-0.03, 0.08), draws.uniform(-0.03, 0.12)
+    found = [
+        Box(-0.2, -0.2, left, 1.2, colour),
+        Box(1 - right, -0.2, 1.2, 1.2, colour),
+        Box(-0.2, -0.2, 1.2, top, colour),
+        Box(-0.2, 1 - bottom, 1.2, 1.2, colour),
+    ]
+    if draws.chance(0.5):
+        x, half = draws.uniform(0.3, 0.7), draws.uniform(0.01, 0.03)
+        found.append(Box(x - half, -0.2, x + half, 1.2, colour))
+    return tuple(found)

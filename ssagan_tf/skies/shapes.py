@@ -151,13 +151,16 @@ class Polygon:
         x, y = zip(*self.points, strict=True)
         window = canvas.window(min(x), min(y), max(x), max(y))
         px, py = canvas.x[window], canvas.y[window]
-        share, area = np.ones(px.shape), 0.0
+        share = np.ones(px.shape)
         ends = [*self.points[1:], self.points[0]]
         area = sum(a * d - c * b for (a, b), (c, d) in zip(self.points, ends, strict=True)) / 2
         sign = 1.0 if area > 0 else -1.0
         for (a, b), (c, d) in zip(self.points, ends, strict=True):
             length = sign * float(np.hypot(c - a, d - b))
             share *= inner(((px - a) * (b - d) + (py - b) * (c - a)) / length, canvas.pixel)
+        # Thin ones and pointed ends cover no more than what is about them.
+        share = np.minimum(share, between(px, min(x), max(x), canvas.pixel))
+        share = np.minimum(share, between(py, min(y), max(y), canvas.pixel))
         canvas.paint(window, self.colour, np.minimum(share, abs(area) / canvas.pixel**2))
 
 

@@ -85,6 +85,21 @@ class Site:
         seen = np.array(colour) * light.daylight * self.exposure * (ambient + direct)
         return plain(mix(seen + 0.08 * light.ground, light.horizon, far))
 
+    def lamplit(self, draws: Draws) -> Site:
+        """The same between lamps: by night it isn't dark there."""
+        light = self.light
+        glow = light.lamps * draws.uniform(0.0, 0.35)
+        share = glow / (glow + light.daylight)
+        beam = mix(light.beam, np.array(LAMP), share)
+        zenith = mix(light.zenith, np.array(LAMP), share)
+        return dataclasses.replace(
+            self,
+            exposure=self.exposure + (1 - self.exposure) * share,
+            light=dataclasses.replace(
+                light, daylight=light.daylight + glow, beam=beam, zenith=zenith
+            ),
+        )
+
     def lamp(self, draws: Draws, strength: float = 1.0) -> Colour:
         """Colour of a lamp or a lit window."""
         warm = mix(np.array(LAMP), np.array((0.95, 0.97, 1.0)), draws.uniform(0, 0.7))

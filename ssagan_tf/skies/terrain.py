@@ -50,8 +50,8 @@ class Ridge:
         footprint = canvas.pixel / self.grain
         u, v = x / self.grain / self.flat + self.offset, y / self.grain
         # Slopes that face the sun: noise less the same a bit further away.
-        rough, _ = fractal(u, v, 4, footprint, 0.6)
-        lower, _ = fractal(u + 0.22, v - 0.18, 4, footprint, 0.6)
+        rough, _ = fractal(u, v, 5, footprint, 0.65)
+        lower, _ = fractal(u + 0.16, v - 0.12, 5, footprint, 0.65)
         sun = np.clip(0.5 + self.relief * (rough - lower), 0, 1)[..., None]
         colour = mix(np.array(self.shaded), np.array(self.sunny), sun)
         if self.snowline > self.outline.top:
@@ -112,8 +112,8 @@ def draw_ridge(
         snowline=site.level - snowline,
         mist=site.lit((0.5, 0.5, 0.5), 0.3, 0.5 + 0.5 * far),
         misty=draws.uniform(0, 0.7) if draws.chance(0.5) else 0.0,
-        grain=draws.uniform(0.1, 0.35) * (1.0 if steep else 0.8),
-        relief={"mountains": 1.0, "snow": 1.1, "desert": 0.8}.get(kind, 0.5)
+        grain=draws.uniform(0.06, 0.22),
+        relief={"mountains": 1.0, "snow": 1.2, "desert": 0.9}.get(kind, 0.6)
         * draws.uniform(0.5, 1.2),
         flat=draws.uniform(0.5, 1.3) if steep else draws.uniform(1.0, 4.0),
         offset=draws.uniform(0, 250),

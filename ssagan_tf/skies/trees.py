@@ -1,4 +1,4 @@
-"""Trees: whole, bare, from below, and as a frame about the picture."""
+"""Trees, whole and bare."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ssagan_tf.skies.light import mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.shapes import Canvas, Colour, Lines, curve
+from ssagan_tf.skies.shapes import Canvas, Colour, Lines, curve, inner
 from ssagan_tf.skies.site import LEAVES, WOOD, Site, pick
 
 TREES = {"leafy": 0.4, "bare": 0.22, "fir": 0.25, "palm": 0.13}
@@ -18,7 +18,7 @@ TREES = {"leafy": 0.4, "bare": 0.22, "fir": 0.25, "palm": 0.13}
 
 @dataclasses.dataclass(frozen=True)
 class Crown:
-    """Leaves about some centres, with a ragged edge.
+    """Leaves (or rocks) about some centres, with a ragged edge.
 
     Attributes:
       lobes: Ellipses (x, y, half width, half height) that they fill.
@@ -27,6 +27,7 @@ class Crown:
       clump: Size of the largest clumps of leaves.
       aspect: Width over height of the picture.
       offset: Where it is in the noise.
+      foot: The y of the ground or water that it stands in.
     """
 
     lobes: tuple[tuple[float, float, float, float], ...]
@@ -36,10 +37,11 @@ class Crown:
     clump: float
     aspect: float
     offset: float
+    foot: float = 9.0
 
     def paint(self, canvas: Canvas) -> None:
         x, y, across, down = np.array(self.lobes).T
-        far = 1 + 1.7 * self.rough / down
+        far = 1 + 3.3 * self.rough / down
         window = canvas.window(
             (x - across * far).min(), (y - down * far).min(),
             (x + across * far).max(), (y + down * far).max(),
@@ -54,12 +56,13 @@ class Crown:
         noise, lost = fractal(
             px * self.aspect / self.clump + self.offset,
             py / self.clump,
-            4,
+            5,
             canvas.pixel * max(1.0, self.aspect) / self.clump,
-            0.7,
+            0.75,
         )
-        soft = canvas.pixel + 1.2 * self.rough * lost
+        soft = np.hypot(canvas.pixel, self.rough * lost)
         share = np.clip((inside + self.rough * noise) / soft + 0.5, 0, 1)
+        share *= inner(self.foot - py, canvas.pixel)
         bright = np.clip(0.45 + 0.35 * up + 0.4 * noise, 0, 1)[..., None]
         canvas.paint(window, mix(np.array(self.dark), np.array(self.bright), bright), share)
 
@@ -79,9 +82,10 @@ class Fir:
 
     def paint(self, canvas: Canvas) -> None:
         (fx, fy), (tx, ty) = self.foot, self.tip
-        reach = 0.6 * self.width
+        reach = 0.9 * self.width
+        aside = reach / self.aspect
         window = canvas.window(
-            min(fx, tx) - reach, min(fy, ty) - reach, max(fx, tx) + reach, max(fy, ty) + reach
+            min(fx, tx) - aside, min(fy, ty) - reach, max(fx, tx) + aside, max(fy, ty) + reach
         )
         right, down = (fx - tx) * self.aspect, fy - ty
         long = float(np.hypot(right, down))
@@ -99,7 +103,7 @@ class Fir:
             pixel * 2.5 * self.tiers / long,
         )
         half = 0.5 * self.width * np.clip(along, 0, 1.05) ** 0.85 * (0.85 + saw + 0.3 * noise)
-        soft = pixel + 0.1 * self.width * lost
+        soft = np.hypot(pixel, 0.15 * self.width * lost)
         share = np.clip((half - aside) / soft + 0.5, 0, 1)
         share *= np.clip(half / pixel + 0.3, 0, 1) * np.clip((1 - along) * long / pixel + 0.5, 0, 1)
         share *= np.clip(along * long / pixel + 0.5, 0, 1)
@@ -130,7 +134,7 @@ def draw_tree(draws: Draws, site: Site, kind: str, x: float, foot: float, height
         return _palm(draws, site, x, foot, height)
     bark = site.lit(np.array(pick(draws, (WOOD, (0.3, 0.28, 0.26)))), draws.uniform(0, 0.6))
     if kind == "bare":
-        return (branches(draws, site, (x, foot), -np.pi / 2, height, bark),)
+        return (branches(draws, site, (x, foot), -np.pi / 2, height, bark, 6),)
     trunk = draws.uniform(0.1, 0.3) * height
     across = height * draws.uniform(0.22, 0.42) / site.aspect
     lobes = [(x, foot - trunk - 0.42 * (height - trunk), 0.8 * across, 0.4 * (height - trunk))]
@@ -154,8 +158,8 @@ def crown(
     return Crown(
         lobes,
         *leaf_colours(draws, site),
-        rough=height * draws.uniform(0.04, 0.13),
-        clump=height * draws.uniform(0.12, 0.3),
+        rough=height * draws.uniform(0.04, 0.12),
+        clump=height * draws.uniform(0.08, 0.25),
         aspect=site.aspect,
         offset=draws.uniform(0, 250),
     )
@@ -214,92 +218,3 @@ def _palm(draws: Draws, site: Site, x: float, foot: float, height: float) -> tup
         Lines(trunk, site.lit(WOOD, 0.4)),
         Lines(tuple(fronds), dark if draws.chance(0.6) else bright),
     )
-
-
-def draw_frame(draws: Draws, site: Site) -> tuple:
-    """Trees at the borders that frame the picture; the trunks are out of it."""
-    kind = draws.choice({"leaves": 0.45, "branches": 0.25, "firs": 0.15, "hanging": 0.15})
-    sides = draws.choice({"left": 0.35, "right": 0.35, "both": 0.3})
-    found: list[Any] = []
-    for number, side in enumerate(("left", "right")):
-        if sides not in (side, "both"):
-            continue
-        part, inward = draws.part(number), 1.0 if side == "left" else -1.0
-        border = 0.0 if side == "left" else 1.0
-        if kind == "leaves":
-            wide = part.uniform(0.05, 0.2) * (0.7 if sides == "both" else 1.2)
-            low, high = part.uniform(0.7, 1.1), part.uniform(-0.1, 0.7)
-            lobes = []
-            for lobe in range(6):
-                y = low + (high - low) * (lobe + part.uniform()) / 6
-                size = wide * part.uniform(0.6, 1.2)
-                lobes.append((border - inward * 0.3 * wide, y, size, part.uniform(0.08, 0.2)))
-            found.append(crown(part, site, tuple(lobes), part.uniform(0.25, 0.6)))
-        elif kind == "branches":
-            bark = site.lit(WOOD, part.uniform(0, 0.5))
-            for _ in range(1 + int(part.uniform(0, 2))):
-                start = (border - 0.02 * inward, part.uniform(0.0, 0.7))
-                way = part.uniform(-0.9, 0.3)
-                way = way if inward > 0 else np.pi - way
-                found.append(branches(part, site, start, way, part.uniform(0.35, 0.7), bark, 4))
-        elif kind == "hanging":
-            bark = site.lit(WOOD, part.uniform(0, 0.5))
-            start = (border + inward * part.uniform(0, 0.3), -0.02)
-            way = np.pi / 2 - inward * part.uniform(0.2, 1.1)
-            twigs = branches(part, site, start, way, part.uniform(0.3, 0.55), bark, 4)
-            found.append(twigs)
-            lobes = tuple((x1, y1, 0.035 / site.aspect, 0.03) for _, _, x1, y1, _, _ in
-                          twigs.lines[::3])[:10]  # fmt: skip
-            if part.chance(0.7):
-                found.append(crown(part, site, lobes, part.uniform(0.2, 0.4)))
-        else:
-            for tree in range(2 + int(part.uniform(0, 3))):
-                height = part.uniform(0.35, 1.0) / (1 + 0.4 * tree)
-                x = border + inward * part.uniform(-0.03, 0.06 + 0.06 * tree)
-                found += draw_tree(part.part(tree), site, "fir", x, 1.1, height + 0.1)
-    return tuple(found)
-
-
-def draw_looking_up(draws: Draws, site: Site) -> tuple:
-    """Tops of trees all round, as seen by who looks up in a forest."""
-    found: list[Any] = []
-    number = int(draws.uniform(5, 14))
-    for tree in range(number):
-        part = draws.part(tree)
-        angle = 2 * np.pi * (tree + part.uniform(0, 0.9)) / number
-        out = np.array([np.cos(angle), np.sin(angle)])
-        foot = 0.5 + 0.85 * out
-        tip = 0.5 + part.uniform(0.36, 0.6) * out
-        dark, bright = leaf_colours(part, site)
-        width = part.uniform(0.12, 0.3)
-        found.append(
-            Fir(tuple(foot.tolist()), tuple(tip.tolist()), width, part.uniform(5, 10), dark, bright,
-                site.aspect, part.uniform(0, 250))
-        )  # fmt: skip
-    return tuple(found)
-
-
-def draw_grove(draws: Draws, site: Site, kind: str, height: float) -> tuple:
-    """Some trees in the middle distance."""
-    found: list[Any] = []
-    for tree in range(2 + int(draws.uniform(0, 6))):
-        part = draws.part(tree)
-        size = height * part.uniform(0.5, 1.2)
-        foot = site.level + 0.25 * size * part.uniform()
-        kind_here = kind if kind != "bare" or tree < 2 else "leafy"
-        found += draw_tree(part, site, kind_here, part.uniform(0, 1), foot, size)
-    return tuple(found)
-
-
-def grass_blades(draws: Draws, site: Site) -> Lines:
-    """Blades of grass before the lens, at the lower border."""
-    lines = []
-    for _ in range(int(draws.uniform(25, 60))):
-        x, size = draws.uniform(-0.05, 1.05), draws.uniform(0.04, 0.22)
-        lean = draws.normal(0, 0.35) * size / site.aspect
-        lines += curve(
-            ((x, 1.02), (x + 0.3 * lean, 1.02 - 0.6 * size), (x + lean, 1.02 - size)),
-            0.009,
-            0.002,
-        )
-    return Lines(tuple(lines), site.lit(pick(draws, LEAVES), draws.uniform(0, 0.8)))
