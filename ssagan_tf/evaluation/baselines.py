@@ -16,7 +16,7 @@ from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float
 
 COPY = "copy_first_frame"
-WIND = 0.010  # of constant_wind, widths a frame: the mean of the canonical procedural skies
+WIND = 0.0104  # of constant_wind, widths a frame: the mean of procedural-skies-64 v1
 
 
 def copy_first_frame(real: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ is added to one of these files and nowhere else. A setting that two sections sha
 `resolution`) has the same type and default in both.
 """
 
-from ssagan_tf.options.data import PrepareOptions, VerifyOptions
+from ssagan_tf.options.data import BENCHMARKS, PrepareOptions, VerifyOptions
 from ssagan_tf.options.evaluation import (
     BASELINES,
     CompareOptions,
@@ -38,6 +38,7 @@ from ssagan_tf.options.training import RECIPES, TrainOptions
 __all__ = [
     "ADDRESS",
     "BASELINES",
+    "BENCHMARKS",
     "CORE_RESOLUTION",
     "FRAMES",
     "LARGEST_RESOLUTION",

@@ -19,7 +19,7 @@ class Camera:
     Attributes:
       focal: Focal length in widths and in heights of the picture.
       pitch: Radians that it looks up.
-      roll: Radians that the horizon is turned clockwise.
+      roll: Radians that the camera is turned clockwise, and so the horizon the other way.
     """
 
     focal: tuple[float, float]

@@ -28,6 +28,7 @@ class Lens:
       softness: Standard deviation of the blur in widths of the picture.
       noise: Standard deviation of what the sensor adds, in [0, 1], at 64×64.
       quality: Of the JPEG; 0: there was none.
+      bars: Height of the black bars at top and bottom, as a share of the picture's.
       key: Of the noise's random numbers.
     """
 
@@ -40,7 +41,13 @@ class Lens:
     softness: float
     noise: float
     quality: int
+    bars: float
     key: tuple[int, ...]
+
+    def barred(self, side: int) -> np.ndarray:
+        """Share of each row that black bars hide, `[side, 1]`."""
+        edge = np.abs(np.arange(side) + 0.5 - side / 2)
+        return np.clip(edge - (0.5 - self.bars) * side + 0.5, 0, 1 if self.bars else 0)[:, None]
 
     def develop(self, light: np.ndarray, frame: int) -> np.ndarray:
         """The picture of a frame.
@@ -77,7 +84,7 @@ def draw_lens(draws: Draws) -> Lens:
     vivid = draws.chance(0.2)
     balance = 1 + draws.normal(0, 0.07 if draws.chance(0.3) else 0.025, 3)
     return Lens(
-        exposure=float(np.clip(np.exp(draws.normal(0.06, 0.14)), 0.7, 1.5)),
+        exposure=float(np.clip(np.exp(draws.normal(0.10, 0.14)), 0.7, 1.5)),
         brightening=draws.uniform(-0.10, 0.10) if draws.chance(0.3) else 0.0,
         balance=tuple(float(np.clip(factor, 0.75, 1.25)) for factor in balance),
         contrast=draws.uniform(0.85, 1.4) if vivid else draws.uniform(0.8, 1.15),
@@ -86,6 +93,7 @@ def draw_lens(draws: Draws) -> Lens:
         softness=draws.uniform(0.003, 0.012) if draws.chance(0.3) else 0.0,
         noise=draws.uniform(0.002, 0.010) if draws.chance(0.25) else 0.0,
         quality=int(draws.uniform(35, 90)) if draws.chance(0.3) else 0,
+        bars=draws.uniform(0.04, 0.14) if draws.chance(0.04) else 0.0,
         key=(int(draws.uniform(0, 2**31)),),
     )
 

@@ -71,7 +71,10 @@ class Stage:
         self._halo = halo * light.beam
         self._clear = 1 - light.hazy(view)
         self._far, far = scene.land.far(view)
-        self._near, near = scene.land.near(side)
+        colour, near = scene.land.near(side)
+        bars = scene.lens.barred(side)
+        self._near = colour * (1 - bars[..., None])
+        near = 1 - (1 - near) * (1 - bars)
         water = np.zeros_like(view.above) if scene.sea is None else 1 - view.above
         self._above = 1 - water
         self._hidden = 1 - (1 - far) * (1 - near)

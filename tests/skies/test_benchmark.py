@@ -1,0 +1,77 @@
+"""procedural-skies-64 v1 is frozen: what draws other skies needs another name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssagan_tf import flags, skies
+from ssagan_tf.data import layouts, writer
+from ssagan_tf.options import BENCHMARKS, OptionError, PrepareOptions
+from ssagan_tf.skies import checksum
+
+NAME = "procedural-skies-64-v1"
+SETTINGS = {
+    "layout": "synthetic",
+    "wind": "canonical",
+    "resolution": 64,
+    "synthetic_clips": 4256,
+    "test_fraction": 256 / 4256,
+    "near_duplicates": "ignore",
+    "seed": 64,
+}
+FRAMES = Path(__file__).with_name(f"{NAME}.png")  # first and last ones of clips 0 to 7
+
+
+def test_its_settings_are_these():
+    assert BENCHMARKS[NAME] == SETTINGS
+
+
+def test_its_parameters_are_these():
+    assert (
+        checksum.FROZEN[NAME] == "b8c23a70861d39135c3d80c880df005ebf7baa7ace9f75a4d45d467cd86d8241"
+    )
+    assert not checksum.draws_others(NAME, 64)
+    assert checksum.draws_others(NAME, 65)
+
+
+def test_its_frames_are_these_to_a_grey_level():
+    with Image.open(FRAMES) as image:
+        expected = np.asarray(image).astype(int).reshape(2, 64, 8, 64, 3)
+    for index in range(8):
+        drawn = skies.procedural_clip(64, index, 64, wind="canonical")[[0, 31]].astype(int)
+        assert np.abs(drawn - expected[:, :, index]).max() <= 1
+
+
+def test_one_flag_makes_it(tmp_path):
+    values = flags.flags.FlagValues()
+    flags.define(values, own=[PrepareOptions])
+    values(["", f"--benchmark={NAME}", f"--output={tmp_path}"])
+    options = flags.read(PrepareOptions, values)
+    assert {name: getattr(options, name) for name in SETTINGS} == SETTINGS
+    assert len(layouts.list_items(options).items) == 4256
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", 3), ("resolution", 128), ("wind", "any")])
+def test_its_settings_are_its_own(name, value):
+    with pytest.raises(OptionError, match=f"{name}={value}: is {SETTINGS[name]} in --benchmark"):
+        PrepareOptions(benchmark=NAME, **SETTINGS | {name: value})
+
+
+def test_a_version_that_draws_others_does_not_make_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(checksum.FROZEN, NAME, "another")
+    options = PrepareOptions(benchmark=NAME, output=str(tmp_path / "set"), **SETTINGS)
+    with pytest.raises(OptionError, match="this version draws other skies"):
+        writer.prepare(options)
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.long
+def test_all_of_it():
+    assert (
+        checksum.parameters(64, range(4256))
+        == "85e00092b0f456f1b188381ee9d1ffb54925d604518d3b7efd47b0312cba6120"
+    )
