@@ -53,6 +53,12 @@ class TrainOptions(Section):
         "a copy, so that going on does not need it.",
         may_change=True,  # its weights may not: see training/first_stage.py
     )
+    init_from: str = setting(
+        "",
+        "Run or FILE.keras whose generator's weights a new run begins with, of the same network; "
+        "the discriminator begins new. A run that is resumed has its own.",
+        may_change=True,
+    )
     steps: int = setting(
         20_000,
         "Training steps; each updates the discriminator --discriminator_updates times and the "
@@ -111,6 +117,12 @@ class TrainOptions(Section):
         "Decay per step of the exponential moving average of the generator's weights, which "
         "samples and generator.keras then have, such as 0.999; 0: no average.",
         between(0.0, 0.999999),
+    )
+    ema_ramp_up: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Whether that decay begins low, min(--ema_decay, (1 + step) / (10 + step)), and batch "
+        "norm's moving statistics are averaged alike. auto: on, but a run that was begun before "
+        "there was this setting goes on without.",
     )
     flip: bool = setting(False, "Mirror half of the training clips left to right.")
     zoom: float = setting(

@@ -21,6 +21,7 @@ COMPUTE = ComputeOptions()
 @pytest.fixture
 def begun(tmp_path, synthetic_set) -> tuple[ModelOptions, TrainOptions, DatasetInfo]:
     train = TrainOptions(data=str(synthetic_set), run_dir=str(tmp_path / "run"), batch_size=2)
+    train = run.settled(train)
     data = open_set(synthetic_set).info
     run.write_settings(MODEL, COMPUTE, train, data)
     return MODEL, train, data
@@ -59,6 +60,24 @@ def test_other_settings_are_refused_by_name(begun, model_changes, train_changes,
             dataclasses.replace(train, **train_changes),
             data,
         )
+
+
+def test_a_run_keeps_what_it_was_begun_with(begun, tmp_path) -> None:
+    model, train, data = begun
+    given = dataclasses.replace(train, ema_ramp_up="auto", init_from="other.keras")
+    assert run.settled(given) == train
+    new = dataclasses.replace(given, run_dir=str(tmp_path / "new"))
+    assert run.settled(new).init_from == str(Path("other.keras").resolve())
+    assert run.settled(new).ema_ramp_up == "on"
+    # One that was begun before there was the setting.
+    path = Path(train.run_dir) / "flags.cfg"
+    path.write_text(path.read_text().replace("--ema_ramp_up=on\n", ""))
+    old = run.settled(given)
+    assert old.ema_ramp_up == run.open_run(train.run_dir).train.ema_ramp_up == "off"
+    run.check_same_run(model, COMPUTE, old, data)
+    told = run.settled(dataclasses.replace(given, ema_ramp_up="on"))
+    with pytest.raises(OptionError, match=r"ema_ramp_up=on: .* begun with --ema_ramp_up=off"):
+        run.check_same_run(model, COMPUTE, told, data)
 
 
 def test_other_clips_are_refused(begun) -> None:
