@@ -125,6 +125,16 @@ class TrainOptions(Section):
         "there was this setting goes on without.",
     )
     flip: bool = setting(False, "Mirror half of the training clips left to right.")
+    canonical_motion: Literal["off", "both", "drop"] = setting(
+        "off",
+        "Mirror clips so that all drift to the right, as prepare has measured it. Those that drift "
+        "by less than --canonical_threshold are mirrored at random (both), or left out (drop).",
+    )
+    canonical_threshold: float = setting(
+        0.0003,
+        "Mean horizontal velocity, as a share of the width a frame, from which on a clip drifts.",
+        between(0.0, 1.0),
+    )
     zoom: float = setting(
         0.0,
         "Enlarge a part of each training clip to the whole, by up to this: 0.2 cuts out squares of "
@@ -211,3 +221,9 @@ class TrainOptions(Section):
         super().__post_init__()
         if self.cache and self.skip_corrupt:
             raise OptionError("cache", self.cache, "cannot go with --skip_corrupt")
+        if self.canonical_motion != "off":
+            why = "cannot go with --canonical_motion, which "
+            if self.flip:
+                raise OptionError("flip", self.flip, why + "mirrors clips itself")
+            if self.data == "synthetic":
+                raise OptionError("data", self.data, why + "is for clips that prepare has measured")

@@ -111,6 +111,13 @@ def check_same_run(
             f"holds other clips than the run in {folder} was begun with; "
             "give those, or another --run_dir",
         )
+    if train.canonical_motion != "off" and data and run.data.drifts != data.drifts:
+        raise OptionError(
+            "data",
+            train.data,
+            f"says otherwise how its clips drift than when the run in {folder} was begun; "
+            "give the set as it was, or another --run_dir",
+        )
 
 
 def _refuse_links(folder: Path, train: TrainOptions) -> None:
