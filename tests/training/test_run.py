@@ -93,6 +93,22 @@ def test_other_clips_are_refused(begun) -> None:
         run.check_same_run(model, COMPUTE, train, other)
 
 
+def test_clips_that_drift_otherwise(begun) -> None:
+    """Which are mirrored, and which left out, must stay the same; else it does not matter."""
+    model, train, data = begun
+    splits = {}
+    for name, split in data.splits.items():
+        told = [dataclasses.replace(each, drifts=(0.01,) * each.clips) for each in split.shards]
+        splits[name] = dataclasses.replace(split, shards=tuple(told))
+    other = dataclasses.replace(data, splits=splits)
+    run.check_same_run(model, COMPUTE, train, other)
+    canonical = dataclasses.replace(train, canonical_motion="both")
+    run.write_settings(model, COMPUTE, canonical, other)
+    run.check_same_run(model, COMPUTE, canonical, other)
+    with pytest.raises(OptionError, match=r"data=.*: says otherwise how its clips drift"):
+        run.check_same_run(model, COMPUTE, canonical, data)
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path) -> None:
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(OptionError, match=r"run_dir=.*: holds something else"):
