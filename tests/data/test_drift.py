@@ -150,14 +150,14 @@ def test_both(prepared: PreparedSet, stored) -> None:
     assert [each for each, _ in seen] == [each for each, _ in order(prepared, stored, 80, "off")]
 
 
-@pytest.mark.parametrize("window", [1, 4, 512])
+@pytest.mark.parametrize("window", [4, 512])
 def test_drop(prepared: PreparedSet, stored, window: int) -> None:
     kept = set(range(10)) - UNDECIDED
     seen = order(prepared, stored, 24, "drop", shuffle_window=window)
     for epoch in range(4):
         assert {number for number, _ in seen[6 * epoch :][:6]} == kept
     assert {number for number, mirrored in seen if mirrored} == LEFT
-    for start in (1, 5, 6, 13):
+    for start in (5, 13):
         settings = {"start": start, "shuffle_window": window}
         assert order(prepared, stored, 24 - start, "drop", **settings) == seen[start:]
     # Two hosts have halves of the same batches.
