@@ -55,6 +55,7 @@ def describe() -> dict[str, Any]:
             float(optimizer.learning_rate),
             *(f"{each.path} {each.dtype}" for each in optimizer.variables),
         ]
+    found["averages"] = [f"{each.path} {each.dtype}" for each in gan.averages.variables]
     clip = both(np.random.default_rng(0).uniform(-1, 1, (1, *first.input_axes)))
     found["clip"] = [clip.dtype.name, float(np.abs(clip).mean())]
     return found

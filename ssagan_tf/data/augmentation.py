@@ -18,6 +18,8 @@ class Augmentation:
     """What is done to clips; without arguments, nothing. See the settings of the same names."""
 
     flip: bool = False
+    canonical_motion: str = "off"
+    canonical_threshold: float = TrainOptions.canonical_threshold
     zoom: float = 0.0
     slow_motion: float = 0.0
     colour: float = 0.0
@@ -27,13 +29,29 @@ class Augmentation:
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: getattr(options, name) for name in names})
 
-    def apply(self, clip: tf.Tensor, base: int, index: tf.Tensor) -> tf.Tensor:
+    def takes(self, drift: float | tf.Tensor) -> bool | tf.Tensor:
+        """Whether a clip that drifts so (`info.Shard`) is used at all."""
+        return self.canonical_motion != "drop" or abs(drift) >= self.canonical_threshold
+
+    def mirrors(self, drift: float | tf.Tensor, drawn: float | tf.Tensor) -> bool | tf.Tensor:
+        """Whether a clip that drifts so is mirrored; a number drawn in [0, 1) where either will do.
+
+        A clip that drifts neither way by the threshold may be shown both ways.
+        """
+        if self.canonical_motion == "off":
+            return self.flip and drawn < 0.5
+        return tf.where(abs(drift) >= self.canonical_threshold, drift < 0, drawn < 0.5)
+
+    def apply(
+        self, clip: tf.Tensor, base: int, index: tf.Tensor, drift: float | tf.Tensor = 0.0
+    ) -> tf.Tensor:
         """Changes a clip.
 
         Args:
           clip: `[32, H, W, 3]` uint8.
           base: Seed of the run.
           index: Position of the clip in the run.
+          drift: Of the clip as it is.
 
         Returns:
           Of the same shape and type.
@@ -51,8 +69,9 @@ class Augmentation:
             if self.colour:
                 values = coloured(values, self.colour, drawn(draws.COLOUR, 5))
             clip = tf.saturate_cast(tf.round(values), tf.uint8)
-        if self.flip:
-            clip = tf.cond(drawn(draws.FLIPS) < 0.5, lambda: tf.reverse(clip, [2]), lambda: clip)
+        if self.flip or self.canonical_motion != "off":
+            mirrored = self.mirrors(drift, drawn(draws.FLIPS))
+            clip = tf.cond(mirrored, lambda: tf.reverse(clip, [2]), lambda: clip)
         return clip
 
 

@@ -172,7 +172,7 @@ def _write(
     ordered = sorted(clips, key=lambda clip: clip[0])
     path = output / name
     write_shard(path, (clip[1:] for clip in ordered), resolution)
-    return shard_of(path, len(ordered))
+    return shard_of(path, [facts for _, facts, _ in ordered])
 
 
 def _describe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,11 @@ SHARD_PATTERN = re.compile(r"(train|test)-\d{5,}-of-\d{5,}\.tfrecord")
 class Shard:
     """One TFRecord file.
 
+    Attributes:
+      drifts: Of each clip in order its mean horizontal velocity (`layouts/motion.py`): the share
+        of the width a frame, positive to the right. Empty where none was measured: of skies that
+        were drawn, and in sets written before it was.
+
     Raises:
       ValueError: It cannot be what is said of it.
     """
@@ -37,12 +43,19 @@ class Shard:
     clips: int
     bytes: int
     sha256: str
+    drifts: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         names.checked(self.name, "shard name")
         _check_counts(self.clips, self.bytes)
         if not re.fullmatch("[0-9a-f]+", self.sha256):
             raise ValueError(f"the checksum of {self.name} is none")
+        if len(self.drifts) not in (0, self.clips):
+            raise ValueError(
+                f"{self.name} has {self.clips} clips, but says of {len(self.drifts)} how they drift"
+            )
+        if not all(type(each) in (int, float) and abs(each) <= 1 for each in self.drifts):
+            raise ValueError(f"a clip of {self.name} drifts by no number in [-1, 1]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +111,14 @@ class DatasetInfo:
             raise ValueError("its layout or fit is none that prepare writes")
 
     @property
+    def drifts(self) -> tuple[float, ...] | None:
+        """How all clips drift, in stored order; None if that is not known of each."""
+        shards = [shard for split in SPLITS for shard in self.splits[split].shards]
+        if not all(len(shard.drifts) == shard.clips for shard in shards):
+            return None
+        return tuple(drift for shard in shards for drift in shard.drifts)
+
+    @property
     def fingerprint(self) -> str:
         """Tells sets of different content apart: SHA-256 over the shards' checksums."""
         sums = [shard.sha256 for split in SPLITS for shard in self.splits[split].shards]
@@ -110,6 +131,10 @@ class DatasetInfo:
             "videos": sum(split.videos for split in self.splits.values()),
             "skipped": len(self.skipped),
         }
+        for split in values["splits"].values():
+            for shard in split["shards"]:
+                if not shard["drifts"]:
+                    del shard["drifts"]
         for name in ("near_duplicates", "skipped"):
             values[name] = values.pop(name)  # last, as they may be long
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
@@ -126,9 +151,7 @@ class DatasetInfo:
             if values["format"] != FORMAT:
                 raise ValueError(f"its format is {values['format']}, this program reads {FORMAT}")
             splits = {
-                name: _made(
-                    Split, {**split, "shards": tuple(_made(Shard, s) for s in split["shards"])}
-                )
+                name: _made(Split, {**split, "shards": tuple(map(_shard, split["shards"]))})
                 for name, split in values["splits"].items()
                 if name in SPLITS
             }
@@ -180,6 +203,11 @@ class PreparedSet:
     def shards(self, split: str) -> Sequence[Shard]:
         return self.info.splits[split].shards
 
+    def drifts(self, split: str) -> list[float]:
+        """How the clips drift, in stored order; where that is not known, zeros."""
+        of_shards = (shard.drifts or (0.0,) * shard.clips for shard in self.shards(split))
+        return list(itertools.chain.from_iterable(of_shards))
+
 
 def _made(kind: type[Made], values: dict[str, Any]) -> Made:
     """A description of what was read.
@@ -192,6 +220,10 @@ def _made(kind: type[Made], values: dict[str, Any]) -> Made:
         if name in values and not isinstance(value, get_origin(expected) or expected):
             raise TypeError(f"{name} is {names.escaped(repr(value)[:80])}")
     return kind(**values)
+
+
+def _shard(values: dict[str, Any]) -> Shard:
+    return _made(Shard, {**values, "drifts": tuple(values.get("drifts", ()))})
 
 
 def _check_counts(*counts: int) -> None:

@@ -45,7 +45,8 @@ def training_batches(
       batch: Clips per batch of all replicas together.
       seed: Seed of order and augmentation.
       start: Number of clips that the run has had before.
-      augmentation: What is done to the clips.
+      augmentation: What is done to the clips; those that it does not take are no part of the
+        order.
       shuffle_window: Number of records, undecoded, that are shuffled among each other.
       pipeline: Number of this host.
       pipelines: Number of hosts.
@@ -58,30 +59,37 @@ def training_batches(
     Raises:
       DataError: The set has no training clips.
     """
-    count = prepared.info.splits["train"].clips
+    every_drift = prepared.drifts("train")
+    count = sum(map(augmentation.takes, every_drift))
     if not count:
         raise DataError(f"{prepared.folder} has no clips to train on")
     paths = tf.constant(prepared.paths("train"))
+    drifts = tf.RaggedTensor.from_row_lengths(
+        tf.constant(every_drift, tf.float64), [shard.clips for shard in prepared.shards("train")]
+    )
     first_epoch, first_index = divmod(start, count)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        shards = tf.random.experimental.stateless_shuffle(
-            paths, draws.seed(seed, draws.SHARDS, epoch)
-        )
+        shards = _shuffled(len(paths), seed, draws.SHARDS, epoch)
+        told = tf.data.Dataset.from_tensor_slices(tf.gather(drifts, shards).values)
+        clips = tf.data.Dataset.zip(_records(tf.gather(paths, shards)), told)
+        if augmentation.canonical_motion == "drop":
+            clips = clips.filter(lambda _, drift: augmentation.takes(drift))
         skip = tf.where(epoch == first_epoch, tf.constant(first_index, tf.int64), 0)
         first_block = skip // shuffle_window
-        blocks = _records(shards).skip(first_block * shuffle_window)
+        blocks = clips.skip(first_block * shuffle_window)
         blocks = blocks.batch(shuffle_window).enumerate(first_block)
-        mixed = blocks.map(
-            lambda block, records: tf.random.experimental.stateless_shuffle(
-                records, draws.seed(seed, draws.BLOCKS, epoch, block)
-            )
-        )
-        return mixed.unbatch().skip(skip % shuffle_window)
 
-    def decode(index: tf.Tensor, record: tf.Tensor) -> tf.Tensor:
+        def mix(block: tf.Tensor, stored: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
+            order = _shuffled(tf.shape(stored[0])[0], seed, draws.BLOCKS, epoch, block)
+            return tuple(tf.gather(each, order) for each in stored)
+
+        return blocks.map(mix).unbatch().skip(skip % shuffle_window)
+
+    def decode(index: tf.Tensor, stored: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+        record, drift = stored
         clip = schema.decode_clip(record, prepared.info.resolution)
-        return augmentation.apply(clip, seed, index)
+        return augmentation.apply(clip, seed, index, drift)
 
     every = tf.data.Dataset.counter(first_epoch).flat_map(one_epoch).enumerate(start)
     if pipelines > 1:
@@ -90,6 +98,11 @@ def training_batches(
     clips = every.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     batches = clips.batch(batch // replicas, drop_remainder=True)
     return batches.prefetch(2).with_options(_options())
+
+
+def _shuffled(count: int | tf.Tensor, seed: int, *use: int | tf.Tensor) -> tf.Tensor:
+    """The numbers below `count` in an order that is drawn."""
+    return tf.random.experimental.stateless_shuffle(tf.range(count), draws.seed(seed, *use))
 
 
 def clips_in_order(prepared: PreparedSet, split: str, batch: int) -> tf.data.Dataset:

@@ -52,11 +52,17 @@ def read_item(
         if isinstance(clip, Skipped):
             yield clip
             continue
-        size = sum(map(len, clip.frames))
-        yield (
-            Facts(clip.name, clip.video, item.split, clip.start, size, clip.motion, clip.hashes),
-            clip.frames,
+        facts = Facts(
+            name=clip.name,
+            video=clip.video,
+            split=item.split,
+            start=clip.start,
+            bytes=sum(map(len, clip.frames)),
+            motion=clip.motion,
+            hashes=clip.hashes,
+            drift=clip.drift,
         )
+        yield facts, clip.frames
 
 
 def read_all(

@@ -22,7 +22,7 @@ from ssagan_tf.data.info import SPLITS, Skipped
 from ssagan_tf.errors import DataError
 
 PART = ".part"  # suffix of a file that is being written
-_MAGIC = b"ssaspool"
+_MAGIC = b"ssaspol2"  # a new one where what is known of clips is more
 _TAIL = struct.Struct("<8sQ32s")  # magic, where the JSON begins, SHA-256 of all before the tail
 _BLOCK = 1 << 20
 
@@ -38,6 +38,7 @@ class Facts:
     bytes: int
     motion: float
     hashes: bytes
+    drift: float | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,6 +209,7 @@ def _from_json(values: dict[str, Any], path: str, end: int) -> Spooled | Skipped
         bytes=int(values["bytes"]),
         motion=float(values["motion"]),
         hashes=bytes.fromhex(values["hashes"]),
+        drift=None if values["drift"] is None else float(values["drift"]),
         path=path,
         offset=int(values["offset"]),
         lengths=lengths,
@@ -216,6 +218,8 @@ def _from_json(values: dict[str, Any], path: str, end: int) -> Spooled | Skipped
         raise ValueError("a clip is of no split")
     if not 0 <= clip.start < 1 << 63:  # as a record holds it
         raise ValueError("a clip starts nowhere")
+    if not abs(clip.drift or 0.0) <= 1:
+        raise ValueError("a clip drifts by more than its width")
     if min(clip.offset, *lengths) < 0 or clip.offset + sum(lengths) > end:
         raise ValueError("a clip lies outside of it")
     return clip

@@ -61,7 +61,13 @@ def open_whole(prepared: PreparedSet, folder: Path) -> PreparedSet:
     def mended(shard: Shard) -> Shard:
         if shard.name not in copies:
             return shard
-        return dataclasses.replace(shard, clips=copies[shard.name]["clips"])
+        clips, damaged = (copies[shard.name][key] for key in ("clips", "damaged"))
+        # Behind a damaged length everything is lost.
+        kept = [drift for index, drift in enumerate(shard.drifts) if index not in damaged][:clips]
+        try:
+            return dataclasses.replace(shard, clips=clips, drifts=tuple(kept))
+        except ValueError as error:
+            raise _unusable(folder, error) from error
 
     splits = {}
     for name, split in prepared.info.splits.items():
@@ -103,7 +109,11 @@ def _copies(folder: Path) -> dict[str, dict[str, Any]]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {folder / COPIES_FILE}: {error}; remove it") from error
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, why: Exception) -> DataError:
+    return DataError(f"cannot read {folder / COPIES_FILE}: {why}; remove it")
 
 
 def _is_copy(value: Any) -> bool:

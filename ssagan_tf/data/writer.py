@@ -214,7 +214,7 @@ def _write(
             path = output / name
             if not path.exists():  # it has this name once it is whole
                 write_shard(path, ((clip, clip.load()) for clip in part), options.resolution)
-            written[name] = shard_of(path, len(part))
+            written[name] = shard_of(path, part)
             report("writing shards", sum(shard.clips for shard in written.values()), total)
     if options.inspect:
         inspection.draw(output, {split: arrangement.clips(split) for split in SPLITS}, options)
@@ -299,9 +299,10 @@ def _remove_spool(output: Path) -> None:
     shutil.rmtree(output / SPOOL, ignore_errors=True)
 
 
-def shard_of(path: AnyPath, clips: int) -> Shard:
-    """The description of a shard that was written."""
-    return Shard(path.name, clips, path.stat().st_size, sha256_of(path))
+def shard_of(path: AnyPath, clips: Sequence[Facts]) -> Shard:
+    """The description of a shard that was written, of its clips in order."""
+    drifts = tuple(clip.drift for clip in clips if clip.drift is not None)
+    return Shard(path.name, len(clips), path.stat().st_size, sha256_of(path), drifts)
 
 
 def write_shard(

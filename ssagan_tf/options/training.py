@@ -54,6 +54,12 @@ class TrainOptions(Section):
         "a copy, so that going on does not need it.",
         may_change=True,  # its weights may not: see training/first_stage.py
     )
+    init_from: str = setting(
+        "",
+        "Run or FILE.keras whose generator's weights a new run begins with, of the same network; "
+        "the discriminator begins new. A run that is resumed has its own.",
+        may_change=True,
+    )
     steps: int = setting(
         20_000,
         "Training steps; each updates the discriminator --discriminator_updates times and the "
@@ -113,7 +119,23 @@ class TrainOptions(Section):
         "samples and generator.keras then have, such as 0.999; 0: no average.",
         between(0.0, 0.999999),
     )
+    ema_ramp_up: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Whether that decay begins low, min(--ema_decay, (1 + step) / (10 + step)), and batch "
+        "norm's moving statistics are averaged alike. auto: on, but a run that was begun before "
+        "there was this setting goes on without.",
+    )
     flip: bool = setting(False, "Mirror half of the training clips left to right.")
+    canonical_motion: Literal["off", "both", "drop"] = setting(
+        "off",
+        "Mirror clips so that all drift to the right, as prepare has measured it. Those that drift "
+        "by less than --canonical_threshold are mirrored at random (both), or left out (drop).",
+    )
+    canonical_threshold: float = setting(
+        0.0003,
+        "Mean horizontal velocity, as a share of the width a frame, from which on a clip drifts.",
+        between(0.0, 1.0),
+    )
     zoom: float = setting(
         0.0,
         "Enlarge a part of each training clip to the whole, by up to this: 0.2 cuts out squares of "
@@ -201,3 +223,9 @@ class TrainOptions(Section):
         super().__post_init__()
         if self.cache and self.skip_corrupt:
             raise OptionError("cache", self.cache, "cannot go with --skip_corrupt")
+        if self.canonical_motion != "off":
+            why = "cannot go with --canonical_motion, which "
+            if self.flip:
+                raise OptionError("flip", self.flip, why + "mirrors clips itself")
+            if self.data == "synthetic":
+                raise OptionError("data", self.data, why + "is for clips that prepare has measured")

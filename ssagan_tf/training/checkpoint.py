@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -18,8 +17,8 @@ from ssagan_tf.files import remove_leftovers, replacing_file, without_wildcards
 from ssagan_tf.models import saved
 from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import ComputeOptions, OptionError
+from ssagan_tf.training.averages import Averages
 from ssagan_tf.training.gan import GAN
-from ssagan_tf.training.optimizer import make_optimizer, set_averages
 from ssagan_tf.training.run import CHECKPOINTS, GENERATOR_FILE, STAGE1_FILE, Run
 
 BEST_FILE = "best.json"  # step and content loss of the best checkpoint
@@ -41,7 +40,10 @@ class Checkpoints:
     def __init__(self, gan: GAN, folder: Path, keep: int, writes: bool = True):
         self._gan = gan
         self._checkpoint = tf.train.Checkpoint(
-            **_generator_state(gan.generator, gan.generator_optimizer),
+            generator=_by_name(gan.generator.weights),
+            generator_optimizer=_by_name(
+                [*gan.generator_optimizer.variables, *_variables(gan.averages)]
+            ),
             discriminator=_by_name(gan.discriminator.weights),
             discriminator_optimizer=_by_name(gan.discriminator_optimizer.variables),
             rollbacks=gan.rollbacks,
@@ -104,7 +106,7 @@ class Checkpoints:
     @property
     def latest_step(self) -> int | None:
         """Step of the newest checkpoint."""
-        return next(map(_step_of, _paths(self._folder)), None)
+        return newest_step(self._folder)
 
     def restore_latest(self) -> bool:
         """Restores the newest state that can be read; False if there is none.
@@ -117,13 +119,9 @@ class Checkpoints:
         return restored is not None
 
 
-def _generator_state(
-    generator: keras.Model, optimizer: keras.optimizers.Optimizer
-) -> dict[str, Any]:
-    return {
-        "generator": _by_name(generator.weights),
-        "generator_optimizer": _by_name(optimizer.variables),
-    }
+def newest_step(folder: Path) -> int | None:
+    """Step of the newest checkpoint in a folder."""
+    return next(map(_step_of, _paths(folder)), None)
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -191,14 +189,14 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
         paths = [paths[steps.index(step)]]
     _check_size(run, paths)
     generator = models.build_generator(run.model, compute)
-    if run.train.ema_decay:
-        optimizer = make_optimizer(generator, run.train, ema_decay=run.train.ema_decay)
-        checkpoint = tf.train.Checkpoint(**_generator_state(generator, optimizer))
-        restored = _restore_first(checkpoint, paths)
-        set_averages(generator, optimizer)
-    else:
-        checkpoint = tf.train.Checkpoint(generator=_by_name(generator.weights))
-        restored = _restore_first(checkpoint, paths)
+    averages = Averages(generator, run.train) if run.train.ema_decay else None
+    checkpoint = tf.train.Checkpoint(
+        generator=_by_name(generator.weights),
+        generator_optimizer=_by_name(_variables(averages)),
+    )
+    restored = _restore_first(checkpoint, paths)
+    if averages:
+        averages.assign_to(generator)
     print(f"generator: {restored}" + ("" if which else ", as the run is not finished"))
     if models.system_of(run.model).takes_clip:
         return joined(saved.load_generator(run.folder / STAGE1_FILE, compute), generator)
@@ -216,6 +214,10 @@ def _check_size(run: Run, paths: list[Path]) -> None:
             f"the settings in {run.folder} need more weights than its checkpoints hold; "
             "they are damaged, or not this run's"
         )
+
+
+def _variables(averages: Averages | None) -> list[keras.Variable]:
+    return averages.variables if averages else []
 
 
 def _by_name(variables: list[keras.Variable]) -> dict[str, tf.Variable]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +79,11 @@ def near(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
 
 def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOptions) -> None:
     """Raises OptionError or DataError unless the set has clips of the right size, and enough."""
-    clips = prepared.info.splits["train"].clips
-    if not clips:
+    if not prepared.info.splits["train"].clips:
         raise DataError(f"{prepared.folder} has no clips to train on; lower its --test_fraction")
+    if options.canonical_motion != "off":
+        _check_drifts(prepared, options)
+    clips = sum(map(Augmentation.of(options).takes, prepared.drifts("train")))
     side = prepared.info.resolution
     if side != model.resolution:
         raise OptionError(
@@ -96,12 +100,41 @@ def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOption
         )
 
 
+def _check_drifts(prepared: PreparedSet, options: TrainOptions) -> None:
+    if prepared.info.layout == "synthetic":
+        why = f"the skies in {prepared.folder} were drawn, not measured; leave it out"
+        raise OptionError("canonical_motion", options.canonical_motion, why)
+    if prepared.info.drifts is None:
+        raise DataError(
+            f"{prepared.folder} does not say how its clips drift, which --canonical_motion needs; "
+            "prepare the set again"
+        )
+    if not any(map(Augmentation.of(options).takes, prepared.drifts("train"))):
+        raise OptionError(
+            "canonical_threshold",
+            options.canonical_threshold,
+            f"no training clip in {prepared.folder} drifts by so much; lower it",
+        )
+
+
 def sample_clips(prepared: PreparedSet, options: TrainOptions) -> tuple[str, np.ndarray]:
-    """Clips to look at, `[N, T, H, W, 3]` uint8, and the split they are of."""
-    split = "test" if prepared.info.splits["test"].clips else "train"
+    """Clips to look at, `[N, T, H, W, 3]` uint8, and the split they are of.
+
+    They drift as those that are trained on.
+    """
+    canonical = dataclasses.replace(Augmentation.of(options), flip=False)
+    drifts = prepared.drifts("test")
+    split = "test" if any(map(canonical.takes, drifts)) else "train"
     wanted = max(options.test_clips, options.samples)
-    batches = pipeline.clips_in_order(prepared, split, batch=1).take(wanted)
-    return split, np.concatenate([clips.numpy() for clips, _ in batches])
+    stored = pipeline.clips_in_order(prepared, split, batch=1)
+    drifting = zip(stored, prepared.drifts(split), strict=True)
+    taken = ((clip.numpy(), drift) for (clip, _), drift in drifting if canonical.takes(drift))
+    return split, np.concatenate(
+        [
+            clip[:, :, :, ::-1] if canonical.mirrors(drift, drawn=1.0) else clip
+            for clip, drift in itertools.islice(taken, wanted)
+        ]
+    )
 
 
 def training_batches(

@@ -15,9 +15,9 @@ from ssagan_tf import limits, models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
 from ssagan_tf.models import Network
-from ssagan_tf.models.saved import fingerprint, load_generator
+from ssagan_tf.models.saved import fingerprint
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
-from ssagan_tf.training import checkpoint
+from ssagan_tf.training import source
 from ssagan_tf.training.run import FLAGS_FILE, STAGE1_FILE, STAGE1_RECORD, open_run
 
 
@@ -109,10 +109,7 @@ def load_first_stage(
         return None
     folder = Path(options.run_dir)
     path = Path(options.stage1 or folder / STAGE1_FILE)
-    if path.is_dir():
-        network = checkpoint.load_generator(open_run(path), compute)
-    else:
-        network = load_generator(path, compute)
+    network = source.at(path).load(compute)
     _check_fit(network.options, path, model)
     first = FirstStage(network, fingerprint(network), str(path))
     if (folder / FLAGS_FILE).is_file() and _recorded(folder) != first.fingerprint:

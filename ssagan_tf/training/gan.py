@@ -18,8 +18,9 @@ from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import TrainOptions
 from ssagan_tf.pixels import to_float
 from ssagan_tf.precision import at_least_float32
+from ssagan_tf.training.averages import Averages
 from ssagan_tf.training.objectives import Objective
-from ssagan_tf.training.optimizer import make_optimizer, set_averages
+from ssagan_tf.training.optimizer import make_optimizer
 
 # What a step reports, in the order in which it comes about.
 METRICS = (
@@ -66,6 +67,7 @@ class GAN(keras.Model):
 
     Attributes:
       objective: The losses.
+      averages: Of the generator, where it is averaged.
       rollbacks: How often the run went back to a checkpoint; draws after it are others.
       must_stop: Asked in each step where several hosts train, which have to stop together.
     """
@@ -87,7 +89,8 @@ class GAN(keras.Model):
         self.discriminator = discriminator
         self.options = options
         self.clip_dtype = at_least_float32(generator.compute_dtype)
-        self.generator_optimizer = make_optimizer(generator, options, ema_decay=options.ema_decay)
+        self.generator_optimizer = make_optimizer(generator, options)
+        self.averages = Averages(generator, options) if options.ema_decay else None
         self.discriminator_optimizer = make_optimizer(
             discriminator, options, updates=options.discriminator_updates
         )
@@ -107,14 +110,10 @@ class GAN(keras.Model):
         return generator if self.first is None else joined(self.first, generator)
 
     def average_into(self, network: keras.Model) -> None:
-        """Sets a network like the generator to the averages of its weights (`ema_decay`).
-
-        Moving statistics and spectral vectors are the generator's own: they are averages already,
-        or go with the kernels of now.
-        """
+        """Sets a network like the generator to its averages (`ema_decay`)."""
         network.set_weights(self.generator.get_weights())
         if self.step:  # before the first they are zeros
-            set_averages(network, self.generator_optimizer)
+            self.averages.assign_to(network)
 
     def check_finite(self) -> None:
         """Raises NonFiniteError if a weight of either network is no finite number, naming it."""
@@ -151,6 +150,8 @@ class GAN(keras.Model):
         variables = self.generator.trainable_variables
         gradients = tape.gradient(scaled, variables)
         self.generator_optimizer.apply(gradients, variables)
+        if self.averages is not None:
+            self.averages.update(self.generator_optimizer.iterations - 1)
         report["generator_gradient"] = _norm(gradients)
         report |= {name: tf.add_n([each[name] for each in seen]) / len(seen) for name in seen[0]}
         if self.must_stop is not None:

@@ -17,6 +17,7 @@ from ssagan_tf.data import pipeline
 from ssagan_tf.data.info import PreparedSet
 from ssagan_tf.errors import DataError, Stopped
 from ssagan_tf.files import locked_folder, remove_leftovers, replacing_file
+from ssagan_tf.models.saved import fingerprint
 from ssagan_tf.options import (
     ComputeOptions,
     ModelOptions,
@@ -30,6 +31,7 @@ from ssagan_tf.training import callbacks, clips, strategy
 from ssagan_tf.training.checkpoint import Checkpoints
 from ssagan_tf.training.first_stage import check_first_stage, load_first_stage
 from ssagan_tf.training.gan import GAN, NonFiniteError
+from ssagan_tf.training.initial import load_initial
 from ssagan_tf.training.interruption import Interruption
 from ssagan_tf.training.objectives import check_objective
 from ssagan_tf.training.run import (
@@ -38,6 +40,7 @@ from ssagan_tf.training.run import (
     SAMPLES,
     STAGE1_FILE,
     check_same_run,
+    settled,
     write_settings,
 )
 from ssagan_tf.training.summary import summary
@@ -75,6 +78,7 @@ def _train(
         options = dataclasses.replace(options, data=remote.resolve(options.data))
     if options.stage1:
         options = dataclasses.replace(options, stage1=str(Path(options.stage1).resolve()))
+    options = settled(options)
     prepared = clips.find_set(options)
     strategy.mean_of_workers(devices)  # all have looked before one writes
     if prepared is not None:
@@ -87,12 +91,16 @@ def _train(
         generator = models.build_generator(model, compute)
         discriminator = models.build_discriminator(model, compute)
         first = load_first_stage(model, compute, options)
+        initial = load_initial(model, compute, options)
+        if initial:
+            generator.set_weights(initial.get_weights())
         gan = GAN(generator, discriminator, options, first and first.network)
-    print(summary(gan, model, options, prepared, first, devices), flush=True)
+    begins_with = options.init_from if initial else ""
+    print(summary(gan, model, options, prepared, first, begins_with, devices), flush=True)
     if first:
-        number = int(first.fingerprint[:8], 16)
-        if strategy.mean_of_workers(devices, number) != number:
-            raise DataError("the workers see different first stages; --stage1 must be a shared one")
+        _check_shared(devices, "stage1", first.fingerprint)
+    if initial:
+        _check_shared(devices, "init_from", fingerprint(initial))
     if options.dry_run:
         print("dry run: nothing was written")
         return
@@ -301,6 +309,13 @@ def _said_plainly(checkpoints: Checkpoints) -> Iterator[None]:
         raise KeyboardInterrupt(f"the same command goes on from step {step}") from error
     except tf.errors.ResourceExhaustedError as error:
         raise DataError("out of memory; a smaller --batch_size needs less") from error
+
+
+def _check_shared(devices: tf.distribute.Strategy, name: str, digest: str) -> None:
+    """Refuses networks that are not the same for all workers."""
+    number = int(digest[:8], 16)
+    if strategy.mean_of_workers(devices, number) != number:
+        raise DataError(f"the workers see different networks; --{name} must be a shared one")
 
 
 def _check_share(options: TrainOptions, devices: tf.distribute.Strategy) -> None:

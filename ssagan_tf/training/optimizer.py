@@ -1,4 +1,4 @@
-"""Adam as the recipes have it: PyTorch's epsilon, learning rates that fall, averaged weights."""
+"""Adam as the recipes have it: PyTorch's epsilon, and learning rates that fall."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DROP = 0.1  # factor of the learning rate at each of --learning_rate_drops
 
 
 def make_optimizer(
-    network: keras.Model, options: TrainOptions, *, updates: int = 1, ema_decay: float = 0.0
+    network: keras.Model, options: TrainOptions, *, updates: int = 1
 ) -> keras.optimizers.Optimizer:
     """Adam for a network. Its variables are there at once, so that a checkpoint finds them.
 
@@ -22,7 +22,6 @@ def make_optimizer(
       network: Built.
       options: Of Adam and its learning rate.
       updates: Updates that it makes in a step; the learning rate falls by steps.
-      ema_decay: Of the exponential moving averages of the weights that it keeps; 0: none.
     """
     with _learning_rates_in_float32():
         optimizer = keras.optimizers.Adam(
@@ -30,8 +29,6 @@ def make_optimizer(
             beta_1=options.beta_1,
             beta_2=options.beta_2,
             epsilon=1e-8,  # PyTorch's
-            use_ema=ema_decay > 0,
-            ema_momentum=ema_decay,
             name="adam",  # else Keras numbers it, and a checkpoint could not find its variables
         )
     optimizer.build(network.trainable_variables)
@@ -61,10 +58,3 @@ def _learning_rate(
         # float32, which Keras then keeps, too.
         [np.float32(options.learning_rate * DROP**number) for number in range(len(drops) + 1)],
     )
-
-
-def set_averages(network: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
-    """Sets a network's trainable weights to the averages that the optimizer keeps of them."""
-    averages = [each for each in optimizer.variables if each.name.endswith("_average")]
-    for variable, average in zip(network.trainable_variables, averages, strict=True):
-        variable.assign(average.numpy())

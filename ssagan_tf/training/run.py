@@ -57,12 +57,30 @@ def open_run(folder: str | Path) -> Run:
     try:
         values = flags.from_file(str(path), alone=True)
         sections = [flags.read(kind, values) for kind in SECTIONS]
+        if sections[-1].ema_ramp_up == "auto":  # begun before there was this setting
+            sections[-1] = dataclasses.replace(sections[-1], ema_ramp_up="off")
         data = DatasetInfo.from_json(limits.read_text(folder / INFO_FILE, limits.DESCRIPTION_BYTES))
     except (OSError, ValueError) as error:
         raise DataError(
             f"cannot read the run in {folder}: {error}; mend the file, or name another --run_dir"
         ) from error
     return Run(folder, *sections, data)
+
+
+def settled(train: TrainOptions) -> TrainOptions:
+    """The settings with what a run decides when it begins, and keeps when it is resumed.
+
+    Raises:
+      DataError: The folder's run cannot be read.
+    """
+    folder = Path(train.run_dir)
+    if (folder / FLAGS_FILE).is_file():
+        begun = open_run(folder).train
+    else:
+        file = train.init_from and str(Path(train.init_from).resolve())
+        begun = dataclasses.replace(train, init_from=file, ema_ramp_up="on")
+    ramp_up = begun.ema_ramp_up if train.ema_ramp_up == "auto" else train.ema_ramp_up
+    return dataclasses.replace(train, init_from=begun.init_from, ema_ramp_up=ramp_up)
 
 
 def check_same_run(
@@ -92,6 +110,13 @@ def check_same_run(
             train.data,
             f"holds other clips than the run in {folder} was begun with; "
             "give those, or another --run_dir",
+        )
+    if train.canonical_motion != "off" and data and run.data.drifts != data.drifts:
+        raise OptionError(
+            "data",
+            train.data,
+            f"says otherwise how its clips drift than when the run in {folder} was begun; "
+            "give the set as it was, or another --run_dir",
         )
 
 

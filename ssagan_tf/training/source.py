@@ -52,6 +52,15 @@ class Source:
         return load_generator(self.file, compute)
 
 
+def at(path: Path) -> Source:
+    """A run if it is a folder, else a file.
+
+    Raises:
+      DataError: The folder is no run.
+    """
+    return Source(open_run(path), None) if path.is_dir() else Source(None, path)
+
+
 def find(options: SourceOptions) -> Source:
     """The source that the settings name.
 

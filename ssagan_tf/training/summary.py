@@ -18,6 +18,7 @@ def summary(
     options: TrainOptions,
     prepared: PreparedSet | None,
     first: FirstStage | None,
+    begins_with: str,
     devices: tf.distribute.Strategy,
 ) -> str:
     """A few lines.
@@ -28,6 +29,7 @@ def summary(
       options: Those of the training.
       prepared: The clips; None if synthetic ones are yet to be made.
       first: The first stage of a second one.
+      begins_with: Whose weights the run begins with, if not with new ones.
       devices: Where it runs.
     """
     sizes = [f"{network.count_params():,}" for network in (gan.generator, gan.discriminator)]
@@ -42,6 +44,7 @@ def summary(
     return (
         f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} weights\n"
         + (f"{first}\n" if first else "")
+        + (f"begins with the weights of {begins_with}\n" if begins_with else "")
         + f"data: {data} from {options.data}\n"
         f"device: {_device(devices)}\n"
         f"generator: minimises {gan.objective}\n"

@@ -55,7 +55,7 @@ def test_hashes_outlast(skies: list[np.ndarray], change: Callable) -> None:
 
 
 def facts(name: str, bits: np.ndarray) -> Facts:
-    return Facts(name, name, None, 0, 0, 0.0, np.packbits(bits, axis=1).tobytes())
+    return Facts(name, name, None, 0, 0, 0.0, np.packbits(bits, axis=1).tobytes(), None)
 
 
 def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,7 @@ def test_descriptions(strange: Path, text: str, monkeypatch) -> None:
         *(("resolution", value) for value in (0, -64, 2048, 10**6, 10**30)),
         *(("fit", "\x1b[2J"), ("layout", "../a")),
         *(("clips", -1), ("bytes", 2**63), ("sha256", "../../a"), ("sha256", "\ud800")),
+        *(("drifts", value) for value in (3, [0.1] * 99, [2], [None], [10**400], [True])),
     ],
     ids=str,
 )
@@ -406,7 +407,15 @@ def forged(path: Path, **values: object) -> None:
     [
         *({"name": "../../out"}, {"name": 3}, {"video": "/out"}, {"split": "../x"}),
         *({"offset": -1}, {"lengths": [2**60]}, {"lengths": [[]]}, {"hashes": "zz"}),
-        *({"motion": None}, {"start": float("inf")}, {"start": 2**63}, {"start": -1}),
+        *(
+            {"drift": 2},
+            {"drift": "x"},
+            {"drift": float("nan")},
+            {"motion": None},
+            {"start": float("inf")},
+            {"start": 2**63},
+            {"start": -1},
+        ),
     ],
     ids=str,
 )

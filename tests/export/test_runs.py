@@ -58,10 +58,11 @@ def clips_of(run: Path, image: np.ndarray) -> list[np.ndarray]:
     for weight in generator.weights:
         weight.assign(reader.get_tensor(saved[f"generator/{weight.path}"]))
     clips = [np.asarray(generator(image))]
-    for weight in generator.trainable_weights:
+    for weight in generator.weights:
         name = weight.path.replace("/", "_")
-        [average] = [key for key in saved if key.endswith(f"{name}_average")]
-        weight.assign(reader.get_tensor(saved[average]))
+        # All but spectral vectors have averages.
+        for key in (key for key in saved if key.endswith(f"{name}_average")):
+            weight.assign(reader.get_tensor(saved[key]))
     return [*clips, np.asarray(generator(image))]
 
 

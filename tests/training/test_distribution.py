@@ -138,7 +138,8 @@ def test_two_replicas_make_the_step_of_one(
 
 
 def _weights(gan: GAN) -> list[keras.Variable]:
-    return [*gan.generator.weights, *gan.discriminator.weights]
+    averages = gan.averages.variables if gan.averages else []
+    return [*gan.generator.weights, *gan.discriminator.weights, *averages]
 
 
 @pytest.mark.parametrize("hosts", [1, 2, 4])

@@ -21,6 +21,7 @@ COMPUTE = ComputeOptions()
 @pytest.fixture
 def begun(tmp_path, synthetic_set) -> tuple[ModelOptions, TrainOptions, DatasetInfo]:
     train = TrainOptions(data=str(synthetic_set), run_dir=str(tmp_path / "run"), batch_size=2)
+    train = run.settled(train)
     data = open_set(synthetic_set).info
     run.write_settings(MODEL, COMPUTE, train, data)
     return MODEL, train, data
@@ -61,6 +62,24 @@ def test_other_settings_are_refused_by_name(begun, model_changes, train_changes,
         )
 
 
+def test_a_run_keeps_what_it_was_begun_with(begun, tmp_path) -> None:
+    model, train, data = begun
+    given = dataclasses.replace(train, ema_ramp_up="auto", init_from="other.keras")
+    assert run.settled(given) == train
+    new = dataclasses.replace(given, run_dir=str(tmp_path / "new"))
+    assert run.settled(new).init_from == str(Path("other.keras").resolve())
+    assert run.settled(new).ema_ramp_up == "on"
+    # One that was begun before there was the setting.
+    path = Path(train.run_dir) / "flags.cfg"
+    path.write_text(path.read_text().replace("--ema_ramp_up=on\n", ""))
+    old = run.settled(given)
+    assert old.ema_ramp_up == run.open_run(train.run_dir).train.ema_ramp_up == "off"
+    run.check_same_run(model, COMPUTE, old, data)
+    told = run.settled(dataclasses.replace(given, ema_ramp_up="on"))
+    with pytest.raises(OptionError, match=r"ema_ramp_up=on: .* begun with --ema_ramp_up=off"):
+        run.check_same_run(model, COMPUTE, told, data)
+
+
 def test_other_clips_are_refused(begun) -> None:
     model, train, data = begun
     other = dataclasses.replace(
@@ -72,6 +91,22 @@ def test_other_clips_are_refused(begun) -> None:
     )
     with pytest.raises(OptionError, match=r"data=.*: holds other clips"):
         run.check_same_run(model, COMPUTE, train, other)
+
+
+def test_clips_that_drift_otherwise(begun) -> None:
+    """Which are mirrored, and which left out, must stay the same; else it does not matter."""
+    model, train, data = begun
+    splits = {}
+    for name, split in data.splits.items():
+        told = [dataclasses.replace(each, drifts=(0.01,) * each.clips) for each in split.shards]
+        splits[name] = dataclasses.replace(split, shards=tuple(told))
+    other = dataclasses.replace(data, splits=splits)
+    run.check_same_run(model, COMPUTE, train, other)
+    canonical = dataclasses.replace(train, canonical_motion="both")
+    run.write_settings(model, COMPUTE, canonical, other)
+    run.check_same_run(model, COMPUTE, canonical, other)
+    with pytest.raises(OptionError, match=r"data=.*: says otherwise how its clips drift"):
+        run.check_same_run(model, COMPUTE, canonical, data)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path) -> None:

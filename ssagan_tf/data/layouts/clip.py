@@ -26,6 +26,7 @@ class Clip:
     Attributes:
       motion: Mean change from frame to frame, in [0, 1] (`motion.difference`).
       hashes: Perceptual hashes of two of the frames, where they were asked for.
+      drift: Mean horizontal velocity (`motion.drift`), where it was asked for.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Clip:
     frames: tuple[Any, ...]
     motion: float
     hashes: bytes = b""
+    drift: float | None = None
 
 
 class Picture:

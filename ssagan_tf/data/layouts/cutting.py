@@ -105,9 +105,14 @@ def _clip(
     start, usual = frames[0].number, statistics.fmean(changes[:-JUMPS])
     if usual < options.still:
         return Skipped(f"{name}/{start}", f"still: changes by {usual:.5f} from frame to frame")
-    hashes = clip_hashes([frame.small for frame in frames]) if form is JPEGS else b""
     values = tuple(frame.value for frame in frames)
-    return Clip(f"{name}/{start}", video, start, values, statistics.fmean(changes), hashes)
+    clip = Clip(f"{name}/{start}", video, start, values, statistics.fmean(changes))
+    if form is not JPEGS:
+        return clip
+    smalls = [frame.small for frame in frames]
+    # Skies that are drawn drift as they are told, and are not measured.
+    drift = None if options.layout == "synthetic" else motion.drift(smalls)
+    return dataclasses.replace(clip, hashes=clip_hashes(smalls), drift=drift)
 
 
 def _take(
