@@ -49,7 +49,7 @@ ROOMS = {
     "video": ALWAYS | {"files", "limits", "mp4", "remote"},
     "timelapse": ALWAYS | {"video", "progress", "names"},
     "motion": {"motion"},
-    "skies": {"skies"},
+    "skies": ALWAYS | {"skies"},
     "layers": {"layers", "precision"},
     "losses": {"precision"},
     "models": ALWAYS | {"layers", "models", "precision", "limits"},

@@ -97,15 +97,17 @@ class Stage:
         each = np.stack([x.velocities(self._view, scene.camera) for x in scene.layers]) * side
         velocity, opacity = [], []
         free = 1 - self._hidden
+        # On the horizon a pixel sees a sheet and its mirror image, which part from each other.
+        known = free * ((self._view.above == 0) | (self._view.above == 1))
         for frame in range(number):
             opaque = np.stack([sheet.draw(frame)[0] for sheet in self._sheets])
             opaque = opaque * self._clear[..., 0]
             most = opaque.argmax(axis=0)[None, ..., None]
             velocity.append(np.take_along_axis(each, most, axis=0)[0])
-            opacity.append((1 - np.prod(1 - opaque, axis=0)) * self._above * free)
+            opacity.append((1 - np.prod(1 - opaque, axis=0)) * self._above * known)
         # Water moves even where it mirrors what stands still.
         moving = self._above * free + (1 - self._above) * (1 - self._near_share[..., 0])
-        velocity = np.stack(velocity) * (free > 0)[..., None]
+        velocity = np.stack(velocity) * (known > 0)[..., None]
         return Truth(*(np.float32(x) for x in (velocity, opacity, moving)))
 
     def _light_of(self, frame: int) -> np.ndarray:

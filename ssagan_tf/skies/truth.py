@@ -13,8 +13,10 @@ class Truth:
 
     Attributes:
       velocity: `[T, H, W, 2]` float32, pixels a frame to the right and down: of the most opaque
-        layer of cloud there, in water of its mirror image; 0 where land hides the sky.
-      opacity: Of all clouds, `[T, H, W]` float32 in [0, 1]; 0 in water and where land hides them.
+        layer of cloud there, and of one of the layers where there is no cloud; in water of its
+        mirror image. 0 where land hides the sky and on the horizon itself.
+      opacity: Of all clouds, `[T, H, W]` float32 in [0, 1]; 0 in water, on the horizon and where
+        land hides them.
       moving: Share of each pixel that is sky or water, `[H, W]` float32.
     """
 

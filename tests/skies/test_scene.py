@@ -51,6 +51,29 @@ def test_same_in_another_process_and_with_other_instructions(features):
     assert there == hashlib.sha256(drawn).hexdigest()
 
 
+@pytest.mark.parametrize("make", [skies.procedural_clip, skies.clip_truth])
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"wind": "canonicl"}, "wind=canonicl: must be one of any, canonical"),
+        ({"seed": -1}, "seed=-1: must be at least 0"),
+        ({"index": -1}, "index=-1: must be at least 0"),
+        ({"resolution": 1}, "resolution=1: must be at least 2"),
+        ({"frames": 0}, "frames=0: must be at least 1"),
+    ],
+)
+def test_bad_arguments_are_named(make, given, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        make(**{"seed": 0, "index": 0, "resolution": 8, "frames": 1} | given)
+
+
+@pytest.mark.parametrize("wind", ["any", "canonical"])
+@pytest.mark.parametrize("side", [2, 3, 8, 50])
+def test_any_side(wind, side):
+    assert skies.procedural_clip(7, 1, side, 1, wind).shape == (1, side, side, 3)
+    assert np.isfinite(skies.clip_truth(7, 1, side, 1, wind).velocity).all()
+
+
 def test_first_frames_do_not_depend_on_the_number_of_frames():
     np.testing.assert_array_equal(clip(3, 32, 2), clip(3, 32, 5)[:2])
 
@@ -130,15 +153,23 @@ def test_truth_is_what_optical_flow_finds(wind):
 def test_truth_of_a_cloud_layer_is_its_derivative(scenes):
     """The pattern is T(c(x) - w t): a step along the velocity and one in time cancel."""
     for scene in scenes[:20]:
-        view = View(scene.camera, *np.meshgrid(np.linspace(0.2, 0.8, 5), np.linspace(0.1, 0.6, 5)))
-        above = view.up > 0.05
+        view = View(scene.camera, *np.meshgrid(np.linspace(0.2, 0.8, 5), np.linspace(0.1, 0.9, 9)))
+        whole = np.abs(view.up) > 0.05  # sky or its mirror image
         for layer in scene.layers:
             step = 1e-3 * layer.velocities(view, scene.camera)
             moved = View(scene.camera, view.x + step[..., 0], view.y + step[..., 1])
             pairs = zip(layer.coordinates(view), layer.coordinates(moved), strict=True)
-            change = np.stack([(b - a)[above] for a, b in pairs], axis=-1)
+            change = np.stack([(b - a)[whole] for a, b in pairs], axis=-1)
             expected = 1e-3 * np.array(layer.velocity)
             assert np.abs(change - expected).max(initial=0) < 2e-3 * np.abs(expected).max()
+
+
+def test_no_cloud_flies_off_at_the_horizon():
+    """The sky and its mirror image part there; seeds and indices are scenes where it was seen."""
+    for index in (94, 163, 180):
+        truth = skies.clip_truth(64, index, 64, 1, wind="canonical")
+        speed = np.hypot(*truth.velocity[0].T).T
+        assert speed[truth.opacity[0] > 0.3].max() < 3
 
 
 @pytest.mark.parametrize("wind", ["any", "canonical"])
@@ -169,3 +200,8 @@ def test_truth_of_a_set():
     np.testing.assert_array_equal(old.velocity, skies.clip_truth(7, 3, 32).velocity)
     assert skies.truth("clouds00003/0", {"layout": "frames", "seed": 7}, 32) is None
     assert skies.truth("other/0", settings, 32) is None
+    for wrong in ({"wind": "up"}, {"wind": ["any"]}, {"seed": -1}):
+        with pytest.raises(ValueError, match="must be"):
+            skies.truth("clouds00003/0", settings | wrong, 32)
+    with pytest.raises(ValueError, match="digits"):
+        skies.truth(f"clouds{'9' * 5000}/0", settings, 32)

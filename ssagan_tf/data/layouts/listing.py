@@ -47,7 +47,7 @@ def check_source(options: PrepareOptions) -> None:
             )
         if options.benchmark and checksum.draws_others(options.benchmark, options.seed):
             raise OptionError(
-                "benchmark", options.benchmark, "this version draws other skies; install another"
+                "benchmark", options.benchmark, "this version draws other skies; install an older one"
             )
         return
     require(options, "source")
