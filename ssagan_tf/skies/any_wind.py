@@ -11,10 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ssagan_tf.skies.light import mix, screen
 from ssagan_tf.skies.truth import Truth
 
 _PERIOD = 1.7  # the cloud pattern repeats after so many widths of the picture's middle
 _MOTION = (0.005, 0.009)  # mean |x[t+1] - x[t]| aimed at, in [0, 1] units
+_SQUEEZE = 1.4  # how much higher the sky is than its image in the sea
 _PROBE = 32  # side of the few frames drawn first to find the speed that gives this motion
 
 
@@ -126,20 +128,18 @@ class _Sky:
             velocities.append(layer.pace * speed * side * along / area[..., None])
             opacities.append(layer.draw(u, v, np.zeros(2), frames, speed)[0] * clear)
         most = np.stack(opacities).argmax(axis=0)
-        velocity = np.take_along_axis(np.stack(velocities)[:, None], most[None, ..., None], axis=0)[
-            0
-        ]
+        velocity = np.stack(velocities)[:, None]
+        velocity = np.take_along_axis(velocity, most[None, ..., None], axis=0)[0]
         opacity = 1 - np.prod(1 - np.stack(opacities), axis=0)
         moving = np.ones((side, side))
         if self.ground == "hills":
             for top, _ in self._ridges(x):
                 moving = moving * (1 - _below(top, y))
         if self.ground == "sea":
-            first = int(np.ceil(self.horizon * side))
-            below = y[first:] - self.horizon
-            rows = np.clip((self.horizon - 1.4 * below - 0.02) * side, 0, side - 1).astype(np.intp)
+            first, below = self._sea(y)
+            rows = self._mirrored(below, 0.0, side)
             mirrored = np.take_along_axis(velocity, rows[None, ..., None], axis=1)
-            velocity[:, first:] = mirrored * (1, -1 / 1.4)
+            velocity[:, first:] = mirrored * (1, -1 / _SQUEEZE)
             opacity[:, first:] = 0
         velocity, opacity = velocity * (moving > 0)[..., None], opacity * moving
         return Truth(*(each.astype(np.float32) for each in (velocity, opacity, moving)))
@@ -151,8 +151,8 @@ class _Sky:
         distance = np.hypot(x - self.sun[0], y - self.sun[1])[None, ..., None]
         halo = self.glow * (0.75 * np.exp(-distance / 0.22) + np.exp(-((distance / 0.06) ** 2)))
         height = np.clip(y / self.horizon, 0, 1)[None, ..., None] ** 1.5
-        sky = _mix(_colour(light.zenith), _colour(light.horizon), height)
-        sky = _screen(sky, halo * _colour(light.sun))
+        sky = mix(_colour(light.zenith), _colour(light.horizon), height)
+        sky = screen(sky, halo * _colour(light.sun))
         haze = 0.85 * height**3
 
         picture = np.broadcast_to(sky, (frames, side, side, 3))
@@ -162,9 +162,9 @@ class _Sky:
         sunward = 0.022 * sunward / np.hypot(*sunward).clip(1e-3)
         for layer in self.layers:
             opacity, brightness = layer.draw(u, v, sunward, frames, speed)
-            cloud = _mix(_colour(light.shade), _colour(light.lit), brightness[..., None])
-            cloud = _screen(cloud, 0.6 * halo * _colour(light.sun))
-            picture = _mix(picture, cloud, opacity[..., None] * (1 - haze))
+            cloud = mix(_colour(light.shade), _colour(light.lit), brightness[..., None])
+            cloud = screen(cloud, 0.6 * halo * _colour(light.sun))
+            picture = mix(picture, cloud, opacity[..., None] * (1 - haze))
         if self.ground == "hills":
             picture = self._add_hills(picture, x, y)
         if self.ground == "sea":
@@ -173,8 +173,8 @@ class _Sky:
 
     def _add_hills(self, picture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         for top, share in self._ridges(x):
-            colour = _mix(_colour(self.light.horizon), _colour(self.light.ground), share)
-            picture = _mix(picture, colour, _below(top, y)[None, ..., None])
+            colour = mix(_colour(self.light.horizon), _colour(self.light.ground), share)
+            picture = mix(picture, colour, _below(top, y)[None, ..., None])
         return picture
 
     def _ridges(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
@@ -189,8 +189,8 @@ class _Sky:
     ) -> np.ndarray:
         """The sky upside down, darker, broken by waves that shrink towards the horizon."""
         frames, side = picture.shape[:2]
-        first = int(np.ceil(self.horizon * side))
-        below = (y[first:] - self.horizon)[None]
+        first, below = self._sea(y)
+        below = below[None]
         time = np.arange(frames, dtype=np.float32)[:, None, None] * speed
         far = 1 / (below + 0.12)
         waves = sum(
@@ -199,12 +199,21 @@ class _Sky:
                 (9, -14, 23), (4, 6, 8), (0.08, 0.11, 0.15), self.hills[0][0].tolist(), strict=False
             )
         )
-        mirrored = self.horizon - below * (1.4 + 0.2 * waves) - 0.02
-        rows = np.clip(mirrored * side, 0, side - 1).astype(np.intp)
+        rows = self._mirrored(below, waves, side)
         reflected = np.take_along_axis(picture, rows[..., None], axis=1)
-        deep = _mix(_colour(self.light.ground), _colour(self.light.zenith), 0.35)
-        sea = _mix(deep, reflected, 0.62 - 0.5 * below[..., None] + 0.05 * waves[..., None])
+        deep = mix(_colour(self.light.ground), _colour(self.light.zenith), 0.35)
+        sea = mix(deep, reflected, 0.62 - 0.5 * below[..., None] + 0.05 * waves[..., None])
         return np.concatenate([picture[:, :first], np.clip(sea, 0, 1)], axis=1)
+
+    def _sea(self, y: np.ndarray) -> tuple[int, np.ndarray]:
+        """The first row of the sea, and how far below the horizon its pixels are."""
+        first = int(np.ceil(self.horizon * len(y)))
+        return first, y[first:] - self.horizon
+
+    def _mirrored(self, below: np.ndarray, waves: np.ndarray | float, side: int) -> np.ndarray:
+        """Rows of the sky that water mirrors which lies so far below the horizon."""
+        y = self.horizon - below * (_SQUEEZE + 0.2 * waves) - 0.02
+        return np.clip(y * side, 0, side - 1).astype(np.intp)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -309,12 +318,3 @@ def _sample(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 def _colour(rgb: tuple[float, float, float]) -> np.ndarray:
     return np.array(rgb, np.float32)
-
-
-def _mix(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> np.ndarray:
-    return a + (b - a) * share
-
-
-def _screen(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Adds light without exceeding 1."""
-    return 1 - (1 - a) * (1 - np.clip(b, 0, 1))

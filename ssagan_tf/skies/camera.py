@@ -28,7 +28,7 @@ class Camera:
 
     @property
     def horizon(self) -> float:
-        """Height of the horizon in the middle of the picture: 0 at its top, 1 at its bottom."""
+        """Where it crosses the middle of the picture: 0 at its top, 1 at its bottom."""
         return 0.5 + self.focal[1] * float(np.tan(self.pitch)) / float(np.cos(self.roll))
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from ssagan_tf.skies.camera import Camera, View
 from ssagan_tf.skies.randomness import Draws
 
-WIND_SPREAD = 0.25  # standard deviation of the wind's angle to the right, radians
+_WIND_SPREAD = 0.25  # standard deviation of the wind's angle to the right, radians
 _LAYER_SPREAD = 0.2  # of each layer's angle to that
-PACE = 0.0105  # median of the velocities in the sky, widths of the picture a frame
+_PACE = 0.0105  # median of the velocities in the sky, widths of the picture a frame
 _PACE_SPREAD = 0.12  # of its logarithm
 _PERIOD = 1.8  # of the texture, in widths of the picture at the middle of its sky
 _PROBES = 24  # side of the grid on which that is found
@@ -30,7 +30,7 @@ class Layer:
       key: Of the pattern's random numbers.
       wall: Whether it stands upright far away, as towers do, instead of lying overhead.
       size: Periods of the texture per unit of the sheet's coordinates.
-      velocity: Of the drift in periods a frame: to the right and forward (for a wall: up).
+      velocity: Of the drift in periods a frame: to the right and forward (for a wall: down).
       change: How fast shapes change, in radians a frame.
       waves: Of the largest features, per period.
       ripples: The same of rows of ripples; 0: there are none.
@@ -157,24 +157,21 @@ _SKIES: dict[str, float] = {
 }
 
 
-def draw_layers(
-    draws: Draws, camera: Camera, overcast: float, wind: float = WIND_SPREAD
-) -> tuple[Layer, ...]:
+def draw_layers(draws: Draws, camera: Camera, overcast: float) -> tuple[Layer, ...]:
     """The clouds of a sky whose wind blows to the right, from the farthest to the nearest.
 
     Args:
       draws: Where they come from.
       camera: What it sees, velocities are fitted to.
       overcast: 0 of a clear day to 1 of a grey one.
-      wind: Standard deviation of the wind's angle in radians.
     """
     weights = {
         kinds: weight * (1 if overcast < 0.4 else 3.0 * ("strat" in kinds) + 0.15)
         for kinds, weight in _SKIES.items()
     }
     kinds = draws.choice(weights).split()
-    angle = draws.normal(0, wind)
-    pace = PACE * np.exp(draws.normal(0, _PACE_SPREAD))
+    angle = draws.normal(0, _WIND_SPREAD)
+    pace = _PACE * np.exp(draws.normal(0, _PACE_SPREAD))
     layers = []
     for number, kind in enumerate(kinds):
         part = draws.part(number)
@@ -195,8 +192,7 @@ def _draw_layer(
     drawn["cover"] += cover
     layer = Layer(kind, key, wall, 1.0, (1.0, 0.0), along=along, top=top, **drawn)
     # The scale of the pattern and its drift are those that look alike in every picture.
-    centres = (np.arange(_PROBES) + 0.5) / _PROBES
-    view = View(camera, *np.meshgrid(centres, centres))
+    view = View.of_square(camera, _PROBES)
     seen = view.up > 0
     (a, b), (c, d) = layer.slopes(view, camera)[..., seen]
     size = 1 / (_PERIOD * float(np.median(np.sqrt(np.abs(a * d - b * c)))))
@@ -249,7 +245,7 @@ class Sheet:
             self._cover = layer.cover + 0.35 * np.exp(-view.elevation[seen] / 0.2)
 
     def draw(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """Opacity and brightness at a frame, `[H, W]` in [0, 1]."""
+        """Opacity in [0, 1] and brightness, near [0, 1], at a frame: `[H, W]` each."""
         layer = self._layer
         found = self._field(frame)
         field, slope = found.real, found.imag
@@ -273,7 +269,7 @@ class Sheet:
 
 
 def _soft_clip(x: np.ndarray) -> np.ndarray:
-    """To [0, 1] without a corner."""
+    """Leaves 0.5, and bends what leaves [0, 1]: to -0.16 to 1.16 at most."""
     return 0.5 + 0.5 * np.tanh(2.0 * (x - 0.5)) / np.tanh(1.0) * (1 - 1e-9)
 
 

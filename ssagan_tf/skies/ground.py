@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.skies.light import mix
+from ssagan_tf.skies.light import Colour, mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.outlines import Outline
 from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.shapes import Canvas, Colour, Lines, Polygon, inner
+from ssagan_tf.skies.shapes import Canvas, Lines, Polygon, inner
 from ssagan_tf.skies.site import ASPHALT, CROPS, GRASS, LEAVES, ROCK, SAND, SNOW, Site, pick
 
 GROUNDS = {

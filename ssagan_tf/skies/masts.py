@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ssagan_tf.skies.light import Colour
 from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.shapes import Canvas, Colour, Ellipse, Lines, curve
+from ssagan_tf.skies.shapes import Canvas, Ellipse, Lines, curve
 from ssagan_tf.skies.site import METAL, WOOD, Site
 
 MASTS = {"poles": 0.3, "wires": 0.2, "pylon": 0.15, "crane": 0.1, "turbines": 0.12,

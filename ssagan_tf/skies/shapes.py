@@ -11,9 +11,7 @@ from bisect import bisect_left, bisect_right
 import numpy as np
 
 from ssagan_tf.skies.camera import Camera, View, axes
-
-Colour = tuple[float, float, float]
-"""sRGB in [0, 1]."""
+from ssagan_tf.skies.light import Colour
 
 
 class Canvas:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ssagan_tf.skies.camera import Camera
-from ssagan_tf.skies.light import Light, mix
+from ssagan_tf.skies.light import Colour, Light, mix
 from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.shapes import Colour
 
 LEAVES = ((0.16, 0.26, 0.08), (0.25, 0.36, 0.12), (0.10, 0.19, 0.07), (0.36, 0.34, 0.12),
           (0.45, 0.27, 0.10), (0.22, 0.28, 0.16))  # fmt: skip

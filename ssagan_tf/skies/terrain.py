@@ -6,11 +6,11 @@ import dataclasses
 
 import numpy as np
 
-from ssagan_tf.skies.light import mix
+from ssagan_tf.skies.light import Colour, mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.outlines import Outline
 from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.shapes import Canvas, Colour
+from ssagan_tf.skies.shapes import Canvas
 from ssagan_tf.skies.site import GRASS, LEAVES, ROCK, SAND, SNOW, Site, pick
 
 

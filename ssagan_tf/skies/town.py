@@ -40,7 +40,7 @@ def draw_block(
         found.append(Box(place, top - 0.06 * height, place + 0.3 * width, top + 0.01, wall))
     elif roof == "tank":
         size = min(0.12 * width, 0.06)
-        found += draw_tank(draws, site, place, top + 0.005, size, far)
+        found += _draw_tank(draws, site, place, top + 0.005, size, far)
     elif roof == "mast":
         tall = draws.uniform(0.1, 0.35) * height
         found.append(Lines(((place, top, place, top - tall, 0.006, 0.003),), dark))
@@ -58,7 +58,7 @@ def draw_block(
     return tuple(found)
 
 
-def draw_tank(
+def _draw_tank(
     draws: Draws, site: Site, x: float, foot: float, size: float, far: float = 0.0
 ) -> tuple:
     """A water tank on legs; `size` is half its width."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.skies.light import mix
+from ssagan_tf.skies.light import Colour, mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.shapes import Canvas, Colour, Lines, curve, inner
+from ssagan_tf.skies.shapes import Canvas, Lines, curve, inner
 from ssagan_tf.skies.site import LEAVES, WOOD, Site, pick
 
 TREES = {"leafy": 0.4, "bare": 0.22, "fir": 0.25, "palm": 0.13}

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.skies.light import mix
+from ssagan_tf.skies.light import Colour, mix
 from ssagan_tf.skies.noise import lookup
-from ssagan_tf.skies.shapes import Canvas, Colour, between, inner, pulses
+from ssagan_tf.skies.shapes import Canvas, between, inner, pulses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,15 +37,13 @@ class Windows:
         share = pulses(u, self.across, footprint[0]) * pulses(v, self.down, footprint[1])
         chance = 0.5 + 0.5 * lookup(u + self.offset, v + self.offset)
         # A soft step: the brightness of single windows differs, too.
-        lit = np.clip((self.lit - chance) * 6 + 0.5, 0, 1) * (0.55 + 0.45 * chance / self._most)
+        lit = np.clip((self.lit - chance) * 6 + 0.5, 0, 1) * (
+            0.55 + 0.45 * chance / max(self.lit, 0.05)
+        )
         coarse = np.clip(0.5 * np.maximum(*footprint) - 0.4, 0, 1)
         lit = lit + (self.lit * 0.8 - lit) * coarse
         glass = mix(np.array(self.glass), np.array(self.lamp), lit[..., None])
         return mix(wall, glass, share[..., None])
-
-    @property
-    def _most(self) -> float:
-        return max(self.lit, 0.05)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +87,12 @@ class StreetFront:
     Attributes:
       vanishing: The point that its horizontal lines run to.
       near, end: x at which it begins (out of the picture) and ends.
-      top, foot: Of its height at unit distance from the vanishing point, up and down.
-      houses: Number of walls of different colours; `walls` are their colours.
+      top, foot: How far it reaches up and down at unit distance from the vanishing point.
+      walls: Colour of each house.
+      heights: Of each house, as a share of `top`.
+      columns: Number of windows per unit of the logarithm of the distance.
+      rows: Number of storeys.
+      windows: Of all houses.
     """
 
     vanishing: tuple[float, float]
@@ -112,7 +114,7 @@ class StreetFront:
         x, y = canvas.x[window], canvas.y[window]
         far = np.maximum((x - vx) * side, 1e-3)
         u = -np.log(far)  # narrower houses far away, though not as in true perspective
-        house = np.clip((u - u0(self.near, vx)) * 1.6, 0, len(self.walls) - 1e-6)
+        house = np.clip((u + np.log(reach)) * 1.6, 0, len(self.walls) - 1e-6)
         index = np.floor(house).astype(np.int64)
         top = self.top * np.array(self.heights)[index]
         up = (vy - y) / far
@@ -124,8 +126,3 @@ class StreetFront:
         footprint = canvas.pixel / far * self.columns, canvas.pixel / far * self.rows / self.top
         colour = self.windows.colour(wall, u * self.columns, v, footprint)
         canvas.paint(window, colour, share)
-
-
-def u0(near: float, vanishing: float) -> float:
-    """Where a street front begins in the logarithm of the distance."""
-    return -float(np.log(abs(near - vanishing)))
