@@ -46,9 +46,8 @@ def check_source(options: PrepareOptions) -> None:
                 "source", options.source, "is not read with --layout=synthetic; leave one out"
             )
         if options.benchmark and checksum.draws_others(options.benchmark, options.seed):
-            raise OptionError(
-                "benchmark", options.benchmark, "this version draws other skies; install an older one"
-            )
+            why = "this version draws other skies; install an older one"
+            raise OptionError("benchmark", options.benchmark, why)
         return
     require(options, "source")
     if why := why_unreachable(options.source):
