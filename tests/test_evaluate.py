@@ -106,6 +106,8 @@ def test_metrics_json(result: Path, clips: Path) -> None:
     assert {row["table"] for row in content["reported"]} == {3, 4}
     assert content["conditions"]["clips"] == "layout frames, clip rule all"
     assert "ties half" in content["conditions"]["moving_auc"]
+    assert "each averaged over clips first" in content["conditions"]["motion_ratio"]
+    assert "median over the clips" in content["conditions"]["motion_ratio_median"]
     assert (copy["sharpness"], copy["sharpness_clips"]) == (pytest.approx(1, abs=0.3), 4)
     assert copy["flicker"] == 0 < content["real"]["flicker"]
     assert "seam" not in copy
