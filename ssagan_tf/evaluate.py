@@ -247,7 +247,7 @@ def _conditions(
         "protocol": options.protocol,
         **PROTOCOLS[options.protocol].rules,
         **({"direction": RULE} if options.direction == "better" else {}),
-        **{measure.name: measure.words for measure in measured if measure.words},
+        **{measure.figure: measure.words for measure in measured if measure.words},
         **about,
         "size": shown(real.size),
         "real frames": real.fitting,

@@ -7,7 +7,6 @@ import json
 import math
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -106,6 +105,8 @@ def test_metrics_json(result: Path, clips: Path) -> None:
     assert {row["table"] for row in content["reported"]} == {3, 4}
     assert content["conditions"]["clips"] == "layout frames, clip rule all"
     assert "ties half" in content["conditions"]["moving_auc"]
+    assert "each averaged over clips first" in content["conditions"]["motion_ratio"]
+    assert "median over the clips" in content["conditions"]["motion_ratio_median"]
     assert (copy["sharpness"], copy["sharpness_clips"]) == (pytest.approx(1, abs=0.3), 4)
     assert copy["flicker"] == 0 < content["real"]["flicker"]
     assert "seam" not in copy
@@ -255,11 +256,11 @@ def test_beside_the_truth_of_procedural_skies(
 ) -> None:
     asked = []
 
-    def truth(clip: str, settings: dict, resolution: int) -> SimpleNamespace:
+    def truth(clip: str, settings: dict, resolution: int) -> skies.Truth:
         """All clips are said to drift to the right."""
         asked.append((clip, settings["seed"], resolution))
         shape = (32, resolution, resolution)
-        return SimpleNamespace(
+        return skies.Truth(
             velocity=np.broadcast_to(np.float32([1.0, 0.0]), (*shape, 2)),
             opacity=np.ones(shape, "f4"),
             moving=np.ones(shape[1:], "f4"),

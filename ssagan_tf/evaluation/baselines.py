@@ -68,7 +68,7 @@ _OF_ITS_OWN_CLIP: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
     "blur": (blur, "the input, ever softer (Gaussian, σ 0.1 pixels more each frame)"),
     "constant_wind": (
         constant_wind,
-        f"the input, its sky (found by colour and gradient) sliding to the right by {WIND:.1%} of "
+        f"the input, its sky (found by colour and gradient) sliding to the right by {WIND:.2%} of "
         f"the width a frame",
     ),
     "real_motion": (
@@ -126,8 +126,7 @@ class TrueMotion:
 
     def _clip(self, position: int, real: np.ndarray) -> np.ndarray:
         truth = self._truth(position)
-        field = np.median(truth.velocity, axis=0)
-        return displaced(real[0], field, range(len(real)), truth.moving)
+        return displaced(real[0], truth.velocity[0], range(len(real)), truth.moving)
 
     def _truth(self, position: int) -> skies.Truth:
         truth = self._real.truth(position)

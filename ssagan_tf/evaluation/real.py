@@ -68,7 +68,7 @@ class RealClips:
         return self._fitted(next(self._footage.stream([self._indices[position]])))
 
     def truth(self, position: int) -> skies.Truth | None:
-        """How a clip moves at this size, where its sky is procedural; else None.
+        """How a clip moves at this size over time, where its sky is procedural; else None.
 
         Raises:
           DataError: The set's settings are not those of procedural skies.
@@ -81,12 +81,13 @@ class RealClips:
             return None
         name = self.names[position]
         try:
-            return skies.truth(name, settings, self.size[0])
+            truth = skies.truth(name, settings, self.size[0])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"the settings of the set don't say how {name} was drawn ({error}); "
                 f"prepare the set again"
             ) from error
+        return truth and truth.over_time()
 
     def _fitted(self, clip: np.ndarray) -> np.ndarray:
         if clip.shape[1:3] == self.size:

@@ -33,19 +33,24 @@ class Estimate:
         """From the value itself, and the values of the resamples (none: no interval)."""
         if not np.isfinite(value):
             return cls(None, None, draws, clips)
-        # Resamples whose real clips all stand still have no ratio.
-        usable = draws[np.isfinite(draws)]
+        # NaN: no clip of the resample counts, or its real ones all stand still.
+        usable = draws[~np.isnan(draws)]
         if not usable.size:
             return cls(float(value), None, draws, clips)
         tail = (100 - LEVEL) / 2
-        low, high = np.percentile(usable, [tail, 100 - tail])
-        return cls(float(value), (float(low), float(high)), draws, clips)
+        with np.errstate(invalid="ignore"):  # between infinite ones
+            interval = np.percentile(usable, [tail, 100 - tail])
+        if not np.isfinite(interval).all():
+            return cls(float(value), None, draws, clips)
+        return cls(float(value), (float(interval[0]), float(interval[1])), draws, clips)
 
     def minus(self, other: Estimate) -> Estimate:
         """The paired difference: both were estimated on the same resamples."""
         if self.value is None or other.value is None:
             return Estimate(None, None, np.array([]))
-        return Estimate.of(self.value - other.value, self.draws - other.draws)
+        with np.errstate(invalid="ignore"):  # of two infinite ones
+            draws = self.draws - other.draws
+        return Estimate.of(self.value - other.value, draws)
 
 
 class Bootstrap:
@@ -55,7 +60,7 @@ class Bootstrap:
     estimates are paired.
 
     Args:
-      videos: Name of the video of each clip. Of a single one there is no interval.
+      videos: Name of the video of each clip. Of a single one that counts there is no interval.
       seed: Of the resamples.
       draws: Number of resamples.
     """
@@ -73,7 +78,7 @@ class Bootstrap:
         """Of a number per clip, `[N]`, NaN where the clip does not count: the mean over clips."""
         values = np.asarray(values, "float64")
         count = ~np.isnan(values)
-        return self.ratio(np.where(count, values, 0.0), count)
+        return self._unless_of_one_video(self.ratio(np.where(count, values, 0.0), count), count)
 
     def ratio(self, top: np.ndarray, bottom: np.ndarray) -> Estimate:
         """Of two numbers per clip, `[N]` each: the ratio of their means."""
@@ -83,8 +88,8 @@ class Bootstrap:
             return Estimate(None, None, np.array([]), clips)
         by_video = [np.bincount(self._video_of, x, self.videos) for x in (top, bottom)]
         tops, bottoms = (self._times @ sums for sums in by_video)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return Estimate.of(top.sum() / bottom.sum(), tops / bottoms, clips)
+        draws = np.divide(tops, bottoms, out=np.full_like(tops, np.nan), where=bottoms != 0)
+        return Estimate.of(top.sum() / bottom.sum(), draws, clips)
 
     def median(self, values: np.ndarray, spread: tuple[float, float] | None = None) -> Estimate:
         """Of a number per clip, `[N]`, NaN where the clip does not count: the median over clips.
@@ -106,10 +111,18 @@ class Bootstrap:
         estimate = Estimate.of(
             np.median(ranked), np.concatenate(draws) if draws else np.array([]), len(ranked)
         )
+        estimate = self._unless_of_one_video(estimate, count)
         if spread is None or not np.isfinite(ranked).all():
             return estimate
         low, high = np.percentile(ranked, spread)
         return dataclasses.replace(estimate, spread=(float(low), float(high)))
+
+    def _unless_of_one_video(self, estimate: Estimate, count: np.ndarray) -> Estimate:
+        """The estimate, without its interval where all clips that count are of one video."""
+        if len(np.unique(self._video_of[count])) > 1:
+            return estimate
+        nothing = np.full_like(estimate.draws, np.nan)
+        return dataclasses.replace(estimate, interval=None, draws=nothing)
 
 
 def _weighted_medians(ranked: np.ndarray, times: np.ndarray) -> np.ndarray:

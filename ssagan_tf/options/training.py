@@ -57,8 +57,7 @@ class TrainOptions(Section):
     init_from: str = setting(
         "",
         "Run or FILE.keras whose generator's weights a new run begins with, of the same network; "
-        "the discriminator begins new. A run that is resumed has its own.",
-        may_change=True,
+        "the discriminator begins new. A run that is resumed needs it no more, and takes no other.",
     )
     steps: int = setting(
         20_000,

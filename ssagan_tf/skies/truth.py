@@ -23,3 +23,8 @@ class Truth:
     velocity: np.ndarray
     opacity: np.ndarray
     moving: np.ndarray
+
+    def over_time(self) -> Truth:
+        """The same with medians over time: T = 1."""
+        velocity, opacity = (np.median(x, axis=0)[None] for x in (self.velocity, self.opacity))
+        return Truth(velocity, opacity, self.moving)

@@ -91,16 +91,14 @@ def _train(
         generator = models.build_generator(model, compute)
         discriminator = models.build_discriminator(model, compute)
         first = load_first_stage(model, compute, options)
-        initial = load_initial(model, compute, options)
-        if initial:
-            generator.set_weights(initial.get_weights())
+        initial = _take_initial(generator, model, compute, options)
         gan = GAN(generator, discriminator, options, first and first.network)
     begins_with = options.init_from if initial else ""
     print(summary(gan, model, options, prepared, first, begins_with, devices), flush=True)
     if first:
         _check_shared(devices, "stage1", first.fingerprint)
     if initial:
-        _check_shared(devices, "init_from", fingerprint(initial))
+        _check_shared(devices, "init_from", initial)
     if options.dry_run:
         print("dry run: nothing was written")
         return
@@ -309,6 +307,17 @@ def _said_plainly(checkpoints: Checkpoints) -> Iterator[None]:
         raise KeyboardInterrupt(f"the same command goes on from step {step}") from error
     except tf.errors.ResourceExhaustedError as error:
         raise DataError("out of memory; a smaller --batch_size needs less") from error
+
+
+def _take_initial(
+    generator: keras.Model, model: ModelOptions, compute: ComputeOptions, options: TrainOptions
+) -> str:
+    """Begins with the weights of `--init_from`: their fingerprint, or nothing."""
+    initial = load_initial(model, compute, options)
+    if initial is None:
+        return ""
+    generator.set_weights(initial.get_weights())
+    return fingerprint(initial)
 
 
 def _check_shared(devices: tf.distribute.Strategy, name: str, digest: str) -> None:

@@ -77,10 +77,10 @@ def settled(train: TrainOptions) -> TrainOptions:
     if (folder / FLAGS_FILE).is_file():
         begun = open_run(folder).train
     else:
-        file = train.init_from and str(Path(train.init_from).resolve())
-        begun = dataclasses.replace(train, init_from=file, ema_ramp_up="on")
+        begun = dataclasses.replace(train, ema_ramp_up="on")
+    file = train.init_from and str(Path(train.init_from).resolve())
     ramp_up = begun.ema_ramp_up if train.ema_ramp_up == "auto" else train.ema_ramp_up
-    return dataclasses.replace(train, init_from=begun.init_from, ema_ramp_up=ramp_up)
+    return dataclasses.replace(train, init_from=file or begun.init_from, ema_ramp_up=ramp_up)
 
 
 def check_same_run(

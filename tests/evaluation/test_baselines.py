@@ -117,7 +117,7 @@ def known(monkeypatch) -> list[tuple[str, int]]:
         velocity[..., 0] = settings["speeds"][int(name[6:11])]
         velocity[3] = 99  # the median doesn't mind
         moving = (np.mgrid[:SIDE, :SIDE][0] < 34).astype(np.float32)
-        return SimpleNamespace(velocity=velocity, opacity=velocity[..., 0], moving=moving)
+        return skies.Truth(velocity, velocity[..., 0], moving)
 
     monkeypatch.setattr(skies, "truth", truth, raising=False)
     return asked

@@ -108,6 +108,30 @@ def test_a_median_may_pass_over_infinite_values() -> None:
     assert Bootstrap(names(3), 1).median(np.array([1.0, np.inf, np.inf])).value is None
 
 
+def test_an_interval_may_not_leave_out_infinite_values() -> None:
+    values = np.array([1.0] * 20 + [np.inf] * 9)
+    assert Bootstrap(names(29), 1).median(values).interval == (1.0, 1.0)
+    some = Bootstrap(names(3), 1)
+    several = some.median(np.array([1.0, 2.0, np.inf]))
+    assert (several.value, several.interval) == (2.0, None)
+    assert several.minus(several).value == 0
+    # A ratio has no value in resamples whose real clips all stand still: these tell nothing.
+    assert some.ratio(np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0, 0.0])).interval
+
+
+def test_clips_of_one_video_have_no_interval_though_there_are_others() -> None:
+    of = ["a", "a", "b", "c"]
+    one, two = np.array([1.0, 3.0, np.nan, np.nan]), np.array([1.0, 3.0, 5.0, np.nan])
+    bootstrap = Bootstrap(of, 1)
+    for over in (bootstrap.mean, bootstrap.median):
+        estimate = over(one)
+        assert (estimate.value, estimate.interval, estimate.clips) == (2.0, None, 2)
+        assert over(two).interval
+        assert (over(two).minus(estimate).value, over(two).minus(estimate).interval) == (1.0, None)
+    # That all clips are alike is another thing.
+    assert bootstrap.mean(np.full(4, 0.5)).interval == (0.5, 0.5)
+
+
 def test_what_has_no_interval() -> None:
     alone = Bootstrap(["v"] * 5, 1).mean(NORMAL[:5])
     assert alone.value == pytest.approx(NORMAL[:5].mean())

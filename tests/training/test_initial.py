@@ -76,7 +76,9 @@ def test_a_run_that_is_resumed_needs_them_no_more(
     train(run, synthetic_set, init_from=str(file))
     assert f"begins with the weights of {file}" in capsys.readouterr().out
     file.unlink()
-    for step, given in enumerate(("", "nowhere"), 2):
+    with pytest.raises(OptionError, match=r"nowhere: .* was begun with --init_from=.*file\.keras"):
+        train(run, synthetic_set, steps=2, init_from="nowhere")
+    for step, given in enumerate(("", str(file)), 2):
         train(run, synthetic_set, steps=step, init_from=given)
         said = capsys.readouterr().out
         assert f"resuming at step {step - 1} of {step}" in said
@@ -88,6 +90,9 @@ def test_a_run_that_is_resumed_needs_them_no_more(
     shutil.rmtree(run / "checkpoints")
     train(run, synthetic_set)
     assert f"begins with the weights of {file}" in capsys.readouterr().out
+    # One with weights of its own takes no others.
+    with pytest.raises(OptionError, match="first was begun with --init_from=; give that"):
+        train(first, synthetic_set, seed=9, learning_rate=0.1, init_from=str(file))
 
 
 @pytest.mark.parametrize(

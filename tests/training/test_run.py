@@ -64,9 +64,12 @@ def test_other_settings_are_refused_by_name(begun, model_changes, train_changes,
 
 def test_a_run_keeps_what_it_was_begun_with(begun, tmp_path) -> None:
     model, train, data = begun
-    given = dataclasses.replace(train, ema_ramp_up="auto", init_from="other.keras")
+    given = dataclasses.replace(train, ema_ramp_up="auto")
     assert run.settled(given) == train
-    new = dataclasses.replace(given, run_dir=str(tmp_path / "new"))
+    from_other = dataclasses.replace(given, init_from="other.keras")
+    with pytest.raises(OptionError, match=r"init_from=.*other\.keras: .* begun with --init_from=;"):
+        run.check_same_run(model, COMPUTE, run.settled(from_other), data)
+    new = dataclasses.replace(from_other, run_dir=str(tmp_path / "new"))
     assert run.settled(new).init_from == str(Path("other.keras").resolve())
     assert run.settled(new).ema_ramp_up == "on"
     # One that was begun before there was the setting.

@@ -40,7 +40,7 @@ class Clip(_Subject):
     Args:
       frames: `[T, H, W, 3]`, uint8, or floats meant to lie in [-1, 1].
       protocol: How clips are compared.
-      truth: Draws what is known of it, for a real clip of a procedural sky.
+      truth: Draws what is known of it over time, for a real clip of a procedural sky.
     """
 
     def __init__(

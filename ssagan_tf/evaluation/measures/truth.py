@@ -36,8 +36,8 @@ def _true_velocity(real: Clip) -> tuple[np.ndarray, np.ndarray] | None:
     truth = real.truth()
     if truth is None:
         return None
-    velocity = np.median(truth.velocity, axis=0)
-    clouds = (np.median(truth.opacity, axis=0) > CLOUDS) & (truth.moving > FREE)
+    [velocity] = truth.velocity
+    clouds = (truth.opacity[0] > CLOUDS) & (truth.moving > FREE)
     return velocity, clouds & velocity.any(axis=-1)
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -9,25 +7,26 @@ from ssagan_tf.evaluation.measures import MEASURES
 from ssagan_tf.evaluation.measures.measure import Clip, Pair
 from ssagan_tf.evaluation.measures.truth import angle_between
 from ssagan_tf.evaluation.protocols import PAPER
+from ssagan_tf.skies.truth import Truth
 from tests.drifting import drifting
 
 OF = {measure.figure: measure.of for measure in MEASURES}
 TRUE = (0.9, 0.3)
 
 
-def truth(velocity=TRUE, frames: int = 8, side: int = 64) -> SimpleNamespace:
+def truth(velocity=TRUE, side: int = 64) -> Truth:
     """Clouds all over, but at the border, where pixels come in that no flow can follow."""
     moving = np.zeros((side, side), "f4")
     moving[8:-8, 8:-8] = 1
-    return SimpleNamespace(
-        velocity=np.broadcast_to(np.float32(velocity), (frames, side, side, 2)).copy(),
-        opacity=np.ones((frames, side, side), "f4"),
+    return Truth(
+        velocity=np.broadcast_to(np.float32(velocity), (8, side, side, 2)).copy(),
+        opacity=np.ones((8, side, side), "f4"),
         moving=moving,
     )
 
 
-def measured(fake: np.ndarray, known: SimpleNamespace | None) -> tuple[float, float]:
-    pair = Pair(Clip(drifting(TRUE), PAPER, lambda: known), Clip(fake, PAPER))
+def measured(fake: np.ndarray, known: Truth | None) -> tuple[float, float]:
+    pair = Pair(Clip(drifting(TRUE), PAPER, lambda: known and known.over_time()), Clip(fake, PAPER))
     return OF["angle_error"](pair), OF["speed_ratio"](pair)
 
 
