@@ -195,7 +195,7 @@ class _Prepared:
             "split": split,
             "clips": _how_cut(info.layout, info.settings),
         }
-        if benchmark := info.settings.get("benchmark"):
+        if (benchmark := info.settings.get("benchmark", "none")) != "none":
             self.about["benchmark"] = str(benchmark)
         size = (info.resolution, info.resolution)
         described = (self._parse(place)[:2] for place in self._places)

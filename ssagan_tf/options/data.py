@@ -60,8 +60,8 @@ class PrepareOptions(Section):
     )
     synthetic_clips: int = shared.synthetic_clips()
     wind: Wind = shared.wind()
-    benchmark: Literal["", "procedural-skies-64-v1"] = setting(
-        "",
+    benchmark: Literal["none", "procedural-skies-64-v1"] = setting(
+        "none",
         "Make this set, which is the same everywhere: 4,000 canonical clips for training and 256 "
         "for testing, at 64×64. Its settings are its own.",
     )

@@ -22,7 +22,8 @@ class Draws:
 
     def __init__(self, *key: int):
         self._key = key
-        self._bits = np.random.PCG64(np.random.SeedSequence(key))
+        # NumPy fills short keys up with zeros: by itself a stream would be that of its part 0.
+        self._bits = np.random.PCG64(np.random.SeedSequence((len(key), *key)))
 
     def part(self, *number: int) -> Draws:
         """A stream of its own, whatever is drawn from this one."""

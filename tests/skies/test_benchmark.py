@@ -32,7 +32,7 @@ def test_its_settings_are_these():
 
 def test_its_parameters_are_these():
     assert (
-        checksum.FROZEN[NAME] == "b8c23a70861d39135c3d80c880df005ebf7baa7ace9f75a4d45d467cd86d8241"
+        checksum.FROZEN[NAME] == "079c28cd5a7af87bc84dcd36cb2d9403974227dd3a03797edf996f52cf87c063"
     )
     assert not checksum.draws_others(NAME, 64)
     assert checksum.draws_others(NAME, 65)
@@ -73,5 +73,5 @@ def test_a_version_that_draws_others_does_not_make_it(tmp_path, monkeypatch):
 def test_all_of_it():
     assert (
         checksum.parameters(64, range(4256))
-        == "85e00092b0f456f1b188381ee9d1ffb54925d604518d3b7efd47b0312cba6120"
+        == "acb754cc933c96606fb1a93d937a8db80528ad60c397519b175517dd7489ed40"
     )
