@@ -266,7 +266,7 @@ def test_beside_the_truth_of_procedural_skies(
             moving=np.ones(shape[1:], "f4"),
         )
 
-    monkeypatch.setattr(skies, "truth", truth, raising=False)
+    monkeypatch.setattr(skies, "truth", truth)
     settings = {"data": str(synthetic_set), "model": str(model), "baselines": ("pan",)}
     evaluate(**settings, loop_measures=True, output=str(tmp_path / "o"))
     content = metrics(tmp_path / "o")

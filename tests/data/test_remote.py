@@ -256,7 +256,7 @@ def test_an_interrupted_one_goes_on(
     clouds = dataclasses.replace(clouds, inspect=True)
     interrupt(line, clouds, after=3)
     assert len([*there.iterdir()]) == 3
-    monkeypatch.setattr(layouts.clouds, "synthetic_clip", None)
+    monkeypatch.setattr(layouts.clouds.skies, "procedural_clip", None)
     writer.prepare(clouds)
     assert len(line.sent) == len(set(line.sent)) == 4 + 2 + 1 - 2
     assert line.sent[-1] == FILE_NAME

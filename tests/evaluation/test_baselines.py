@@ -119,7 +119,7 @@ def known(monkeypatch) -> list[tuple[str, int]]:
         moving = (np.mgrid[:SIDE, :SIDE][0] < 34).astype(np.float32)
         return skies.Truth(velocity, velocity[..., 0], moving)
 
-    monkeypatch.setattr(skies, "truth", truth, raising=False)
+    monkeypatch.setattr(skies, "truth", truth)
     return asked
 
 

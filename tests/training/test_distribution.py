@@ -19,11 +19,12 @@ import pytest
 import tensorflow as tf
 
 from ssagan_tf import layers, models
-from ssagan_tf.data import pipeline, synthetic
+from ssagan_tf.data import pipeline
 from ssagan_tf.data.augmentation import Augmentation
 from ssagan_tf.data.info import open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
+from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.training import strategy
 from ssagan_tf.training.gan import GAN
 from tests.exactness import assert_exact, draws
@@ -108,7 +109,7 @@ def test_two_replicas_make_the_step_of_one(
     model = dataclasses.replace(MODEL, network=network, spectral_norm=options is RELEASED)
     compute = ComputeOptions(remat=options is RELEASED)
     updates = options.discriminator_updates
-    clouds = [synthetic.synthetic_clip(0, index, 64) for index in range(2 * updates)]
+    clouds = [synthetic_clip(0, index, 64) for index in range(2 * updates)]
     clips = np.stack(clouds).reshape(2, updates, 32, 64, 64, 3)
 
     def make() -> GAN:
