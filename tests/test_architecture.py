@@ -46,7 +46,7 @@ ROOMS = {
     "limits": ALWAYS | {"remote"},
     "mp4": ALWAYS | {"limits"},
     "files": ALWAYS | {"remote"},
-    "video": ALWAYS | {"files", "limits", "mp4", "remote"},
+    "video": ALWAYS | {"files", "limits", "mp4", "remote", "video"},
     "timelapse": ALWAYS | {"video", "progress", "names"},
     "motion": {"motion"},
     "skies": {"skies"},

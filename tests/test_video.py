@@ -360,7 +360,7 @@ def test_whatever_the_decoder_raises_is_a_data_error(tmp_path, monkeypatch, coun
     container = av.open(str(path))
     monkeypatch.setattr(av, "open", lambda *_, **__: Container())
     reformatter = SimpleNamespace(reformat=lambda frame, **_: frame)
-    monkeypatch.setattr(video, "VideoReformatter", lambda: reformatter)
+    monkeypatch.setattr(video.reading, "VideoReformatter", lambda: reformatter)
     found, message = read_until_error(path)
     assert found == count
     assert message.startswith(f"cannot read the video {path}: ")
