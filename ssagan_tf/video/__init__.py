@@ -6,7 +6,14 @@ as a whole or not at all.
 
 from ssagan_tf.video.fitting import FITS, fit, unfit
 from ssagan_tf.video.frames import PathLike
-from ssagan_tf.video.movies import encode_gif, write_frames, write_gif, write_mp4
+from ssagan_tf.video.movies import (
+    check_encoder,
+    encode_gif,
+    write_frames,
+    write_gif,
+    write_movie,
+    write_mp4,
+)
 from ssagan_tf.video.pictures import (
     decode_image,
     encode_png,
@@ -23,6 +30,7 @@ __all__ = [
     "FITS",
     "PathLike",
     "UnreadableError",
+    "check_encoder",
     "decode_image",
     "encode_gif",
     "encode_png",
@@ -36,5 +44,6 @@ __all__ = [
     "write_frames",
     "write_gif",
     "write_image",
+    "write_movie",
     "write_mp4",
 ]

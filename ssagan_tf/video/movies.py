@@ -1,121 +1,230 @@
-"""Clips -> mp4, GIF, or a folder of frames."""
+"""Frames -> an mp4, a GIF, a WebP, or a folder of PNGs, by the ending of the name.
+
+Frames come from any iterator, `[H, W, 3]` uint8 and all of one size; a few are in memory at a time.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import shutil
+import tempfile
+from collections.abc import Iterable
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 from PIL import Image
 
-from ssagan_tf.files import replacing_file, replacing_folder
-from ssagan_tf.video.colours import BT709, EXACT
-from ssagan_tf.video.frames import PathLike, check, check_suffix
+from ssagan_tf.errors import DataError
+from ssagan_tf.files import check_new_folder, errors_of_writing, replacing_file, replacing_folder
+from ssagan_tf.video.encoding import CRF, FORMATS, alike, encode
+from ssagan_tf.video.frames import PathLike, check_suffix
+from ssagan_tf.video.timing import exact_rate
+
+Frames = Iterable[np.ndarray]
+_FOLDER = "folder"
 
 
-def write_mp4(path: PathLike, frames: np.ndarray, fps: float) -> None:
+def write_movie(
+    path: PathLike, frames: Frames, fps: float | Fraction, repeat: int = 1, crf: float = CRF
+) -> None:
+    """Writes a movie as what its name ends in.
+
+    Args:
+      path: Ends in .mp4, .gif or .webp, or else is a new or empty folder.
+      frames: `[H, W, 3]` uint8, one after the other, or an array of them.
+      fps: Frames per second, 0.1 to 1000.
+      repeat: How many times an mp4 or a folder has the frames. A GIF and a WebP have them once, and
+        play them for ever.
+      crf: Constant quality of an mp4.
+
+    Raises:
+      ValueError: Wrong frames, fps, repeat or crf.
+      DataError: The name ends otherwise, an encoder is missing or fails, the frames are too large
+        for it, or the movie cannot be written.
+    """
+    kind = _kind(path)
+    if kind == _FOLDER:
+        write_frames(path, frames, repeat)
+    elif kind == ".mp4":
+        write_mp4(path, frames, fps, repeat, crf)
+    else:
+        _write(path, kind, frames, fps)
+
+
+def check_encoder(path: PathLike, size: tuple[int, int] | None = None) -> None:
+    """Finds out before the work whether `write_movie` can write there, as far as can be told.
+
+    Args:
+      path: As it takes it.
+      size: Height and width of the frames, if they are known.
+
+    Raises:
+      DataError: The name ends otherwise, the encoder is missing or takes no frames of this size,
+        the folder holds something, or a folder has the name of the file.
+    """
+    kind = _kind(path)
+    if kind == _FOLDER:
+        check_new_folder(path)
+        return
+    if lacking := FORMATS[kind].missing():
+        others = [*sorted(FORMATS.keys() - {kind}), "a folder"]
+        raise DataError(
+            f"cannot write {path}: PyAV's FFmpeg lacks {lacking}; install PyAV from its wheels "
+            f"(pip install --force-reinstall av), or write {', '.join(others[:-1])} or {others[-1]}"
+        )
+    if size is not None:
+        FORMATS[kind].check_size(*size)
+    if Path(path).is_dir():
+        raise DataError(f"cannot write {path}: it is a folder")
+
+
+def write_mp4(
+    path: PathLike, frames: Frames, fps: float | Fraction, repeat: int = 1, crf: float = CRF
+) -> None:
     """Writes an H.264 video that plays everywhere, browsers included.
+
+    4:2:0, limited range, matrix, primaries and transfer of BT.709, and tagged so; it plays before
+    all of it has come.
 
     Args:
       path: Ends in .mp4.
-      frames: `[T, H, W, 3]` uint8. An odd last row or column is doubled, as H.264 needs even
-        sizes.
-      fps: Frames per second, 0.1 to 1000.
+      frames: `[H, W, 3]` uint8, one after the other, or an array of them. An odd last row or column
+        is doubled, as H.264 needs even sizes.
+      fps: Frames per second, 0.1 to 1000. 29.97 and the like are taken for 30000/1001.
+      repeat: How many times it has the frames; they are encoded once.
+      crf: Constant quality, 1 (best) to 51.
 
     Raises:
-      ValueError: Wrong frames, suffix or fps.
-      DataError: The file cannot be written.
+      ValueError: Wrong frames, suffix, fps, repeat or crf.
+      DataError: As `write_movie`.
     """
-    check(frames, 4)
     check_suffix(path, ".mp4")
-    check_fps(fps)
-    _, height, width, _ = frames.shape
-    frames = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), "edge")
-    with (
-        replacing_file(path) as temporary,
-        av.open(os.fspath(temporary), "w", "mp4", options={"movflags": "+faststart"}) as container,
-    ):
-        stream = container.add_stream("libx264", Fraction(fps).limit_denominator(1001))
-        stream.height, stream.width = frames.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": "18"}
-        # Untagged colours are guessed, differently by each player.
-        stream.codec_context.colorspace = BT709
-        stream.codec_context.color_primaries = BT709
-        stream.codec_context.color_trc = BT709
-        for array in frames:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), "rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace=BT709, interpolation=EXACT)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    _check_repeat(repeat)
+    if not 1 <= crf <= 51:
+        raise ValueError(f"crf={crf}: must be between 1 and 51")
+    _write(path, ".mp4", frames, fps, repeat, crf)
 
 
-def write_gif(path: PathLike, frames: np.ndarray, fps: float) -> None:
+def write_gif(path: PathLike, frames: Frames, fps: float | Fraction) -> None:
     """Writes an endless GIF; see `encode_gif`.
 
     Raises:
       ValueError: Wrong frames, suffix or fps.
-      DataError: The file cannot be written.
+      DataError: As `write_movie`.
     """
     check_suffix(path, ".gif")
-    data = encode_gif(frames, fps)
-    with replacing_file(path) as temporary:
-        temporary.write_bytes(data)
+    _write(path, ".gif", frames, fps)
 
 
-def encode_gif(frames: np.ndarray, fps: float) -> bytes:
-    """Makes an endless GIF with one palette for all frames.
+def encode_gif(frames: Frames, fps: float | Fraction) -> bytes:
+    """Makes an endless GIF, dithered.
 
     Args:
-      frames: `[T, H, W, 3]` uint8. Equal neighbours become one frame of their total time.
-      fps: Frames per second, 0.1 to 1000. GIF counts in 1/100 s, so frames differ by one of
-        those where needed to keep the total; viewers go no faster than 50.
+      frames: `[H, W, 3]` uint8, one after the other, or an array of them.
+      fps: Frames per second, 0.1 to 1000. GIF counts in 1/100 s, so frames differ by one of those
+        where needed to keep the total. Viewers go no faster than 50; above, frames are left out,
+        and the total stays what it is.
 
     Returns:
       The bytes of the file.
 
     Raises:
       ValueError: Wrong frames or fps.
+      DataError: The frames are too large, or the encoder is missing or fails.
     """
-    check(frames, 4)
-    check_fps(fps)
-    some = frames[np.linspace(0, len(frames) - 1, min(len(frames), 8)).round().astype(int)]
-    palette = Image.fromarray(np.concatenate(some)).quantize(256, Image.Quantize.MAXCOVERAGE)
-    # Dithered: skies are smooth, and bands in them look worse than grain.
-    pictures = [
-        Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-        for frame in frames
-    ]
-    ends = [round(100 * (index + 1) / fps) for index in range(len(frames))]
-    durations = [max(2, end - start) for start, end in zip([0, *ends], ends, strict=False)]
+    rate = exact_rate(fps)
+    check_encoder("a.gif")
     buffer = io.BytesIO()
-    pictures[0].save(
-        buffer,
-        "GIF",
-        save_all=True,
-        append_images=pictures[1:],
-        duration=[10 * duration for duration in durations],
-        loop=0,
-        optimize=False,
-    )
+    encode(buffer, ".gif", frames, rate, called="a GIF")
     return buffer.getvalue()
 
 
-def write_frames(folder: PathLike, frames: np.ndarray) -> None:
+def write_frames(folder: PathLike, frames: Frames, repeat: int = 1) -> None:
     """Writes frame_00001.png, frame_00002.png, … into a new or empty folder.
 
+    Args:
+      folder: Its path.
+      frames: `[H, W, 3]` uint8, one after the other, or an array of them.
+      repeat: How many times it has the frames.
+
     Raises:
-      ValueError: `frames` is not `[T, H, W, 3]` uint8.
+      ValueError: Wrong frames or repeat.
       DataError: The folder holds something already or cannot be written.
     """
-    check(frames, 4)
+    _check_repeat(repeat)
     with replacing_folder(folder) as temporary:
-        for number, frame in enumerate(frames, 1):
-            Image.fromarray(frame).save(temporary / f"frame_{number:05d}.png")
+        count = 0
+        for count, frame in enumerate(alike(frames), 1):
+            Image.fromarray(np.ascontiguousarray(frame)).save(temporary / _name(count))
+        for number in range(count, count * repeat):
+            shutil.copyfile(temporary / _name(number % count + 1), temporary / _name(number + 1))
 
 
-def check_fps(fps: float) -> None:
-    if not 0.1 <= fps <= 1000:
-        raise ValueError(f"fps={fps}: must be between 0.1 and 1000")
+def _name(number: int) -> str:
+    return f"frame_{number:05d}.png"
+
+
+def _kind(path: PathLike) -> str:
+    """A key of `FORMATS`, or that of a folder."""
+    suffix = Path(path).suffix.lower()
+    if suffix in FORMATS:
+        return suffix
+    if suffix and not os.fspath(path).endswith(os.sep) and not Path(path).is_dir():
+        raise DataError(
+            f"{path}: must end in {', '.join(FORMATS)}, or be a folder, for frames; a new folder "
+            f"with a dot in its name ends in {os.sep}"
+        )
+    return _FOLDER
+
+
+def _check_repeat(repeat: int) -> None:
+    if repeat < 1:
+        raise ValueError(f"repeat={repeat}: must be 1 at least")
+
+
+def _write(
+    path: PathLike,
+    kind: str,
+    frames: Frames,
+    fps: float | Fraction,
+    repeat: int = 1,
+    crf: float = CRF,
+) -> None:
+    rate = exact_rate(fps)
+    check_encoder(path)
+    with replacing_file(path) as temporary:
+        if repeat == 1:
+            encode(temporary, kind, frames, rate, crf, called=path)
+            return
+        with _beside(temporary) as period, errors_of_writing(path, period):
+            encode(period, kind, frames, rate, crf, called=path)
+            _repeat(period, temporary, repeat)
+
+
+@contextlib.contextmanager
+def _beside(path: Path):
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=path.parent) as folder:
+        yield Path(folder) / path.name
+
+
+def _repeat(period: Path, target: Path, times: int) -> None:
+    """Writes the packets of a video several times: each time begins with a key frame."""
+    settings = dict(FORMATS[".mp4"].container_settings)
+    with av.open(os.fspath(target), "w", "mp4", options=settings) as container:
+        stream, start = None, 0
+        for _ in range(times):
+            with av.open(os.fspath(period)) as source:
+                track = source.streams.video[0]
+                stream = stream or container.add_stream_from_template(track)
+                for packet in source.demux(track):
+                    if packet.dts is None:  # the end
+                        continue
+                    packet.pts += start
+                    packet.dts += start
+                    packet.stream = stream
+                    container.mux(packet)
+                start += track.duration
