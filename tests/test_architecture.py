@@ -47,7 +47,7 @@ ROOMS = {
     "mp4": ALWAYS | {"limits"},
     "files": ALWAYS | {"remote"},
     "video": ALWAYS | {"files", "limits", "mp4", "remote", "video"},
-    "timelapse": ALWAYS | {"video", "progress", "names"},
+    "timelapse": ALWAYS | {"files", "video", "progress", "names"},
     "motion": {"motion"},
     "skies": {"skies"},
     "layers": {"layers", "precision"},

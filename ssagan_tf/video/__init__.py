@@ -7,6 +7,7 @@ as a whole or not at all.
 from ssagan_tf.video.fitting import FITS, fit, unfit
 from ssagan_tf.video.frames import PathLike
 from ssagan_tf.video.movies import (
+    ENDINGS,
     check_encoder,
     encode_gif,
     write_frames,
@@ -27,6 +28,7 @@ from ssagan_tf.video.strips import strip
 from ssagan_tf.video.unreadable import UnreadableError
 
 __all__ = [
+    "ENDINGS",
     "FITS",
     "PathLike",
     "UnreadableError",

@@ -25,6 +25,8 @@ from ssagan_tf.video.frames import PathLike, check_suffix
 from ssagan_tf.video.timing import exact_rate
 
 Frames = Iterable[np.ndarray]
+ENDINGS = tuple(FORMATS)
+"""Of the names of movies; a folder has none."""
 _FOLDER = "folder"
 
 
@@ -175,7 +177,7 @@ def _kind(path: PathLike) -> str:
         return suffix
     if suffix and not os.fspath(path).endswith(os.sep) and not Path(path).is_dir():
         raise DataError(
-            f"{path}: must end in {', '.join(FORMATS)}, or be a folder, for frames; a new folder "
+            f"{path}: must end in {', '.join(ENDINGS)}, or be a folder, for frames; a new folder "
             f"with a dot in its name ends in {os.sep}"
         )
     return _FOLDER
