@@ -10,7 +10,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -208,7 +208,7 @@ def _write(
 
 
 @contextlib.contextmanager
-def _beside(path: Path):
+def _beside(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=path.parent) as folder:
         yield Path(folder) / path.name
 
