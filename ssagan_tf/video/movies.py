@@ -28,6 +28,7 @@ Frames = Iterable[np.ndarray]
 ENDINGS = tuple(FORMATS)
 """Of the names of movies; a folder has none."""
 _FOLDER = "folder"
+_PNG_LEVEL = 1  # a fifth of the time of the usual 6, for files a fifth larger
 
 
 def write_movie(
@@ -161,7 +162,8 @@ def write_frames(folder: PathLike, frames: Frames, repeat: int = 1) -> None:
     with replacing_folder(folder) as temporary:
         count = 0
         for count, frame in enumerate(alike(frames), 1):
-            Image.fromarray(np.ascontiguousarray(frame)).save(temporary / _name(count))
+            picture = Image.fromarray(np.ascontiguousarray(frame))
+            picture.save(temporary / _name(count), compress_level=_PNG_LEVEL)
         for number in range(count, count * repeat):
             shutil.copyfile(temporary / _name(number % count + 1), temporary / _name(number + 1))
 

@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import av
-import av.filter
 import numpy as np
 from PIL import Image
 
 from ssagan_tf.video.timing import Timed
 
-FILTERS = ("paletteuse",)
 _TICK = Fraction(1, 100)
-_COLOURS = 255  # and one that leaves a pixel as it was in the frame before
-_SPREAD = 4.0  # grey levels of dither: about as far apart as a palette's colours are in a sky
-_CELL = 8  # pixels of the pattern's side, over which the eye mixes colours
+_COLOURS = 255  # after the first one, which leaves a pixel as it was in the frame before
+_PATTERN = np.array([[-2, 1], [2, -1]], np.int16)  # of levels, about as far apart as colours are
+_AT_ONCE = 1 << 16  # colours whose distances are in memory
+_CELL = 8  # pixels over which colours are compared, as the eye mixes dithered ones
 _WORSE = 1.5, 1.0  # a palette is given up when colours are off by so many times what they were,
 # and by so many grey levels more
 
@@ -24,8 +23,8 @@ _WORSE = 1.5, 1.0  # a palette is given up when colours are off by so many times
 def with_palette(frames: Iterable[Timed]) -> Iterator[av.VideoFrame]:
     """Reduces frames to the palette of the first one, or of a later one when it fits no more.
 
-    The dither is a pattern that stays in its place (Bayer 1973): what stands still does not
-    flicker, and files are smaller than with diffused errors.
+    The dither is a pattern that stays in its place: what stands still does not flicker, and files
+    are smaller than with diffused errors.
 
     Args:
       frames: All of one size.
@@ -33,82 +32,60 @@ def with_palette(frames: Iterable[Timed]) -> Iterator[av.VideoFrame]:
     Yields:
       Frames of the format pal8, with times in 1/100 s.
     """
-    use, limit = None, 0.0
+    palette, limit = None, 0.0
     for frame, start, duration in frames:
-        picture = use(frame) if use else None
-        if picture is None or _error(picture, frame) > limit:
-            use = _Palette(frame)
-            picture = use(frame)
+        indices = palette.nearest(frame) if palette else None
+        if palette is None or palette.error(indices, frame) > limit:
+            palette = _Palette(frame)
+            indices = palette.nearest(frame)
             times, more = _WORSE
-            limit = times * _error(picture, frame) + more
+            limit = times * palette.error(indices, frame) + more
+        picture = av.VideoFrame.from_ndarray((indices, palette.argb), "pal8")
         picture.pts, picture.time_base, picture.duration = start, _TICK, duration
         yield picture
 
 
 class _Palette:
-    """The palette of a frame, by median cut; called with a frame, gives it in these colours."""
+    """The colours of a frame, by median cut.
+
+    Attributes:
+      argb: As PyAV takes it, uint8 `[256, 4]`; the first one is transparent.
+    """
 
     def __init__(self, frame: np.ndarray):
+        reduced = Image.fromarray(np.ascontiguousarray(frame)).quantize(_COLOURS)
+        colours = np.array(reduced.getpalette(), np.uint8).reshape(-1, 3)[:_COLOURS]
+        self.argb = np.zeros((256, 4), np.uint8)
+        self.argb[1:, 0] = 255
+        self.argb[1 : 1 + len(colours), 1:] = colours
+        self._colours = colours.astype(np.float32)
+        self._nearest = np.zeros(1 << 24, np.uint8)  # filled as colours come up; 0: not yet
+
+    def nearest(self, frame: np.ndarray) -> np.ndarray:
+        """Indices of the nearest colours of a dithered frame, uint8 `[H, W]`."""
         height, width = frame.shape[:2]
-        repeats = -(-height // _CELL), -(-width // _CELL)
-        self._pattern = np.tile(_bayer(), repeats)[:height, :width, None]
-        self._graph, self._count = av.filter.Graph(), 0
-        size = {"width": width, "height": height}
-        self._source = self._graph.add_buffer(
-            **size, format=av.VideoFormat("rgb24"), time_base=_TICK
-        )
-        palette = self._graph.add_buffer(
-            width=16, height=16, format=av.VideoFormat("bgra"), time_base=_TICK
-        )
-        wide = self._graph.add("format", "bgra")
-        # The nearest colour: Pillow's is the nearest to one of every four, FFmpeg's dithers lose
-        # errors of less than four levels, and both show as bands.
-        nearest = self._graph.add("paletteuse", "dither=none")
-        self._source.link_to(wide)
-        wide.link_to(nearest, 0, 0)
-        palette.link_to(nearest, 0, 1)
-        nearest.link_to(self._graph.add("buffersink"))
-        self._graph.configure()
-        palette.push(_picture(_colours(frame), "bgra", 0))
-        palette.push(None)
+        pattern = np.tile(_PATTERN, (-(-height // 2), -(-width // 2)))[:height, :width, None]
+        red, green, blue = np.moveaxis(np.clip(frame + pattern, 0, 255).astype(np.int32), -1, 0)
+        codes = (red << 16) | (green << 8) | blue
+        indices = self._nearest[codes]
+        unknown = np.unique(codes[indices == 0])
+        for first in range(0, len(unknown), _AT_ONCE):
+            self._fill(unknown[first : first + _AT_ONCE])
+        if len(unknown):
+            indices = self._nearest[codes]
+        return indices
 
-    def __call__(self, frame: np.ndarray) -> av.VideoFrame:
-        dithered = np.clip(np.rint(frame + self._pattern), 0, 255).astype(np.uint8)
-        self._source.push(_picture(dithered, "rgb24", self._count))
-        self._count += 1
-        return self._graph.pull()
+    def _fill(self, codes: np.ndarray) -> None:
+        # Pillow looks at every fourth level only, and FFmpeg's dithers lose errors of less than
+        # four: both show as bands.
+        levels = np.stack([codes >> shift & 255 for shift in (16, 8, 0)], -1).astype(np.float32)
+        distances = np.square(self._colours).sum(1) - 2 * levels @ self._colours.T
+        self._nearest[codes] = 1 + distances.argmin(1)
 
-
-def _bayer() -> np.ndarray:
-    """A pattern of `_SPREAD` around zero, float32 `[8, 8]`."""
-    order = np.zeros((1, 1))
-    while len(order) < _CELL:
-        order = np.block([[4 * order, 4 * order + 2], [4 * order + 3, 4 * order + 1]])
-    return (_SPREAD * ((order + 0.5) / order.size - 0.5)).astype(np.float32)
-
-
-def _colours(frame: np.ndarray) -> np.ndarray:
-    """A palette as FFmpeg takes it: `[16, 16, 4]` uint8, blue first, the last one transparent."""
-    reduced = Image.fromarray(np.ascontiguousarray(frame)).quantize(_COLOURS)
-    found = np.array(reduced.getpalette(), np.uint8).reshape(-1, 3)[:_COLOURS]
-    palette = np.zeros((256, 4), np.uint8)
-    palette[:_COLOURS, 3] = 255
-    palette[:_COLOURS, :3] = found[-1, ::-1]  # of few colours, the last one fills it up
-    palette[: len(found), :3] = found[:, ::-1]
-    return palette.reshape(16, 16, 4)
-
-
-def _picture(array: np.ndarray, pixels: str, number: int) -> av.VideoFrame:
-    picture = av.VideoFrame.from_ndarray(array, pixels)
-    picture.pts, picture.time_base = number, _TICK
-    return picture
-
-
-def _error(picture: av.VideoFrame, frame: np.ndarray) -> float:
-    """Mean error of the colours in cells, grey levels."""
-    seen = picture.reformat(format="rgb24").to_ndarray()
-
-    def cells(array: np.ndarray) -> np.ndarray:
-        return np.asarray(Image.fromarray(np.ascontiguousarray(array)).reduce(_CELL), float)
-
-    return float(np.abs(cells(seen) - cells(frame)).mean())
+    def error(self, indices: np.ndarray, frame: np.ndarray) -> float:
+        """Mean error of the colours in cells, grey levels."""
+        cells = [
+            np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).reduce(_CELL), float)
+            for pixels in (self.argb[indices, 1:], frame)
+        ]
+        return float(np.abs(cells[0] - cells[1]).mean())
