@@ -162,9 +162,9 @@ def test_a_repeated_mp4_is_the_same_each_time(tmp_path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["often.mp4", "once.mp4"]
 
 
-@pytest.mark.parametrize("fps", [25, 12, 29.97, 40, 50, 7.3, 0.1])
+@pytest.mark.parametrize("fps", [25, 12, 29.97, 40, 50, 0.1])
 @pytest.mark.parametrize("same", [False, True])
-@pytest.mark.parametrize("count", [1, 7, 23])
+@pytest.mark.parametrize("count", [1, 17])
 def test_times_of_a_gif_and_a_webp(tmp_path, fps, same, count) -> None:
     frames = [next(drifting(1))] * count if same else list(drifting(count))
     seconds = count / float(video.timing.exact_rate(fps))
@@ -331,7 +331,7 @@ def test_an_error_leaves_nothing(tmp_path, ending, repeat, error) -> None:
 
 @pytest.mark.parametrize("ending", ALL)
 @pytest.mark.parametrize("repeat", [1, 2])
-@pytest.mark.parametrize("left", [0, 10, 0.5, -1])
+@pytest.mark.parametrize("left", [0, 0.5, -1])
 def test_a_full_disk_leaves_nothing(tmp_path, ending, repeat, left) -> None:
     frames = list(np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), dtype=np.uint8))
     video.write_movie(tmp_path / f"whole{ending}", frames, 25, repeat)
