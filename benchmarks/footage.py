@@ -26,17 +26,17 @@ import av
 import numpy as np
 from PIL import Image
 
-from ssagan_tf import video
 from ssagan_tf.data import layouts, reading, writer
 from ssagan_tf.data.layouts.folders import VIDEOS
 from ssagan_tf.data.reading import Spooled
 from ssagan_tf.options import PrepareOptions
+from ssagan_tf.video import colours
 
 SIDE, FRAMES = 128, 32
 
 
 BARE: dict[str, Callable[[str], Iterator[np.ndarray]]] = {
-    "PyAV": lambda path: decode(path, interpolation=video._EXACT),
+    "PyAV": lambda path: decode(path, interpolation=colours.EXACT),
     "PyAV, quick colours": lambda path: decode(path),
 }
 """Ways to decode a video: to the pixels that prepare has, and to some off by up to 35 levels."""

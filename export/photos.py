@@ -1,4 +1,4 @@
-"""Encoded photos to square pixels inside a TensorFlow graph: what `ssagan_tf/video.py` does.
+"""Encoded photos to square pixels inside a TensorFlow graph: what `ssagan_tf/video/` does.
 
 Within one grey level of Pillow, whose bilinear filter rounds between its two passes as this does.
 EXIF rotation is not applied: TensorFlow has no operation that reads it.
@@ -104,7 +104,7 @@ def _fit(image: Any, side: int, how: str) -> Any:
         image = image[top : top + short, left : left + short]
     if how != "letterbox":
         return tf.ensure_shape(_resize(image, side, side), (side, side, 3))
-    # `video._inside_bars`: an even extent, centred.
+    # `video.fitting`: an even extent, centred.
     halves = tf.round(
         side * tf.cast(size, tf.float64) / tf.cast(tf.reduce_max(size), tf.float64) / 2
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ssagan_tf import program
+from ssagan_tf import program, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation import film
 from ssagan_tf.evaluation.folders import clips_in_all, match, open_folders
@@ -24,8 +24,9 @@ def compare(options: CompareOptions) -> None:
       DataError: A clip cannot be read, or the film not be written.
     """
     require(options, "systems", "output")
-    if Path(options.output).suffix.lower() not in (".mp4", ".gif"):
-        raise OptionError("output", options.output, "must end in .mp4 or .gif")
+    if Path(options.output).suffix.lower() not in video.ENDINGS:
+        raise OptionError("output", options.output, f"must end in {' or '.join(video.ENDINGS)}")
+    video.check_encoder(options.output)
     folders = open_folders("systems", options.systems)
     common = clips_in_all(folders)
     rows = []

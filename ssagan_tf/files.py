@@ -89,15 +89,9 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
       DataError: `path` holds something already, is a file or on another machine, or the folder
         cannot be written.
     """
-    _refuse_remote(path)
+    check_new_folder(path)
     with errors_of_writing(path):
         target = Path(path).resolve()
-        if target.is_dir() and any(target.iterdir()):
-            raise DataError(
-                f"the folder {path} holds something already; name another or empty it first"
-            )
-        if target.exists() and not target.is_dir():
-            raise DataError(f"cannot write the folder {path}: a file has this name")
         temporary = _beside(target)
     try:
         with errors_of_writing(path):
@@ -110,6 +104,23 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_new_folder(path: str | os.PathLike[str]) -> None:
+    """Refuses a folder that is not to be written to: one must be new or empty.
+
+    Raises:
+      DataError: It holds something, is a file or on another machine, or cannot be looked at.
+    """
+    _refuse_remote(path)
+    with errors_of_writing(path):
+        target = Path(path)
+        if target.is_dir() and any(target.iterdir()):
+            raise DataError(
+                f"the folder {path} holds something already; name another or empty it first"
+            )
+        if target.exists() and not target.is_dir():
+            raise DataError(f"cannot write the folder {path}: a file has this name")
 
 
 def _refuse_remote(path: str | os.PathLike[str]) -> None:

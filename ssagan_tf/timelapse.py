@@ -14,17 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from ssagan_tf import video
-from ssagan_tf.errors import DataError
+from ssagan_tf.files import check_new_folder
 from ssagan_tf.names import fault
 from ssagan_tf.options import OptionError, PhotosToVideos, require
 from ssagan_tf.progress import Progress
 
 PHOTOS_AT_ONCE = 4
-WRITERS: dict[str, Callable[..., None]] = {
-    "mp4": video.write_mp4,
-    "gif": video.write_gif,
-    "frames": lambda path, frames, fps: video.write_frames(path, frames),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +31,11 @@ class Job:
     format: str
 
     def check(self) -> None:
-        """Raises DataError if writing would mix with what is there, or there is no photo."""
-        if self.format == "frames" and self.path.is_dir() and any(self.path.iterdir()):
-            raise DataError(f"the folder {self.path} holds something already; name another")
+        """Raises DataError if the video cannot be written there, or there is no photo."""
+        if self.format == "frames":
+            check_new_folder(self.path)
+        else:
+            video.check_encoder(self.path)
         video.read_image(self.photo)
 
     def write(self, clip: np.ndarray, size: tuple[int, int], how: str, fps: float) -> None:
@@ -47,7 +44,11 @@ class Job:
         Raises:
           DataError: It cannot be written.
         """
-        WRITERS[self.format](self.path, video.unfit(clip, size, how), fps=fps)
+        frames = video.unfit(clip, size, how)
+        if self.format == "frames":
+            video.write_frames(self.path, frames)
+        else:
+            video.write_movie(self.path, frames, fps)
 
 
 def plan(options: PhotosToVideos) -> list[Job]:
@@ -77,7 +78,7 @@ def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path,
     """Path and format of each photo's video."""
     output = Path(options.output)
     ending = output.suffix.lower().removeprefix(".")
-    if ending in ("mp4", "gif"):
+    if output.suffix.lower() in video.ENDINGS:
         if options.format not in ("auto", ending):
             raise OptionError("format", options.format, f"--output={output} ends otherwise")
         if len(photos) > 1:
@@ -89,7 +90,9 @@ def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path,
             )
         return [(output, ending)]
     if output.suffix and not output.is_dir():
-        raise OptionError("output", output, "must end in .mp4 or .gif, or be a folder")
+        raise OptionError(
+            "output", output, f"must end in {', '.join(video.ENDINGS)}, or be a folder"
+        )
     kind = "frames" if options.format == "auto" else options.format
     if kind == "frames" and len(photos) == 1:
         return [(output, kind)]

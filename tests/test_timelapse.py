@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import av
+import numpy as np
 import pytest
+from PIL import Image
 
-from ssagan_tf import timelapse
-from ssagan_tf.options import PhotosToVideos
+from ssagan_tf import timelapse, video
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import OptionError, PhotosToVideos
 
 
 def photos(*names: object) -> list[str]:
@@ -34,3 +38,27 @@ def test_patterns_of_folders(tmp_path, monkeypatch) -> None:
         (tmp_path / folder / f"{folder[-2]}.jpg").touch()
     assert photos("*/*.jpg") == ["day [1]/1.jpg", "day [2]/2.jpg"]
     assert photos(f"{tmp_path}/*/*.jpg") == [f"{tmp_path}/day [{n}]/{n}.jpg" for n in (1, 2)]
+
+
+@pytest.mark.parametrize("ending", [*video.ENDINGS, ""])
+def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
+    video.write_image(tmp_path / "a.png", np.zeros((8, 12, 3), np.uint8))
+    output = str(tmp_path / f"b{ending}")
+    options = PhotosToVideos(image=(str(tmp_path / "a.png"),), output=output)
+    [job] = timelapse.plan(options)
+    job.check()
+    clip = np.arange(96, dtype=np.uint8).reshape(32, 1, 1, 3).repeat(8, 1).repeat(8, 2)
+    job.write(clip, (8, 12), "stretch", 12)
+    if ending:
+        with Image.open(output) if ending != ".mp4" else av.open(output) as written:
+            frames = written.streams.video[0].frames if ending == ".mp4" else written.n_frames
+            assert frames == 32
+    else:
+        assert len(list((tmp_path / "b").iterdir())) == 32
+        with pytest.raises(DataError, match="holds something already"):
+            job.check()
+
+
+def test_other_endings_are_refused(tmp_path) -> None:
+    with pytest.raises(OptionError, match=r"must end in \.mp4, \.gif, \.webp, or be a folder"):
+        timelapse.plan(PhotosToVideos(image=("a.jpg",), output=str(tmp_path / "a.avi")))

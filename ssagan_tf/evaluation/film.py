@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -56,12 +55,9 @@ def side_by_side(rows: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> np.nda
 
 
 def write_film(path: str | os.PathLike[str], film: np.ndarray, fps: float, loops: int) -> None:
-    """Writes a film as mp4, where it is repeated, or as an endless GIF.
+    """Writes a film as mp4, where it is repeated, or as an endless GIF or WebP.
 
     Raises:
       DataError: The file cannot be written.
     """
-    if Path(path).suffix.lower() == ".gif":
-        video.write_gif(path, film, fps)
-    else:
-        video.write_mp4(path, np.concatenate([film] * loops), fps)
+    video.write_movie(path, film, fps, loops)

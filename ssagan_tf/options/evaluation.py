@@ -117,10 +117,12 @@ class CompareOptions(Section):
         (), "Names of the clips to show; without it, --rows drawn by --seed."
     )
     rows: int = setting(3, "Clips shown, one below the other.", at_least(1))
-    loops: int = setting(4, "Times that an mp4 repeats the clips; a GIF is endless.", at_least(1))
+    loops: int = setting(
+        4, "Times that an mp4 repeats the clips; GIF and WebP are endless.", at_least(1)
+    )
     seed: int = shared.seed()
     fps: float = shared.fps()
-    output: str = setting("", "FILE.mp4 or FILE.gif.")
+    output: str = setting("", "FILE.mp4, FILE.gif or FILE.webp.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,11 +35,11 @@ class PhotosToVideos(Section):
     image: tuple[str, ...] = setting(
         (), "Photos, separated by commas; patterns such as 'photos/*.jpg' are expanded."
     )
-    output: str = setting("", "FILE.mp4, FILE.gif, or a folder.")
-    format: Literal["auto", "mp4", "gif", "frames"] = setting(
+    output: str = setting("", "FILE.mp4, FILE.gif, FILE.webp, or a folder.")
+    format: Literal["auto", "mp4", "gif", "webp", "frames"] = setting(
         "auto",
-        "What is written into a folder, named like each photo: mp4, GIF, or folders of frames. "
-        "auto: by the ending of --output; frames in a folder (of one photo: right there).",
+        "What is written into a folder, named like each photo: mp4, GIF, WebP, or folders of "
+        "frames. auto: by the ending of --output; frames in a folder (of one photo: right there).",
     )
     fit: Fit = shared.fit()
     fps: float = shared.fps()

@@ -1,4 +1,4 @@
-"""Photos decoded inside a graph: what `video.py` makes of them, or a clear refusal."""
+"""Photos decoded inside a graph: what `ssagan_tf.video` makes of them, or a clear refusal."""
 
 from __future__ import annotations
 

@@ -1,0 +1,51 @@
+"""Image and video files <-> uint8 RGB arrays, without TensorFlow or Keras.
+
+Images are `[H, W, 3]`, clips `[T, H, W, 3]`, both uint8 in [0, 255]. What is written appears
+as a whole or not at all.
+"""
+
+from ssagan_tf.video.fitting import FITS, fit, unfit
+from ssagan_tf.video.frames import PathLike
+from ssagan_tf.video.movies import (
+    ENDINGS,
+    check_encoder,
+    encode_gif,
+    write_frames,
+    write_gif,
+    write_movie,
+    write_mp4,
+)
+from ssagan_tf.video.pictures import (
+    decode_image,
+    encode_png,
+    image_size,
+    open_image,
+    read_image,
+    write_image,
+)
+from ssagan_tf.video.reading import read_video
+from ssagan_tf.video.strips import strip
+from ssagan_tf.video.unreadable import UnreadableError
+
+__all__ = [
+    "ENDINGS",
+    "FITS",
+    "PathLike",
+    "UnreadableError",
+    "check_encoder",
+    "decode_image",
+    "encode_gif",
+    "encode_png",
+    "fit",
+    "image_size",
+    "open_image",
+    "read_image",
+    "read_video",
+    "strip",
+    "unfit",
+    "write_frames",
+    "write_gif",
+    "write_image",
+    "write_movie",
+    "write_mp4",
+]
