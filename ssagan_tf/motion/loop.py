@@ -29,7 +29,8 @@ _CORRELATION_SIDE = 256  # pixels
 _WAVES = ((0.9, 0.5, 0.1), (-0.6, 1.1, 0.35), (1.4, -1.0, 0.8))
 _PATCHES = ((3.1, 1.7, 0.2), (-2.3, 3.7, 0.7), (4.9, -2.9, 0.45), (1.3, 5.3, 0.9))
 _SHARE = 0.5  # of the cycle's half in which a patch changes copies
-_KEPT = 2**30  # bytes of a period's frames; longer ones are made again each time
+_STRIP = 32  # rows
+_KEPT = 3 * 2**29  # bytes of a period's frames; longer ones are made again each time
 
 
 def phases(number: int, advance: float, field: Field, mask: np.ndarray, strength: float) -> int:
@@ -116,10 +117,12 @@ class _Blend:
             np.rint(moving_side(photo, mask if source is None else source)), 0, 255
         ).astype(np.uint8)
         field = drift.at(height, width)
-        self._bend = _bend(field)[self._inside]
+        self._field, self._bend = (
+            [np.ascontiguousarray(each[self._inside][..., axis]) for axis in (0, 1)]
+            for each in (field, _bend(field))
+        )
         alike = _alikeness(photo, drift, mask)
-        self._alike = cv2.resize(alike, (width, height))[self._inside]
-        self._field = np.ascontiguousarray(field[self._inside])
+        self._unlike = 1 - cv2.resize(alike, (width, height))[self._inside]
         self._shift = 0.25 * _waves(height, width, _WAVES)[self._inside]
         self._patches = 0.5 * (1 - _SHARE) * np.tanh(_waves(height, width, _PATCHES))[self._inside]
         x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
@@ -137,31 +140,45 @@ class _Blend:
         result = self._photo.copy()
         if self._empty:
             return result
-        place = self._shift + np.float32(time / 2)
+        target = result[self._inside]
+        blend, gain = np.empty_like(target), np.empty_like(self._shift)
+        for rows in _strips(len(target)):
+            blend[rows], gain[rows] = self._blend(np.float32(time), rows)
+        smooth = self._light_and_shade(blend)
+        for rows in _strips(len(target)):
+            more = gain[rows]
+            frame = cv2.blendLinear(blend[rows], smooth[rows], more, 1 - more)
+            cv2.copyTo(frame, self._full[rows], target[rows])
+            blend[rows] = frame
+        if self._share.size:
+            part = self._still + self._share * blend[self._partly]
+            target[self._partly] = np.clip(np.rint(part), 0, 255)
+        return result
+
+    def _blend(self, time: np.float32, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Both copies together, and how many times less detail is in them than in one."""
+        place = self._shift[rows] + time / 2
         place -= np.floor(place)
         first = 2 * place - 1  # from -1, not seen yet, over 0, the photo, to 1, not seen any more
         second = first - np.copysign(np.float32(1), first)
         # Nothing is left of a copy that begins again, as patches keep clear of the cycle's ends.
-        of_second = np.clip((np.abs(first - self._patches) - 0.5) / _SHARE + 0.5, 0, 1)
+        apart = np.abs(first - self._patches[rows]) - np.float32(0.5)
+        of_second = np.clip(apart / np.float32(_SHARE) + np.float32(0.5), 0, 1)
         of_first = 1 - of_second
-        blend = cv2.blendLinear(self._copy(first), self._copy(second), of_first, of_second)
-        kept = 1 - 2 * of_first * of_second * (1 - self._alike)  # of the variance
-        gain = 1 / np.sqrt(kept)
-        frame = cv2.blendLinear(blend, self._light_and_shade(blend), gain, 1 - gain)
-        target = result[self._inside]
-        cv2.copyTo(frame, self._full, target)
-        if self._share.size:
-            part = self._still + self._share * frame[self._partly]
-            target[self._partly] = np.clip(np.rint(part), 0, 255)
-        return result
+        copies = self._copy(first, rows), self._copy(second, rows)
+        blend = cv2.blendLinear(*copies, of_first, of_second)
+        variance = 1 - 2 * of_first * of_second * self._unlike[rows]
+        return blend, 1 / np.sqrt(variance)
 
-    def _copy(self, time: np.ndarray) -> np.ndarray:
+    def _copy(self, time: np.ndarray, rows: slice) -> np.ndarray:
         """The photo as it has drifted at times from -1 to 1, another one at each pixel."""
-        where = [
-            start - time * (self._field[..., axis] - time * self._bend[..., axis])
-            for axis, start in enumerate((self._x, self._y))
-        ]
-        return cv2.remap(self._moving, *where, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        x, y = (
+            start - time * (field[rows] - time * bend[rows])
+            for start, field, bend in zip(
+                (self._x, self._y[rows]), self._field, self._bend, strict=True
+            )
+        )
+        return cv2.remap(self._moving, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
     def _light_and_shade(self, picture: np.ndarray) -> np.ndarray:
         height, width = picture.shape[:2]
@@ -171,6 +188,11 @@ class _Blend:
             small, (0, 0), max(self._sigma, 0.3), borderType=cv2.BORDER_REFLECT
         )
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _strips(height: int) -> list[slice]:
+    """Rows that a processor's cache holds."""
+    return [slice(top, top + _STRIP) for top in range(0, height, _STRIP)]
 
 
 def _bend(field: np.ndarray) -> np.ndarray:

@@ -14,13 +14,13 @@ from ssagan_tf.motion.sun import Sun, reduced
 
 _SIDE = 1280  # pixels at which thin things are looked for
 _THIN = 0.009  # greatest width of such, in widths of the picture
-_DARKER = 0.55, 0.30  # of what is around: surely something, and perhaps, if it goes on from there
+_DARKER = 0.5, 0.30  # of what is around: surely something, and perhaps, if it goes on from there
 _LONG = 0.02  # least length, in widths
 _SURELY = 0.4  # of the change as large as the sky's, and as well explained by motion
 _REGION = 0.02  # of the picture: smaller regions in the clip are noise
 _RADIUS, _EPSILON = 0.03, 1e-3  # of the guided filter, in widths
 _EROSION = 1 / 700  # widths
-_EDGE, _UNLIKE = 0.008, 10.0  # greatest width of a frame, in heights or widths; of 255
+_EDGE, _UNLIKE = 0.01, 10.0  # greatest width of a frame, in heights or widths; of 255
 
 
 def moving_mask(
@@ -79,13 +79,14 @@ def _within_frame(photo: np.ndarray) -> np.ndarray:
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     inside = np.ones(grey.shape, np.float32)
     for lines, kept in ((grey, inside), (grey.T, inside.T)):  # views: what is written stays
-        widest = round(_EDGE * len(lines))
+        widest = int(_EDGE * len(lines))
+        if not widest:
+            continue
         for some, target in ((lines, kept), (lines[::-1], kept[::-1])):
-            beside = some[widest + 2 : widest + 4]
-            if len(beside):
-                unlike = np.abs(some[: widest + 2] - beside.mean(axis=0))
-                unlike = np.flatnonzero(np.median(unlike, axis=1) > _UNLIKE)
-                target[: unlike[-1] + 1 if len(unlike) else 0] = 0
+            beside = some[widest + 1 : widest + 3].mean(axis=0)
+            differences = np.median(some[:widest] - beside, axis=1)
+            unlike = np.flatnonzero(np.abs(differences) > _UNLIKE)
+            target[: unlike[-1] + 1 if len(unlike) else 0] = 0
     return inside
 
 
@@ -120,11 +121,13 @@ def _moving_in_clip(
 def _thin(photo: np.ndarray, sky: np.ndarray) -> np.ndarray:
     """Thin, long and dark: masts, wires, branches."""
     width = sky.shape[1]
-    brightest = photo.max(axis=2).astype(np.float32)  # blue between clouds is bright in blue
     side = 2 * max(1, round(_THIN * width / 2)) + 1
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    # In the brightest channel, as blue between clouds is bright in blue.
+    brightest = photo.max(axis=2)
     around = cv2.morphologyEx(brightest, cv2.MORPH_CLOSE, shape)
-    darker = np.where(sky > 0.1, 1 - brightest / np.maximum(around, 16), 0)
+    darker = 1 - brightest / np.maximum(around, 16).astype(np.float32)
+    darker = np.where(sky > 0.1, darker, 0)
     perhaps = (darker > _DARKER[1]).astype(np.uint8)
     number, labels, stats, _ = cv2.connectedComponentsWithStats(perhaps, connectivity=8)
     sure = np.zeros(number, bool)

@@ -9,7 +9,7 @@ import numpy as np
 
 _SIDE = 240  # pixels at which it is looked for
 _AREA = 0.0001, 0.015  # of the picture: the disc with its glare
-_BRIGHTER = 30.0  # of 255 than all around
+_BRIGHT, _BRIGHTER = 140.0, 30.0  # of 255: at least, and than all around
 _OTHERS = 0.5  # of its area may others as bright have together: bright clouds come in numbers
 _OVAL = 2.5
 _SOFT = 1.2, 4.0  # radii between which clouds begin to pass
@@ -100,7 +100,9 @@ def find_sun(photo: np.ndarray, sky: np.ndarray) -> Sun | None:
     bright = (light > light.max() - _BRIGHTER / 2).astype(np.uint8)
     _, _, stats, centres = cv2.connectedComponentsWithStats(bright, connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
-    if not len(areas) or not _AREA[0] <= areas.max() / bright.size <= _AREA[1]:
+    if light.max() < _BRIGHT or not len(areas):
+        return None
+    if not _AREA[0] <= areas.max() / bright.size <= _AREA[1]:
         return None
     largest = int(areas.argmax()) + 1
     sides = stats[largest, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
