@@ -197,7 +197,9 @@ def _strips(height: int) -> list[slice]:
 
 def _bend(field: np.ndarray) -> np.ndarray:
     """Half of what the field changes by along itself: the second term of a path's series."""
-    down, across = np.gradient(field, axis=(0, 1)) if min(field.shape[:2]) > 1 else (0, 0)
+    if min(field.shape[:2]) < 2:
+        return np.zeros_like(field)
+    down, across = np.gradient(field, axis=(0, 1))
     return np.float32(0.5 * (across * field[..., :1] + down * field[..., 1:]))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 _SIDE = 240  # pixels at which it is looked for
 _AREA = 0.0001, 0.015  # of the picture: the disc with its glare
-_BRIGHT, _BRIGHTER = 140.0, 30.0  # of 255: at least, and than all around
+_BRIGHT, _BRIGHTER = 235.0, 30.0  # of 255: at least, in red or green, and than all around
 _OTHERS = 0.5  # of its area may others as bright have together: bright clouds come in numbers
 _OVAL = 2.5
 _SOFT = 1.2, 4.0  # radii between which clouds begin to pass
@@ -98,13 +98,13 @@ def find_sun(photo: np.ndarray, sky: np.ndarray) -> Sun | None:
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     light = np.where(above, cv2.GaussianBlur(grey, (0, 0), 1.0), 0)
     bright = (light > light.max() - _BRIGHTER / 2).astype(np.uint8)
-    _, _, stats, centres = cv2.connectedComponentsWithStats(bright, connectivity=8)
+    _, labels, stats, centres = cv2.connectedComponentsWithStats(bright, connectivity=8)
     areas = stats[1:, cv2.CC_STAT_AREA]
-    if light.max() < _BRIGHT or not len(areas):
-        return None
-    if not _AREA[0] <= areas.max() / bright.size <= _AREA[1]:
+    if not len(areas) or not _AREA[0] <= areas.max() / bright.size <= _AREA[1]:
         return None
     largest = int(areas.argmax()) + 1
+    if small[labels == largest][:, :2].max() < _BRIGHT:  # blue sky may be as bright in blue
+        return None
     sides = stats[largest, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
     if areas.sum() > (1 + _OTHERS) * areas.max() or sides.max() > _OVAL * sides.min():
         return None
