@@ -9,7 +9,7 @@ import numpy as np
 
 _SIDE = 240  # pixels at which it is looked for
 _AREA = 0.0001, 0.015  # of the picture: the disc with its glare
-_BRIGHT, _BRIGHTER = 235.0, 30.0  # of 255: at least, in red or green, and than all around
+_BRIGHT, _BRIGHTER = 245.0, 30.0  # of 255: at least, in red or green, and than all around
 _OTHERS = 0.5  # of its area may others as bright have together: bright clouds come in numbers
 _OVAL = 2.5
 _SOFT = 1.2, 4.0  # radii between which clouds begin to pass
