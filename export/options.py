@@ -7,7 +7,7 @@ from typing import Literal
 
 from ssagan_tf.options import (
     Fit,
-    PhotosToVideos,
+    PhotosToClips,
     SourceOptions,
     at_least,
     between,
@@ -70,7 +70,7 @@ class OnnxOptions(SourceOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class OnnxGenerateOptions(PhotosToVideos):
+class OnnxGenerateOptions(PhotosToClips):
     """From photos to videos, by ONNX Runtime."""
 
     model: str = setting("", "FILE.onnx, written by export.to_onnx.")
@@ -100,7 +100,7 @@ class ParityOptions(SourceOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClientOptions(PhotosToVideos):
+class ClientOptions(PhotosToClips):
     """From photos to videos, by a server."""
 
     server: str = setting(

@@ -7,6 +7,8 @@ The import is light: Keras and TensorFlow load when a name that needs them is us
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import Any
 
 from ssagan_tf.startup import use_onednn
@@ -16,6 +18,7 @@ __version__ = "0.1.0"
 use_onednn()  # here, because it counts only before TensorFlow is first imported
 
 _HOMES = {
+    "animate": "ssagan_tf.animation",
     "build_generator": "ssagan_tf.models",
     "build_discriminator": "ssagan_tf.models",
     "ModelOptions": "ssagan_tf.options",
@@ -23,7 +26,15 @@ _HOMES = {
     "models": None,
     "options": None,
 }
-__all__ = ["ModelOptions", "build_discriminator", "build_generator", "layers", "models", "options"]
+__all__ = [
+    "ModelOptions",
+    "animate",
+    "build_discriminator",
+    "build_generator",
+    "layers",
+    "models",
+    "options",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -37,3 +48,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+class _Package(types.ModuleType):
+    """A program has the name of the function that it runs: here the function has it.
+
+    Python sets every submodule as an attribute of its package once it is imported.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (_HOMES.get(name) and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ssagan_tf import program, timelapse
 from ssagan_tf.options import FRAMES, ComputeOptions, GenerateOptions
+from ssagan_tf.pixels import on_pixels
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import source
 
@@ -26,18 +27,10 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
         job.check()  # all photos can be read, or nothing is written
 
     load_tensorflow()
-    from ssagan_tf.pixels import to_float, to_uint8
-
     generator = origin.load(compute)
     how, side = origin.how(options.fit), generator.options.resolution
     print(f"{len(jobs)} photo(s), {how} to {side}×{side}, {FRAMES} frames each", flush=True)
-    timelapse.make(
-        jobs,
-        lambda photos: to_uint8(generator(to_float(photos), training=False)),
-        side,
-        how,
-        options.fps,
-    )
+    timelapse.make(jobs, on_pixels(generator), side, how, options.fps)
 
 
 def main() -> None:

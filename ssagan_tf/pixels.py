@@ -5,6 +5,7 @@ NumPy arrays stay NumPy arrays, without loading Keras.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,11 @@ def to_float(pixels: Any, dtype: str = "float32") -> Any:
     from keras import ops
 
     return ops.cast(pixels, dtype) / 127.5 - 1.0
+
+
+def on_pixels(generator: Callable[..., Any]) -> Callable[[np.ndarray], np.ndarray]:
+    """A Keras generator of clips as a function of uint8 photos that gives uint8 clips."""
+    return lambda photos: to_uint8(generator(to_float(photos), training=False))
 
 
 def to_uint8(values: Any) -> np.ndarray:

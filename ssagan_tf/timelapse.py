@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import glob
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +44,18 @@ class Job:
         Raises:
           DataError: It cannot be written.
         """
-        frames = video.unfit(clip, size, how)
+        self.save(video.unfit(clip, size, how), fps)
+
+    def save(self, frames: Iterable[np.ndarray], fps: float, repeat: int = 1) -> None:
+        """Writes frames `[H, W, 3]` uint8, one after the other; see `video.write_movie`.
+
+        Raises:
+          DataError: They cannot be written.
+        """
         if self.format == "frames":
-            video.write_frames(self.path, frames)
+            video.write_frames(self.path, frames, repeat)
         else:
-            video.write_movie(self.path, frames, fps)
+            video.write_movie(self.path, frames, fps, repeat)
 
 
 def plan(options: PhotosToVideos) -> list[Job]:

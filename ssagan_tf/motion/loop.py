@@ -30,7 +30,7 @@ _WAVES = ((0.9, 0.5, 0.1), (-0.6, 1.1, 0.35), (1.4, -1.0, 0.8))
 _PATCHES = ((3.1, 1.7, 0.2), (-2.3, 3.7, 0.7), (4.9, -2.9, 0.45), (1.3, 5.3, 0.9))
 _SHARE = 0.5  # of the cycle's half in which a patch changes copies
 _STRIP = 32  # rows
-_KEPT = 3 * 2**29  # bytes of a period's frames; longer ones are made again each time
+_KEPT = 2**28  # bytes of a period's frames; longer ones are made again each time
 
 
 def phases(number: int, advance: float, field: Field, mask: np.ndarray, strength: float) -> int:

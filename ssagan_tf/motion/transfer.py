@@ -19,6 +19,7 @@ from ssagan_tf.motion.displacement import displaced_frames
 from ssagan_tf.motion.field import Field, fit
 from ssagan_tf.motion.light import Light, light_of
 from ssagan_tf.motion.loop import loop as loop_of
+from ssagan_tf.motion.loop import phases
 from ssagan_tf.motion.mask import horizon_of, moving_mask
 from ssagan_tf.motion.sky import find_sky
 from ssagan_tf.motion.sun import Sun, find_sun
@@ -156,6 +157,21 @@ def frames(
         time = index / max(number, 1)
         time = 0.5 - 0.5 * np.cos(2 * np.pi * time) if loop else time
         yield motion.light.applied(frame, motion.mask, time, light)
+
+
+def repeats(
+    motion: Motion, number: int, *, fps: float, speed: float = 1.0, strength: float = 1.0
+) -> int:
+    """How many times over a loop of N frames without a change of light has the same frames.
+
+    Args:
+      motion: As `frames` takes it, as all others.
+
+    Returns:
+      A divisor of N, at least 1.
+    """
+    cycles = phases(number, speed * CLIP_RATE / fps, motion.field, motion.mask, strength)
+    return 1 if number % cycles else cycles
 
 
 def _given(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ is added to one of these files and nowhere else. A setting that two sections sha
 `resolution`) has the same type and default in both.
 """
 
+from ssagan_tf.options.animation import FLOW_ENDINGS, AnimateOptions, MotionOptions
 from ssagan_tf.options.data import BENCHMARKS, PrepareOptions, VerifyOptions
 from ssagan_tf.options.evaluation import (
     BASELINES,
@@ -16,6 +17,7 @@ from ssagan_tf.options.generation import (
     DemoOptions,
     GenerateOptions,
     ImportOptions,
+    PhotosToClips,
     PhotosToVideos,
     SourceOptions,
 )
@@ -40,9 +42,11 @@ __all__ = [
     "BASELINES",
     "BENCHMARKS",
     "CORE_RESOLUTION",
+    "FLOW_ENDINGS",
     "FRAMES",
     "LARGEST_RESOLUTION",
     "RECIPES",
+    "AnimateOptions",
     "ClipRule",
     "CompareOptions",
     "ComputeOptions",
@@ -53,7 +57,9 @@ __all__ = [
     "ImportOptions",
     "Layout",
     "ModelOptions",
+    "MotionOptions",
     "OptionError",
+    "PhotosToClips",
     "PhotosToVideos",
     "PrepareOptions",
     "Section",

@@ -41,12 +41,18 @@ class PhotosToVideos(Section):
         "What is written into a folder, named like each photo: mp4, GIF, WebP, or folders of "
         "frames. auto: by the ending of --output; frames in a folder (of one photo: right there).",
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotosToClips(PhotosToVideos):
+    """Photos in, a network's own frames out."""
+
     fit: Fit = shared.fit()
     fps: float = shared.fps()
 
 
 @dataclasses.dataclass(frozen=True)
-class GenerateOptions(PhotosToVideos, SourceOptions):
+class GenerateOptions(PhotosToClips, SourceOptions):
     """From photos to videos."""
 
 

@@ -5,7 +5,8 @@ as a whole or not at all.
 """
 
 from ssagan_tf.video.fitting import FITS, fit, unfit
-from ssagan_tf.video.frames import PathLike
+from ssagan_tf.video.flows import flow_picture, write_flow
+from ssagan_tf.video.frames import PathLike, check
 from ssagan_tf.video.movies import (
     ENDINGS,
     check_encoder,
@@ -32,17 +33,20 @@ __all__ = [
     "FITS",
     "PathLike",
     "UnreadableError",
+    "check",
     "check_encoder",
     "decode_image",
     "encode_gif",
     "encode_png",
     "fit",
+    "flow_picture",
     "image_size",
     "open_image",
     "read_image",
     "read_video",
     "strip",
     "unfit",
+    "write_flow",
     "write_frames",
     "write_gif",
     "write_image",

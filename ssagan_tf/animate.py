@@ -1,0 +1,49 @@
+"""`python -m ssagan_tf.animate`: photos that move, at their own size."""
+
+from __future__ import annotations
+
+from ssagan_tf import animation, program, timelapse
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import AnimateOptions, ComputeOptions
+from ssagan_tf.pixels import on_pixels
+from ssagan_tf.startup import load_tensorflow
+from ssagan_tf.training import source
+
+ABOUT = """
+Makes the sky of each photo move, at the photo's own size and as sharp as it: an endless loop, or
+with --noloop a video. A generator (--run_dir or --model) makes a small clip; its motion moves the
+photo. What isn't sky or water stands still.
+"""
+
+
+def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
+    """Writes the videos of all photos that can be used.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+      DataError: The generator cannot be read; or some photos cannot, nothing would move in them, or
+        their videos cannot be written.
+    """
+    jobs = timelapse.plan(options)
+    animation.plan(options, jobs)
+    origin = source.find(options)
+    failed = {}
+    for job in jobs:
+        try:
+            job.check()
+        except DataError as error:
+            failed[job.photo] = str(error)
+    if len(failed) == len(jobs):
+        raise DataError(animation.all_failures(failed, len(jobs)))
+
+    load_tensorflow()
+    generator = origin.load(compute)
+    animation.make(jobs, on_pixels(generator), generator.options.resolution, options, failed)
+
+
+def main() -> None:
+    program.run("animate", ABOUT, [AnimateOptions, ComputeOptions], animate_photos)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""Photos in, moving photos of the same size out, whatever makes the clips that tell how they move.
+
+Needs neither TensorFlow nor Keras, unless `animate` loads a generator.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from ssagan_tf import video
+from ssagan_tf.errors import DataError
+from ssagan_tf.motion import transfer
+from ssagan_tf.motion.transfer import CLIP_RATE, Motion, NothingMoves
+from ssagan_tf.options import AnimateOptions, MotionOptions, OptionError
+from ssagan_tf.pixels import on_pixels
+from ssagan_tf.progress import Progress
+from ssagan_tf.timelapse import Job
+
+PIXELS = 3840 * 2160
+"""Of the largest photo that is moved as it is: 4K. Larger ones are reduced."""
+LONGEST = 4096  # pixels of a side, as few players show more
+_ASPECT = 0.02  # part by which that of a mask may differ
+_AHEAD = 2  # frames that are made while others are written
+
+ClipsOf = Callable[[np.ndarray], np.ndarray]
+"""Square photos, uint8 `[B, S, S, 3]` → clips, uint8 `[B, T, S, S, 3]`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Animation:
+    """A photo, how it moves, and how that is shown.
+
+    Attributes:
+      photo: `[H, W, 3]` uint8.
+      motion: Of it.
+      options: Of both.
+    """
+
+    photo: np.ndarray
+    motion: Motion
+    options: MotionOptions
+
+    @property
+    def _advance(self) -> float:
+        """Frames of the clip from one frame to the next."""
+        return self.options.speed * CLIP_RATE / self.options.fps
+
+    @property
+    def repeats(self) -> int:
+        """How many times over it has the same frames."""
+        if self.options.light or not self.options.loop:
+            return 1
+        return transfer.repeats(
+            self.motion,
+            number_of_frames(self.options),
+            fps=self.options.fps,
+            speed=self.options.speed,
+            strength=self.options.strength,
+        )
+
+    @property
+    def velocities(self) -> np.ndarray:
+        """How far each pixel moves from a frame to the next, `[H, W, 2]` float32, in pixels."""
+        field = self.motion.field.scaled(self._advance)
+        return field.at(*self.photo.shape[:2]) * self.motion.mask[..., None]
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """`[H, W, 3]` uint8, one at a time."""
+        loop = self.options.loop
+        return transfer.frames(
+            self.photo,
+            self.motion,
+            number_of_frames(self.options),
+            loop=loop,
+            fps=self.options.fps,
+            # One at a time, frames of the clip would rush past.
+            speed=self.options.speed if loop else self._advance,
+            strength=self.options.strength,
+            direction=self.options.direction,
+            light=self.options.light,
+        )
+
+
+def number_of_frames(options: MotionOptions) -> int:
+    """Of a video of so many seconds.
+
+    Raises:
+      OptionError: It is less than two.
+    """
+    number = round(options.seconds * options.fps)
+    if number < 2:
+        raise OptionError("seconds", options.seconds, f"is one frame at --fps={options.fps}")
+    return number
+
+
+def animated(
+    photo: np.ndarray,
+    clips_of: ClipsOf,
+    side: int,
+    options: MotionOptions,
+    mask: np.ndarray | None = None,
+) -> Animation:
+    """Finds out how a photo moves.
+
+    The clip is made of all of the photo, stretched to a square; the motion is brought back to the
+    photo's aspect. Networks know one direction: to the left, it is that of the mirrored photo.
+
+    Args:
+      photo: `[H, W, 3]` uint8.
+      clips_of: What makes the clip.
+      side: S.
+      options: How it is shown.
+      mask: `[h, w]` uint8 of about the photo's aspect: what moves (255), instead of what is found.
+
+    Raises:
+      NothingMoves: Nothing would move.
+    """
+
+    def turned(picture: np.ndarray) -> np.ndarray:
+        left = options.direction == "left"
+        return np.ascontiguousarray(picture[:, ::-1]) if left else picture
+
+    square = video.fit(turned(photo), side, "stretch")
+    [clip] = clips_of(square[None])
+    motion = transfer.estimate(clip, turned(photo), None if mask is None else turned(mask))
+    return Animation(photo, motion.mirrored() if options.direction == "left" else motion, options)
+
+
+def animate(
+    photo: np.ndarray,
+    seconds: float = 8.0,
+    *,
+    fps: float = 25.0,
+    loop: bool = True,
+    direction: Literal["right", "left"] = "right",
+    speed: float = 1.0,
+    strength: float = 1.0,
+    light: float = 0.0,
+    mask: np.ndarray | None = None,
+    generator: Any = None,
+) -> Iterator[np.ndarray]:
+    """Makes the sky of a photo move, at the photo's own size.
+
+    Args:
+      photo: `[H, W, 3]` uint8.
+      seconds: Length.
+      fps: Frames per second.
+      loop: Whether the first frame follows the last one. Else the sky drifts on from the photo.
+      direction: Where clouds drift.
+      speed: Times faster.
+      strength: How far clouds drift in a loop before others take their place.
+      light: How strongly the clip's slow change of light is carried over.
+      mask: `[h, w]` uint8 of about the photo's aspect: what moves (255) and what stands still (0),
+        instead of what is found.
+      generator: A network of `build_generator`, or one loaded by `models.saved.load_generator`.
+
+    Returns:
+      Frames `[H, W, 3]` uint8, `seconds` times `fps`, made one at a time.
+
+    Raises:
+      NothingMoves: There is no sky, or nothing to be seen in it; a ValueError.
+      ValueError: An argument is impossible.
+    """
+    options = MotionOptions(
+        seconds=seconds,
+        fps=fps,
+        loop=loop,
+        direction=direction,
+        speed=speed,
+        strength=strength,
+        light=light,
+    )
+    number_of_frames(options)
+    video.check(photo, 3)
+    if mask is not None:
+        _check_mask(mask, photo)
+    if generator is None:
+        raise ValueError("generator: give one, such as models.saved.load_generator reads")
+    side = generator.options.resolution
+    return animated(photo, on_pixels(generator), side, options, mask).frames()
+
+
+def plan(options: AnimateOptions, jobs: Sequence[Job]) -> None:
+    """Looks at the settings before anything is read.
+
+    Raises:
+      OptionError: Some don't go together.
+    """
+    number_of_frames(options)
+    endless = {job.format for job in jobs} & {"gif", "webp"}
+    if options.repeat > 1 and endless:
+        raise OptionError("repeat", options.repeat, f"a {endless.pop()} plays for ever by itself")
+    if options.save_motion and len(jobs) > 1:
+        raise OptionError(
+            "save_motion", options.save_motion, f"is one file, but there are {len(jobs)} photos"
+        )
+
+
+def make(
+    jobs: Sequence[Job],
+    clips_of: ClipsOf,
+    side: int,
+    options: AnimateOptions,
+    failed: dict[str, str] | None = None,
+) -> None:
+    """Makes the videos of all photos; what fails doesn't keep others from being made.
+
+    Args:
+      jobs: What to make.
+      clips_of: What makes the clips.
+      side: S.
+      options: How.
+      failed: Photos that cannot be used, and why.
+
+    Raises:
+      DataError: Some could not be made; says which and why.
+    """
+    failed = dict(failed or {})
+    number = number_of_frames(options)
+    with Progress("animate", len(jobs) * number) as progress:
+        for position, job in enumerate(jobs, 1):
+            if job.photo not in failed:
+                try:
+                    _make(job, clips_of, side, options, progress)
+                except NothingMoves as nothing:
+                    failed[job.photo] = f"{job.photo}: nothing would move: {nothing}"
+                except DataError as error:
+                    failed[job.photo] = str(error)
+            progress.at("animate", position * number, len(jobs) * number)
+    if failed:
+        raise DataError(all_failures(failed, len(jobs)))
+
+
+def all_failures(failed: dict[str, str], number: int) -> str:
+    """One line about photos that failed, of so many."""
+    listed = "; ".join(failed.values())
+    return listed if number == 1 else f"{len(failed)} of {number} photos failed: {listed}"
+
+
+def _make(
+    job: Job, clips_of: ClipsOf, side: int, options: AnimateOptions, progress: Progress
+) -> None:
+    photo = video.read_image(job.photo)
+    height, width = photo.shape[:2]
+    photo = reduced(photo)
+    now = f"{photo.shape[1]}×{photo.shape[0]}"
+    if photo.shape[:2] != (height, width):
+        progress.say(f"{job.photo}: reduced from {width}×{height} to {now}, as 4K is the most")
+    mask = read_mask(options.mask, photo) if options.mask else None
+    animation = animated(photo, clips_of, side, options, mask)
+    if options.save_motion:
+        video.write_flow(options.save_motion, animation.velocities)
+    # A GIF and a WebP are as long as asked for; others repeat the file.
+    repeats = 1 if job.format in ("gif", "webp") else animation.repeats
+    different = number_of_frames(options) // repeats
+    frames = itertools.islice(animation.frames(), different)
+    job.save(_counted(_ahead(frames), repeats, progress), options.fps, repeats * options.repeat)
+    progress.say(f"{job.path}: {now}, {options.repeat * options.seconds:g} s")
+
+
+def reduced(photo: np.ndarray) -> np.ndarray:
+    """A photo of at most `PIXELS`, and `LONGEST` a side."""
+    height, width = photo.shape[:2]
+    scale = min(1.0, (PIXELS / (height * width)) ** 0.5, LONGEST / max(height, width))
+    if scale == 1:
+        return photo
+    size = max(1, int(width * scale)), max(1, int(height * scale))
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+
+
+def read_mask(path: str, photo: np.ndarray) -> np.ndarray:
+    """Reads what of a photo moves.
+
+    Returns:
+      `[h, w]` uint8, of the file's size.
+
+    Raises:
+      DataError: It cannot be read, or is of another aspect.
+    """
+    mask = cv2.cvtColor(video.read_image(path), cv2.COLOR_RGB2GRAY)
+    try:
+        _check_mask(mask, photo)
+    except ValueError as error:
+        raise DataError(f"the mask {path}: {error}") from error
+    return mask
+
+
+def _check_mask(mask: np.ndarray, photo: np.ndarray) -> None:
+    """Raises ValueError unless a mask can be stretched to a photo."""
+    if mask.ndim != 2 or not mask.size:
+        raise ValueError(f"a mask must be [h, w], not {list(mask.shape)}")
+    (height, width), (down, across) = photo.shape[:2], mask.shape
+    # By a pixel more or less: sizes are rounded.
+    wider = abs(across * height / (down * width) - 1)
+    if wider > _ASPECT and abs(across - down * width / height) > 1:
+        raise ValueError(
+            f"it has {across}×{down} pixels, another aspect than the photo's {width}×{height}; "
+            "make it of the whole photo"
+        )
+
+
+def _ahead(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Frames as they come; while one is used, a thread makes the next ones."""
+    source = iter(frames)
+    with ThreadPoolExecutor(1) as thread:
+        coming = deque(thread.submit(next, source, None) for _ in range(_AHEAD))
+        while (frame := coming.popleft().result()) is not None:
+            coming.append(thread.submit(next, source, None))
+            yield frame
+
+
+def _counted(frames: Iterable[np.ndarray], times: int, progress: Progress) -> Iterator[np.ndarray]:
+    for frame in frames:
+        yield frame
+        progress.advance(times)
