@@ -25,7 +25,7 @@ def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
         their videos cannot be written.
     """
     jobs = timelapse.plan(options)
-    animation.plan(options, jobs)
+    mask = animation.plan(options, jobs)
     origin = source.find(options)
     failed = {}
     for job in jobs:
@@ -34,11 +34,12 @@ def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
         except DataError as error:
             failed[job.photo] = str(error)
     if len(failed) == len(jobs):
-        raise DataError(animation.all_failures(failed, len(jobs)))
+        raise animation.failure(jobs, failed)
 
     load_tensorflow()
     generator = origin.load(compute)
-    animation.make(jobs, on_pixels(generator), generator.options.resolution, options, failed)
+    side = generator.options.resolution
+    animation.make(jobs, on_pixels(generator), side, options, mask, failed)
 
 
 def main() -> None:

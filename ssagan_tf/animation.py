@@ -8,8 +8,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import Any, Literal
 
 import cv2
@@ -188,11 +189,15 @@ def animate(
     return animated(photo, on_pixels(generator), side, options, mask).frames()
 
 
-def plan(options: AnimateOptions, jobs: Sequence[Job]) -> None:
-    """Looks at the settings before anything is read.
+def plan(options: AnimateOptions, jobs: Sequence[Job]) -> np.ndarray | None:
+    """Looks at the settings before the work, and reads the mask.
+
+    Returns:
+      `[h, w]` uint8.
 
     Raises:
       OptionError: Some don't go together.
+      DataError: The mask cannot be read.
     """
     number_of_frames(options)
     endless = {job.format for job in jobs} & {"gif", "webp"}
@@ -202,6 +207,9 @@ def plan(options: AnimateOptions, jobs: Sequence[Job]) -> None:
         raise OptionError(
             "save_motion", options.save_motion, f"is one file, but there are {len(jobs)} photos"
         )
+    if not options.mask:
+        return None
+    return cv2.cvtColor(video.read_image(options.mask), cv2.COLOR_RGB2GRAY)
 
 
 def make(
@@ -209,7 +217,8 @@ def make(
     clips_of: ClipsOf,
     side: int,
     options: AnimateOptions,
-    failed: dict[str, str] | None = None,
+    mask: np.ndarray | None = None,
+    failed: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Makes the videos of all photos; what fails doesn't keep others from being made.
 
@@ -218,43 +227,58 @@ def make(
       clips_of: What makes the clips.
       side: S.
       options: How.
+      mask: Of `plan`.
       failed: Photos that cannot be used, and why.
 
     Raises:
       DataError: Some could not be made; says which and why.
     """
-    failed = dict(failed or {})
+    failed = dict(failed)
     number = number_of_frames(options)
     with Progress("animate", len(jobs) * number) as progress:
         for position, job in enumerate(jobs, 1):
+            made = None
             if job.photo not in failed:
                 try:
-                    _make(job, clips_of, side, options, progress)
+                    made = _make(job, clips_of, side, options, mask, progress)
                 except NothingMoves as nothing:
                     failed[job.photo] = f"{job.photo}: nothing would move: {nothing}"
                 except DataError as error:
                     failed[job.photo] = str(error)
             progress.at("animate", position * number, len(jobs) * number)
+            if made:
+                progress.say(made)
     if failed:
-        raise DataError(all_failures(failed, len(jobs)))
+        raise failure(jobs, failed)
 
 
-def all_failures(failed: dict[str, str], number: int) -> str:
-    """One line about photos that failed, of so many."""
-    listed = "; ".join(failed.values())
-    return listed if number == 1 else f"{len(failed)} of {number} photos failed: {listed}"
+def failure(jobs: Sequence[Job], failed: Mapping[str, str]) -> DataError:
+    """What to raise about photos that failed, and why they did."""
+    reasons = "; ".join(failed[job.photo] for job in jobs if job.photo in failed)
+    counted = f"{len(failed)} of {len(jobs)} photos failed: " if len(jobs) > 1 else ""
+    return DataError(counted + reasons)
 
 
 def _make(
-    job: Job, clips_of: ClipsOf, side: int, options: AnimateOptions, progress: Progress
-) -> None:
+    job: Job,
+    clips_of: ClipsOf,
+    side: int,
+    options: AnimateOptions,
+    mask: np.ndarray | None,
+    progress: Progress,
+) -> str:
+    """Makes one, and says what."""
     photo = video.read_image(job.photo)
     height, width = photo.shape[:2]
     photo = reduced(photo)
     now = f"{photo.shape[1]}×{photo.shape[0]}"
     if photo.shape[:2] != (height, width):
         progress.say(f"{job.photo}: reduced from {width}×{height} to {now}, as 4K is the most")
-    mask = read_mask(options.mask, photo) if options.mask else None
+    if mask is not None:
+        try:
+            _check_mask(mask, photo)
+        except ValueError as error:
+            raise DataError(f"the mask {options.mask} doesn't fit {job.photo}: {error}") from error
     animation = animated(photo, clips_of, side, options, mask)
     if options.save_motion:
         video.write_flow(options.save_motion, animation.velocities)
@@ -263,7 +287,7 @@ def _make(
     different = number_of_frames(options) // repeats
     frames = itertools.islice(animation.frames(), different)
     job.save(_counted(_ahead(frames), repeats, progress), options.fps, repeats * options.repeat)
-    progress.say(f"{job.path}: {now}, {options.repeat * options.seconds:g} s")
+    return f"{job.path}: {now}, {options.repeat * options.seconds:g} s"
 
 
 def reduced(photo: np.ndarray) -> np.ndarray:
@@ -276,23 +300,6 @@ def reduced(photo: np.ndarray) -> np.ndarray:
     return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
 
 
-def read_mask(path: str, photo: np.ndarray) -> np.ndarray:
-    """Reads what of a photo moves.
-
-    Returns:
-      `[h, w]` uint8, of the file's size.
-
-    Raises:
-      DataError: It cannot be read, or is of another aspect.
-    """
-    mask = cv2.cvtColor(video.read_image(path), cv2.COLOR_RGB2GRAY)
-    try:
-        _check_mask(mask, photo)
-    except ValueError as error:
-        raise DataError(f"the mask {path}: {error}") from error
-    return mask
-
-
 def _check_mask(mask: np.ndarray, photo: np.ndarray) -> None:
     """Raises ValueError unless a mask can be stretched to a photo."""
     if mask.ndim != 2 or not mask.size:
@@ -303,7 +310,7 @@ def _check_mask(mask: np.ndarray, photo: np.ndarray) -> None:
     if wider > _ASPECT and abs(across - down * width / height) > 1:
         raise ValueError(
             f"it has {across}×{down} pixels, another aspect than the photo's {width}×{height}; "
-            "make it of the whole photo"
+            "a mask is of the whole photo"
         )
 
 

@@ -59,6 +59,7 @@ def run(
     ssagan_tf.flags.define(values, own=sections)
     try:
         _refuse_undecodable(argv)
+        argv = [re.sub("^--no-", "--no", argument) for argument in argv]  # as others spell it
         try:
             rest = values(argv)[1:]
         except UnicodeDecodeError as error:  # absl's own errors name the file

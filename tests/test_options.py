@@ -13,7 +13,7 @@ OF_EXPORT = [
     for section in vars(export_options).values()
     if isinstance(section, type) and section.__module__ == export_options.__name__
 ]
-SECTIONS = (*flags.SECTIONS, *OF_EXPORT)
+SECTIONS = (*flags.SECTIONS, options.AnimateOptions, *OF_EXPORT)
 ALL = [(section, field) for section in SECTIONS for field in dataclasses.fields(section)]
 EVERY_SETTING = pytest.mark.parametrize(
     ("section", "field"), ALL, ids=[f"{s.__name__}.{f.name}" for s, f in ALL]

@@ -21,6 +21,7 @@ from PIL import Image
 from ssagan_tf import video
 from ssagan_tf.files import without_wildcards
 from ssagan_tf.options import (
+    AnimateOptions,
     CompareOptions,
     EvaluateOptions,
     GenerateOptions,
@@ -273,6 +274,7 @@ def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
         ("verify", [VerifyOptions]),
         ("train", [ModelOptions, TrainOptions]),
         ("generate", [GenerateOptions]),
+        ("animate", [AnimateOptions]),
         ("import_torch", [ImportOptions]),
         ("evaluate", [EvaluateOptions]),
         ("compare", [CompareOptions]),

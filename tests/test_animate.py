@@ -1,0 +1,355 @@
+"""animate as a user runs it, and as a function; a stand-in for the generator drifts the photo."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import av
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+import ssagan_tf
+from ssagan_tf import animation, video
+from ssagan_tf.motion.transfer import NothingMoves
+from ssagan_tf.options import AnimateOptions, ModelOptions, MotionOptions
+from tests.programs import Result, complaint, run, run_apart
+
+HEIGHT, WIDTH, HORIZON = 60, 97, 44  # odd, as H.264 has no such
+
+
+def clouds(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """`[height, width, 3]` uint8."""
+    draw = np.random.default_rng(seed)
+    size = {"dsize": (width, height), "interpolation": cv2.INTER_CUBIC}
+    coarse, fine = (cv2.resize(draw.random((n, 2 * n)), **size) for n in (5, 16))
+    white = np.clip(0.7 * coarse + 0.4 * fine, 0, 1)[..., None]
+    return np.uint8(white * (235, 238, 240) + (1 - white) * (70, 120, 200))
+
+
+def landscape(height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
+    """Clouds above dark ground."""
+    photo, top = clouds(height, width), round(height * HORIZON / HEIGHT)
+    texture = np.random.default_rng(1).integers(0, 12, (height - top, width, 1))
+    photo[top:] = np.uint8(texture + np.array([35, 42, 25]))
+    return photo
+
+
+def plain(*colour: int) -> np.ndarray:
+    return np.full((HEIGHT, WIDTH, 3), colour, np.uint8)
+
+
+class Drift:
+    """Makes clips that drift to the right by half a pixel a frame."""
+
+    options = SimpleNamespace(resolution=64)
+
+    def __call__(self, photos: np.ndarray, training: bool) -> np.ndarray:
+        assert not training
+        assert photos.shape[1:] == (64, 64, 3)
+        return np.stack([np.stack([self._moved(p, 0.5 * t) for t in range(32)]) for p in photos])
+
+    def _moved(self, photo: np.ndarray, pixels: float) -> np.ndarray:
+        shift = np.float32([[1, 0, pixels], [0, 1, 0]])
+        return cv2.warpAffine(photo, shift, (64, 64), borderMode=cv2.BORDER_REFLECT)
+
+
+@pytest.fixture
+def animate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Runs the program in a folder that holds photo.png, as one of two arguments."""
+    program = importlib.import_module("ssagan_tf.animate")
+    found = SimpleNamespace(load=lambda compute: Drift())
+    monkeypatch.setattr(program.source, "find", lambda options: found)
+    monkeypatch.setattr(program, "load_tensorflow", lambda: None)
+    video.write_image(tmp_path / "photo.png", landscape())
+
+    def run_it(*arguments: object) -> Result:
+        given = [*arguments]
+        for default in ("--image=photo.png", "--output=o.mp4"):
+            name = default.partition("=")[0]
+            if not any(str(argument).startswith(name) for argument in arguments):
+                given.append(default)
+        return run("animate", *given, cwd=tmp_path)
+
+    return run_it
+
+
+def test_the_function_has_the_name_of_the_program(monkeypatch) -> None:
+    def load(name: str) -> ModuleType:
+        return importlib.import_module(f"ssagan_tf.{name}")
+
+    assert inspect.getsourcefile(load("animate").main).endswith("animate.py")
+    assert ssagan_tf.animate is animation.animate
+    monkeypatch.delitem(sys.modules, "ssagan_tf.animate")
+    assert load("animate").main
+    assert ssagan_tf.animate is animation.animate
+    generate = load("generate")
+    assert ssagan_tf.generate is generate  # others are what they were
+
+
+def test_the_function_has_the_settings_of_the_program() -> None:
+    parameters = inspect.signature(ssagan_tf.animate).parameters
+    defaults = {name: p.default for name, p in parameters.items()}
+    settings = vars(MotionOptions())
+    assert {name: defaults[name] for name in settings} == settings
+    assert set(defaults) - set(settings) == {"photo", "mask", "generator"}
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_the_sky_moves_and_the_land_does_not(loop: bool) -> None:
+    photo = landscape()
+    frames = list(ssagan_tf.animate(photo, 2, fps=10, loop=loop, generator=Drift()))
+    assert [frame.shape for frame in frames] == 20 * [photo.shape]
+    assert {frame.dtype for frame in frames} == {np.dtype(np.uint8)}
+    sky = photo[: HORIZON - 8].astype(float)
+    assert np.abs(frames[10][: HORIZON - 8] - sky).mean() > 2
+    for frame in frames:
+        np.testing.assert_array_equal(frame[HORIZON + 2 :], photo[HORIZON + 2 :])
+    if not loop:
+        np.testing.assert_array_equal(frames[0], photo)
+    steps = [np.abs(np.subtract(a, b, dtype=float)).mean() for a, b in pairwise(frames)]
+    assert min(steps) > 0  # none doubles another one
+    seam = np.abs(np.subtract(frames[-1], frames[0], dtype=float)).mean()
+    assert (0 < seam < 2 * np.mean(steps)) == loop
+
+
+def test_to_the_left_is_the_mirrored_photo_to_the_right() -> None:
+    photo, mirrored = landscape(), np.ascontiguousarray(landscape()[:, ::-1])
+    how = {"seconds": 1, "fps": 5, "loop": False, "speed": 4, "generator": Drift()}
+    left = list(ssagan_tf.animate(mirrored, direction="left", **how))
+    right = list(ssagan_tf.animate(photo, direction="right", **how))
+    for one, other in zip(left, right, strict=True):
+        np.testing.assert_allclose(one[:, ::-1].astype(int), other, atol=2)
+    assert np.abs(np.subtract(right[-1], right[0], dtype=float)).max() > 20
+
+
+def test_speed_is_a_share_of_the_picture() -> None:
+    for photo in (landscape(), landscape(3 * HEIGHT, 3 * WIDTH)):
+        moving = animation.animated(photo, animation.on_pixels(Drift()), 64, MotionOptions())
+        speed = np.median(moving.velocities[: photo.shape[0] // 2, :, 0]) / photo.shape[1]
+        assert speed * MotionOptions().fps == pytest.approx(0.015, rel=0.4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seconds": 0.0}, "seconds=0.0: must be between"),
+        ({"seconds": 0.1, "fps": 5.0}, "seconds=0.1: is one frame at --fps=5.0"),
+        ({"direction": "up"}, "direction=up: must be one of right, left"),
+        ({"photo": landscape()[..., :1]}, "must be uint8"),
+        ({"photo": landscape() / 255}, "must be uint8"),
+        ({"mask": np.ones((50, 50))}, "it has 50×50 pixels, another aspect than the photo's 97×60"),
+        ({"mask": landscape()}, "a mask must be"),
+        ({"generator": None}, "generator: give one"),
+        ({"photo": plain(90, 140, 220)}, "as smooth as fog"),
+        ({"photo": plain(0, 0, 0)}, "no sky was found"),
+        ({"photo": plain(0, 0, 0)[:1, :1]}, "no sky"),
+        ({"photo": clouds(1, 1)}, "too small"),
+    ],
+)
+def test_what_the_function_refuses_before_the_first_frame(change: dict, message: str) -> None:
+    arguments = {"photo": landscape(), "generator": Drift()} | change
+    with pytest.raises(ValueError, match=message):
+        ssagan_tf.animate(**arguments)
+
+
+@pytest.mark.parametrize("shape", [(1, 60), (2, 2), (9, 7), (20, 200), (200, 20), (64, 64)])
+@pytest.mark.parametrize("loop", [True, False])
+def test_pictures_of_any_shape(shape: tuple[int, int], loop: bool) -> None:
+    """They move, or it is said that nothing would."""
+    try:
+        frames = ssagan_tf.animate(
+            clouds(*shape), 0.5, fps=8, loop=loop, light=1, generator=Drift()
+        )
+    except NothingMoves:
+        assert max(shape) < 20
+    else:
+        assert [frame.shape for frame in frames] == 4 * [(*shape, 3)]
+
+
+@pytest.mark.parametrize(
+    "shape", [(3000, 4000), (2160, 3840), (2161, 3840), (410, 4096), (900, 9000), (6000, 40)]
+)
+def test_photos_of_more_than_4k_are_reduced(shape: tuple[int, int]) -> None:
+    height, width = animation.reduced(np.zeros((*shape, 3), np.uint8)).shape[:2]
+    assert height * width <= 3840 * 2160
+    assert max(height, width) <= 4096
+    assert width / height == pytest.approx(shape[1] / shape[0], rel=0.05)
+    fits = shape[0] * shape[1] <= 3840 * 2160 and max(shape) <= 4096
+    assert ((height, width) == shape) == fits
+
+
+@pytest.mark.parametrize(
+    ("output", "extra", "frames"),
+    [
+        ("o.mp4", (), 24),
+        ("o.mp4", ("--repeat=3",), 72),
+        ("o.mp4", ("--noloop", "--light=1"), 24),
+        ("o.gif", (), 24),
+        ("o.webp", (), 24),
+        ("o", ("--no-loop",), 24),
+        ("o", ("--repeat=2",), 48),
+    ],
+)
+def test_a_video_is_what_its_name_ends_in(animate, tmp_path, output, extra, frames) -> None:
+    result = animate(f"--output={output}", "--seconds=3", "--fps=8", *extra)
+    assert (result.returncode, result.stderr) == (0, "")
+    size, seconds = (97, 60), frames / 8
+    assert result.stdout.splitlines()[-1] == f"{output}: 97×60, {seconds:g} s"
+    path = tmp_path / output
+    if output.endswith(".mp4"):
+        with av.open(path) as file:
+            track = file.streams.video[0]
+            assert (track.frames, track.duration * track.time_base) == (frames, seconds)
+            assert (track.width, track.height, track.pix_fmt) == (98, 60, "yuv420p")
+    elif output == "o":
+        names = sorted(path.iterdir())
+        assert len(names) == frames
+        assert video.read_image(names[-1]).shape == (60, 97, 3)
+    else:
+        with Image.open(path) as picture:
+            assert (picture.n_frames, picture.size, picture.info["loop"]) == (frames, size, 0)
+            times = []
+            for number in range(frames):
+                picture.seek(number)
+                picture.load()
+                times.append(picture.info["duration"])
+        assert sum(times) == 1000 * seconds
+
+
+def test_frames_that_are_the_same_are_made_once(animate, monkeypatch) -> None:
+    """So memory and time grow with the motion, not with --seconds."""
+    calls = []
+
+    def count(job, frames, fps, repeat=1) -> None:
+        calls.append((len(list(frames)), repeat))
+
+    monkeypatch.setattr(animation.Job, "save", count)
+    assert animate("--seconds=24", "--fps=10", "--repeat=2").returncode == 0
+    assert animate("--seconds=24", "--fps=10", "--output=o.gif").returncode == 0
+    assert animate("--seconds=24", "--fps=10", "--light=1").returncode == 0
+    (different, times), *others = calls
+    assert times > 2
+    assert different * times == 2 * 240
+    assert others == 2 * [(240, 1)]  # a GIF is as long as asked for; light comes and goes once
+
+
+@pytest.mark.parametrize("ending", ["png", "npz", "flo"])
+@pytest.mark.parametrize("direction", ["right", "left"])
+def test_the_motion_is_saved(animate, tmp_path, ending, direction) -> None:
+    file = tmp_path / f"motion.{ending}"
+    arguments = [f"--save_motion={file}", f"--direction={direction}", "--seconds=0.2"]
+    assert animate(*arguments).returncode == 0
+    if ending == "png":
+        picture = video.read_image(file)
+        assert (picture[HORIZON + 2 :] == 255).all()
+        red, _, blue = picture[:20].reshape(-1, 3).astype(float).mean(axis=0)
+        assert (red > blue) == (direction == "right")
+        return
+    saved = cv2.readOpticalFlow(str(file)) if ending == "flo" else np.load(file)["velocities"]
+    assert saved.shape == (HEIGHT, WIDTH, 2)
+    assert not saved[HORIZON + 2 :].any()
+    speed = np.median(saved[:20, :, 0])  # in pixels a frame
+    assert 0.02 < (speed if direction == "right" else -speed) < 0.3
+
+
+def test_a_mask_says_what_moves(animate, tmp_path) -> None:
+    mask = np.zeros((30, 49, 3), np.uint8)  # another size, the same aspect but for rounding
+    mask[20:] = 255
+    video.write_image(tmp_path / "mask.png", mask)
+    result = animate("--mask=mask.png", "--output=o", "--seconds=2", "--fps=4")
+    assert result.returncode == 0, result.stderr
+    frames = [video.read_image(path) for path in sorted((tmp_path / "o").iterdir())]
+    photo = landscape()
+    np.testing.assert_array_equal(frames[4][:36], photo[:36])
+    assert np.abs(frames[4][45:].astype(float) - photo[45:]).mean() > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--image=no.png"], 1, "cannot read the image no.png: No such file"),
+        (["--image=no.png,nothing.png", "--output=o"], 1, "2 of 2 photos failed: cannot read"),
+        (["--output=o.avi"], 2, "--output=o.avi: must end in .mp4"),
+        (["--output=photo.png/o.mp4", "--seconds=0.2"], 1, "cannot write photo.png/o.mp4"),
+        (["--mask=no.png"], 1, "cannot read the image no.png"),
+        (["--mask=square.png"], 1, "the mask square.png doesn't fit photo.png: it has 9×9"),
+        (["--mask=black.png"], 1, "photo.png: nothing would move: the mask is black"),
+        (["--image=black.png"], 1, "black.png: nothing would move: no sky was found"),
+        (["--image=blue.png"], 1, "blue.png: nothing would move: what would move is as smooth"),
+        (["--save_motion=o.txt"], 2, "--save_motion=o.txt: must end in .png, .npz, .flo"),
+        (["--save_motion=o.png", "--image=photo.png,blue.png", "--output=o"], 2, "one file, but"),
+        (["--repeat=2", "--output=o.gif"], 2, "--repeat=2: a gif plays for ever"),
+        (["--secnds=3"], 2, "Did you mean: seconds"),
+        (["--fit=crop"], 2, "--fit is no setting of animate"),
+        (["--seconds=1", "--fps=0.5"], 2, "--seconds=1.0: is one frame"),
+    ],
+)
+def test_bad_input_gets_one_line(animate, tmp_path, arguments, code, message) -> None:
+    video.write_image(tmp_path / "square.png", np.full((9, 9, 3), 255, np.uint8))
+    video.write_image(tmp_path / "black.png", plain(0, 0, 0))
+    video.write_image(tmp_path / "blue.png", plain(90, 140, 220))
+    before = sorted(tmp_path.iterdir())
+    line = complaint(animate(*arguments), code)
+    assert line.startswith("animate: ")
+    assert message in line
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_fails_keeps_no_others_from_being_made(animate, tmp_path) -> None:
+    video.write_image(tmp_path / "black.png", plain(0, 0, 0))
+    (tmp_path / "text.png").write_text("no picture")
+    arguments = ["--image=black.png,photo.png,text.png", "--output=o", "--format=webp"]
+    line = complaint(animate(*arguments, "--seconds=0.2"), 1)
+    assert "animate: 2 of 3 photos failed: black.png: nothing would move: no sky" in line
+    assert "; cannot read the image text.png" in line
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["photo.webp"]
+
+
+def test_larger_photos_are_reduced_and_it_is_said(animate, monkeypatch) -> None:
+    monkeypatch.setattr(animation, "PIXELS", 60 * 97 // 2)
+    result = animate("--seconds=0.2")
+    assert "photo.png: reduced from 97×60 to 68×42, as 4K is the most\n" in result.stdout
+    assert "o.mp4: 68×42, 0.2 s\n" in result.stdout
+
+
+@pytest.mark.parametrize("output", ["o.mp4", "o.gif", "o"])
+def test_ctrl_c_leaves_nothing(animate, tmp_path, monkeypatch, output) -> None:
+    def interrupted(animation: animation.Animation):
+        yield animation.photo
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(animation.Animation, "frames", interrupted)
+    before = sorted(tmp_path.iterdir())
+    result = animate(f"--output={output}", "--repeat=1")
+    assert complaint(result, 130) == "animate: interrupted"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_a_network_from_a_file_as_a_command(tmp_path) -> None:
+    options = ModelOptions(resolution=64, base_filters=2, ssa_layers="none")
+    ssagan_tf.build_generator(options).save(tmp_path / "model.keras")
+    video.write_image(tmp_path / "photo.png", landscape())
+    result = run_apart(
+        "animate",
+        "--image=photo.png",
+        "--output=o.mp4",
+        "--model=model.keras",
+        "--seconds=1",
+        cwd=tmp_path,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "o.mp4: 97×60, 1 s\n" in result.stdout
+    assert sum(1 for _ in video.read_video(tmp_path / "o.mp4")) == 25
+
+
+def test_a_setting_of_each_kind() -> None:
+    names = {"image", "output", "format", "run_dir", "model", "checkpoint", "mask", "save_motion"}
+    assert names | set(vars(MotionOptions())) | {"repeat"} == set(vars(AnimateOptions()))
