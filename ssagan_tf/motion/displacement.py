@@ -10,7 +10,6 @@ import numpy as np
 
 _LONGEST_STEP = 2.0  # pixels that are gone at once along a path
 _SURE = 0.95  # of the mask: less may be mixed with what stands still
-_FADING = 0.02  # of the longer side: how far into what stands still detail is continued
 _SMOOTH_SIDE = 128  # pixels at which a picture has no more detail
 
 
@@ -130,17 +129,15 @@ def _sampled(
 def moving_side(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """The picture with its moving side continued over what stands still.
 
-    Its colours spread smoothly, with the detail that lies as far on the other side of the border;
-    less of it the farther from there, as it doesn't fit together where other parts of a border
-    become the nearest.
+    Its colours spread smoothly, with the detail that lies as far on the other side of the border.
     """
     if mask is None or mask.min() >= _SURE or mask.max() <= 0:
         return picture
     known = mask >= min(_SURE, float(mask.max()))
     smooth = _smooth(picture.astype(np.float32), known.astype(np.float32)[..., None])
-    across, there, distance = _across_border(known)
-    share = there * np.exp(-np.square(distance / (_FADING * max(known.shape))))
-    continued = smooth + share[..., None].astype(np.float32) * (picture - smooth)[across]
+    across, there = _across_border(known)
+    detail = picture - smooth
+    continued = smooth + np.where(there[..., None], detail[across], 0)
     if picture.dtype == np.uint8:
         continued = np.clip(continued, 0, 255)
     return np.where(known[..., None], picture, continued).astype(np.float32)
@@ -173,15 +170,13 @@ def _spread(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return own * weights + coarse * (1 - weights)
 
 
-def _across_border(
-    known: np.ndarray,
-) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray, np.ndarray]:
+def _across_border(known: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """For each unknown pixel the one as far from the border on its other side, and if it's known.
 
     Returns:
-      Rows and columns, `[H, W]` each, `[H, W]` bool, and how far the border is, in pixels.
+      Rows and columns, `[H, W]` each, and `[H, W]` bool.
     """
-    distance, labels = cv2.distanceTransformWithLabels(
+    _, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros((labels.max() + 1, 2), int)
@@ -190,7 +185,7 @@ def _across_border(
     limits = np.array(known.shape) - 1
     within = ((place >= 0) & (place <= limits)).all(axis=-1)
     rows, columns = np.moveaxis(np.clip(place, 0, limits), -1, 0)
-    return (rows, columns), within & known[rows, columns], distance
+    return (rows, columns), within & known[rows, columns]
 
 
 def _resized(values: np.ndarray, size: tuple[int, int], how: int) -> np.ndarray:
