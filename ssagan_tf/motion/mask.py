@@ -17,9 +17,9 @@ _THIN = 0.009  # greatest width of such, in widths of the picture
 _DARKER = 0.5, 0.30  # of what is around: surely something, and perhaps, if it goes on from there
 _LONG = 0.02  # least length, in widths
 _SURELY = 0.4  # of the change as large as the sky's, and as well explained by motion
-_REGION = 0.02  # of the picture: smaller regions in the clip are noise
+_REGION = 0.05  # of the picture: smaller regions in the clip are noise
 _RADIUS, _EPSILON = 0.03, 1e-3  # of the guided filter, in widths
-_EROSION = 1 / 700  # widths
+_EROSION = 1 / 500  # widths
 _EDGE, _UNLIKE = 0.01, 10.0  # greatest width of a frame, in heights or widths; of 255
 
 
@@ -66,12 +66,18 @@ def horizon_of(mask: np.ndarray) -> float:
 
 def _eroded(mask: np.ndarray) -> np.ndarray:
     """A little smaller and a little softer: no halo moves along an edge."""
-    radius = max(1, round(_EROSION * mask.shape[1])) if min(mask.shape) > 32 else 0
-    if radius:
-        side = 2 * radius + 1
-        mask = cv2.erode(mask, np.ones((side, side), np.uint8))
-        mask = np.minimum(mask, cv2.blur(mask, (side, side), borderType=cv2.BORDER_REFLECT))
+    whole, part = divmod(_EROSION * mask.shape[1], 1)
+    mask = _worn(mask, int(whole))
+    mask = (1 - part) * mask + part * _worn(mask, 1)
     return np.clip((mask - 0.03) / 0.94, 0, 1).astype(np.float32)
+
+
+def _worn(mask: np.ndarray, radius: int) -> np.ndarray:
+    if not radius:
+        return mask
+    side = 2 * radius + 1
+    mask = cv2.erode(mask, np.ones((side, side), np.uint8))
+    return np.minimum(mask, cv2.blur(mask, (side, side), borderType=cv2.BORDER_REFLECT))
 
 
 def _within_frame(photo: np.ndarray) -> np.ndarray:
@@ -119,27 +125,34 @@ def _moving_in_clip(
 
 
 def _thin(photo: np.ndarray, sky: np.ndarray) -> np.ndarray:
-    """Thin, long and dark: masts, wires, branches."""
-    width = sky.shape[1]
-    side = 2 * max(1, round(_THIN * width / 2)) + 1
+    """What is thin, long and dark: masts, wires, branches."""
+    side = 2 * max(1, round(_THIN * sky.shape[1] / 2)) + 1
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     # In the brightest channel, as blue between clouds is bright in blue.
-    brightest = photo.max(axis=2)
-    around = cv2.morphologyEx(brightest, cv2.MORPH_CLOSE, shape)
-    darker = 1 - brightest / np.maximum(around, 16).astype(np.float32)
-    darker = np.where(sky > 0.1, darker, 0)
-    perhaps = (darker > _DARKER[1]).astype(np.uint8)
-    number, labels, stats, _ = cv2.connectedComponentsWithStats(perhaps, connectivity=8)
-    sure = np.zeros(number, bool)
-    sure[np.unique(labels[darker > _DARKER[0]])] = True
+    light = photo.max(axis=2)
+    around = np.maximum(cv2.morphologyEx(light, cv2.MORPH_CLOSE, shape), 16).astype(np.float32)
+    darker = np.where(sky > 0.1, 1 - light / around, 0)
+    held = cv2.dilate((sky < 0.5).astype(np.uint8), np.ones((side, side), np.uint8))
+    held[:1] = held[-1:] = held[:, :1] = held[:, -1:] = 1  # from the borders branches hang
+    found = _standing(darker > _DARKER[1], darker > _DARKER[0], held)
+    found = cv2.dilate(found.astype(np.float32), np.ones((5, 5), np.uint8))
+    return cv2.GaussianBlur(found, (0, 0), 1.0)
+
+
+def _standing(perhaps: np.ndarray, surely: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """The parts that are slender, sure somewhere and held somewhere: what hangs in the air drifts.
+
+    Args:
+      perhaps, surely, held: `[h, w]`, whether each pixel is.
+    """
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(
+        perhaps.astype(np.uint8), connectivity=8
+    )
+    sure, fixed = np.zeros((2, number), bool)
+    sure[np.unique(labels[surely])] = True
+    fixed[np.unique(labels[held > 0])] = True
     length = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
     slender = stats[:, cv2.CC_STAT_AREA] < 0.2 * length**2
-    held = cv2.dilate((sky < 0.5).astype(np.uint8), np.ones((side, side), np.uint8))
-    held[:1] = held[-1:] = 1
-    held[:, :1] = held[:, -1:] = 1
-    fixed = np.zeros(number, bool)
-    fixed[np.unique(labels[held > 0])] = True  # what hangs in the air drifts
-    kept = sure & fixed & (length > max(5, _LONG * width)) & slender
+    kept = sure & fixed & slender & (length > max(5, _LONG * perhaps.shape[1]))
     kept[0] = False
-    found = cv2.dilate(kept[labels].astype(np.float32), np.ones((5, 5), np.uint8))
-    return cv2.GaussianBlur(found, (0, 0), 1.0)
+    return kept[labels]
