@@ -60,7 +60,7 @@ def _write_keras(options: ImportOptions) -> None:
         options.skips,
         options.ssa_layers,
     )
-    if kind.least_bytes(model) > sum(array.nbytes for array in state.values()):
+    if kind.least_weights(model) > sum(array.size for array in state.values()):
         raise DataError(
             f"{options.checkpoint} claims {model.base_filters} base filters at resolution "
             f"{model.resolution}, which need more weights than it holds"
