@@ -18,12 +18,21 @@ use_onednn()  # here, because it counts only before TensorFlow is first imported
 _HOMES = {
     "build_generator": "ssagan_tf.models",
     "build_discriminator": "ssagan_tf.models",
+    "load_generator": "ssagan_tf.training.source",
     "ModelOptions": "ssagan_tf.options",
     "layers": None,
     "models": None,
     "options": None,
 }
-__all__ = ["ModelOptions", "build_discriminator", "build_generator", "layers", "models", "options"]
+__all__ = [
+    "ModelOptions",
+    "build_discriminator",
+    "build_generator",
+    "layers",
+    "load_generator",
+    "models",
+    "options",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ssagan_tf import program, timelapse
+from ssagan_tf import box, program, timelapse
 from ssagan_tf.options import FRAMES, ComputeOptions, GenerateOptions
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import source
 
 ABOUT = """
-Makes a 32-frame time-lapse of each photo, with the generator of a run (--run_dir) or of a file
-(--model). Photos may be of any size; videos have their aspect.
+Makes a 32-frame time-lapse of each photo, with the generator that comes with the package, or that
+of a run (--run_dir) or of a file (--model). Photos may be of any size; videos have their aspect.
 """
 
 
@@ -21,7 +21,7 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
       DataError: A photo or the generator cannot be read, or an output not be written.
     """
     jobs = timelapse.plan(options)
-    origin = source.find(options)
+    origin = source.find(options, otherwise=box.BOX)
     for job in jobs:
         job.check()  # all photos can be read, or nothing is written
 
@@ -30,7 +30,10 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
 
     generator = origin.load(compute)
     how, side = origin.how(options.fit), generator.options.resolution
-    print(f"{len(jobs)} photo(s), {how} to {side}×{side}, {FRAMES} frames each", flush=True)
+    print(
+        f"{len(jobs)} photo(s), {how} to {side}×{side}, {FRAMES} frames each, by {origin.name}",
+        flush=True,
+    )
     timelapse.make(
         jobs,
         lambda photos: to_uint8(generator(to_float(photos), training=False)),
