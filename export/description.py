@@ -13,6 +13,7 @@ from ssagan_tf.options import FRAMES
 from ssagan_tf.training.source import Source
 
 SETTINGS_FILE, CARD_FILE, FLAGS_FILE = "settings.json", "model_card.md", "flags.cfg"
+_OF_A_BOX = ("name", "made", "sha256", "licence", "limits", "data", "recipe")
 
 
 def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[str, Any]:
@@ -45,6 +46,8 @@ def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[
             "layout": source.run.data.layout,
             "clips": {name: split.clips for name, split in source.run.data.splits.items()},
         }
+    if source.box:
+        described["box"] = {name: source.box.card[name] for name in _OF_A_BOX}
     return described
 
 
@@ -65,6 +68,11 @@ def model_card(described: dict[str, Any]) -> str:
             f"`{described['source']}` of {train['steps']} steps at batch size "
             f"{train['batch_size']}, λ_con {train['lambda_con']}, seed {train['seed']}; "
             f"`{FLAGS_FILE}` has all settings."
+        )
+    elif card := described.get("box"):
+        trained = (
+            f"{card['data']['clips']['train']} procedural skies ({card['data']['benchmark']}). It "
+            f"is {described['source']}, which comes with ssagan_tf. Licence: {card['licence']}."
         )
     else:
         trained = f"not known: it was exported from the file `{described['source']}` alone."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from ssagan_tf import box
 from ssagan_tf.options import (
     Fit,
     PhotosToClips,
@@ -47,6 +48,27 @@ class SavedModelOptions(SourceOptions):
         "batching.config. An empty --warm_up= asks for none.",
         _counts,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class BoxOptions(SourceOptions):
+    """A model that comes with the package."""
+
+    name: str = setting(
+        box.DEFAULT,
+        "Its name, such as box64-small.",
+        lambda v: (
+            None
+            if box.is_name(v) and v != box.BOX
+            else "must begin with box: box64, box64-small, in small letters"
+        ),
+    )
+    metrics: tuple[str, ...] = setting(
+        (),
+        "Its evaluations for the card, as DATA=FOLDER/metrics.json, separated by commas; with "
+        "--baselines=constant_wind, so that it says where that does as well.",
+    )
+    output: str = setting("", "Folder; without it, the package's own.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,6 +21,7 @@ _HOMES = {
     "animate": "ssagan_tf.animation",
     "build_generator": "ssagan_tf.models",
     "build_discriminator": "ssagan_tf.models",
+    "load_generator": "ssagan_tf.training.source",
     "ModelOptions": "ssagan_tf.options",
     "layers": None,
     "models": None,
@@ -32,6 +33,7 @@ __all__ = [
     "build_discriminator",
     "build_generator",
     "layers",
+    "load_generator",
     "models",
     "options",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssagan_tf import animation, program, timelapse
+from ssagan_tf import animation, box, program, timelapse
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import AnimateOptions, ComputeOptions
 from ssagan_tf.pixels import on_pixels
@@ -11,8 +11,8 @@ from ssagan_tf.training import source
 
 ABOUT = """
 Makes the sky of each photo move, at the photo's own size and as sharp as it: an endless loop, or
-with --noloop a video. A generator (--run_dir or --model) makes a small clip; its motion moves the
-photo. What isn't sky or water stands still.
+with --noloop a video. The generator that comes with the package, or another one (--run_dir or
+--model), makes a small clip; its motion moves the photo. What isn't sky or water stands still.
 """
 
 
@@ -26,7 +26,7 @@ def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
     """
     jobs = timelapse.plan(options)
     mask = animation.plan(options, jobs)
-    origin = source.find(options)
+    origin = source.find(options, otherwise=box.BOX)
     failed = {}
     for job in jobs:
         try:
@@ -38,7 +38,8 @@ def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
 
     load_tensorflow()
     generator = origin.load(compute)
-    side = generator.options.resolution
+    side, number = generator.options.resolution, animation.number_of_frames(options)
+    print(f"{len(jobs)} photo(s), {number} frames each, moved by {origin.name}", flush=True)
     animation.make(jobs, on_pixels(generator), side, options, mask, failed)
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
+import ssagan_tf
 from ssagan_tf import video
 from ssagan_tf.errors import DataError
 from ssagan_tf.motion import transfer
@@ -161,7 +162,8 @@ def animate(
       light: How strongly the clip's slow change of light is carried over.
       mask: `[h, w]` uint8 of about the photo's aspect: what moves (255) and what stands still (0),
         instead of what is found.
-      generator: A network of `build_generator`, or one loaded by `models.saved.load_generator`.
+      generator: What `load_generator` returns; by default the one that comes with the package,
+        loaded each time.
 
     Returns:
       Frames `[H, W, 3]` uint8, `seconds` times `fps`, made one at a time.
@@ -169,6 +171,7 @@ def animate(
     Raises:
       NothingMoves: There is no sky, or nothing to be seen in it; a ValueError.
       ValueError: An argument is impossible.
+      DataError: No generator comes with the package.
     """
     options = MotionOptions(
         seconds=seconds,
@@ -184,7 +187,7 @@ def animate(
     if mask is not None:
         _check_mask(mask, photo)
     if generator is None:
-        raise ValueError("generator: give one, such as models.saved.load_generator reads")
+        generator = ssagan_tf.load_generator()
     side = generator.options.resolution
     return animated(photo, on_pixels(generator), side, options, mask).frames()
 

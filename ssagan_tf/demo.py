@@ -12,9 +12,9 @@ from typing import Any
 
 from PIL import Image
 
-from ssagan_tf import program, video
+from ssagan_tf import box, program, video
 from ssagan_tf.errors import DataError, Stopped, require_extra
-from ssagan_tf.options import ComputeOptions, DemoOptions, SourceOptions
+from ssagan_tf.options import ComputeOptions, DemoOptions
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import source
 from ssagan_tf.training.run import FLAGS_FILE
@@ -41,6 +41,7 @@ _DISK = 1024 * MIB  # of photos and videos together
 _CONNECTIONS = 128
 _WAITING = 16  # visitors; the videos are made one after the other
 _FOLDER = "ssagan-demo-"
+_RUNS = "runs"
 # Gradio's page has its scripts and styles within; whatever runs there reaches this server only.
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -54,22 +55,32 @@ def find_models(places: tuple[str, ...]) -> dict[str, Source]:
     """The generators that can be chosen from, by name.
 
     Args:
-      places: Runs, folders that hold runs, or `.keras` files.
+      places: Names of models of the package, runs, folders that hold runs, or `.keras` files.
+        Without any: all models of the package, the default one first, and the runs in `runs`.
 
     Raises:
       DataError: There is none, or a run's settings cannot be read.
     """
     found: list[Source] = []
-    for place in map(Path, places):
-        if place.is_file():
-            found.append(source.find(SourceOptions(model=str(place))))
+    for place in places or (*box.boxes(), *_usual()):
+        if box.is_name(place) or Path(place).is_file():
+            found.append(source.at(place))
             continue
-        runs = [place, *sorted(place.glob("*/"))]
-        runs = [run for run in runs if (run / FLAGS_FILE).is_file()]
-        found += [source.find(SourceOptions(run_dir=str(run))) for run in runs]
+        runs = _runs_in(Path(place))
         if not runs:
             raise DataError(f"{place} holds no run; train one, or name others with --runs")
+        found += map(source.at, runs)
     return dict(zip(_short([each.name for each in found]), found, strict=True))
+
+
+def _usual() -> tuple[str, ...]:
+    """Where runs are, if there are some, or else nothing comes with the package either."""
+    return (_RUNS,) if _runs_in(Path(_RUNS)) or not box.boxes() else ()
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """A run, or those that a folder holds."""
+    return [run for run in (folder, *sorted(folder.glob("*/"))) if (run / FLAGS_FILE).is_file()]
 
 
 def _short(names: list[str]) -> list[str]:

@@ -135,7 +135,7 @@ class _Sources:
         which = options.checkpoint
         self.generators: dict[str, Source] = {
             **{n: source.find(SourceOptions(path, checkpoint=which)) for n, path in runs.items()},
-            **{n: source.find(SourceOptions(model=path)) for n, path in files.items()},
+            **{n: source.find(SourceOptions(model=model)) for n, model in files.items()},
         }
         self.fit = _common_fit(options.fit, self.generators.values())
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ssagan_tf import program, timelapse
+from ssagan_tf import box, program, timelapse
 from ssagan_tf.options import FRAMES, ComputeOptions, GenerateOptions
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import source
 
 ABOUT = """
-Makes a 32-frame time-lapse of each photo, with the generator of a run (--run_dir) or of a file
-(--model). Photos may be of any size; videos have their aspect.
+Makes a 32-frame time-lapse of each photo, with the generator that comes with the package, or that
+of a run (--run_dir) or of a file (--model). Photos may be of any size; videos have their aspect.
 """
 
 
@@ -22,14 +22,17 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
       DataError: A photo or the generator cannot be read, or an output not be written.
     """
     jobs = timelapse.plan(options)
-    origin = source.find(options)
+    origin = source.find(options, otherwise=box.BOX)
     for job in jobs:
         job.check()  # all photos can be read, or nothing is written
 
     load_tensorflow()
     generator = origin.load(compute)
     how, side = origin.how(options.fit), generator.options.resolution
-    print(f"{len(jobs)} photo(s), {how} to {side}×{side}, {FRAMES} frames each", flush=True)
+    print(
+        f"{len(jobs)} photo(s), {how} to {side}×{side}, {FRAMES} frames each, by {origin.name}",
+        flush=True,
+    )
     timelapse.make(jobs, on_pixels(generator), side, how, options.fps)
 
 

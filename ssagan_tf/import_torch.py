@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ssagan_tf import program
+import ssagan_tf
+from ssagan_tf import box, program
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import ImportOptions, OptionError, require
@@ -60,7 +61,7 @@ def _write_keras(options: ImportOptions) -> None:
         options.skips,
         options.ssa_layers,
     )
-    if kind.least_bytes(model) > sum(array.nbytes for array in state.values()):
+    if kind.least_weights(model) > sum(array.size for array in state.values()):
         raise DataError(
             f"{options.checkpoint} claims {model.base_filters} base filters at resolution "
             f"{model.resolution}, which need more weights than it holds"
@@ -77,10 +78,9 @@ def _write_keras(options: ImportOptions) -> None:
 
 
 def _joined(path: str, second: Network) -> Network:
-    from ssagan_tf.models.saved import load_network
     from ssagan_tf.models.two_stage import joined
 
-    first = load_network(Path(path))
+    first = _load(path)
     try:
         return joined(first, second)
     except ValueError as error:
@@ -91,14 +91,22 @@ def _write_checkpoint(options: ImportOptions) -> None:
     torch = _torch()
     load_tensorflow()
     from ssagan_tf import released
-    from ssagan_tf.models.saved import load_network
 
-    network = _stage(load_network(Path(options.export)), options)
+    network = _stage(_load(options.export), options)
     state = {key: torch.from_numpy(array) for key, array in released.state_of(network).items()}
     print(f"{options.export}: {_describe(network)}")
     with replacing_file(options.output) as temporary:
         torch.save(state, temporary)
     print(f"wrote {options.output}: {len(state)} tensors")
+
+
+def _load(place: str) -> Network:
+    """Of a file any network, a discriminator or a second stage as well; else that of the box."""
+    from ssagan_tf.models.saved import load_network
+
+    if box.is_name(place):
+        return ssagan_tf.load_generator(place)
+    return load_network(Path(place))
 
 
 def _stage(network: Network, options: ImportOptions) -> Network:

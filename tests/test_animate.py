@@ -19,6 +19,7 @@ import ssagan_tf
 from ssagan_tf import animation, video
 from ssagan_tf.motion.transfer import NothingMoves
 from ssagan_tf.options import AnimateOptions, ModelOptions, MotionOptions
+from ssagan_tf.training import source
 from tests.programs import Result, complaint, run, run_apart
 
 HEIGHT, WIDTH, HORIZON = 60, 97, 44  # odd, as H.264 has no such
@@ -64,8 +65,8 @@ class Drift:
 def animate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Runs the program in a folder that holds photo.png, as one of two arguments."""
     program = importlib.import_module("ssagan_tf.animate")
-    found = SimpleNamespace(load=lambda compute: Drift())
-    monkeypatch.setattr(program.source, "find", lambda options: found)
+    found = SimpleNamespace(load=lambda compute: Drift(), name="drift")
+    monkeypatch.setattr(program.source, "find", lambda options, otherwise: found)
     monkeypatch.setattr(program, "load_tensorflow", lambda: None)
     video.write_image(tmp_path / "photo.png", landscape())
 
@@ -129,6 +130,11 @@ def test_to_the_left_is_the_mirrored_photo_to_the_right() -> None:
     assert np.abs(np.subtract(right[-1], right[0], dtype=float)).max() > 20
 
 
+def test_without_a_generator_it_takes_that_of_the_package(monkeypatch) -> None:
+    monkeypatch.setattr(source, "load_generator", Drift)
+    assert len(list(ssagan_tf.animate(landscape(), 0.2))) == 5
+
+
 def test_speed_is_a_share_of_the_picture() -> None:
     for photo in (landscape(), landscape(3 * HEIGHT, 3 * WIDTH)):
         moving = animation.animated(photo, animation.on_pixels(Drift()), 64, MotionOptions())
@@ -146,7 +152,6 @@ def test_speed_is_a_share_of_the_picture() -> None:
         ({"photo": landscape() / 255}, "must be uint8"),
         ({"mask": np.ones((50, 50))}, "it has 50×50 pixels, another aspect than the photo's 97×60"),
         ({"mask": landscape()}, "a mask must be"),
-        ({"generator": None}, "generator: give one"),
         ({"photo": plain(90, 140, 220)}, "as smooth as fog"),
         ({"photo": plain(0, 0, 0)}, "no sky was found"),
         ({"photo": plain(0, 0, 0)[:1, :1]}, "no sky"),

@@ -55,13 +55,14 @@ ROOMS = {
     "layers": {"layers", "precision"},
     "losses": {"precision"},
     "models": ALWAYS | {"layers", "models", "precision", "limits"},
+    "box": ALWAYS | {"files", "limits"},
     "released": ALWAYS | {"models", "released"},
     "data": ALWAYS
     | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"}
     | {"motion", "skies"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote", "limits"}
-    | {"losses", "models", "data", "training"},
+    | {"losses", "models", "data", "training", "box"},
     "evaluation": ALWAYS
     | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"}
     | {"motion", "skies"},

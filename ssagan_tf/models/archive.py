@@ -16,8 +16,8 @@ import h5py
 
 from ssagan_tf import limits
 
-CONFIG, WEIGHTS = "config.json", "model.weights.h5"
-MEMBERS = {CONFIG, "metadata.json", WEIGHTS}
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+MEMBERS = {CONFIG, METADATA, WEIGHTS}
 LARGEST_CONFIG = 1 << 16  # bytes; that of two stages takes 1,500
 
 
@@ -66,13 +66,13 @@ def extract_weights(archive: zipfile.ZipFile, folder: Path) -> Path:
 
 
 def weighed(path: Path) -> int:
-    """Bytes of all arrays in a file of weights.
+    """Numbers, whole ones apart, in all arrays of a file of weights.
 
     Raises:
       ValueError: It holds something else than groups and plain arrays that are all in it: links,
         arrays in other files, made of others, compressed, or larger than the file.
     """
-    total, most = 0, path.stat().st_size
+    weights, total, most = 0, 0, path.stat().st_size
     with h5py.File(path, "r") as file:
         groups: list[h5py.Group] = [file]
         while groups:
@@ -90,7 +90,8 @@ def weighed(path: Path) -> int:
                 total += _size(each, where)
                 if total > most:
                     raise ValueError(f"{where} claims more than the file holds")
-    return total
+                weights += math.prod(each.shape) if each.dtype.kind == "f" else 0
+    return weights
 
 
 def _size(array: Any, where: str) -> int:

@@ -41,9 +41,9 @@ class Network(keras.Model):
         return (self,)
 
     @classmethod
-    def least_bytes(cls, options: ModelOptions) -> int:
-        """Bytes that the weights of such a network take at least, told before it is made."""
-        return 4 * cls.largest_kernel * options.base_filters**2
+    def least_weights(cls, options: ModelOptions) -> int:
+        """Weights that such a network has at least, told before it is made."""
+        return cls.largest_kernel * options.base_filters**2
 
     def build_variables(self) -> None:
         """Creates the weights."""

@@ -67,8 +67,8 @@ def _read(path: Path) -> Network:
         archive.check_members(file)
         plan = _Plan.read(archive.read_config(file))
         weights = archive.extract_weights(file, Path(folder))
-        if plan.least_bytes() > (held := archive.weighed(weights)):
-            raise ValueError(f"its settings need more weights than the {held:,} bytes it holds")
+        if plan.least_weights() > (held := archive.weighed(weights)):
+            raise ValueError(f"its settings need more weights than the {held:,} it holds")
         network = plan.make()
         network.load_weights(weights)
     return network
@@ -101,9 +101,9 @@ class _Plan:
         reads = cls.read if len(parts) > 1 else functools.partial(_options, kind)
         return cls(kind, tuple(reads(config[part]) for part in parts), noted)
 
-    def least_bytes(self) -> int:
+    def least_weights(self) -> int:
         return sum(
-            part.least_bytes() if isinstance(part, _Plan) else self.kind.least_bytes(part)
+            part.least_weights() if isinstance(part, _Plan) else self.kind.least_weights(part)
             for part in self.parts
         )
 

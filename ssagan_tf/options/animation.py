@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from ssagan_tf.options.generation import PhotosToVideos, SourceOptions
+from ssagan_tf.options.generation import PhotosToVideos, SourceOrBoxOptions
 from ssagan_tf.options.setting import Section, between, setting
 
 FLOW_ENDINGS = (".png", ".npz", ".flo")
@@ -46,7 +46,7 @@ def _flow_file(name: str) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class AnimateOptions(MotionOptions, PhotosToVideos, SourceOptions):
+class AnimateOptions(MotionOptions, PhotosToVideos, SourceOrBoxOptions):
     """From photos to moving photos."""
 
     repeat: int = setting(

@@ -46,7 +46,9 @@ class EvaluateOptions(SourceOptions):
         "test", "Clips to take, where the data has a split of its own; else it is read whole."
     )
     max_clips: int = setting(0, "Take so many clips, drawn by --seed; 0: all.", at_least(0))
-    model: str = setting("", "A generator saved as FILE.keras.")
+    model: str = setting(
+        "", "A generator saved as FILE.keras, or box: the one that comes with the package."
+    )
     generated: tuple[str, ...] = setting(
         (),
         "Folders of any system's clips, videos or folders of 32 frames, named like the data's. "

@@ -12,10 +12,14 @@ from ssagan_tf.options.shared import Fit, Skips
 
 @dataclasses.dataclass(frozen=True)
 class SourceOptions(Section):
-    """Where a generator comes from: a run, or a file."""
+    """Where a generator comes from: a run, a file, or the package."""
 
     run_dir: str = shared.run_dir()
-    model: str = setting("", "A generator saved as FILE.keras (instead of --run_dir).")
+    model: str = setting(
+        "",
+        "A generator saved as FILE.keras, or box: the one that comes with the package (instead of "
+        "--run_dir).",
+    )
     checkpoint: str = setting(
         "",
         "Of the run: best (the least content loss on test clips), newest, or a step such as 5000. "
@@ -52,7 +56,18 @@ class PhotosToClips(PhotosToVideos):
 
 
 @dataclasses.dataclass(frozen=True)
-class GenerateOptions(PhotosToClips, SourceOptions):
+class SourceOrBoxOptions(SourceOptions):
+    """Where a generator comes from, if not from the package."""
+
+    model: str = setting(
+        "",
+        "A generator saved as FILE.keras, instead of --run_dir. Without either, box: the one that "
+        "comes with the package.",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class GenerateOptions(PhotosToClips, SourceOrBoxOptions):
     """From photos to videos."""
 
 
@@ -61,9 +76,10 @@ class DemoOptions(Section):
     """A page that turns photos into videos."""
 
     runs: tuple[str, ...] = setting(
-        ("runs",),
-        "What can be chosen from: runs of train, folders that hold runs, or FILE.keras, separated "
-        "by commas.",
+        (),
+        "What can be chosen from: box (the model of the package), runs of train, folders that hold "
+        "runs, or FILE.keras, separated by commas. By default the models of the package and the "
+        "runs in runs.",
     )
     host: str = shared.host()
     names: tuple[str, ...] = shared.names()
@@ -77,7 +93,9 @@ class ImportOptions(Section):
 
     checkpoint: str = setting("", "FILE.pth: weights of the released PyTorch code.")
     export: str = setting(
-        "", "FILE.keras, to be written as such a checkpoint (instead of --checkpoint)."
+        "",
+        "FILE.keras, or box (the package's own), to be written as such a checkpoint (instead of "
+        "--checkpoint).",
     )
     output: str = setting("", "FILE.keras, or with --export FILE.pth.")
     model: str = setting(

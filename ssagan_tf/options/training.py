@@ -56,8 +56,9 @@ class TrainOptions(Section):
     )
     init_from: str = setting(
         "",
-        "Run or FILE.keras whose generator's weights a new run begins with, of the same network; "
-        "the discriminator begins new. A run that is resumed needs it no more, and takes no other.",
+        "Run, FILE.keras or box (the package's own) whose generator's weights a new run begins "
+        "with, of the same network; the discriminator begins new. A run that is resumed needs it "
+        "no more, and takes no other.",
     )
     steps: int = setting(
         20_000,

@@ -209,7 +209,7 @@ def _check_size(run: Run, paths: list[Path]) -> None:
         sum(part.stat().st_size for part in path.parent.glob(f"{path.name}.data-*"))
         for path in paths
     )
-    if models.system_of(run.model).generator.least_bytes(run.model) > held:
+    if 4 * models.system_of(run.model).generator.least_weights(run.model) > held:
         raise DataError(
             f"the settings in {run.folder} need more weights than its checkpoints hold; "
             "they are damaged, or not this run's"

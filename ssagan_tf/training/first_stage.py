@@ -11,7 +11,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from ssagan_tf import limits, models
+from ssagan_tf import box, limits, models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
 from ssagan_tf.models import Network
@@ -82,6 +82,8 @@ def check_first_stage(model: ModelOptions, options: TrainOptions) -> None:
             f"is needed: {model.network} refines the clips of a first stage; name a run of train "
             "or a FILE.keras",
         )
+    if box.is_name(options.stage1):
+        return  # whether it fits shows when it is loaded
     if not path.exists():
         instead = "name a run or a FILE.keras"
         if resumed:  # a flags.cfg names the copy, where the run was
@@ -108,31 +110,31 @@ def load_first_stage(
     if not models.system_of(model).takes_clip:
         return None
     folder = Path(options.run_dir)
-    path = Path(options.stage1 or folder / STAGE1_FILE)
-    network = source.at(path).load(compute)
-    _check_fit(network.options, path, model)
-    first = FirstStage(network, fingerprint(network), str(path))
+    place = options.stage1 or folder / STAGE1_FILE
+    network = source.at(place).load(compute)
+    _check_fit(network.options, place, model)
+    first = FirstStage(network, fingerprint(network), str(place))
     if (folder / FLAGS_FILE).is_file() and _recorded(folder) != first.fingerprint:
         if not options.stage1:
-            raise DataError(f"{path} was changed: it is not what the run was begun with")
+            raise DataError(f"{place} was changed: it is not what the run was begun with")
         raise OptionError(
             "stage1",
-            path,
+            place,
             f"is not the first stage that the run in {folder} was begun with; leave it out (the "
             "run has a copy), or give another --run_dir",
         )
     return first
 
 
-def _check_fit(first: ModelOptions, path: Path, second: ModelOptions) -> None:
+def _check_fit(first: ModelOptions, place: str | Path, second: ModelOptions) -> None:
     if models.system_of(first).takes_clip:
         raise OptionError(
-            "stage1", path, f"has two stages: {first.network} and its first one; name that one"
+            "stage1", place, f"has two stages: {first.network} and its first one; name that one"
         )
     if first.resolution != second.resolution:
         raise OptionError(
             "stage1",
-            path,
+            place,
             f"makes clips of {first.resolution}×{first.resolution}, but --resolution is "
             f"{second.resolution}",
         )

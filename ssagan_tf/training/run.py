@@ -13,7 +13,7 @@ import shlex
 from pathlib import Path
 from typing import NoReturn
 
-from ssagan_tf import flags, limits
+from ssagan_tf import box, flags, limits
 from ssagan_tf.data.info import FILE_NAME as INFO_FILE
 from ssagan_tf.data.info import DatasetInfo
 from ssagan_tf.errors import DataError
@@ -78,7 +78,9 @@ def settled(train: TrainOptions) -> TrainOptions:
         begun = open_run(folder).train
     else:
         begun = dataclasses.replace(train, ema_ramp_up="on")
-    file = train.init_from and str(Path(train.init_from).resolve())
+    file = train.init_from
+    if file and not box.is_name(file):
+        file = str(Path(file).resolve())
     ramp_up = begun.ema_ramp_up if train.ema_ramp_up == "auto" else train.ema_ramp_up
     return dataclasses.replace(train, init_from=file or begun.init_from, ema_ramp_up=ramp_up)
 

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = {
     "export.to_saved_model": options.SavedModelOptions,
     "export.to_onnx": options.OnnxOptions,
+    "export.to_box": options.BoxOptions,
     "export.onnx_generate": options.OnnxGenerateOptions,
     "export.check_parity": options.ParityOptions,
     "export.serving.client": options.ClientOptions,
@@ -50,6 +51,7 @@ def test_help_names_every_setting(program: str, section: type, monkeypatch, caps
     [
         ("export.to_saved_model", ["--output=models/1", "--steps=1"], "--steps is no setting"),
         ("export.to_onnx", ["--precision=mixed_bfloat16"], "--precision"),
+        ("export.to_box", ["--run_dir=r", "--name=sky"], "--name=sky: must begin with box"),
         ("export.check_parity", ["--onnx=a.onnx"], "either --run_dir or --model"),
     ],
 )

@@ -63,7 +63,7 @@ def test_every_network_loads_as_keras_would_load_it(
     network = kind(least(KINDS[kind]), dtype=dtype, name="network")
     network.build_variables()
     # The weights in a file bound the network that is made for them.
-    assert 1 <= 4 * network.count_params() / network.least_bytes(network.options) < 8
+    assert 1 <= network.count_params() / network.least_weights(network.options) < 8
     assert_loads_as_before(network, tmp_path / "network.keras")
 
 
@@ -150,7 +150,7 @@ def test_objects_of_other_kinds(what: Any, where: str, members, tmp_path: Path) 
 
 
 OPTIONS = {
-    "absurd filters": ({"base_filters": 10**9}, r"need more weights than the \S+ bytes it holds"),
+    "absurd filters": ({"base_filters": 10**9}, r"need more weights than the \S+ it holds"),
     "absurd resolution": ({"resolution": 4096}, "resolution=4096: must be 64·2"),
     "astronomic": ({"resolution": 2**9000, "base_filters": 2**9000}, "resolution=1861"),
     "astronomic filters": ({"base_filters": 2**9000}, "more weights than"),

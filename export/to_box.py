@@ -1,0 +1,275 @@
+"""`python -m export.to_box`: the generator of a run becomes one that comes with the package."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import ssagan_tf
+from export.options import BoxOptions
+from ssagan_tf import box, flags, limits, program
+from ssagan_tf.errors import DataError
+from ssagan_tf.evaluation.folders import named_paths
+from ssagan_tf.evaluation.measures import MEASURES
+from ssagan_tf.files import replacing_file, sha256_of
+from ssagan_tf.options import (
+    FRAMES,
+    ComputeOptions,
+    require,
+)
+from ssagan_tf.pixels import to_float
+from ssagan_tf.skies.any_wind import synthetic_clip
+from ssagan_tf.startup import load_tensorflow
+from ssagan_tf.training import source
+from ssagan_tf.training.run import GENERATOR_FILE, Run
+
+if TYPE_CHECKING:
+    from ssagan_tf.models import Network
+
+ABOUT = """
+Writes the generator of a run, with its averaged weights, into the package: NAME.keras, its kernels
+in float16, and NAME.json, its card. Only runs on procedural skies: footage is its owner's.
+"""
+LICENCE = "MIT, as ssagan_tf is; the weights were made of procedural skies alone"
+LIMITS = (
+    "Clouds and water drift to the right, whichever way they did in truth: a photo does not tell.",
+    "What moves in a clip is invented; it is no forecast.",
+    "It has seen drawn skies only: photos of anything else are beyond what it was trained for.",
+)
+LEAST_PSNR = 60.0
+"""dB, of clips with the stored weights against those with the run's: far below a grey level."""
+_PLACES = ("data", "run_dir", "cache")  # settings of a run that are paths of one machine
+_CONDITIONS = ("protocol", "direction", "split", "frames", "size", "batch norm", "intervals")
+_STEP = (8, 16, 16)  # frames, rows and columns from one value of the example to the next
+
+
+def to_box(options: BoxOptions) -> None:
+    """Writes both files, or neither.
+
+    Raises:
+      OptionError: A setting is missing or impossible.
+      DataError: The run is not finished or was not trained on procedural skies alone, an evaluation
+        cannot be read, or the files not be written.
+    """
+    require(options, "run_dir")
+    origin = source.find(options)
+    run = origin.run
+    _check(run, options)
+    measures = {
+        name: _measures(Path(path), options.name)
+        for name, path in named_paths("metrics", options.metrics).items()
+    }
+    load_tensorflow()
+    from ssagan_tf.models.half import save_half
+    from ssagan_tf.models.saved import load_generator
+
+    generator = origin.load(ComputeOptions())
+    folder = Path(options.output or str(box.FOLDER))
+    file, card_file = folder / f"{options.name}.keras", folder / f"{options.name}.json"
+    with replacing_file(file) as temporary, replacing_file(card_file) as card_temporary:
+        try:
+            save_half(generator, temporary)
+        except ValueError as error:
+            raise DataError(f"cannot pack {origin.about}: {error}") from error
+        stored = load_generator(temporary)
+        psnr = least_psnr(generator, stored)
+        if not psnr >= LEAST_PSNR:
+            raise DataError(
+                f"float16 changes the clips of {origin.about} too much: PSNR {psnr:.1f} dB, below "
+                f"{LEAST_PSNR:g}"
+            )
+        card = {
+            "format": box.FORMAT,
+            "name": options.name,
+            "made": datetime.date.today().isoformat(),
+            "sha256": sha256_of(temporary),
+            "bytes": temporary.stat().st_size,
+            "parameters": generator.count_params(),
+            "resolution": generator.options.resolution,
+            "frames": FRAMES,
+            "float16_psnr": round(psnr, 1),
+            "licence": LICENCE,
+            "limits": [*LIMITS, *_not_better(measures, options.name)],
+            "data": _data(run),
+            "recipe": _recipe(run, options.checkpoint),
+            "measures": measures,
+            "example": example(temporary),
+            "versions": {
+                "ssagan_tf": ssagan_tf.__version__,
+                **{name: importlib.metadata.version(name) for name in ("tensorflow", "keras")},
+            },
+        }
+        text = json.dumps(card, indent=1, ensure_ascii=False)
+        card_temporary.write_text(text + "\n", encoding="utf-8")
+    print(f"wrote {file}: {card['bytes'] / 1e6:.1f} MB, {card['parameters']:,} weights")
+    print(f"wrote {card_file}: its clips against those in float32: PSNR {psnr:.1f} dB or more")
+
+
+def _check(run: Run, options: BoxOptions) -> None:
+    if not (options.checkpoint or (run.folder / GENERATOR_FILE).is_file()):
+        raise DataError(
+            f"the run in {run.folder} is not finished; train on, or give --checkpoint=newest"
+        )
+    if run.data.layout != "synthetic":
+        raise DataError(
+            f"the run in {run.folder} was trained on footage (layout {run.data.layout}), which is "
+            "its owner's; only what is made of procedural skies comes with the package"
+        )
+    for name in ("init_from", "stage1"):
+        if getattr(run.train, name):
+            raise DataError(
+                f"the run in {run.folder} was begun with --{name}={getattr(run.train, name)}, so "
+                "its settings alone do not make it again; train one from nothing"
+            )
+
+
+def _data(run: Run) -> dict[str, Any]:
+    return {
+        "benchmark": run.data.settings.get("benchmark") or "",
+        **{name: run.data.settings.get(name) for name in ("layout", "wind", "seed")},
+        "fingerprint": run.data.fingerprint,
+        "clips": {name: split.clips for name, split in run.data.splits.items()},
+    }
+
+
+def _recipe(run: Run, checkpoint: str) -> dict[str, Any]:
+    """All settings of the run but paths; they make it again with --data and --run_dir."""
+    given: list[str] = []
+    for section in (run.model, run.compute, run.train):
+        given += flags.to_lines(section)
+    kept = [line for line in given if not line.startswith(tuple(f"--{p}=" for p in _PLACES))]
+    return {"checkpoint": checkpoint or f"after {run.train.steps} steps", "flags": kept}
+
+
+def _measures(path: Path, name: str) -> dict[str, Any]:
+    """What an evaluation says of the generator and of all rows beside it, without curves."""
+    try:
+        read = limits.parse_json(
+            limits.read_text(path, limits.DESCRIPTION_BYTES), limits.DESCRIPTION_VALUES
+        )
+        rows = {row["name"]: row for row in read["rows"]}
+        generators = [row for row in rows if rows[row]["about"].startswith("generator ")]
+        if len(generators) != 1:
+            raise ValueError(f"it has {len(generators)} rows of generators, and not one")
+        conditions = {key: read["conditions"].get(key) for key in _CONDITIONS}
+        return {
+            "clips": read["clips"],
+            "videos": read["videos"],
+            **{key.replace(" ", "_"): value for key, value in conditions.items() if value},
+            "rows": {
+                name if row == generators[0] else row: _figures(values)
+                for row, values in rows.items()
+            },
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"cannot read {path}: {error}; name a metrics.json of evaluate, as NAME=PATH"
+        ) from error
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures and their intervals, to four digits."""
+    names = {measure.figure for measure in MEASURES}
+    kept = {key: value for key, value in row.items() if _is_of(key, names)}
+    return {key: _rounded(value) for key, value in kept.items()}
+
+
+def _is_of(key: str, names: set[str]) -> bool:
+    return key in names or key.removesuffix("_ci95") in names or key.removesuffix("_clips") in names
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def _not_better(measures: Mapping[str, Any], name: str) -> list[str]:
+    """A sentence for each evaluation in which what needs no network does as well somewhere."""
+    sentences = []
+    for data, evaluation in measures.items():
+        for baseline in ("copy_first_frame", "constant_wind"):
+            rows = evaluation["rows"]
+            worse = [
+                measure.figure
+                for measure in MEASURES
+                if baseline in rows
+                and _distance(measure.better, rows[baseline].get(measure.figure))
+                <= _distance(measure.better, rows[name].get(measure.figure))
+                < math.inf
+            ]
+            if worse:
+                sentences.append(
+                    f"On {data}, {baseline}, which needs no network, does at least as well in "
+                    f"{', '.join(worse)}."
+                )
+    return sentences
+
+
+def _distance(better: str, value: float | None) -> float:
+    """How far a figure is from what it should be; infinite where that cannot be said."""
+    if value is None or not math.isfinite(value):
+        return math.inf
+    if better in ("↑", "↓"):
+        return -value if better == "↑" else value
+    target = re.fullmatch(r"→ (\d+)", better)
+    return abs(value - float(target[1])) if target else math.inf
+
+
+def least_psnr(one: Network, other: Network) -> float:
+    """The least PSNR between clips that two generators make of eight procedural photos, in dB."""
+    side = one.options.resolution
+    photos = np.stack([synthetic_clip(0, index, side, frames=1)[0] for index in range(8)])
+    clips = [np.asarray(each(to_float(photos), training=False)) for each in (one, other)]
+    errors = np.square(clips[0] - clips[1]).mean(axis=(1, 2, 3, 4))
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10(4 / errors).min())
+
+
+def example(path: Path) -> dict[str, Any]:
+    """A few values of the clip that the generator in a file makes of a procedural photo.
+
+    In float64, so that whoever computes it again gets the same but for rounding.
+    """
+    return {
+        "photo": "ssagan_tf.skies.any_wind.synthetic_clip(0, 0, resolution, frames=1)[0]",
+        "values": "clip[0, ::{}, ::{}, ::{}], in float64".format(*_STEP),
+        "clip": example_values(_in_float64(path)).ravel().tolist(),
+    }
+
+
+def example_values(generator: Network) -> np.ndarray:
+    """Those values, in whatever the generator is computed in."""
+    photo = synthetic_clip(0, 0, generator.options.resolution, frames=1)
+    clip = np.asarray(generator(to_float(photo), training=False))
+    frames, rows, columns = _STEP
+    return clip[0, ::frames, ::rows, ::columns]
+
+
+def _in_float64(path: Path) -> Network:
+    import keras
+
+    from ssagan_tf.models.saved import load_generator
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        return load_generator(path, ComputeOptions())
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def main() -> None:
+    program.run("to_box", ABOUT, [BoxOptions], to_box, package="export")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+"""A small model in the box, made of a run that never trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from export.options import BoxOptions
+from export.to_box import to_box
+from ssagan_tf import models
+from ssagan_tf.data.info import DatasetInfo
+from ssagan_tf.options import ComputeOptions, ModelOptions, TrainOptions
+from ssagan_tf.training.run import GENERATOR_FILE, write_settings
+
+MODEL = ModelOptions(resolution=64, base_filters=1, ssa_layers="conv4")
+
+
+def make_run(folder: Path, info: DatasetInfo, /, **train: str) -> None:
+    """Writes what a finished run leaves."""
+    write_settings(MODEL, ComputeOptions(), TrainOptions(run_dir=str(folder), **train), info)
+    models.build_generator(MODEL).save(folder / GENERATOR_FILE)
+
+
+def make_box(run: Path, folder: Path, name: str = "box64", **options) -> None:
+    """Packs it."""
+    to_box(BoxOptions(run_dir=str(run), output=str(folder), name=name, **options))
