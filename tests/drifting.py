@@ -1,7 +1,8 @@
-"""Clips whose velocity is known."""
+"""Clips whose velocity is known, and a picture to move."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 
@@ -23,3 +24,15 @@ def drifting(velocity: tuple[float, float], side: int = 64, frames: int = 8) -> 
         return np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
 
     return np.stack([frame(t) for t in range(frames)])
+
+
+def clouds(height: int, width: int) -> np.ndarray:
+    """A grey picture of soft and fine detail, `[height, width, 3]` uint8."""
+    rng = np.random.default_rng(0)
+    total = sum(
+        cv2.resize(rng.uniform(-1, 1, (cells, cells)), (width, height), interpolation=3)
+        / cells**0.7
+        for cells in (4, 9, 20, 45)
+    )
+    grey = 128 + 70 * total / np.abs(total).max()
+    return np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)

@@ -1,4 +1,5 @@
 """Motion of a clip as velocities, and pictures displaced by them.
 
-Velocities are pixels a frame, x to the right and y down, each at the size of its own frames.
+Velocities are pixels a frame, x to the right and y down, each at the size of its own frames; those
+of a `field.Field` are shares of each side of the picture, so of no size.
 """

@@ -69,11 +69,12 @@ def displaced_frames(
     field: np.ndarray,
     times: Iterable[float],
     mask: np.ndarray | None = None,
+    source: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
     """The frames of `displaced`, one after the other."""
     height, width = picture.shape[:2]
     field = resized_field(field, (height, width))
-    moving = _without_still(picture, mask).astype(np.float32)
+    moving = moving_side(picture, mask if source is None else source).astype(np.float32)
     share = np.float32(1) if mask is None else np.asarray(mask, np.float32)[..., None]
     still = picture - share * moving  # what of each pixel doesn't move
     for time, place in _with(times, field):
@@ -92,6 +93,7 @@ def displaced(
     field: np.ndarray,
     times: Iterable[float],
     mask: np.ndarray | None = None,
+    source: np.ndarray | None = None,
 ) -> np.ndarray:
     """A picture displaced by a field: sampled bicubically, mirrored at its borders.
 
@@ -103,11 +105,13 @@ def displaced(
       mask: `[H, W]` in [0, 1]: the share of each pixel that moves. Where it is 0, the frames are
         the picture, bit by bit; and nothing that stands still is carried along: the moving side
         is continued below it, mirrored at its border.
+      source: `[H, W]` in [0, 1]: what may be carried along, if that isn't the mask. Where motion
+        fades out in what could move, it is 1.
 
     Returns:
       `[T, H, W, C]` of the picture's type.
     """
-    return np.stack(list(displaced_frames(picture, field, times, mask)))
+    return np.stack(list(displaced_frames(picture, field, times, mask, source)))
 
 
 def _with(times: Iterable[float], field: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
@@ -122,7 +126,7 @@ def _sampled(
     return sampled.reshape(values.shape)
 
 
-def _without_still(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+def moving_side(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """The picture with its moving side continued over what stands still.
 
     Its colours spread smoothly, with the detail that lies as far on the other side of the border.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
 import cv2
 import numpy as np
 
 _WINDOW = 11  # pixels; of the sizes tried on 64×64 skies of known velocity, the nearest to it
+_SPREAD = 3.0  # σ in pixels over which changes are pooled
+_FINE_SPREAD = 1.0
 
 
 def dense_flow(now: np.ndarray, then: np.ndarray, window: int = _WINDOW) -> np.ndarray:
@@ -26,14 +26,53 @@ def dense_flow(now: np.ndarray, then: np.ndarray, window: int = _WINDOW) -> np.n
     return cv2.calcOpticalFlowFarneback(now, then, None, 0.5, 3, window, 3, 5, 1.2, 0)
 
 
-def velocities(clip: np.ndarray) -> np.ndarray:
+def velocities(clip: np.ndarray, apart: int = 1) -> np.ndarray:
     """Median over time of the flow from frame to frame, of each pixel.
 
     Args:
       clip: `[T, H, W, 3]` uint8, T at least 2.
+      apart: Frames between two that are compared, less than T.
 
     Returns:
       `[H, W, 2]` float32, pixels a frame: x to the right, y down.
     """
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip]
-    return np.median([dense_flow(a, b) for a, b in itertools.pairwise(grey)], axis=0)
+    pairs = zip(grey, grey[apart:], strict=False)
+    return np.median([dense_flow(a, b) for a, b in pairs], axis=0) / np.float32(apart)
+
+
+def change_and_rest(
+    clip: np.ndarray, velocities: np.ndarray, apart: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """How much a clip changes, and how much of it these velocities don't explain.
+
+    Args:
+      clip: `[T, H, W, 3]` uint8.
+      velocities: `[H, W, 2]`, pixels a frame.
+      apart: As above.
+
+    Returns:
+      Mean squared differences of grey between frames, as they are and with the first one moved,
+      `[H, W]` float32 each, of values from 0 to 255, pooled over a few pixels.
+    """
+    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in clip]
+    height, width = grey[0].shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    where = x - apart * velocities[..., 0], y - apart * velocities[..., 1]
+    change, rest = np.zeros((2, height, width), np.float32)
+    for before, after in zip(grey, grey[apart:], strict=False):
+        moved = cv2.remap(before, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        change += np.square(after - before)
+        rest += np.square(after - moved)
+    number = len(grey) - apart
+    return tuple(cv2.GaussianBlur(each / number, (0, 0), _FINE_SPREAD) for each in (change, rest))
+
+
+def texture(clip: np.ndarray) -> np.ndarray:
+    """Mean squared slope of grey around each pixel, `[H, W]` float32: flow needs it."""
+    slopes = np.zeros(clip.shape[1:3], np.float32)
+    for frame in clip:
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        for axis in ((1, 0), (0, 1)):
+            slopes += np.square(cv2.Sobel(grey, cv2.CV_32F, *axis))
+    return cv2.GaussianBlur(slopes / len(clip), (0, 0), _SPREAD)

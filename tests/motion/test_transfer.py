@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from ssagan_tf import skies
+from ssagan_tf.motion import flow
+from ssagan_tf.motion.transfer import NothingMoves, estimate, frames
+from tests.drifting import clouds, drifting
+
+
+def land(photo: np.ndarray) -> np.ndarray:
+    photo = 110 + photo // 2
+    photo[int(0.75 * len(photo)) :] = 25, 35, 20
+    return photo
+
+
+def still(photo: np.ndarray, number: int = 8) -> np.ndarray:
+    return np.repeat(cv2.resize(photo, (64, 64))[None], number, axis=0)
+
+
+def test_the_motion_of_a_clip_is_found() -> None:
+    clip = drifting((0.8, 0.3))
+    photo = cv2.resize(clip[0], (300, 200), interpolation=cv2.INTER_CUBIC)
+    motion = estimate(clip, photo, np.ones((10, 10)))
+    assert motion.trust > 0.7
+    assert motion.heading == "right"
+    field = motion.field.at(64, 64)[8:-8, 8:-8]
+    assert np.abs(np.median(field, axis=(0, 1)) - (0.8, 0.3)).max() < 0.15
+    np.testing.assert_array_equal(motion.mask, np.ones((200, 300)))
+    mirrored = motion.mirrored()
+    assert mirrored.heading == "left"
+    assert mirrored.field.at(9, 9)[4, 4, 0] == -motion.field.at(9, 9)[4, 4, 0]
+
+
+def test_velocities_of_skies_that_are_known() -> None:
+    ratios, angles = [], []
+    for index in range(5):
+        clip = skies.procedural_clip(64, index, 64, wind="canonical")
+        truth = skies.clip_truth(64, index, 64, wind="canonical")
+        seen = (np.median(truth.opacity, axis=0) > 0.3) & (truth.moving > 0.99)
+        true = np.median(truth.velocity, axis=0)[seen]
+        found = estimate(clip, clip[0]).field.at(64, 64)[seen]
+        ratios.append(np.median(np.hypot(*found.T) / np.hypot(*true.T)))
+        turned = np.arctan2(found[:, 1], found[:, 0]) - np.arctan2(true[:, 1], true[:, 0])
+        angles.append(np.degrees(np.median(np.abs(turned))))
+    assert 0.9 < np.median(ratios) < 1.1
+    assert 0.6 < min(ratios) < max(ratios) < 1.4
+    assert np.median(angles) < 5
+
+
+def test_of_a_still_clip_the_sky_drifts_as_usual() -> None:
+    photo = land(clouds(120, 160))
+    motion = estimate(still(photo), photo)
+    assert motion.trust == 0
+    assert motion.heading == "right"
+    assert motion.mask[:80].min() == 1
+    assert motion.mask[96:].max() == 0
+
+
+def test_frames_of_the_clips_own_pace() -> None:
+    photo = land(clouds(120, 160))
+    motion = estimate(still(photo), photo)
+    made = list(frames(photo, motion, 5, loop=False))
+    np.testing.assert_array_equal(made[0], photo)
+    drift = flow.dense_flow(*(cv2.cvtColor(made[i], cv2.COLOR_RGB2GRAY) for i in (1, 2)))
+    expected = motion.field.at(120, 160)
+    inside = np.s_[10:80, 10:-10]
+    assert np.median(drift[inside][..., 0] / expected[inside][..., 0]) == pytest.approx(1, abs=0.1)
+    for frame in made:
+        np.testing.assert_array_equal(frame[motion.mask == 0], photo[motion.mask == 0])
+    twice = list(frames(photo, motion, 3, loop=False, speed=2))
+    assert np.abs(twice[1].astype(int) - made[2]).max() <= 2
+
+
+def test_direction_and_light() -> None:
+    photo = land(clouds(60, 80))
+    motion = estimate(still(photo), photo)
+    as_it_is, right, left = (
+        list(frames(photo, motion, 3, loop=False, direction=way)) for way in (None, "right", "left")
+    )
+    np.testing.assert_array_equal(as_it_is, right)
+    assert (left[2] != right[2]).any()
+    clip = (still(photo) * np.linspace(1, 0.5, 8)[:, None, None, None]).astype(np.uint8)
+    dimmer = estimate(clip, photo)
+    plain, lit = (list(frames(photo, dimmer, 8, light=light)) for light in (0.0, 1.0))
+    np.testing.assert_array_equal(plain[0], lit[0])
+    darker = [float(a.mean()) - float(b.mean()) for a, b in zip(plain, lit, strict=True)]
+    assert np.argmax(darker) == 4
+    assert darker[4] > 10
+    assert darker[1] == pytest.approx(darker[7], abs=2)
+
+
+def test_speed_is_the_same_share_of_any_picture() -> None:
+    small = land(clouds(90, 120))
+    large = cv2.resize(small, (480, 360), interpolation=cv2.INTER_CUBIC)
+    first, second = (estimate(still(small), photo) for photo in (small, large))
+    np.testing.assert_allclose(
+        first.field.coefficients, second.field.coefficients, rtol=0.05, atol=1e-4
+    )
+    made = list(frames(small, first, 6))
+    again = [cv2.resize(x, (120, 90), interpolation=3) for x in frames(large, second, 6)]
+    assert np.abs(made[3].astype(int) - again[3]).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ("photo", "word"),
+    [
+        (np.full((60, 80, 3), (30, 60, 20), np.uint8), "sky"),
+        (np.full((60, 80, 3), (90, 140, 220), np.uint8), "smooth"),
+        (np.full((1, 1, 3), 200, np.uint8), "small"),
+    ],
+)
+def test_it_says_where_nothing_would_move(photo: np.ndarray, word: str) -> None:
+    with pytest.raises(NothingMoves, match=word):
+        estimate(still(photo), photo)
+
+
+def test_a_mask_of_ones_own() -> None:
+    photo = land(clouds(60, 80))
+    with pytest.raises(NothingMoves, match="white moves"):
+        estimate(still(photo), photo, np.zeros((60, 80), np.uint8))
+    given = np.zeros((60, 80), np.uint8)
+    given[:, 40:] = 255
+    motion = estimate(still(photo), photo, given)
+    np.testing.assert_array_equal(motion.mask, given / 255)
+    for frame in frames(photo, motion, 4):
+        np.testing.assert_array_equal(frame[:, :40], photo[:, :40])
+    assert estimate(still(photo), photo, given[::2, ::2]).mask.shape == (60, 80)
+
+
+def test_a_photo_of_another_size_is_refused() -> None:
+    photo = land(clouds(60, 80))
+    motion = estimate(still(photo), photo)
+    with pytest.raises(ValueError, match="mask"):
+        next(frames(photo[:-1], motion, 4))
