@@ -281,7 +281,9 @@ def test_generate_takes_it_by_default(place: Path, run: Path, photo: Path, capsy
     clip = made("a.mp4")
     assert "1 photo(s), stretch to 64×64, 32 frames each, by box64" in capsys.readouterr().out
     assert clip.shape == (32, 64, 86, 3)
-    np.testing.assert_array_equal(made("b.mp4", model="box64"), clip)
+    again = made("b.mp4", model="box64")
+    # The last bits of a sum depend on the threads' turns, and a level more or less on those.
+    assert np.abs(again.astype(int) - clip).mean() < 0.1
     with pytest.raises(OptionError, match="either --run_dir or --model"):
         made("c.mp4", model="box", run_dir=str(run))
     with pytest.raises(OptionError, match="checkpoint=best: is of a run"):
