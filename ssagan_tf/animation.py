@@ -10,6 +10,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from ssagan_tf.motion.transfer import CLIP_RATE, Motion, NothingMoves
 from ssagan_tf.options import AnimateOptions, MotionOptions, OptionError
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.progress import Progress
-from ssagan_tf.timelapse import Job
+from ssagan_tf.timelapse import Job, spare
 
 PIXELS = 3840 * 2160
 """Of the largest photo that is moved as it is: 4K. Larger ones are reduced."""
@@ -210,8 +211,15 @@ def plan(options: AnimateOptions, jobs: Sequence[Job]) -> np.ndarray | None:
         raise OptionError(
             "save_motion", options.save_motion, f"is one file, but there are {len(jobs)} photos"
         )
+    written = [job.path for job in jobs]
+    if options.save_motion:
+        spare([job.photo for job in jobs], "save_motion", options.save_motion)
+        if Path(options.save_motion).is_dir():
+            raise OptionError("save_motion", options.save_motion, "is a folder")
+        written.append(options.save_motion)
     if not options.mask:
         return None
+    spare([options.mask], "mask", *written)
     return cv2.cvtColor(video.read_image(options.mask), cv2.COLOR_RGB2GRAY)
 
 
@@ -283,13 +291,13 @@ def _make(
         except ValueError as error:
             raise DataError(f"the mask {options.mask} doesn't fit {job.photo}: {error}") from error
     animation = animated(photo, clips_of, side, options, mask)
-    if options.save_motion:
-        video.write_flow(options.save_motion, animation.velocities)
     # A GIF and a WebP are as long as asked for; others repeat the file.
     repeats = 1 if job.format in ("gif", "webp") else animation.repeats
     different = number_of_frames(options) // repeats
     frames = itertools.islice(animation.frames(), different)
     job.save(_counted(_ahead(frames), repeats, progress), options.fps, repeats * options.repeat)
+    if options.save_motion:
+        video.write_flow(options.save_motion, animation.velocities)
     return f"{job.path}: {now}, {options.repeat * options.seconds:g} s"
 
 

@@ -69,7 +69,16 @@ def plan(options: PhotosToVideos) -> list[Job]:
     for name in options.image:
         photos += (not Path(name).exists() and sorted(glob.glob(_pattern(name)))) or [name]
     targets = _targets(options, photos)
+    spare(photos, "output", *(path for path, _ in targets))
     return [Job(photo, *target) for photo, target in zip(photos, targets, strict=True)]
+
+
+def spare(inputs: Iterable[str], setting: str, *outputs: str | Path) -> None:
+    """Raises OptionError if what is to be written would replace what is read."""
+    read = {os.path.realpath(name) for name in inputs}
+    for output in outputs:
+        if os.path.realpath(output) in read:
+            raise OptionError(setting, output, "is read, too, and would be replaced; name another")
 
 
 def _pattern(name: str) -> str:

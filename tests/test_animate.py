@@ -290,6 +290,9 @@ def test_a_mask_says_what_moves(animate, tmp_path) -> None:
         (["--image=blue.png"], 1, "blue.png: nothing would move: what would move is as smooth"),
         (["--save_motion=o.txt"], 2, "--save_motion=o.txt: must end in .png, .npz, .flo"),
         (["--save_motion=o.png", "--image=photo.png,blue.png", "--output=o"], 2, "one file, but"),
+        (["--save_motion=photo.png"], 2, "--save_motion=photo.png: is read, too"),
+        (["--save_motion=o.png", "--mask=o.png"], 2, "--mask=o.png: is read, too"),
+        (["--save_motion=folder.png"], 2, "--save_motion=folder.png: is a folder"),
         (["--repeat=2", "--output=o.gif"], 2, "--repeat=2: a gif plays for ever"),
         (["--secnds=3"], 2, "Did you mean: seconds"),
         (["--fit=crop"], 2, "--fit is no setting of animate"),
@@ -300,6 +303,7 @@ def test_bad_input_gets_one_line(animate, tmp_path, arguments, code, message) ->
     video.write_image(tmp_path / "square.png", np.full((9, 9, 3), 255, np.uint8))
     video.write_image(tmp_path / "black.png", plain(0, 0, 0))
     video.write_image(tmp_path / "blue.png", plain(90, 140, 220))
+    (tmp_path / "folder.png").mkdir()
     before = sorted(tmp_path.iterdir())
     line = complaint(animate(*arguments), code)
     assert line.startswith("animate: ")

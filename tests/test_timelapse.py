@@ -62,3 +62,13 @@ def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
 def test_other_endings_are_refused(tmp_path) -> None:
     with pytest.raises(OptionError, match=r"must end in \.mp4, \.gif, \.webp, or be a folder"):
         timelapse.plan(PhotosToVideos(image=("a.jpg",), output=str(tmp_path / "a.avi")))
+
+
+@pytest.mark.parametrize(
+    ("output", "extra"), [("a.webp", {}), ("./x/../a.webp", {}), (".", {"format": "webp"})]
+)
+def test_no_photo_is_replaced_by_its_video(tmp_path, monkeypatch, output, extra) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").mkdir()
+    with pytest.raises(OptionError, match=r"a\.webp: is read, too, and would be replaced"):
+        timelapse.plan(PhotosToVideos(image=("a.webp",), output=output, **extra))
