@@ -342,6 +342,7 @@ def test_ctrl_c_leaves_nothing(animate, tmp_path, monkeypatch, output) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_network_from_a_file_as_a_command(tmp_path) -> None:
     options = ModelOptions(resolution=64, base_filters=2, ssa_layers="none")
     ssagan_tf.build_generator(options).save(tmp_path / "model.keras")

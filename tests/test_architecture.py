@@ -160,7 +160,7 @@ def test_nothing_is_called_utils() -> None:
     ("module", "absent"),
     [
         ("ssagan_tf", ("keras", "tensorflow", "numpy", "av", "PIL")),
-        ("ssagan_tf.video", ("keras", "tensorflow")),
+        ("ssagan_tf.video", ("keras", "tensorflow", "cv2")),
         ("ssagan_tf.data.writer", ("keras", "tensorflow")),
         ("ssagan_tf.prepare_beam", ("keras", "tensorflow", "apache_beam")),
         ("ssagan_tf.verify", ("keras", "tensorflow")),
@@ -171,7 +171,7 @@ def test_nothing_is_called_utils() -> None:
         ("ssagan_tf.pixels", ("keras", "tensorflow")),
         ("export.to_saved_model", ("keras", "tensorflow")),
         ("export.to_onnx", ("keras", "tensorflow", "tf2onnx")),
-        ("export.onnx_generate", ("keras", "tensorflow", "onnxruntime")),
+        ("export.onnx_generate", ("keras", "tensorflow", "onnxruntime", "cv2")),
         ("export.serving.client", ("keras", "tensorflow", "grpc")),
         ("ssagan_tf.import_torch", ("keras", "tensorflow", "torch")),
         ("ssagan_tf.evaluate", ("keras", "tensorflow")),

@@ -421,7 +421,7 @@ def test_a_broken_real_video_is_named(clips: Path, tmp_path: Path) -> None:
         evaluate(data=str(real), generated=(str(clips / "fake"),), output=str(tmp_path / "o"))
 
 
-@pytest.mark.parametrize("split", ["sky_test", "sky_train"])
+@pytest.mark.parametrize("split", ["sky_test", pytest.param("sky_train", marks=pytest.mark.long)])
 def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) -> None:
     """Against figures of an independent program on the same files."""
     expected = json.loads((footage / "sky48_expected_metrics.json").read_text())[split]

@@ -146,6 +146,7 @@ def test_dry_run_writes_nothing(tmp_path: Path, synthetic_set: Path) -> None:
 
 
 @pytest.mark.usefixtures("_tiny_networks")
+@pytest.mark.long
 def test_synthetic_data(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     arguments = [*SMALL, "--data=synthetic", "--synthetic_clips=4", f"--run_dir={folder}"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ssagan_tf.files import replacing_file
@@ -53,7 +52,10 @@ def flow_picture(velocities: np.ndarray) -> np.ndarray:
     Returns:
       `[H, W, 3]` uint8.
     """
-    speed, angle = cv2.cartToPolar(*np.float32(velocities).transpose(2, 0, 1), angleInDegrees=True)
+    x, y = np.moveaxis(np.asarray(velocities, np.float64), -1, 0)
+    speed, sixth = np.hypot(x, y), np.arctan2(y, x) * 3 / np.pi
     saturation = speed / max(float(speed.max()), 1e-12)
-    colours = np.dstack([angle, saturation, np.ones_like(speed)])
-    return np.rint(255 * cv2.cvtColor(colours, cv2.COLOR_HSV2RGB)).astype(np.uint8)
+    # From hue and saturation, at full value, to red, green and blue.
+    turned = (np.stack([sixth + 5, sixth + 3, sixth + 1], axis=-1)) % 6
+    weakened = np.clip(np.minimum(turned, 4 - turned), 0, 1)
+    return np.rint(255 * (1 - saturation[..., None] * weakened)).astype(np.uint8)

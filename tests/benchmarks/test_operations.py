@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 PAPER = ModelOptions()
 RECOMPUTED = dataclasses.replace(EXACT, attention_memory=0)
-SIZES = [(64, 2), (128, 4), pytest.param(256, 4, marks=pytest.mark.long)]
+SIZES = [(64, 2), *(pytest.param(size, 4, marks=pytest.mark.long) for size in (128, 256))]
 every_size = pytest.mark.parametrize(("resolution", "base_filters"), SIZES)
 
 

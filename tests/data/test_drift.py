@@ -150,7 +150,7 @@ def test_both(prepared: PreparedSet, stored) -> None:
     assert [each for each, _ in seen] == [each for each, _ in order(prepared, stored, 80, "off")]
 
 
-@pytest.mark.parametrize("window", [4, 512])
+@pytest.mark.parametrize("window", [4, pytest.param(512, marks=pytest.mark.long)])
 def test_drop(prepared: PreparedSet, stored, window: int) -> None:
     kept = set(range(10)) - UNDECIDED
     seen = order(prepared, stored, 24, "drop", shuffle_window=window)

@@ -84,6 +84,7 @@ def test_order_depends_on_the_seed_alone(synthetic_set: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_order_is_the_same_in_another_process(synthetic_set: Path) -> None:
     program = f"""
 import sys

@@ -466,6 +466,7 @@ def test_static_clip_changes_nothing(options: ModelOptions) -> None:
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
 @pytest.mark.slow
+@pytest.mark.long
 def test_static_clip_in_float32(training: bool) -> None:
     """Both ways are judged by float64. In training, rounding is multiplied by batch norm over few
     values, which no way can help: so by how much is measured as well, of clips and state."""

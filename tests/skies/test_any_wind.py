@@ -40,7 +40,7 @@ def test_seeds_and_indices_differ():
             assert np.abs(one - other).mean() > 8
 
 
-@pytest.mark.parametrize("resolution", [64, 128])
+@pytest.mark.parametrize("resolution", [64, pytest.param(128, marks=pytest.mark.long)])
 @pytest.mark.slow
 def test_motion_is_visible_and_smooth(resolution):
     for index in range(10):

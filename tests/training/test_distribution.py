@@ -92,7 +92,11 @@ def test_batch_norm_takes_the_moments_of_all_replicas(two_replicas, frames: int 
     )
 
 
-@pytest.mark.parametrize("options", [RELEASED, RANKED], ids=["released", "second_stage"])
+@pytest.mark.parametrize(
+    "options",
+    [RELEASED, pytest.param(RANKED, marks=pytest.mark.long)],
+    ids=["released", "second_stage"],
+)
 @pytest.mark.parametrize(
     "real", [False, pytest.param(True, marks=pytest.mark.long)], ids=["tiny", "real"]
 )

@@ -213,6 +213,7 @@ def test_a_run_rolls_back(tmp_path: Path, synthetic_set: Path, monkeypatch, caps
     assert int(contents(tmp_path / "run", 2)["rollbacks/.ATTRIBUTES/VARIABLE_VALUE"]) == 0
 
 
+@pytest.mark.long
 def test_a_full_disk(tmp_path: Path, synthetic_set: Path, train_apart) -> None:
     """One line; the checkpoint before is whole, and the run goes on when there is room."""
     run = tmp_path / "run"
@@ -266,6 +267,7 @@ def test_a_signal_ends_the_run_after_its_step(
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+@pytest.mark.long
 def test_a_corrupt_record_is_left_out_on_demand(
     tmp_path: Path, synthetic_set: Path, capsys
 ) -> None:

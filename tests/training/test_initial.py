@@ -68,6 +68,7 @@ def test_weights_are_taken(first: Path, name: str, synthetic_set: Path, tmp_path
     assert open_run(tmp_path / "run").train.init_from == str(source)
 
 
+@pytest.mark.long
 def test_a_run_that_is_resumed_needs_them_no_more(
     first: Path, synthetic_set: Path, tmp_path: Path, capsys
 ) -> None:
