@@ -443,6 +443,7 @@ def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) ->
                 assert math.isclose(got["ssim"], figures[part]["ssim"], abs_tol=1e-4)
 
 
+@pytest.mark.long
 def test_regions_of_published_output(footage: Path, tmp_path: Path) -> None:
     """Figures of an independent program for the 36 clips, to two digits."""
     evaluate(

@@ -160,6 +160,7 @@ pickle.dump(given, open(answers, "wb"))
 """
 
 
+@pytest.mark.long
 def test_by_plain_tensorflow(exports: Exports, tmp_path: Path) -> None:
     runs = requests(exports)[2:4]  # two signatures and batch sizes
     (tmp_path / "requests").write_bytes(pickle.dumps(runs))
