@@ -26,6 +26,7 @@ from ssagan_tf.options import AnimateOptions, MotionOptions, OptionError
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.progress import Progress
 from ssagan_tf.timelapse import Job, spare
+from ssagan_tf.video import PathLike
 
 PIXELS = 3840 * 2160
 """Of the largest photo that is moved as it is: 4K. Larger ones are reduced."""
@@ -186,7 +187,7 @@ def animate(
     number_of_frames(options)
     video.check(photo, 3)
     if mask is not None:
-        _check_mask(mask, photo)
+        check_mask(mask, photo)
     if generator is None:
         generator = ssagan_tf.load_generator()
     side = generator.options.resolution
@@ -220,7 +221,16 @@ def plan(options: AnimateOptions, jobs: Sequence[Job]) -> np.ndarray | None:
     if not options.mask:
         return None
     spare([options.mask], "mask", *written)
-    return cv2.cvtColor(video.read_image(options.mask), cv2.COLOR_RGB2GRAY)
+    return read_mask(options.mask)
+
+
+def read_mask(path: PathLike) -> np.ndarray:
+    """A mask out of a picture's file, `[h, w]` uint8.
+
+    Raises:
+      UnreadableError: It cannot be read.
+    """
+    return cv2.cvtColor(video.read_image(path), cv2.COLOR_RGB2GRAY)
 
 
 def make(
@@ -287,18 +297,38 @@ def _make(
         progress.say(f"{job.photo}: reduced from {width}×{height} to {now}, as 4K is the most")
     if mask is not None:
         try:
-            _check_mask(mask, photo)
+            check_mask(mask, photo)
         except ValueError as error:
             raise DataError(f"the mask {options.mask} doesn't fit {job.photo}: {error}") from error
     animation = animated(photo, clips_of, side, options, mask)
-    # A GIF and a WebP are as long as asked for; others repeat the file.
-    repeats = 1 if job.format in ("gif", "webp") else animation.repeats
-    different = number_of_frames(options) // repeats
-    frames = itertools.islice(animation.frames(), different)
-    job.save(_counted(_ahead(frames), repeats, progress), options.fps, repeats * options.repeat)
+    save(animation, job, options.repeat, progress.advance)
     if options.save_motion:
         video.write_flow(options.save_motion, animation.velocities)
     return f"{job.path}: {now}, {options.repeat * options.seconds:g} s"
+
+
+def save(
+    animation: Animation, job: Job, repeat: int = 1, advance: Callable[[int], None] | None = None
+) -> None:
+    """Writes a moving photo.
+
+    Args:
+      animation: The photo, and how it moves.
+      job: Where to, as what.
+      repeat: As `Job.save`.
+      advance: Told how many more of its frames are ready, each time that some are. What it raises
+        ends the work, and leaves nothing.
+
+    Raises:
+      DataError: It cannot be written.
+    """
+    # A GIF and a WebP are as long as asked for; others repeat the file.
+    repeats = 1 if job.format in ("gif", "webp") else animation.repeats
+    different = number_of_frames(animation.options) // repeats
+    frames = _ahead(itertools.islice(animation.frames(), different))
+    if advance is not None:
+        frames = _counted(frames, repeats, advance)
+    job.save(frames, animation.options.fps, repeats * repeat)
 
 
 def reduced(photo: np.ndarray) -> np.ndarray:
@@ -311,7 +341,7 @@ def reduced(photo: np.ndarray) -> np.ndarray:
     return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
 
 
-def _check_mask(mask: np.ndarray, photo: np.ndarray) -> None:
+def check_mask(mask: np.ndarray, photo: np.ndarray) -> None:
     """Raises ValueError unless a mask can be stretched to a photo."""
     if mask.ndim != 2 or not mask.size:
         raise ValueError(f"a mask must be [h, w], not {list(mask.shape)}")
@@ -335,7 +365,9 @@ def _ahead(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             yield frame
 
 
-def _counted(frames: Iterable[np.ndarray], times: int, progress: Progress) -> Iterator[np.ndarray]:
+def _counted(
+    frames: Iterable[np.ndarray], times: int, advance: Callable[[int], None]
+) -> Iterator[np.ndarray]:
     for frame in frames:
         yield frame
-        progress.advance(times)
+        advance(times)

@@ -67,6 +67,8 @@ ROOMS = {
     | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"}
     | {"motion", "skies"},
     "web": ALWAYS | {"files", "web"},
+    "page": ALWAYS
+    | {"animation", "motion", "pixels", "timelapse", "training", "video", "web", "page"},
     "study": ALWAYS
     | {"files", "video", "progress", "program", "evaluation", "web", "study", "names", "limits"},
     "program": ALWAYS | {"flags", "names", "startup"},

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Literal
 
 from ssagan_tf.options import shared
-from ssagan_tf.options.setting import Section, setting
+from ssagan_tf.options.setting import Section, between, setting
 from ssagan_tf.options.shared import Fit, Skips
 
 
@@ -72,19 +72,24 @@ class GenerateOptions(PhotosToClips, SourceOrBoxOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class DemoOptions(Section):
+class DemoOptions(SourceOrBoxOptions):
     """A page that turns photos into videos."""
 
     runs: tuple[str, ...] = setting(
         (),
-        "What can be chosen from: box (the model of the package), runs of train, folders that hold "
-        "runs, or FILE.keras, separated by commas. By default the models of the package and the "
-        "runs in runs.",
+        "What else visitors can choose from: box, runs of train, folders that hold runs, or "
+        "FILE.keras, separated by commas. Without this, --run_dir and --model: the models of the "
+        "package and the runs in runs.",
     )
     host: str = shared.host()
     names: tuple[str, ...] = shared.names()
     port: int = shared.port()
-    fps: float = shared.fps()
+    fps: float = setting(
+        12.0,
+        "Frames per second of the network's own frames; a moving photo has 25.",
+        between(0.1, 1000.0),
+        may_change=True,
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import math
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -28,15 +29,17 @@ except ImportError as error:
 
 UPLOAD = "/gradio_api/upload"
 _PROGRESS = "/gradio_api/upload_progress"
-_JOIN = "/gradio_api/queue/join"
+_JOIN = "/gradio_api/queue/join"  # calls of the page and of Gradio's client
+_CALL = re.compile(r"/gradio_api/call/\w{1,64}")  # and of others, by name
 _FILE = "/gradio_api/file="
 _OUTSIDE = "/files"  # what the folder is called
+_DESCRIBED = ("/", "/config", "/gradio_api/info")  # what there is, the same for everybody
 _GET = re.compile(
-    r"/|/favicon\.ico|/theme\.css|/(assets|static)/[\w./-]+"
-    r"|/gradio_api/(queue/data|heartbeat/\w{1,64})"
+    r"/favicon\.ico|/theme\.css|/(assets|static)/[\w./-]+"
+    r"|/gradio_api/(queue/data|heartbeat/[\w-]{1,64}|call/\w{1,64}/[0-9a-f]{32})"
 )
 _NAME = re.compile(r"/files/([\w-]{1,64})/([^/\\\0]{1,255})")
-_SESSION = re.compile(r"\w{1,64}")
+_SESSION = re.compile(r"[\w-]{1,64}")
 _KINDS = {
     ".mp4": "video/mp4",
     ".gif": "image/gif",
@@ -68,19 +71,21 @@ class GradioFront:
         headers = [(name, value) for name, value in scope["headers"] if name not in _DROPPED]
         path, what = scope["path"], (scope["method"], scope["path"])
         inner = {**scope, "headers": headers}
-        if path == "/":
+        if path in _DESCRIBED:
             inner["query_string"] = b""
         if what == ("POST", UPLOAD):
             # Without its id, under which Gradio would note its progress.
             answer = await self._upload({**inner, "query_string": b""}, receive)
         elif what == ("POST", _JOIN):
-            answer = await self._join(inner, receive, send)
+            answer = await self._call(inner, receive, send, _of_session)
+        elif scope["method"] == "POST" and _CALL.fullmatch(path):
+            answer = await self._call(inner, receive, send, lambda sent: {})
         elif what == ("GET", _PROGRESS):
             # Uploads come here whole. Gradio would note every id that it is asked about, for ever.
             answer = Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")
         elif scope["method"] in ("GET", "HEAD") and path.startswith(_FILE):
             answer = self._file(path.removeprefix(_FILE))
-        elif scope["method"] in ("GET", "HEAD") and _GET.fullmatch(path) and ".." not in path:
+        elif scope["method"] in ("GET", "HEAD") and _is_known(path):
             answer = None
             await self._app(inner, receive, self._renaming(send))
         else:
@@ -134,10 +139,15 @@ class GradioFront:
             return PlainTextResponse(f"{error}\n", 400)
         return JSONResponse([self._outside(str(path)) for path in paths])
 
-    async def _join(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    async def _call(
+        self, scope: Scope, receive: Receive, send: Send, others: Callable[[Any], dict[str, Any]]
+    ) -> Response | None:
+        """Passes on the data that was sent, and what is known of the others."""
         message = await receive()  # whole, as the guard gives it
         try:
-            body = json.dumps(self._known(json.loads(message["body"]))).encode()
+            sent = json.loads(message["body"])
+            data = [self._known_value(value) for value in sent["data"]]
+            body = json.dumps({"data": data, **others(sent)}).encode()
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return _for_the_page("This is nothing that the page sends; reload it.", 400)
         except FileNotFoundError:
@@ -152,19 +162,12 @@ class GradioFront:
         await self._app({**scope, "headers": headers}, changed, self._renaming(send))
         return None
 
-    def _known(self, sent: Mapping[str, Any]) -> dict[str, Any]:
-        """What is passed on to Gradio of what the page sent."""
-        if not (isinstance(sent["fn_index"], int) and _SESSION.fullmatch(sent["session_hash"])):
-            raise ValueError("no call of a function")
-        return {
-            "data": [self._known_value(value) for value in sent["data"]],
-            "fn_index": sent["fn_index"],
-            "session_hash": sent["session_hash"],
-            "trigger_id": sent.get("trigger_id") and int(sent["trigger_id"]),
-        }
-
     def _known_value(self, value: Any) -> Any:
         if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, int | float):
+            if not math.isfinite(value):
+                raise ValueError("no number")
             return value
         path = self._inside(value["path"])
         if path is None:
@@ -199,6 +202,21 @@ class GradioFront:
             await send(message)
 
         return renamed
+
+
+def _is_known(path: str) -> bool:
+    return path in _DESCRIBED or (_GET.fullmatch(path) is not None and ".." not in path)
+
+
+def _of_session(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Which function is called, and by which session."""
+    if not (isinstance(sent["fn_index"], int) and _SESSION.fullmatch(sent["session_hash"])):
+        raise ValueError("no call of a function")
+    return {
+        "fn_index": sent["fn_index"],
+        "session_hash": sent["session_hash"],
+        "trigger_id": sent.get("trigger_id") and int(sent["trigger_id"]),
+    }
 
 
 def _ways_to_write(path: str) -> list[bytes]:

@@ -37,6 +37,7 @@ HEADERS = {
 _METHODS = ("GET", "HEAD", "POST")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_BROWSERS = ("Mozilla/", "Opera/")  # as all that run scripts have called themselves
 NO_ACCESS = "<!doctype html><title>No access</title><p>Please open the link that you were given."
 
 
@@ -68,7 +69,8 @@ class Guard:
         another site could reach it under a name of its own (DNS rebinding).
       any_address: Whether it may also be called by the address that a connection came in at, as
         when it listens at 0.0.0.0.
-      token: That visitors must bring once, as `/?access=TOKEN`; a cookie then has it. Empty: none.
+      token: That visitors must bring once, as `/?access=TOKEN`; a cookie then has it. Programs
+        bring it each time, as `Authorization: Bearer TOKEN`. Empty: none.
       limits: Of requests.
       headers: Of all answers that have none of their own, beside or instead of `HEADERS`.
     """
@@ -152,7 +154,8 @@ class Guard:
         if not self._token:
             return None
         request = Request(scope)
-        if self._is_token(request.cookies.get(self._cookie, "")):
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if self._is_token(request.cookies.get(self._cookie, "")) or self._is_token(bearer):
             return None
         if request.method == "GET" and scope["path"] == "/":
             given = request.query_params.getlist(ACCESS)
@@ -250,9 +253,11 @@ def _is_same_origin(method: str, headers: Headers, host: str) -> bool:
         return site == "same-origin" or followed_link or (reads and site == "none")
     if origin is not None:
         return origin != "null"
-    # Not a browser, or an old one; its pages cannot send JSON elsewhere without being asked first.
+    # Not a browser, or an old one; its pages cannot send JSON elsewhere without being asked first,
+    # nor under another name than the browser's.
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    return reads or kind == "application/json"
+    agent = headers.get("user-agent", "Mozilla/")
+    return reads or kind == "application/json" or not agent.startswith(_BROWSERS)
 
 
 def _too_large(longest: int) -> Response:

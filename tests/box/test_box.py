@@ -25,6 +25,7 @@ from ssagan_tf.generate import generate
 from ssagan_tf.models.saved import load_generator
 from ssagan_tf.options import (
     ComputeOptions,
+    DemoOptions,
     EvaluateOptions,
     GenerateOptions,
     OptionError,
@@ -213,11 +214,11 @@ def test_nothing_in_the_box(place: Path, photo: Path) -> None:
         ssagan_tf.load_generator,
         lambda: source.find(SourceOptions(model="box64")),
         lambda: generate(options, ComputeOptions()),
+        lambda: find_models(DemoOptions()),
+        lambda: find_models(DemoOptions(runs=("box",))),
     ):
         with pytest.raises(DataError, match="comes without a model; name a run"):
             call()
-    with pytest.raises(DataError, match=r"^runs holds no run; train one"):
-        find_models(())
     assert not Path("a.mp4").exists()
 
 
@@ -293,11 +294,21 @@ def test_generate_takes_it_by_default(place: Path, run: Path, photo: Path, capsy
 
 def test_the_demo_lists_it_first(place: Path, run: Path) -> None:
     add(place, "box32")
-    assert list(find_models(())) == ["box64", "box32"]
+    def names(**options: Any) -> list[str]:
+        return list(find_models(DemoOptions(**options)))
+
+    assert names() == ["box64", "box32"]
     shutil.copytree(run, "runs/mine")
-    assert list(find_models(())) == ["box64", "box32", "mine"]
-    assert list(find_models(("runs", "box"))) == ["mine", "box64"]
-    assert find_models(("box",))["box64"].load().options == MODEL
+    assert names() == ["box64", "box32", "mine"]
+    assert names(runs=("runs", "box")) == ["mine", "box64"]
+    assert names(run_dir="runs/mine") == ["mine"]
+    assert names(run_dir="runs/mine", runs=("box", "runs")) == ["mine", "box64"]
+    assert names(model="box32") == ["box32"]
+    chosen = find_models(DemoOptions(run_dir="runs/mine", checkpoint="newest", runs=("runs",)))
+    assert chosen["mine"].checkpoint == "newest"
+    with pytest.raises(OptionError, match="name its --run_dir"):
+        names(checkpoint="newest")
+    assert find_models(DemoOptions(runs=("box",)))["box64"].load().options == MODEL
 
 
 def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
 from ssagan_tf import demo
 from ssagan_tf.errors import DataError
+from ssagan_tf.options import MotionOptions
+from ssagan_tf.page.app import make_app
+from ssagan_tf.page.maker import LARGEST, UnusableError
 from ssagan_tf.web.gradio_front import GradioFront
 from ssagan_tf.web.scratch import Scratch
 from tests.asgi import Answer, Running, ask, asked, scope
@@ -25,28 +28,39 @@ from tests.asgi import Answer, Running, ask, asked, scope
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:.*future.no_silent_downcasting"),
+    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
 ]
 ORIGIN = ("Origin", "http://127.0.0.1:7860")
 FORM = ("Content-Type", "multipart/form-data; boundary=xx")
 UPLOAD, JOIN, DATA = (f"/gradio_api/{what}" for what in ("upload", "queue/join", "queue/data"))
 
 
+ANIMATE, GENERATE = 1, 3  # of the page's functions
+
+
 class Maker:
-    """Writes three files; fails on demand."""
+    """Writes files; fails on demand."""
 
     def __init__(self, room: Scratch):
         self.room, self.asked, self.error = room, [], None
 
-    def make(self, photo: str, name: str, fit: str) -> tuple[str, ...]:
-        self.asked.append((photo, name, fit))
+    def animate(self, photo, mask, name, options, report) -> tuple[str, ...]:
+        report(0.5)
+        return self._made("mp4", "png", asked=(photo, mask, name, vars(options)))
+
+    def generate(self, photo: str, name: str, fit: str) -> tuple[str, ...]:
+        return self._made("mp4", "gif", "png", asked=(photo, name, fit))
+
+    def _made(self, *kinds: str, asked: tuple) -> tuple[str, ...]:
+        self.asked.append(asked)
         if self.error:
             raise self.error
         folder = self.room.folder / "made"
         folder.mkdir(exist_ok=True)
-        paths = [folder / f"sky.{kind}" for kind in ("mp4", "gif", "png")]
+        paths = [folder / f"sky.{kind}" for kind in kinds]
         for path in paths:
             path.write_bytes(b"." * 10)
-        Image.new("RGB", (4, 4)).save(paths[2])
+        Image.new("RGB", (4, 4)).save(paths[-1])
         return tuple(map(str, paths))
 
 
@@ -57,7 +71,7 @@ def maker(tmp_path_factory) -> Maker:
 
 @pytest.fixture(scope="module")
 def app(maker: Maker) -> Iterator[Running]:
-    running = Running(lambda: demo.make_app(maker, ["cloud"], maker.room))
+    running = Running(lambda: make_app(maker, ["cloud"], maker.room))
     yield running
     running.close()
     gc.collect()
@@ -96,10 +110,13 @@ def files(room: Path) -> set[str]:
     return {str(path.relative_to(room)) for path in room.rglob("*") if path.is_file()}
 
 
+def file(path: Any) -> dict[str, Any]:
+    return {"path": path, "url": "http://x/y", "meta": {"_type": "gradio.FileData"}}
+
+
 def call(path: Any, **more: Any) -> bytes:
-    photo = {"path": path, "url": "http://x/y", "meta": {"_type": "gradio.FileData"}}
-    sent = {"data": [photo, "cloud", "stretch"], "fn_index": 0, "session_hash": "abc", **more}
-    return json.dumps(sent).encode()
+    data = [file(path), None, "left", 3, 0.5, 1, 0.5, "cloud"]
+    return json.dumps({"data": data, "fn_index": ANIMATE, "session_hash": "abc", **more}).encode()
 
 
 def events(app: Running, sent: bytes) -> tuple[Answer, Answer]:
@@ -132,12 +149,20 @@ def test_from_photo_to_video(app: Running, maker: Maker, room: Path) -> None:
     )
     joined, told = events(app, call(name))
     assert joined.status == 200
-    [(photo, model, fit)] = maker.asked
-    assert photo == str(room / name.removeprefix("/files/"))
-    assert (model, fit) == ("cloud", "stretch")
+    generated = [file(name), "stretch", "cloud"]
+    _, told_too = events(app, call(name, data=generated, fn_index=GENERATE))
+    photo = str(room / name.removeprefix("/files/"))
+    settings = {"seconds": 3, "speed": 0.5, "strength": 1, "light": 0.5, "direction": "left"}
+    assert maker.asked == [
+        (photo, "", "cloud", {**vars(MotionOptions()), **settings}),
+        (photo, "cloud", "stretch"),
+    ]
     assert b"process_completed" in told.body
     assert b"/files/made/sky.mp4" in told.body
-    for each in (answer, shown, joined, told, app.ask()):
+    assert b"/files/made/sky.gif" in told_too.body
+    described = (app.ask(target=target) for target in ("/", "/config", "/gradio_api/info"))
+    for each in (answer, shown, joined, told, told_too, *described):
+        assert each.status == 200
         said = each.body + repr(each.headers).encode()
         for path in (str(room), room.name, str(Path(demo.__file__).parents[1]), "site-packages"):
             assert path.encode() not in said, path
@@ -169,7 +194,7 @@ def test_uploads_are_bounded_before_they_are_read(app: Running, room: Path) -> N
     before = files(room)
     assert app.ask("POST", UPLOAD, [ORIGIN, FORM], [b"."] * 3).status == 400
     assert app.ask("POST", UPLOAD, [ORIGIN, FORM], [bytes(2**23)] * 5).status == 413
-    length = ("Content-Length", str(demo.LARGEST * 2))
+    length = ("Content-Length", str(LARGEST * 2))
     assert app.ask("POST", UPLOAD, [ORIGIN, FORM, length]).status == 413
     assert app.ask("POST", JOIN, [ORIGIN], [bytes(100_000)]).status == 413
     assert app.ask("POST", UPLOAD, [FORM], [form(("a.png", picture(4, 4)))]).status == 403
@@ -189,7 +214,9 @@ def test_uploads_are_bounded_before_they_are_read(app: Running, room: Path) -> N
         call("/files/a/b", session_hash="../x"),
         call("/files/a/b", session_hash=None),
         call("/files/a/b", data=5),
-        call("/files/a/b", data=[5]),
+        call("/files/a/b", data=[[5]]),
+        call("/files/a/b", data=[float("nan")]),
+        call("/files/a/b", data=[10**400]),
         call("/files/a/b", data=[{"url": "http://127.0.0.1/"}]),
         call(None),
         call("/etc/passwd"),
@@ -210,6 +237,55 @@ def test_calls_of_another_kind(app: Running, maker: Maker, sent: bytes) -> None:
     assert len(maker.asked) == before
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({0: None}, "First drop a photo"),
+        ({2: "up"}, "up"),
+        ({3: 1000}, "15"),
+        ({3: "long"}, ""),
+        ({4: -1}, "0.25"),
+        ({7: "another"}, "another"),
+        ("unusable", "Nothing would move: no sky"),
+    ],
+)
+def test_what_is_wrong_is_told(app: Running, maker: Maker, room: Path, changed, said) -> None:
+    [name] = json.loads(upload(app, ("sky.png", picture(40, 30))).body)
+    sent = json.loads(call(name))
+    if changed == "unusable":
+        maker.error = UnusableError("nothing would move: no sky")
+    else:
+        for index, value in changed.items():
+            sent["data"][index] = value
+    _, told = events(app, json.dumps(sent).encode())
+    assert b'"success":false' in told.body
+    assert said.encode() in told.body
+    assert len(maker.asked) == (changed == "unusable")
+
+
+def test_by_name(app: Running, maker: Maker, room: Path) -> None:
+    """As curl does, which is no browser; the mask is a picture of its own."""
+    sent = form(("sky.png", picture(40, 30)))
+    agent = ("User-Agent", "curl/8.5.0")
+    names = [app.ask("POST", UPLOAD, [FORM, agent], [sent]) for _ in "12"]
+    photo, mask = (json.loads(each.body)[0] for each in names)
+    data = [file(photo), file(mask), "right", 2, 1, 1, 0, "cloud"]
+
+    async def both(app: Any) -> Answer:
+        target, kind = "/gradio_api/call/animate", ("Content-Type", "application/json")
+        body = json.dumps({"data": data, "session_hash": "../x"}).encode()
+        called = await asked(app, scope("POST", target, [kind, agent]), [body])
+        event = json.loads(called.body)["event_id"]
+        return await asked(app, scope("GET", f"{target}/{event}", [agent]), ())
+
+    told = app.run(both).body.decode()
+    assert "event: complete" in told
+    assert "/files/made/sky.mp4" in told
+    assert str(room) not in told
+    [(_, found, _, _)] = maker.asked
+    assert found == str(room / mask.removeprefix("/files/"))
+
+
 @pytest.mark.parametrize("error", [DataError("/home/me/run is damaged"), OSError("/home/me")])
 def test_errors_keep_paths_to_themselves(app, maker: Maker, room: Path, error, capsys) -> None:
     [name] = json.loads(upload(app, ("sky.png", picture(40, 30))).body)
@@ -224,8 +300,10 @@ def test_errors_keep_paths_to_themselves(app, maker: Maker, room: Path, error, c
 @pytest.mark.parametrize(
     "target",
     [
-        *("/config", "/monitoring", "/monitoring/summary", "/robots.txt", "/docs", "/openapi.json"),
-        *(f"/gradio_api/{name}" for name in ("info", "openapi.json", "startup-events", "app_id")),
+        *("/monitoring", "/monitoring/summary", "/robots.txt", "/docs", "/openapi.json"),
+        *(f"/gradio_api/{name}" for name in ("openapi.json", "startup-events", "app_id")),
+        *(f"/gradio_api/{name}" for name in ("component_server", "api/animate", "run/animate")),
+        *("/gradio_api/call/v2/animate", "/gradio_api/call/a/b/c", "/config/", "/config/x"),
         *(f"/gradio_api/{name}" for name in ("user", "token", "runs", "dev/reload", "vibe-code")),
         *("/gradio_api/proxy=http://127.0.0.1/", "/gradio_api/stream/a/b/c/playlist.m3u8"),
         *("/gradio_api/file=/etc/passwd", "/gradio_api/file=http://127.0.0.1/"),
@@ -262,8 +340,14 @@ def test_models_are_called_by_the_ends_of_their_paths() -> None:
 
 
 def test_with_a_token(maker: Maker) -> None:
-    app = Running(lambda: demo.make_app(maker, ["cloud"], maker.room, access="t" * 22))
-    for target in ("/", "/assets/x.js", "/theme.css", "/gradio_api/file=/files/made/sky.png"):
+    app = Running(lambda: make_app(maker, ["cloud"], maker.room, access="t" * 22))
+    for target in (
+        "/",
+        "/config",
+        "/assets/x.js",
+        "/theme.css",
+        "/gradio_api/file=/files/made/sky.png",
+    ):
         assert app.ask(target=target).status == 403
     assert upload(app, ("sky.png", picture(4, 4))).status == 403
     answer = app.ask(target="/?access=" + "t" * 22)
@@ -272,4 +356,7 @@ def test_with_a_token(maker: Maker) -> None:
     page = app.ask(headers=[("Cookie", cookie)])
     assert page.status == 200
     assert b"t" * 22 not in page.body
+    for token, status in (("t" * 22, 200), ("t" * 21, 403)):  # of a program
+        header = ("Authorization", f"Bearer {token}")
+        assert app.ask(target="/config", headers=[header]).status == status
     app.close()
