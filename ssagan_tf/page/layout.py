@@ -21,12 +21,16 @@ FITS = {
 }
 _ABOUT = (
     "# A photo of a sky or a sea becomes a time-lapse video\n"
-    "Drop a photo. It stays on this server for an hour at most."
+    "Its sky or its water moves, in an endless loop as large as the photo (to 4K); what else is in "
+    "it stands still. Photos and videos stay on this server for an hour at most."
 )
 # What painter.js offers, called before and after the server is.
 _SHOW = "photo => window.painter.show(photo?.url)"
 _WITH_MASK = "async (photo, mask, ...rest) => [photo, await window.painter.mask(), ...rest]"
-_FOUND = "mask => window.painter.found(mask?.url)"
+_FOUND = """mask => {
+  for (const film of document.querySelectorAll("video")) film.muted = true;
+  window.painter.found(mask?.url);
+}"""
 _ONE_AT_A_TIME: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "videos"}
 
 
@@ -90,6 +94,7 @@ def page(maker: Maker, names: Sequence[str]) -> Any:
                     html_template=_part("painter.html"),
                     css_template=_part("painter.css"),
                     js_on_load=_part("painter.js"),
+                    container=True,
                 )
                 model = gradio.Dropdown(
                     list(names),
@@ -99,7 +104,7 @@ def page(maker: Maker, names: Sequence[str]) -> Any:
                 )
             with gradio.Column():
                 with gradio.Tab("Moving photo"):
-                    moving = film("An endless loop, as large as the photo (to 4K)", "download")
+                    moving = film("Moving photo", "download")
                     found = gradio.Image(
                         label="What moves", visible="hidden", interactive=False, **picture
                     )
@@ -113,11 +118,9 @@ def page(maker: Maker, names: Sequence[str]) -> Any:
                     with gradio.Row():
                         speed = gradio.Slider(0.25, 4, value=usual.speed, step=0.05, label="Speed")
                         strength = gradio.Slider(
-                            0.25, 2, value=usual.strength, step=0.05, label="How far clouds drift"
+                            0.25, 2, value=usual.strength, step=0.05, label="Strength"
                         )
-                        light = gradio.Slider(
-                            0, 3, value=usual.light, step=0.1, label="Change of light"
-                        )
+                        light = gradio.Slider(0, 3, value=usual.light, step=0.1, label="Light")
                     move = gradio.Button("Make it move", variant="primary")
                 with gradio.Tab("The network's own frames"):
                     fit = gradio.Radio(list(FITS), value=next(iter(FITS)), label="Made square by")

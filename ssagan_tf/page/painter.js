@@ -58,20 +58,20 @@ photo.addEventListener("load", () => {
   painter.hidden = false;
 });
 
-// Of a kind that browsers don't show.
-photo.addEventListener("error", () => { painter.hidden = true; });
+photo.addEventListener("error", () => say("Browsers don't show this kind of photo; give a JPEG to paint on it."));
 
 window.painter = {
   show(address) {
     painter.hidden = true;
     painted = false;
+    say("Drop a photo first.");
     if (address) photo.src = address;
     else photo.removeAttribute("src");
   },
 
   // What moved in the video, as a beginning.
   async found(address) {
-    if (!address || painted) return;
+    if (!address || painted || painter.hidden) return;
     const mask = new Image();
     mask.src = address;
     await mask.decode();

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -294,6 +295,7 @@ def test_generate_takes_it_by_default(place: Path, run: Path, photo: Path, capsy
 
 def test_the_demo_lists_it_first(place: Path, run: Path) -> None:
     add(place, "box32")
+
     def names(**options: Any) -> list[str]:
         return list(find_models(DemoOptions(**options)))
 
