@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import ssagan_tf
 from ssagan_tf import video
-from ssagan_tf.demo import Maker, find_models
+from ssagan_tf.demo import find_models
 from ssagan_tf.errors import DataError
-from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.options import ComputeOptions, DemoOptions, ModelOptions
+from ssagan_tf.page.maker import Maker
 from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.web.scratch import Scratch
 from tests.surroundings import elsewhere
@@ -48,12 +50,12 @@ def photo(tmp_path: Path) -> Path:
 
 
 def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Path) -> None:
-    models = find_models((str(model),))
+    models = find_models(DemoOptions(model=str(model)))
     assert list(models) == ["generator.keras"]
     (tmp_path / "room").mkdir()
     room = Scratch(tmp_path / "room", seconds=3600, most=2**30)
     maker = Maker(models, ComputeOptions(), room, fps=12.0)
-    mp4, gif, strip = maker.make(str(photo), "generator.keras", "auto")
+    mp4, gif, strip = maker.generate(str(photo), "generator.keras", "auto")
     frames = list(video.read_video(mp4))
     assert (len(frames), frames[0].shape) == (32, (96, 64, 3))  # upright
     with Image.open(gif) as animation:
@@ -63,14 +65,14 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
 
     # What was made long ago is cleared away.
     os.utime(Path(mp4).parent, (0, 0))
-    again, _, _ = maker.make(str(photo), "generator.keras", "auto")
+    again, _, _ = maker.generate(str(photo), "generator.keras", "auto")
     assert Path(again).is_file()
     assert not Path(mp4).parent.exists()
 
 
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no run; train one"):
-        find_models((str(tmp_path),))
+        find_models(DemoOptions(runs=(str(tmp_path),)))
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def address(model: Path, tmp_path: Path) -> Iterator[str]:
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
     (tmp_path / SCRATCH).mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ssagan_tf.demo", f"--runs={model}", "--port=0"],
+        [sys.executable, "-m", "ssagan_tf.demo", f"--model={model}", "--port=0"],
         cwd=ROOT,
         env={**elsewhere(tmp_path), "TMPDIR": str(tmp_path / SCRATCH)},
         stdout=subprocess.PIPE,
@@ -101,7 +103,10 @@ def address(model: Path, tmp_path: Path) -> Iterator[str]:
     assert not list((tmp_path / SCRATCH).glob("ssagan-demo-*"))
 
 
-def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio_client")
+def test_in_a_browser_and_by_a_program(
+    browser, address: str, photo: Path, tmp_path: Path, monkeypatch
+) -> None:
     page = browser.new_page(viewport={"width": 1200, "height": 1400})
     page.set_default_timeout(1000 * SECONDS)
     asked = set()
@@ -109,13 +114,40 @@ def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> Non
     page.goto(address)
     page.locator("input[type=file]").first.set_input_files(photo)
     page.locator("img[src*='sky']").first.wait_for()
+
+    # It moves, where it is painted: all of it, as the brush is as large.
+    film = page.locator("video[src*='.mp4']:visible")
+    page.get_by_text("Paint what moves").click()
+    page.get_by_label("Brush").fill("25")
+    canvas = page.locator("canvas[data-name=canvas]")
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + 1, box["y"] + box["height"] / 4)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + box["height"] / 4, steps=4)
+    page.mouse.up()
+    page.get_by_role("button", name="Make it move").click()
+    film.wait_for()
+    page.wait_for_function("film => film.readyState >= 2", arg=film.element_handle())
+    shown = film.evaluate("film => [film.videoWidth, film.videoHeight, film.loop, film.autoplay]")
+    assert shown == [64, 96, True, True]
+    if folder := os.environ.get("SSAGAN_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / "demo_moving.png")
+    [moving] = (tmp_path / SCRATCH).glob("ssagan-demo-*/*/sky.mp4")
+    frames = list(video.read_video(moving))
+    assert (len(frames), frames[0].shape) == (200, (96, 64, 3))
+    painted = video.read_image(moving.with_suffix(".png"))
+    assert painted.shape == (96, 64, 3)
+    assert painted[24].min() == 255
+    assert painted[60:].max() == 0
+    assert np.ptp(np.stack(frames), axis=0)[20:28].mean() > 5
+
+    page.get_by_role("tab", name="The network's own frames").click()
     page.get_by_role("button", name="Make the video").click()
-    film = page.locator("video[src*='.mp4']")
     film.wait_for()
     page.wait_for_function("film => film.readyState >= 2", arg=film.element_handle())
     assert film.evaluate("film => [film.videoWidth, film.videoHeight]") == [64, 96]  # upright
-    page.locator("img[src*='sky.png']").wait_for()  # the strip
-    assert list((tmp_path / SCRATCH).glob("ssagan-demo-*/*/sky.mp4"))
+    page.locator("img[src*='sky.png']:visible").wait_for()  # the strip
+    assert len(list((tmp_path / SCRATCH).glob("ssagan-demo-*/*/sky.mp4"))) == 2
     if folder := os.environ.get("SSAGAN_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / "demo.png")
 
@@ -129,3 +161,15 @@ def test_in_a_browser(browser, address: str, photo: Path, tmp_path: Path) -> Non
         assert animation.n_frames > 1
     assert {url.hostname for url in asked if url.scheme.startswith("http")} == {"127.0.0.1"}
     page.close()
+
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "False")
+    gradio_client = pytest.importorskip("gradio_client")
+    client = gradio_client.Client(
+        address, download_files=tmp_path / "got", analytics_enabled=False, verbose=False
+    )
+    sent = gradio_client.handle_file(photo)
+    moving, _ = client.predict(photo=sent, seconds=2, direction="left", api_name="/animate")
+    assert sum(1 for _ in video.read_video(moving)) == 50
+    with pytest.raises(Exception, match="Value 100 is greater"):
+        client.predict(photo=sent, seconds=100, api_name="/animate")
+    client.close()

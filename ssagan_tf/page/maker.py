@@ -28,7 +28,7 @@ MEGAPIXELS = 64
 PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # as Pillow calls them
 SECONDS = 15.0
 """Of a moving photo at most: others wait."""
-PATIENCE = 600.0
+PATIENCE = 300.0
 """Seconds after which its making is given up, on machines too slow for it."""
 PAINTED = 1024
 """Pixels of the longer side of a mask that is shown and painted on."""
@@ -108,7 +108,9 @@ class Maker:
             done += frames
             report(done / number)
             if time.monotonic() - began > PATIENCE:
-                raise UnusableError("this takes too long here; give a smaller photo")
+                raise UnusableError(
+                    "this takes too long here; give a smaller photo, or fewer seconds"
+                )
 
         image = animation.reduced(_read(photo, "photo", video.read_image))
         drawn = _read(mask, "mask", animation.read_mask) if mask else None

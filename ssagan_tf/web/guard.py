@@ -154,8 +154,9 @@ class Guard:
         if not self._token:
             return None
         request = Request(scope)
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if self._is_token(request.cookies.get(self._cookie, "")) or self._is_token(bearer):
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        given = bearer if scheme.lower() == "bearer" else request.cookies.get(self._cookie, "")
+        if self._is_token(given):
             return None
         if request.method == "GET" and scope["path"] == "/":
             given = request.query_params.getlist(ACCESS)
@@ -256,7 +257,7 @@ def _is_same_origin(method: str, headers: Headers, host: str) -> bool:
     # Not a browser, or an old one; its pages cannot send JSON elsewhere without being asked first,
     # nor under another name than the browser's.
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    agent = headers.get("user-agent", "Mozilla/")
+    agent = headers.get("user-agent") or _BROWSERS[0]
     return reads or kind == "application/json" or not agent.startswith(_BROWSERS)
 
 

@@ -12,6 +12,7 @@ from ssagan_tf.web.guard import Guard, Limits, cookie_name
 from tests.asgi import Answer, ask, asked, scope
 
 JSON = ("Content-Type", "application/json")
+FORM = ("Content-Type", "multipart/form-data; boundary=x")
 TOKEN = "t" * 22
 
 
@@ -109,7 +110,11 @@ LINK = ((MODE, "navigate"), (DEST, "document"))
         ("POST", [("Content-Type", "Application/JSON; charset=utf-8")], 200),
         ("POST", [("Content-Type", "text/plain")], 403),
         ("POST", [("Content-Type", "text/plain; application/json")], 403),
-        ("POST", [("Content-Type", "multipart/form-data; boundary=x")], 403),
+        ("POST", [FORM], 403),
+        *(("POST", [FORM, ("User-Agent", agent)], 200) for agent in ("curl/8.5.0", "python-x/1")),
+        *(("POST", [FORM, ("User-Agent", a)], 403) for a in ("", "Mozilla/5.0 (X)", "Opera/9.8")),
+        ("POST", [FORM, ("User-Agent", "curl/8.5.0"), ("Origin", "http://evil.example")], 403),
+        ("POST", [FORM, ("User-Agent", "curl/8.5.0"), (SITE, "cross-site")], 403),
         ("POST", [("Origin", "http://127.0.0.1:7860")], 200),
         ("POST", [JSON, ("Origin", "http://evil.example")], 403),
         ("POST", [JSON, ("Origin", "null")], 403),
@@ -260,6 +265,24 @@ def test_the_token_becomes_a_cookie(scheme: str, inner: Application) -> None:
     assert ask(app, headers=[("Cookie", f"other=1; {cookie}")]).status == 200
     # A server with another token, at another port of this host, asks for a cookie of its own.
     assert ask(Guard(inner, token="u" * 22), headers=[("Cookie", cookie)]).status == 403
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        (f"Bearer {TOKEN}", 200),
+        (f"bearer {TOKEN}", 200),
+        (f"Basic {TOKEN}", 403),
+        (TOKEN, 403),
+        ("Bearer", 403),
+        ("Bearer wrong", 403),
+        ("Bearer \xff", 403),
+    ],
+)
+def test_programs_bring_the_token_each_time(given: str, status: int, inner: Application) -> None:
+    answer = ask(Guard(inner, token=TOKEN), "POST", "/x", [JSON, ("Authorization", given)])
+    assert answer.status == status
+    assert answer.header("set-cookie") == ""
 
 
 def test_headers(inner: Application) -> None:
