@@ -1,4 +1,4 @@
-"""The models of the package are in what is installed."""
+"""The models of the package, and its pages, are in what is installed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_wheel_and_sdist_have_them(tmp_path: Path) -> None:
     pytest.importorskip("setuptools", reason="setuptools is not installed")
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
-    for room in (".", "box", "study", "study/page"):  # enough, and quick
+    for room in (".", "box", "page", "study", "study/page"):  # enough, and quick
         folder = tmp_path / "ssagan_tf" / room
         folder.mkdir(exist_ok=True)
         for path in (ROOT / "ssagan_tf" / room).iterdir():
@@ -33,6 +33,7 @@ def test_wheel_and_sdist_have_them(tmp_path: Path) -> None:
     files = {f"ssagan_tf/box/box-test.{kind}" for kind in ("keras", "json")}
     for name in files:
         (tmp_path / name).write_bytes(b"x")
+    files |= {f"ssagan_tf/page/painter.{kind}" for kind in ("html", "css", "js")}
     (tmp_path / "out").mkdir()
     subprocess.run([sys.executable, "-c", BUILD], cwd=tmp_path, capture_output=True, check=True)
     [wheel] = (tmp_path / "out").glob("*.whl")
