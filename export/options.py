@@ -65,8 +65,8 @@ class BoxOptions(SourceOptions):
     )
     metrics: tuple[str, ...] = setting(
         (),
-        "Its evaluations for the card, as DATA=FOLDER/metrics.json, separated by commas; with "
-        "--baselines=constant_wind, so that it says where that does as well.",
+        "Its evaluations for the card, as DATA=FOLDER/metrics.json, separated by commas; made with "
+        "--transfer --baselines=constant_wind, so that the card holds both beside its own frames.",
     )
     output: str = setting("", "Folder; without it, the package's own.")
 
