@@ -20,6 +20,7 @@ from ssagan_tf import box, flags, limits, program
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.folders import named_paths
 from ssagan_tf.evaluation.measures import MEASURES
+from ssagan_tf.evaluation.measures.steadiness import LOOPS
 from ssagan_tf.evaluation.results import STILL
 from ssagan_tf.evaluation.transfer import LOOP_SUFFIX, SUFFIX
 from ssagan_tf.files import replacing_file, sha256_of
@@ -208,14 +209,15 @@ def _rounded(value: Any) -> Any:
 def _not_better(measures: Mapping[str, Any], name: str) -> list[str]:
     """Sentences that say where what needs no network does as well."""
     sentences = []
-    kinds = {name: "the network's own frames", f"{name}{SUFFIX}": "photos moved by it"}
+    kinds = {name: "the generator's own frames", f"{name}{SUFFIX}": "the generator's transfer"}
     for data, evaluation in measures.items():
         rows = evaluation["rows"]
         for (ours, kind), baseline in itertools.product(kinds.items(), _NEED_NO_NETWORK):
             worse = [
                 measure.figure
                 for measure in MEASURES
-                if _distance(measure.better, rows[baseline].get(measure.figure))
+                if measure.section is not LOOPS  # neither row is one
+                and _distance(measure.better, rows[baseline].get(measure.figure))
                 <= _distance(measure.better, rows[ours].get(measure.figure))
                 < math.inf
             ]
