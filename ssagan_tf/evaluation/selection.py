@@ -104,7 +104,10 @@ class Selection:
                 )
         if len({size for _, size in sizes}) > 1:
             each = ", ".join(f"{name} {shown(size)}" for name, size in sizes)
-            raise DataError(f"the systems make clips of different sizes: {each}")
+            raise DataError(
+                f"the systems make clips of different sizes: {each}; --size brings generators "
+                "to one, which folders must be of"
+            )
         size = sizes[0][1]
         if min(size) < WINDOW:
             raise DataError(f"the generated clips are {shown(size)}; SSIM needs {WINDOW}×{WINDOW}")
