@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from export.options import ClientOptions
+from export.options import ServerOptions
 from ssagan_tf.errors import DataError, missing_extra
 
 OUTPUTS = {"encoded": "frames_bytes", "serving_default": "video"}
@@ -64,7 +64,7 @@ class Server(Protocol):
 class Grpc:
     """The PredictionService of TensorFlow Serving."""
 
-    def __init__(self, options: ClientOptions):
+    def __init__(self, options: ServerOptions):
         try:
             import grpc
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
@@ -131,7 +131,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 class Rest:
     """The REST API of TensorFlow Serving."""
 
-    def __init__(self, options: ClientOptions):
+    def __init__(self, options: ServerOptions):
         self._options = options
         version = f"/versions/{options.version}" if options.version else ""
         self._url = f"http://{options.server}/v1/models/{options.name}{version}:predict"
