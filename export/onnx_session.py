@@ -102,6 +102,7 @@ class OnnxGenerator:
 
         Raises:
           DataError: ONNX Runtime fails: there is not enough memory, or the model is no generator.
+            Or values are not finite.
         """
         try:
             [clip] = self._session.run(["clip"], {"image": image}, self._quietly)
@@ -110,6 +111,8 @@ class OnnxGenerator:
         batch, *square = image.shape
         if clip.shape != (batch, self.settings["frames"], *square):
             raise DataError(f"{self._path} gives no clips: {clip.shape} for {image.shape}")
+        if not np.isfinite(clip).all():  # float16 ends at 65,504
+            raise DataError(f"{self._path} gives values that are not finite; export it in float32")
         return clip
 
     def on_pixels(self, photos: np.ndarray) -> np.ndarray:

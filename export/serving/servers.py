@@ -24,7 +24,7 @@ OUTPUTS = {"encoded": "frames_bytes", "serving_default": "video"}
 MIB = 2**20
 _LINE = 500  # letters
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-TOO_LARGE = "take the signature encoded, fewer photos at once (--batch), or raise --message_mib"
+TOO_LARGE = "ask for the signature encoded, or for fewer photos at once, or raise --message_mib"
 
 
 def telling_line(text: str) -> str:

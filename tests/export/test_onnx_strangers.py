@@ -212,6 +212,15 @@ def test_clips_of_another_size_than_promised(tmp_path: Path) -> None:
         generator(np.ones((1, 64, 64, 3), "float32"))
 
 
+def test_values_that_are_not_finite(tmp_path: Path) -> None:
+    model = still()
+    model.graph.node[1].output[0] = "repeated"
+    model.graph.node.append(onnx.helper.make_node("Sqrt", ["repeated"], ["clip"]))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match=r"m\.onnx gives values that are not finite; export it in"):
+        OnnxGenerator(tmp_path / "m.onnx").on_pixels(np.zeros((1, 64, 64, 3), "uint8"))
+
+
 def test_more_memory_than_there_is(tmp_path: Path) -> None:
     model, node = still(), onnx.helper.make_node
     model.graph.initializer.append(of_numbers("absurd", 1, 2**40, 1, 1, 1))
