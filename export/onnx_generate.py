@@ -9,7 +9,6 @@ from export.onnx_session import OnnxGenerator
 from export.options import OnnxGenerateOptions
 from ssagan_tf import program, timelapse
 from ssagan_tf.options import require
-from ssagan_tf.pixels import to_float, to_uint8
 
 ABOUT = """
 Makes a 32-frame time-lapse of each photo with a model of export.to_onnx: what ssagan_tf.generate
@@ -37,9 +36,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
         f"by {generator.provider}",
         flush=True,
     )
-    timelapse.make(
-        jobs, lambda photos: to_uint8(generator(to_float(photos))), side, how, options.fps
-    )
+    timelapse.make(jobs, generator.on_pixels, side, how, options.fps)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from export import onnx_file
 from ssagan_tf import limits
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.options import FRAMES, LARGEST_RESOLUTION, Fit
+from ssagan_tf.pixels import to_float, to_uint8
 
 GPU_PROVIDERS = (
     "CUDAExecutionProvider",
@@ -69,6 +70,8 @@ class OnnxGenerator:
                 f"--require_gpu: {wanted[0]} could not be loaded (driver, CUDA or cuDNN of another "
                 f"version?), {self.provider} would do the work"
             )
+        self._quietly = runtime.RunOptions()
+        self._quietly.log_severity_level = 4  # what fails is raised as well
         self.settings = self._settings(path)
 
     def _settings(self, path: str | Path) -> dict[str, Any]:
@@ -86,10 +89,10 @@ class OnnxGenerator:
             and texts[0] in set(get_args(Fit)) - {"auto"}
         )
         ends = {
-            each.name: (each.type, list(each.shape)[1:])
+            each.name: (each.type, [n if isinstance(n, int) else "N" for n in each.shape])
             for each in (*self._session.get_inputs(), *self._session.get_outputs())
         }
-        image, clip = [side, side, 3], [frames, side, side, 3]
+        image, clip = ["N", side, side, 3], ["N", frames, side, side, 3]
         if not whole or ends != {"image": (_FLOAT, image), "clip": (_FLOAT, clip)}:
             raise DataError(f"{path} is no generator of export.to_onnx; name one")
         return settings
@@ -99,11 +102,22 @@ class OnnxGenerator:
 
         Raises:
           DataError: ONNX Runtime fails: there is not enough memory, or the model is no generator.
+            Or values are not finite.
         """
         try:
-            return self._session.run(["clip"], {"image": image})[0]
+            [clip] = self._session.run(["clip"], {"image": image}, self._quietly)
         except Exception as error:  # its own kinds; of memory, for one
             raise DataError(f"cannot run {self._path}: {_first_line(error)}") from error
+        batch, *square = image.shape
+        if clip.shape != (batch, self.settings["frames"], *square):
+            raise DataError(f"{self._path} gives no clips: {clip.shape} for {image.shape}")
+        if not np.isfinite(clip).all():  # float16 ends at 65,504
+            raise DataError(f"{self._path} gives values that are not finite; export it in float32")
+        return clip
+
+    def on_pixels(self, photos: np.ndarray) -> np.ndarray:
+        """The same in pixels, uint8 on both sides."""
+        return to_uint8(self(to_float(photos)))
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,9 @@ from typing import Literal
 from ssagan_tf import box
 from ssagan_tf.options import (
     Fit,
+    PhotosToAnimations,
     PhotosToClips,
+    Section,
     SourceOptions,
     at_least,
     between,
@@ -19,6 +21,7 @@ FITS_HELP = (
     "How photos are made square: stretched (the paper), the centre cropped, or letterboxed. auto: "
     "as the clips of the run were; stretched for a --model."
 )
+ONNX_HELP = "FILE.onnx, written by export.to_onnx."
 
 
 def _counts(values: tuple[str, ...]) -> str | None:
@@ -65,8 +68,8 @@ class BoxOptions(SourceOptions):
     )
     metrics: tuple[str, ...] = setting(
         (),
-        "Its evaluations for the card, as DATA=FOLDER/metrics.json, separated by commas; with "
-        "--baselines=constant_wind, so that it says where that does as well.",
+        "Its evaluations for the card, as DATA=FOLDER/metrics.json, separated by commas; made with "
+        "--transfer --baselines=constant_wind, so that the card holds both beside its own frames.",
     )
     output: str = setting("", "Folder; without it, the package's own.")
 
@@ -92,12 +95,25 @@ class OnnxOptions(SourceOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class OnnxGenerateOptions(PhotosToClips):
-    """From photos to videos, by ONNX Runtime."""
+class RuntimeOptions(Section):
+    """How ONNX Runtime works."""
 
-    model: str = setting("", "FILE.onnx, written by export.to_onnx.")
     require_gpu: bool = setting(False, "Stop unless a GPU does the work.")
     threads: int = setting(0, "Threads of the CPU; 0: one per core.", at_least(0))
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxGenerateOptions(RuntimeOptions, PhotosToClips):
+    """From photos to videos, by ONNX Runtime."""
+
+    model: str = setting("", ONNX_HELP)
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxAnimateOptions(RuntimeOptions, PhotosToAnimations):
+    """From photos to moving photos, by ONNX Runtime."""
+
+    onnx: str = setting("", ONNX_HELP)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +123,7 @@ class ParityOptions(SourceOptions):
     saved_model: str = setting(
         "", "Folder written by export.to_saved_model. It is run as a program: trust its source."
     )
-    onnx: str = setting("", "FILE.onnx written by export.to_onnx.")
+    onnx: str = setting("", ONNX_HELP)
     image: tuple[str, ...] = setting(
         (), "Photos, separated by commas; without any: built-in synthetic clouds."
     )
@@ -122,8 +138,8 @@ class ParityOptions(SourceOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class ClientOptions(PhotosToClips):
-    """From photos to videos, by a server."""
+class ServerOptions(Section):
+    """A server, and how it is asked."""
 
     server: str = setting(
         "",
@@ -142,4 +158,15 @@ class ClientOptions(PhotosToClips):
     message_mib: int = setting(
         4, "MiB of the largest answer taken (gRPC's own default is 4).", between(1, 2047)
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class ClientOptions(ServerOptions, PhotosToClips):
+    """From photos to videos, by a server."""
+
     batch: int = setting(1, "Photos sent in one request.", at_least(1))
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingAnimateOptions(ServerOptions, PhotosToAnimations):
+    """From photos to moving photos, by the clips of a server."""

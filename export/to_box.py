@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import itertools
 import json
 import math
 import re
@@ -19,6 +20,9 @@ from ssagan_tf import box, flags, limits, program
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.folders import named_paths
 from ssagan_tf.evaluation.measures import MEASURES
+from ssagan_tf.evaluation.measures.steadiness import LOOPS
+from ssagan_tf.evaluation.results import STILL
+from ssagan_tf.evaluation.transfer import LOOP_SUFFIX, SUFFIX
 from ssagan_tf.files import replacing_file, sha256_of
 from ssagan_tf.options import (
     FRAMES,
@@ -48,6 +52,7 @@ LEAST_PSNR = 60.0
 """dB, of clips with the stored weights against those with the run's: far below a grey level."""
 _PLACES = ("data", "run_dir", "cache")  # settings of a run that are paths of one machine
 _CONDITIONS = ("protocol", "direction", "split", "frames", "size", "batch norm", "intervals")
+_NEED_NO_NETWORK = ("constant_wind", "copy_first_frame")
 _STEP = (8, 16, 16)  # frames, rows and columns from one value of the example to the next
 
 
@@ -150,7 +155,10 @@ def _recipe(run: Run, checkpoint: str) -> dict[str, Any]:
 
 
 def _measures(path: Path, name: str) -> dict[str, Any]:
-    """What an evaluation says of the generator and of all rows beside it, without curves."""
+    """What an evaluation says, without curves.
+
+    Rows are the network's own frames, its transfer, what needs no network, and any others.
+    """
     try:
         read = limits.parse_json(
             limits.read_text(path, limits.DESCRIPTION_BYTES), limits.DESCRIPTION_VALUES
@@ -159,14 +167,20 @@ def _measures(path: Path, name: str) -> dict[str, Any]:
         generators = [row for row in rows if rows[row]["about"].startswith("generator ")]
         if len(generators) != 1:
             raise ValueError(f"it has {len(generators)} rows of generators, and not one")
+        ours = {f"{generators[0]}{end}": f"{name}{end}" for end in ("", SUFFIX, LOOP_SUFFIX)}
+        first = [generators[0], f"{generators[0]}{SUFFIX}", *_NEED_NO_NETWORK]
+        if missing := [row for row in first if row not in rows]:
+            raise DataError(
+                f"{path} has no row {' and '.join(missing)}; evaluate with --transfer "
+                "--baselines=constant_wind"
+            )
         conditions = {key: read["conditions"].get(key) for key in _CONDITIONS}
         return {
             "clips": read["clips"],
             "videos": read["videos"],
             **{key.replace(" ", "_"): value for key, value in conditions.items() if value},
             "rows": {
-                name if row == generators[0] else row: _figures(values)
-                for row, values in rows.items()
+                ours.get(row, row): _figures(rows[row]) for row in dict.fromkeys([*first, *rows])
             },
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -177,7 +191,7 @@ def _measures(path: Path, name: str) -> dict[str, Any]:
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
     """Figures and their intervals, to four digits."""
-    names = {measure.figure for measure in MEASURES}
+    names = {STILL, *(measure.figure for measure in MEASURES)}
     kept = {key: value for key, value in row.items() if _is_of(key, names)}
     return {key: _rounded(value) for key, value in kept.items()}
 
@@ -193,23 +207,24 @@ def _rounded(value: Any) -> Any:
 
 
 def _not_better(measures: Mapping[str, Any], name: str) -> list[str]:
-    """A sentence for each evaluation in which what needs no network does as well somewhere."""
+    """Sentences that say where what needs no network does as well."""
     sentences = []
+    kinds = {name: "the generator's own frames", f"{name}{SUFFIX}": "the generator's transfer"}
     for data, evaluation in measures.items():
-        for baseline in ("copy_first_frame", "constant_wind"):
-            rows = evaluation["rows"]
+        rows = evaluation["rows"]
+        for (ours, kind), baseline in itertools.product(kinds.items(), _NEED_NO_NETWORK):
             worse = [
                 measure.figure
                 for measure in MEASURES
-                if baseline in rows
+                if measure.section is not LOOPS  # neither row is one
                 and _distance(measure.better, rows[baseline].get(measure.figure))
-                <= _distance(measure.better, rows[name].get(measure.figure))
+                <= _distance(measure.better, rows[ours].get(measure.figure))
                 < math.inf
             ]
             if worse:
                 sentences.append(
-                    f"On {data}, {baseline}, which needs no network, does at least as well in "
-                    f"{', '.join(worse)}."
+                    f"On {data}, {baseline}, which needs no network, does at least as well as "
+                    f"{kind} in {', '.join(worse)}."
                 )
     return sentences
 

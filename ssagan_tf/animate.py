@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ssagan_tf import animation, box, program, timelapse
-from ssagan_tf.errors import DataError
+from ssagan_tf import animation, box, program
 from ssagan_tf.options import AnimateOptions, ComputeOptions
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.startup import load_tensorflow
@@ -24,23 +23,12 @@ def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
       DataError: The generator cannot be read; or some photos cannot, nothing would move in them, or
         their videos cannot be written.
     """
-    jobs = timelapse.plan(options)
-    mask = animation.plan(options, jobs)
     origin = source.find(options, otherwise=box.BOX)
-    failed = {}
-    for job in jobs:
-        try:
-            job.check()
-        except DataError as error:
-            failed[job.photo] = str(error)
-    if len(failed) == len(jobs):
-        raise animation.failure(jobs, failed)
+    work = animation.plan(options)
 
     load_tensorflow()
     generator = origin.load(compute)
-    side, number = generator.options.resolution, animation.number_of_frames(options)
-    print(f"{len(jobs)} photo(s), {number} frames each, moved by {origin.name}", flush=True)
-    animation.make(jobs, on_pixels(generator), side, options, mask, failed)
+    work.make(on_pixels(generator), generator.options.resolution, origin.name)
 
 
 def main() -> None:

@@ -11,21 +11,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 
 import ssagan_tf
-from ssagan_tf import video
+from ssagan_tf import timelapse, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.motion import transfer
 from ssagan_tf.motion.transfer import CLIP_RATE, Motion, NothingMoves
-from ssagan_tf.options import AnimateOptions, MotionOptions, OptionError
+from ssagan_tf.options import MotionOptions, OptionError, PhotosToAnimations
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.progress import Progress
-from ssagan_tf.timelapse import Job, spare
+from ssagan_tf.timelapse import Job
 from ssagan_tf.video import PathLike
 
 PIXELS = 3840 * 2160
@@ -194,17 +193,89 @@ def animate(
     return animated(photo, on_pixels(generator), side, options, mask).frames()
 
 
-def plan(options: AnimateOptions, jobs: Sequence[Job]) -> np.ndarray | None:
-    """Looks at the settings before the work, and reads the mask.
+class _NoClip(DataError):
+    """What makes the clips has failed, and will of the next photo."""
 
-    Returns:
-      `[h, w]` uint8.
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """Photos to be made into videos, that can be.
+
+    Attributes:
+      options: How they are made.
+      jobs: All of them.
+      mask: What moves in each, `[h, w]` uint8, instead of what is found.
+      unusable: Photos that cannot be used, and why.
+    """
+
+    options: PhotosToAnimations
+    jobs: Sequence[Job]
+    mask: np.ndarray | None
+    unusable: Mapping[str, str]
+
+    def make(self, clips_of: ClipsOf, side: int, by: str) -> None:
+        """Makes the videos; a photo that fails doesn't keep others from being made.
+
+        Args:
+          clips_of: What makes the clips.
+          side: S.
+          by: What that is, in words.
+
+        Raises:
+          DataError: Some could not be made; says which and why. Or no clip could be made of one,
+            and then no other is tried.
+        """
+
+        def clips(photos: np.ndarray) -> np.ndarray:
+            try:
+                return clips_of(photos)
+            except DataError as error:
+                raise _NoClip(str(error)) from error
+
+        jobs, failed, number = self.jobs, dict(self.unusable), number_of_frames(self.options)
+        print(f"{len(jobs)} photo(s), {number} frames each, moved by {by}", flush=True)
+        with Progress("animate", len(jobs) * number) as progress:
+            for position, job in enumerate(jobs, 1):
+                made = None
+                if job.photo not in failed:
+                    try:
+                        made = _make(job, clips, side, self.options, self.mask, progress)
+                    except _NoClip:
+                        raise
+                    except NothingMoves as nothing:
+                        failed[job.photo] = f"{job.photo}: nothing would move: {nothing}"
+                    except DataError as error:
+                        failed[job.photo] = str(error)
+                progress.at("animate", position * number, len(jobs) * number)
+                if made:
+                    progress.say(made)
+        if failed:
+            raise _failure(jobs, failed)
+
+
+def plan(options: PhotosToAnimations) -> Work:
+    """Looks at settings and files before the work.
 
     Raises:
-      OptionError: Some don't go together.
-      DataError: The mask cannot be read.
+      OptionError: A setting is missing or impossible, or some don't go together.
+      DataError: The mask cannot be read, or no photo can be used.
     """
+    jobs = timelapse.plan(options)
     number_of_frames(options)
+    mask = _mask(options, jobs)
+    unusable = {}
+    for job in jobs:
+        try:
+            job.check()
+        except DataError as error:
+            unusable[job.photo] = str(error)
+    if len(unusable) == len(jobs):
+        raise _failure(jobs, unusable)
+    return Work(options, jobs, mask, unusable)
+
+
+def _mask(options: PhotosToAnimations, jobs: Sequence[Job]) -> np.ndarray | None:
+    """Looks at the settings of the jobs' files, and reads the mask, `[h, w]` uint8."""
     endless = {job.format for job in jobs} & {"gif", "webp"}
     if options.repeat > 1 and endless:
         raise OptionError("repeat", options.repeat, f"a {endless.pop()} plays for ever by itself")
@@ -214,13 +285,13 @@ def plan(options: AnimateOptions, jobs: Sequence[Job]) -> np.ndarray | None:
         )
     written = [job.path for job in jobs]
     if options.save_motion:
-        spare([job.photo for job in jobs], "save_motion", options.save_motion)
+        timelapse.spare([job.photo for job in jobs], "save_motion", options.save_motion)
         if Path(options.save_motion).is_dir():
             raise OptionError("save_motion", options.save_motion, "is a folder")
         written.append(options.save_motion)
     if not options.mask:
         return None
-    spare([options.mask], "mask", *written)
+    timelapse.spare([options.mask], "mask", *written)
     return read_mask(options.mask)
 
 
@@ -233,47 +304,7 @@ def read_mask(path: PathLike) -> np.ndarray:
     return cv2.cvtColor(video.read_image(path), cv2.COLOR_RGB2GRAY)
 
 
-def make(
-    jobs: Sequence[Job],
-    clips_of: ClipsOf,
-    side: int,
-    options: AnimateOptions,
-    mask: np.ndarray | None = None,
-    failed: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Makes the videos of all photos; what fails doesn't keep others from being made.
-
-    Args:
-      jobs: What to make.
-      clips_of: What makes the clips.
-      side: S.
-      options: How.
-      mask: Of `plan`.
-      failed: Photos that cannot be used, and why.
-
-    Raises:
-      DataError: Some could not be made; says which and why.
-    """
-    failed = dict(failed)
-    number = number_of_frames(options)
-    with Progress("animate", len(jobs) * number) as progress:
-        for position, job in enumerate(jobs, 1):
-            made = None
-            if job.photo not in failed:
-                try:
-                    made = _make(job, clips_of, side, options, mask, progress)
-                except NothingMoves as nothing:
-                    failed[job.photo] = f"{job.photo}: nothing would move: {nothing}"
-                except DataError as error:
-                    failed[job.photo] = str(error)
-            progress.at("animate", position * number, len(jobs) * number)
-            if made:
-                progress.say(made)
-    if failed:
-        raise failure(jobs, failed)
-
-
-def failure(jobs: Sequence[Job], failed: Mapping[str, str]) -> DataError:
+def _failure(jobs: Sequence[Job], failed: Mapping[str, str]) -> DataError:
     """What to raise about photos that failed, and why they did."""
     reasons = "; ".join(failed[job.photo] for job in jobs if job.photo in failed)
     counted = f"{len(failed)} of {len(jobs)} photos failed: " if len(jobs) > 1 else ""
@@ -284,7 +315,7 @@ def _make(
     job: Job,
     clips_of: ClipsOf,
     side: int,
-    options: AnimateOptions,
+    options: PhotosToAnimations,
     mask: np.ndarray | None,
     progress: Progress,
 ) -> str:

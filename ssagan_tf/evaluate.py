@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ from ssagan_tf.evaluation.real import RealClips, draw
 from ssagan_tf.evaluation.report import FILM, REPORT, Report, table_lines
 from ssagan_tf.evaluation.scoring import Keep, score
 from ssagan_tf.evaluation.selection import Selection, shown
-from ssagan_tf.evaluation.systems import Folder, Generator, System
+from ssagan_tf.evaluation.systems import BROUGHT, Folder, Generator, System
+from ssagan_tf.evaluation.transfer import LOOP_SUFFIX, SUFFIX, Transfer
 from ssagan_tf.files import replacing_folder
 from ssagan_tf.options import (
     BASELINES,
@@ -39,8 +40,9 @@ from ssagan_tf.training.source import Source
 
 ABOUT = """
 Compares the clips of runs (--run_dir), generators (--model) and folders of any system's clips
-(--generated) with the real ones, and writes tables, curves, strips and a film into --output. A
-still picture, the first frame copied, always has a row.
+(--generated) with the real ones, and with --transfer photos moved by the clips of the first two;
+writes tables, curves, strips and a film into --output. A still picture, the first frame copied,
+always has a row.
 """
 _REAL = "real"
 
@@ -70,10 +72,11 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             report=progress.at,
         )
         sides = {name: network.options.resolution for name, network in networks.items()}
-        real = RealClips(footage, selection.indices, selection.size(sides), sources.fit)
+        size = selection.size(sides, options.size)
+        real = RealClips(footage, selection.indices, size, sources.fit)
         systems = _systems(options, sources, networks, folders, mirrored, selection, real)
         measured = measures.select(_given(options, real))
-        conditions = _conditions(options, footage, real, measured)
+        conditions = _conditions(options, footage, real, sides, measured)
         for name, value in conditions.items():
             progress.say(f"{name}: {value}")
 
@@ -113,7 +116,8 @@ class _Sources:
         self.mirrored = named_paths("generated_mirrored", options.generated_mirrored)
         if not (runs or files or self.folders):
             raise OptionError("generated", "", "give --run_dir, --model or --generated")
-        names = [*runs, *files, *self.folders]
+        moved = [f"{name}{suffix}" for name in (*runs, *files) for suffix in _moved(options)]
+        names = [*runs, *files, *self.folders, *moved]
         for name in names:
             if names.count(name) > 1 or name in (*BASELINES, _REAL):
                 raise OptionError(
@@ -132,6 +136,8 @@ class _Sources:
             raise OptionError(
                 "attention_at", options.attention_at, "is of a generator; give --run_dir or --model"
             )
+        if options.transfer and not (runs or files):
+            raise OptionError("transfer", True, "is of a generator; give --run_dir or --model")
         which = options.checkpoint
         self.generators: dict[str, Source] = {
             **{n: source.find(SourceOptions(path, checkpoint=which)) for n, path in runs.items()},
@@ -145,6 +151,13 @@ class _Sources:
             return {}
         load_tensorflow()
         return {name: origin.load(compute) for name, origin in self.generators.items()}
+
+
+def _moved(options: EvaluateOptions) -> list[str]:
+    """Suffixes of the rows of photos moved by a generator's clips."""
+    if not options.transfer:
+        return []
+    return [SUFFIX, LOOP_SUFFIX] if options.loop_measures else [SUFFIX]
 
 
 def _several(value: str) -> list[str]:
@@ -203,21 +216,32 @@ def _systems(
     selection: Selection,
     real: RealClips,
 ) -> list[System]:
-    def generator(name: str) -> Generator:
-        about = sources.generators[name].about
-        return Generator(name, about, networks[name], options.batch_norm, options.batch_size)
+    moved = _moved(options)
+
+    def rows_of(name: str) -> list[System]:
+        generator = Generator(
+            name,
+            sources.generators[name].about,
+            networks[name],
+            options.batch_norm,
+            options.batch_size,
+            keep=bool(moved),
+        )
+        return [generator, *(Transfer(generator, loop=each == LOOP_SUFFIX) for each in moved)]
 
     def clips_in(folder: ClipFolder) -> Folder:
         return Folder(folder, selection.found[folder], real.names)
 
-    made = [generator(name) for name in networks]
+    def made() -> list[System]:
+        return [row for name in networks for row in rows_of(name)]
+
     there = [clips_in(folder) for folder in folders]
     others = baselines(options.baselines, real)
     if options.direction == "as_given":
-        return [*made, *there, *others]
-    # A generator of its own for the mirrored photos: it keeps those of its first batch.
+        return [*made(), *there, *others]
+    # Generators of their own for the mirrored photos: they keep those of their first batch.
     both: list[tuple[System, System | None]] = [
-        *((system, Mirrored(generator(system.name))) for system in made),
+        *zip(made(), map(Mirrored, made()), strict=True),
         *(
             (system, clips_in(mirrored[f.name]) if f.name in mirrored else None)
             for f, system in zip(folders, there, strict=True)
@@ -236,10 +260,15 @@ def _given(options: EvaluateOptions, real: RealClips) -> set[str]:
 
 
 def _conditions(
-    options: EvaluateOptions, footage: Footage, real: RealClips, measured: Sequence[Measure]
+    options: EvaluateOptions,
+    footage: Footage,
+    real: RealClips,
+    sides: Mapping[str, int],
+    measured: Sequence[Measure],
 ) -> dict[str, str]:
     """All that the numbers depend on, in words."""
     about = dict(footage.about)
+    others = [f"{name} {side}×{side}" for name, side in sides.items() if (side, side) != real.size]
     if options.max_clips:
         about["clips"] += f"; {len(real)} of {len(footage.clips)} drawn with seed {options.seed}"
 
@@ -251,6 +280,7 @@ def _conditions(
         **about,
         "size": shown(real.size),
         "real frames": real.fitting,
+        **({"generators": f"{', '.join(others)}: {BROUGHT}"} if others else {}),
         "batch norm": options.batch_norm,
         "intervals": results.INTERVALS.format(options.seed),
     }
@@ -280,8 +310,8 @@ def _look_into(
     """γ of the attention modules, and the maps that were asked for, of the first clip."""
     from ssagan_tf.evaluation.attention import attention_maps, gammas
 
-    photo = real.clip(0)[0]
     for name, network in networks.items():
+        photo = video.fit(real.clip(0)[0], network.options.resolution, "stretch")
         of_network = gammas(network)
         report.add_gammas(name, of_network)
         for x, y in positions:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import ssagan_tf
+from export import to_box
 from ssagan_tf import evaluate as evaluate_program
 from ssagan_tf import skies, video
 from ssagan_tf.compare import compare
@@ -251,6 +252,60 @@ def test_true_motion_is_nearer_to_the_truth_than_any_guess(
     assert "in this direction only" in rows["true_motion"]["about"]
 
 
+def test_the_transfer_beside_the_generator(model: Path, clips: Path, tmp_path: Path) -> None:
+    """At another size than the generator's, beside a folder of that size; and in a card."""
+    video.write_frames(tmp_path / "real" / "fog", np.full((32, 32, 32, 3), 180, np.uint8))
+    shutil.copytree(clips / "real" / "v0", tmp_path / "real" / "v0")
+    settings = {
+        "data": str(tmp_path / "real"),
+        "model": f"ours={model}",
+        "transfer": True,
+        "baselines": ("constant_wind",),
+        "still": 0.0,
+        "optical_flow": False,
+        "direction": "better",
+    }
+    output = tmp_path / "o"
+    folder = (f"folder={tmp_path / 'real'}",)
+    evaluate(
+        **settings,
+        generated=folder,
+        loop_measures=True,
+        save_clips="frames",
+        size=32,
+        output=str(output),
+    )
+    content = metrics(output)
+    rows = {row["name"]: row for row in content["rows"]}
+    assert list(rows) == [
+        *("ours", "ours_transfer", "ours_loop", "folder", "copy_first_frame", "constant_wind")
+    ]
+    assert content["conditions"]["size"] == "32×32"
+    assert "ours 64×64: photos are brought" in content["conditions"]["generators"]
+    assert (rows["ours_transfer"]["still_clips"], rows["ours_loop"]["still_clips"]) == (1, 1)
+    assert "still_clips" not in rows["ours"]
+    assert rows["ours_transfer"]["psnr"] is None  # frame 1 is the photo
+    assert rows["ours_transfer"]["motion_ratio"] > 0
+    assert rows["ours_loop"]["seam"] < rows["ours_transfer"]["seam"]
+    text = (output / "report.md").read_text()
+    assert "Clips of ours_transfer in which nothing moves: 1\n\n- fog/1: what would" in text
+    assert "ours_transfer: best clip by MSE" in text
+    still = [*(output / "clips" / "ours_transfer" / "fog").rglob("*.png")]
+    assert len(still) == 32
+    assert all((video.read_image(path) == 180).all() for path in still)
+
+    card = to_box._measures(output / "metrics.json", "box64")
+    assert list(card["rows"]) == [
+        *("box64", "box64_transfer", "constant_wind", "copy_first_frame", "box64_loop", "folder")
+    ]
+    assert card["rows"]["box64_transfer"]["still_clips"] == 1
+    assert card["rows"]["box64"]["mse"] == pytest.approx(rows["ours"]["mse"], rel=1e-3)
+
+    with pytest.raises(OptionError, match="ours_transfer: is the name of another row"):
+        evaluate(**settings, generated=("ours_transfer=g",), output=str(tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
+
+
 def test_beside_the_truth_of_procedural_skies(
     synthetic_set: Path, model: Path, tmp_path: Path, monkeypatch
 ) -> None:
@@ -316,6 +371,8 @@ def test_beside_the_truth_of_procedural_skies(
         ({"run_dir": "r"}, DataError, "r holds no run"),
         ({"checkpoint": "best"}, OptionError, "checkpoint=best: is of a run"),
         ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: is of a generator"),
+        ({"transfer": True}, OptionError, "transfer=True: is of a generator; give --run_dir"),
+        ({"size": 6}, OptionError, "size=6: must be 0, or from 7 to 1024"),
         ({"generated": ("real=g",)}, OptionError, "real: is the name of another row"),
         ({"layout": "synthetic"}, OptionError, "layout=synthetic"),
         ({"generated_mirrored": ("g=h",)}, OptionError, "mirrored=g: is for --direction=better"),
@@ -408,6 +465,13 @@ def test_clips_of_another_size_than_the_others(clips: Path, tmp_path: Path) -> N
             data=str(clips / "real"),
             generated=(str(tmp_path / "a"), str(clips / "fake")),
             incomplete="skip",
+            output=str(tmp_path / "o"),
+        )
+    with pytest.raises(DataError, match="different sizes: --size 48×48, fake 32×32"):
+        evaluate(
+            data=str(clips / "real"),
+            generated=(str(clips / "fake"),),
+            size=48,
             output=str(tmp_path / "o"),
         )
 

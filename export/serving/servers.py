@@ -17,14 +17,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from export.options import ClientOptions
+from export.options import ServerOptions
 from ssagan_tf.errors import DataError, missing_extra
 
 OUTPUTS = {"encoded": "frames_bytes", "serving_default": "video"}
 MIB = 2**20
 _LINE = 500  # letters
 _BROKEN = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-TOO_LARGE = "take the signature encoded, fewer photos at once (--batch), or raise --message_mib"
+TOO_LARGE = "ask for the signature encoded, or for fewer photos at once, or raise --message_mib"
 
 
 def telling_line(text: str) -> str:
@@ -64,7 +64,7 @@ class Server(Protocol):
 class Grpc:
     """The PredictionService of TensorFlow Serving."""
 
-    def __init__(self, options: ClientOptions):
+    def __init__(self, options: ServerOptions):
         try:
             import grpc
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
@@ -131,7 +131,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 class Rest:
     """The REST API of TensorFlow Serving."""
 
-    def __init__(self, options: ClientOptions):
+    def __init__(self, options: ServerOptions):
         self._options = options
         version = f"/versions/{options.version}" if options.version else ""
         self._url = f"http://{options.server}/v1/models/{options.name}{version}:predict"

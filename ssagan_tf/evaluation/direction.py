@@ -8,7 +8,7 @@ import numpy as np
 
 from ssagan_tf.evaluation.measures.likeness import mean_squared_error
 from ssagan_tf.evaluation.protocols import Protocol
-from ssagan_tf.evaluation.systems import System
+from ssagan_tf.evaluation.systems import System, still_clips
 from ssagan_tf.pixels import to_float
 
 RULE = (
@@ -26,6 +26,11 @@ class Mirrored:
 
     def __init__(self, system: System):
         self._system, self.name = system, system.name
+
+    @property
+    def still(self) -> dict[int, str]:
+        """As the system says, in its words."""
+        return still_clips(self._system)
 
     def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
         return _mirrored(self._system.clips(positions, _mirrored(real)))
@@ -58,6 +63,12 @@ class BetterDirection:
             return f"{self._given.about}; in this direction only"
         count = f"{sum(self.mirrored.values())} of {len(self.mirrored)} clips"
         return f"{self._given.about}; {count} from the other direction ({self._other.about})"
+
+    @property
+    def still(self) -> dict[int, str]:
+        """Why nothing moves, for the clips taken."""
+        of = {False: still_clips(self._given), True: still_clips(self._other)}
+        return {p: of[taken][p] for p, taken in self.mirrored.items() if p in of[taken]}
 
     def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
         given = self._given.clips(positions, real)

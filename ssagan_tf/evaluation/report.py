@@ -159,8 +159,7 @@ class Report:
         lines += markdown.table(["", ""], [[k, v] for k, v in self._conditions.items()])
         lines += ["", "Rows:", ""]
         lines += [f"- {each.row.name}: {each.row.about}" for each in self._table.rows]
-        lines += self._what_is_missing()
-        return lines
+        return [*lines, *self._what_stands_still(), *self._what_is_missing()]
 
     def _measures(self, *sections: Section) -> list[Measure]:
         return [measure for measure in self._table.scores.measures if measure.section in sections]
@@ -237,6 +236,13 @@ class Report:
 
     def _side(self) -> int:
         return int(self._conditions["size"].split("×")[0])
+
+    def _what_stands_still(self) -> list[str]:
+        lines = []
+        for row in (each.row for each in self._table.rows if each.row.still):
+            lines += ["", f"Clips of {row.name} in which nothing moves: {len(row.still)}", ""]
+            lines += _listed([f"{name}: {why}" for name, why in row.still.items()])
+        return lines
 
     def _what_is_missing(self) -> list[str]:
         lines = []

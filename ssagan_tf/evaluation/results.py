@@ -18,6 +18,7 @@ from ssagan_tf.options import FRAMES
 FORMAT = 1
 EVERY, AFTER_THE_FIRST = slice(None), slice(1, FRAMES)
 LATER = "frames_2_to_32"
+STILL = "still_clips"
 INTERVALS = (
     f"{LEVEL} % of {DRAWS} bootstrap resamples of the videos, each with all its clips (seed {{}})"
 )
@@ -136,6 +137,7 @@ def to_json(
                 "name": each.row.name,
                 "about": each.row.about,
                 **({} if each.row.mirrored is None else {"mirrored_clips": sum(each.row.mirrored)}),
+                **({STILL: len(each.row.still)} if each.row.still else {}),
                 **_plain(scores.measures, each.protocol),
                 LATER: _plain(scores.measures, each.later),
                 **_plain(scores.measures, each.others),

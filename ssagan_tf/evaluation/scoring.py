@@ -18,7 +18,7 @@ from ssagan_tf.evaluation.direction import BetterDirection
 from ssagan_tf.evaluation.measures.measure import Clip, Measure, Pair
 from ssagan_tf.evaluation.protocols import Protocol
 from ssagan_tf.evaluation.real import RealClips
-from ssagan_tf.evaluation.systems import System
+from ssagan_tf.evaluation.systems import System, still_clips
 from ssagan_tf.pixels import to_uint8
 
 Keep = Callable[[str, str, np.ndarray], None]
@@ -32,12 +32,14 @@ class Row:
     Attributes:
       values: By measure, `[N]`, or per frame `[N, 32]` or step `[N, 31]`.
       mirrored: Which clips are of the other direction, where the better one is taken.
+      still: Why nothing moves in some clips, by their names.
     """
 
     name: str
     about: str
     values: dict[str, np.ndarray]
     mirrored: list[bool] | None = None
+    still: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -118,7 +120,13 @@ def score(
                     )
             report("evaluate", positions[-1] + 1, len(real))
     rows = [
-        Row(system.name, system.about, _stacked(collected[system.name]), _mirrored(system))
+        Row(
+            system.name,
+            system.about,
+            _stacked(collected[system.name]),
+            _mirrored(system),
+            {real.names[position]: why for position, why in sorted(still_clips(system).items())},
+        )
         for system in systems
     ]
     return Scores(protocol, measures, real.names, real.videos, rows, _stacked(of_real), seconds)

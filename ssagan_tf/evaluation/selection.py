@@ -80,17 +80,19 @@ class Selection:
         more = len(self.left_out) - NAMED
         return "; ".join(self.left_out[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
-    def size(self, networks: Mapping[str, int]) -> Size:
-        """Height and width of all generated clips; real ones are brought to it.
+    def size(self, networks: Mapping[str, int], side: int = 0) -> Size:
+        """Height and width at which clips are compared; real ones are brought to it.
 
         Args:
           networks: Names of generators, and the side of their square clips.
+          side: That of all clips, if generators are to be brought to it, too; folders must have it.
 
         Raises:
           DataError: The systems differ, or it is too small, or not square and not that of the real
             clips.
         """
-        sizes: list[tuple[str, Size]] = [(name, (side, side)) for name, side in networks.items()]
+        squares = {"--size": side} if side else networks
+        sizes: list[tuple[str, Size]] = [(name, (side, side)) for name, side in squares.items()]
         for folder in self._folders:
             of, first = self._sizes[folder], self._names[0]
             sizes.append((folder.name, of[first]))
@@ -102,7 +104,10 @@ class Selection:
                 )
         if len({size for _, size in sizes}) > 1:
             each = ", ".join(f"{name} {shown(size)}" for name, size in sizes)
-            raise DataError(f"the systems make clips of different sizes: {each}")
+            raise DataError(
+                f"the systems make clips of different sizes: {each}; --size brings generators "
+                "to one, which folders must be of"
+            )
         size = sizes[0][1]
         if min(size) < WINDOW:
             raise DataError(f"the generated clips are {shown(size)}; SSIM needs {WINDOW}×{WINDOW}")

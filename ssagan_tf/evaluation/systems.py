@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 
+from ssagan_tf import video
 from ssagan_tf.evaluation.folders import ClipFolder
 from ssagan_tf.evaluation.real import RealClips
 from ssagan_tf.pixels import to_float
+
+BROUGHT = (
+    "photos are brought to that size (Pillow, bilinear, antialiased), and clips back (OpenCV: "
+    "bicubic, or averaged where that is smaller)"
+)
+"""How a generator of another size takes part."""
 
 
 class System(Protocol):
@@ -19,7 +27,8 @@ class System(Protocol):
       name: Of the row.
       about: Where its clips come from, in words.
 
-    One with `needs_whole_batches` is asked for the clips of a batch together.
+    One with `needs_whole_batches` is asked for the clips of a batch together. One with `still` says
+    there why nothing moves in some clips, by position.
     """
 
     name: str
@@ -35,6 +44,11 @@ class System(Protocol):
         Returns:
           The same shape, float32, meant to lie in [-1, 1].
         """
+
+
+def still_clips(system: System | None) -> dict[int, str]:
+    """Why nothing moves in some of its clips, by position; empty where it doesn't say."""
+    return getattr(system, "still", {})
 
 
 class Folder:
@@ -57,7 +71,9 @@ class Folder:
 
 
 class Generator:
-    """A network: photo `[B, H, W, 3]` → clip `[B, 32, H, W, 3]`, floats in [-1, 1].
+    """A network: photo `[B, S, S, 3]` → clip `[B, 32, S, S, 3]`, floats in [-1, 1].
+
+    Photos of another size are brought to its own, and its clips to theirs.
 
     Args:
       name: Of the row.
@@ -68,13 +84,25 @@ class Generator:
         is put back after each batch.
       batch: Clips of a batch. With `batch` statistics the last one is filled up with the first
         clips, so that its moments are of as many.
+      keep: Whether clips are kept until others are asked for, as another row needs them, too.
     """
 
-    def __init__(self, name: str, path: str, network: Any, statistics: str, batch: int):
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        network: Any,
+        statistics: str,
+        batch: int,
+        *,
+        keep: bool = False,
+    ):
         self.name, self.network = name, network
         self._training = statistics == "batch"
         self._batch = batch
         self._first: np.ndarray | None = None
+        self._keep = keep
+        self._kept: tuple[list[int], np.ndarray, np.ndarray] | None = None
         how = f"statistics of batches of {batch}" if self._training else "running statistics"
         self.about = f"generator {path}, batch norm: {how}; floats, not rounded to 8 bit"
 
@@ -84,7 +112,21 @@ class Generator:
         return self._training
 
     def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
-        photos = to_float(real[:, 0])
+        return _brought_to(self.own_clips(positions, real), real.shape[2:4])
+
+    def own_clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
+        """Its clips as it makes them, `[B, 32, S, S, 3]` float32, of photos at the clips' size."""
+        side = self.network.options.resolution
+        photos = np.stack([video.fit(clip[0], side, "stretch") for clip in real])
+        if self._kept and self._kept[0] == [*positions] and np.array_equal(self._kept[1], photos):
+            return self._kept[2]
+        self._kept = None  # frees it before others are made
+        clips = self._clips(positions, to_float(photos))
+        if self._keep:
+            self._kept = [*positions], photos, clips
+        return clips
+
+    def _clips(self, positions: Sequence[int], photos: np.ndarray) -> np.ndarray:
         if not self._training:
             return self._call(photos)
         if self._first is None:
@@ -103,6 +145,16 @@ class Generator:
         finally:
             for variable, value in zip(self.network.non_trainable_variables, state, strict=True):
                 variable.assign(value)
+
+
+def _brought_to(clips: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`[B, T, h, w, 3]` floats at another size: bicubic, or averaged where it is smaller."""
+    if clips.shape[2:4] == size:
+        return clips
+    how = cv2.INTER_AREA if size < clips.shape[2:4] else cv2.INTER_CUBIC
+    return np.stack(
+        [[cv2.resize(frame, size[::-1], interpolation=how) for frame in clip] for clip in clips]
+    )
 
 
 def clip_of(system: System, real: RealClips, position: int, batch: int) -> np.ndarray:

@@ -5,7 +5,12 @@ is added to one of these files and nowhere else. A setting that two sections sha
 `resolution`) has the same type and default in both.
 """
 
-from ssagan_tf.options.animation import FLOW_ENDINGS, AnimateOptions, MotionOptions
+from ssagan_tf.options.animation import (
+    FLOW_ENDINGS,
+    AnimateOptions,
+    MotionOptions,
+    PhotosToAnimations,
+)
 from ssagan_tf.options.data import BENCHMARKS, PrepareOptions, VerifyOptions
 from ssagan_tf.options.evaluation import (
     BASELINES,
@@ -59,6 +64,7 @@ __all__ = [
     "ModelOptions",
     "MotionOptions",
     "OptionError",
+    "PhotosToAnimations",
     "PhotosToClips",
     "PhotosToVideos",
     "PrepareOptions",

@@ -46,8 +46,8 @@ def _flow_file(name: str) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class AnimateOptions(MotionOptions, PhotosToVideos, SourceOrBoxOptions):
-    """From photos to moving photos."""
+class PhotosToAnimations(MotionOptions, PhotosToVideos):
+    """Photos in, moving photos out: what all programs share that do this."""
 
     repeat: int = setting(
         1,
@@ -64,3 +64,8 @@ class AnimateOptions(MotionOptions, PhotosToVideos, SourceOrBoxOptions):
         "to the next: as a picture (hue: direction, saturation: speed) or as numbers.",
         _flow_file,
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class AnimateOptions(PhotosToAnimations, SourceOrBoxOptions):
+    """From photos to moving photos."""

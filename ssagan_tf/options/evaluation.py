@@ -10,6 +10,7 @@ from ssagan_tf.options import shared
 from ssagan_tf.options.generation import SourceOptions
 from ssagan_tf.options.setting import Section, Stride, at_least, between, setting
 from ssagan_tf.options.shared import ClipRule, Fit, Layout
+from ssagan_tf.options.sizes import LARGEST_RESOLUTION
 
 BASELINES = (
     *("copy_first_frame", "mean_frame", "pan", "blur"),
@@ -19,6 +20,13 @@ BASELINES = (
 
 def _baselines(value: tuple[str, ...]) -> str | None:
     return None if set(value) <= set(BASELINES) else f"must be of {', '.join(BASELINES)}"
+
+
+def _side(value: int) -> str | None:
+    smallest = 7  # SSIM's window
+    if value == 0 or smallest <= value <= LARGEST_RESOLUTION:
+        return None
+    return f"must be 0, or from {smallest} to {LARGEST_RESOLUTION}"
 
 
 def _positions(value: tuple[str, ...]) -> str | None:
@@ -73,6 +81,18 @@ class EvaluateOptions(SourceOptions):
         "velocities), true_motion (by the true ones; of procedural skies alone), other_clip (a "
         "real one, but of another video).",
         _baselines,
+    )
+    transfer: bool = setting(
+        False,
+        "Beside every generator, a row NAME_transfer: photos moved by the motion of its clips, as "
+        "animate --noloop does. With --loop_measures also NAME_loop: 32 frames of the endless loop "
+        "that animate makes.",
+    )
+    size: int = setting(
+        0,
+        "Side in pixels at which clips are compared: real clips are brought to it, and those of "
+        "generators of another size; folders must be of it. 0: that of all generated clips.",
+        _side,
     )
     protocol: Literal["paper", "standard"] = setting(
         "paper",

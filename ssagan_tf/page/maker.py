@@ -114,16 +114,17 @@ class Maker:
 
         image = animation.reduced(_read(photo, "photo", video.read_image))
         drawn = _read(mask, "mask", animation.read_mask) if mask else None
-        try:
-            if drawn is not None:
+        if drawn is not None:
+            try:
                 animation.check_mask(drawn, image)
-            generator = self._load(name)
-            side = generator.options.resolution
+            except ValueError as error:
+                raise UnusableError(f"the mask doesn't fit the photo: {error}") from error
+        generator = self._load(name)
+        side = generator.options.resolution
+        try:
             moving = animation.animated(image, on_pixels(generator), side, options, drawn)
         except NothingMoves as error:
             raise UnusableError(f"nothing would move: {error}") from error
-        except ValueError as error:  # of the mask
-            raise UnusableError(f"the mask doesn't fit the photo: {error}") from error
         with self._files(photo, "mp4", "png") as (mp4, picture):
             video.write_image(picture, _shown(moving.motion.mask))
             animation.save(moving, Job(photo, mp4, "mp4"), advance=advance)

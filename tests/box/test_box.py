@@ -104,6 +104,10 @@ def assert_card_holds(one: box.Box) -> None:
     assert card["float16_psnr"] >= 60
     assert card["licence"].startswith("MIT")
     assert len(card["limits"]) >= 3
+    for evaluation in card["measures"].values():
+        assert list(evaluation["rows"])[:4] == [
+            *(one.name, f"{one.name}_transfer", "constant_wind", "copy_first_frame")
+        ]
 
 
 def assert_makes_the_example(one: box.Box) -> None:

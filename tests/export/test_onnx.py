@@ -88,7 +88,7 @@ def test_videos_without_tensorflow(exports: Exports, tmp_path: Path) -> None:
 class Runtime:
     """An ONNX Runtime that lists a GPU, and quietly takes the CPU."""
 
-    SessionOptions = type("SessionOptions", (), {})
+    SessionOptions = RunOptions = type("Options", (), {})
 
     def __init__(self, listed: list[str]):
         self._listed = listed

@@ -12,41 +12,9 @@ import pytest
 
 from export.onnx_session import OnnxGenerator
 from ssagan_tf.errors import DataError
+from tests.export.onnx_files import FLOAT, INT64, NOTED, STRING, of_numbers, onnx, still
 
-onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
-
-FLOAT, INT64 = 1, 7
-NOTED = {
-    "resolution": 64,
-    "frames": 32,
-    "fit": "stretch",
-    "fingerprint": "0123",
-    "precision": "float32",
-}
-
-
-def of_numbers(name: str, *numbers: int) -> Any:
-    return onnx.numpy_helper.from_array(np.array(numbers, "int64"), name)
-
-
-def still() -> Any:
-    """A model that repeats the image, as `export.to_onnx` could have written it."""
-    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        [
-            node("Unsqueeze", ["image", "axes"], ["one"]),
-            node("Tile", ["one", "repeats"], ["clip"]),
-        ],
-        "still",
-        [value("image", FLOAT, ["N", 64, 64, 3])],
-        [value("clip", FLOAT, ["N", 32, 64, 64, 3])],
-        [of_numbers("axes", 1), of_numbers("repeats", 1, 32, 1, 1, 1)],
-    )
-    opset = onnx.helper.make_opsetid("", 18)
-    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
-    onnx.helper.set_model_props(model, {name: json.dumps(value) for name, value in NOTED.items()})
-    return model
 
 
 def test_a_model_of_ours(tmp_path: Path) -> None:
@@ -203,6 +171,9 @@ def larger(model: Any) -> None:
         ends(image=("image", FLOAT, None)),
         ends(clip=("clip", INT64, ["N", 32, 64, 64, 3])),
         one_more_input,
+        ends(image=("image", FLOAT, [1, 64, 64, 3])),
+        ends(clip=("clip", FLOAT, [2, 32, 64, 64, 3])),
+        ends(clip=("frames_bytes", STRING, ["N", 32])),
         larger,
         deep,
         noted(resolution=2**40),
@@ -220,6 +191,34 @@ def test_models_that_are_no_generators_of_ours(change: Callable, tmp_path: Path)
     change(model)
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     refused(tmp_path / "m.onnx", r"is no generator of export.to_onnx|cannot load .*m.onnx: ")
+
+
+def test_clips_of_another_size_than_promised(tmp_path: Path) -> None:
+    """How often it is repeated, only the image tells, once it is there."""
+    model, node = still(), onnx.helper.make_node
+    del model.graph.node[1]
+    model.graph.node.extend(
+        [
+            node("Cast", ["image"], ["numbers"], to=INT64),
+            node("ReduceMax", ["numbers"], ["most"], keepdims=0),
+            node("Add", ["repeats", "most"], ["times"]),
+            node("Tile", ["one", "times"], ["clip"]),
+        ]
+    )
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    generator = OnnxGenerator(tmp_path / "m.onnx")
+    assert generator(np.zeros((1, 64, 64, 3), "float32")).shape == (1, 32, 64, 64, 3)
+    with pytest.raises(DataError, match=r"m\.onnx gives no clips: \(2, 33, "):
+        generator(np.ones((1, 64, 64, 3), "float32"))
+
+
+def test_values_that_are_not_finite(tmp_path: Path) -> None:
+    model = still()
+    model.graph.node[1].output[0] = "repeated"
+    model.graph.node.append(onnx.helper.make_node("Sqrt", ["repeated"], ["clip"]))
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DataError, match=r"m\.onnx gives values that are not finite; export it in"):
+        OnnxGenerator(tmp_path / "m.onnx").on_pixels(np.zeros((1, 64, 64, 3), "uint8"))
 
 
 def test_more_memory_than_there_is(tmp_path: Path) -> None:

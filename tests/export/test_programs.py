@@ -25,8 +25,10 @@ PROGRAMS = {
     "export.to_onnx": options.OnnxOptions,
     "export.to_box": options.BoxOptions,
     "export.onnx_generate": options.OnnxGenerateOptions,
+    "export.onnx_animate": options.OnnxAnimateOptions,
     "export.check_parity": options.ParityOptions,
     "export.serving.client": options.ClientOptions,
+    "export.serving.animate": options.ServingAnimateOptions,
 }
 
 
@@ -41,7 +43,7 @@ def test_help_names_every_setting(program: str, section: type, monkeypatch, caps
     for field in dataclasses.fields(section):
         assert f"\n  --{field.name}=" in shown
     assert max(map(len, shown.splitlines())) <= 100
-    is_about_one = program in ("export.to_saved_model", "export.serving.client")
+    is_about_one = program == "export.to_saved_model" or ".serving." in program
     warned = "A SavedModel is a program, which may read and write files: load only your own."
     assert (warned in " ".join(shown.split())) == is_about_one
 

@@ -39,6 +39,7 @@ def evaluation(*names: str) -> dict:
             "motion_ratio": 0.5,
             "psnr": None,
             "flicker": 1.0,
+            "seam": 0.5,
             "per_frame": {"mse": [0.0] * 32},
             "gamma": {"conv4": 0.1},
         }
@@ -50,7 +51,9 @@ def evaluation(*names: str) -> dict:
 
 def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "metrics.json").write_text(
-        json.dumps(evaluation("mine", "copy_first_frame", "constant_wind"))
+        json.dumps(
+            evaluation("mine", "mine_transfer", "copy_first_frame", "constant_wind", "mine_loop")
+        )
     )
     make_box(run, tmp_path / "box", metrics=(f"sky48={tmp_path / 'metrics.json'}",))
     text = (tmp_path / "box" / "box64.json").read_text()
@@ -62,7 +65,10 @@ def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
     assert "--base_filters=1" in card["recipe"]["flags"]
     measured = card["measures"]["sky48"]
     assert (measured["clips"], measured["protocol"]) == (4, "paper")
-    assert list(measured["rows"]) == ["box64", "copy_first_frame", "constant_wind"]
+    assert list(measured["rows"]) == [
+        *("box64", "box64_transfer", "constant_wind", "copy_first_frame", "box64_loop")
+    ]
+    assert measured["rows"]["box64_transfer"]["mse"] == 0.02
     assert measured["rows"]["box64"] == {
         "mse": 0.01,
         "mse_ci95": [0.0, 0.1235],
@@ -70,12 +76,15 @@ def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
         "motion_ratio": 0.5,
         "psnr": None,
         "flicker": 1.0,
+        "seam": 0.5,
     }
     # Where the network is no better than what needs none, the card says so.
-    assert card["limits"][-1] == (
-        "On sky48, constant_wind, which needs no network, does at least as well in motion_ratio, "
-        "moving_auc."
-    )
+    assert card["limits"][-4:] == [
+        f"On sky48, {baseline}, which needs no network, does at least as well as {kind} in "
+        f"motion_ratio, moving_auc."
+        for kind in ("the generator's own frames", "the generator's transfer")
+        for baseline in ("constant_wind", "copy_first_frame")
+    ]
     assert not [path for path in (tmp_path / "box").iterdir() if path.name.startswith(".tmp")]
 
 
@@ -85,6 +94,11 @@ def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
         ("{", "metrics.json: .*name a metrics.json of evaluate"),
         ("[]", "name a metrics.json of evaluate"),
         (json.dumps(evaluation("copy_first_frame")), "it has 0 rows of generators"),
+        (
+            json.dumps(evaluation("mine", "copy_first_frame")),
+            "metrics.json has no row mine_transfer and constant_wind; evaluate with --transfer "
+            "--baselines=constant_wind$",
+        ),
     ],
 )
 def test_no_evaluation(content: str, match: str, run: Path, tmp_path: Path) -> None:

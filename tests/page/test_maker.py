@@ -17,7 +17,7 @@ from ssagan_tf.options import ComputeOptions, MotionOptions
 from ssagan_tf.page import maker as making
 from ssagan_tf.page.maker import Maker, UnusableError
 from ssagan_tf.web.scratch import Scratch
-from tests.test_animate import Drift, landscape, plain
+from tests.landscapes import Drift, landscape, plain
 
 SHORT = MotionOptions(seconds=2, fps=5)
 

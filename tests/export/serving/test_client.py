@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from export.options import ClientOptions
-from export.serving.client import _frames, client, upright
+from export.serving.client import client, upright
+from export.serving.clips import frames
 from export.serving.servers import is_here
 from ssagan_tf import video
 from ssagan_tf.errors import DataError
@@ -25,25 +26,18 @@ from ssagan_tf.pixels import to_float, to_uint8
 from tests import bombs
 from tests.export.made import Exports, has
 from tests.export.photo_files import encoded
-from tests.export.serving.stand_in import Model, grpc_server, rest_server
+from tests.export.serving.stand_in import grpc_server, rest_server
 from tests.surroundings import PROXIES
 
 SENT = {"quality": 95, "subsampling": 0}
-SERVERS = {"grpc": grpc_server, "rest": rest_server}
 pytestmark = pytest.mark.skipif(
     not has("tensorflow_serving"), reason="the extra 'serving' is not installed"
 )
 
 
-@pytest.fixture(scope="module")
-def model(exports: Exports) -> Model:
-    return Model(exports.saved_model)
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request: pytest.FixtureRequest, model: Model):
-    with SERVERS[request.param](model) as address:
-        yield ClientOptions(server=address, protocol=request.param)
+@pytest.fixture
+def server(served: dict[str, str]) -> ClientOptions:
+    return ClientOptions(**served)
 
 
 @pytest.fixture
@@ -254,7 +248,7 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "why"),
+    ("answer", "why"),
     [
         ([bombs.png(8, 8)] * 33, "33 of them, where a clip has 32"),
         ([bombs.png(13_000, 13_000)], "they are too large"),
@@ -263,14 +257,18 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
         ([bombs.webp(8, 8)], "it is no JPEG or PNG"),
         (np.zeros((33, 8, 8, 3), np.uint8), "33 of them"),
         (5, "something else than frames"),
+        (np.zeros((31, 64, 64, 3), np.uint8), r"frames: shape \(31, 64, 64, 3\)"),
+        (np.zeros((32, 64, 128, 3), np.uint8), "frames: shape"),
+        (np.zeros((32, 63, 63, 3), np.uint8), "frames: shape"),
+        (np.zeros((32, 64, 64, 1), np.uint8), "frames: shape"),
+        (np.zeros((32, 64, 64), np.uint8), "frames: shape"),
     ],
-    ids=["many", "large", "sizes", "none", "kind", "pixels", "number"],
 )
-def test_frames_of_a_server_are_bounded(frames, why, monkeypatch) -> None:
+def test_frames_of_a_server_are_bounded(answer, why, monkeypatch) -> None:
     """Before one is decoded."""
     monkeypatch.setattr(video, "decode_image", lambda _: pytest.fail("it is decoded"))
     with pytest.raises(DataError, match=why):
-        _frames(frames, "server:1")
+        frames(answer, "server:1")
 
 
 def test_a_small_message_of_a_large_array() -> None:

@@ -1,0 +1,24 @@
+"""Stand-ins for a server, each started once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.export.made import Exports
+from tests.export.serving.stand_in import Model, grpc_server, rest_server
+
+SERVERS = {"grpc": grpc_server, "rest": rest_server}
+
+
+@pytest.fixture(scope="session")
+def model(exports: Exports) -> Model:
+    return Model(exports.saved_model)
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def served(request: pytest.FixtureRequest, model: Model) -> Iterator[dict[str, str]]:
+    """The settings that name a server."""
+    with SERVERS[request.param](model) as address:
+        yield {"server": address, "protocol": request.param}
