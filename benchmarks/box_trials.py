@@ -3,8 +3,8 @@
     python -m benchmarks.box_trials --trial=NAME --data=SET --runs=FOLDER    trains, or goes on
     python -m benchmarks.box_trials --table                                  all results so far
 
-A trial is `configs/box64.cfg` with a few other settings, over the same number of clips. Its result,
-`benchmarks/box_trials/NAME.json`, is written when it ends.
+A trial is the recipe that the search began with, `FIRST`, with a few other settings, over the same
+number of clips. Its result, `benchmarks/box_trials/NAME.json`, is written when it ends.
 """
 
 from __future__ import annotations
@@ -18,26 +18,35 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+CONFIG = Path(__file__).parents[1] / "configs" / "box64.cfg"
 RESULTS = Path(__file__).with_suffix("")
+ON_GPU = RESULTS.with_name("box_trials_jax")
 STEPS, TEST_CLIPS, SCORED = 2400, 128, 64
 
+FIRST = "--lambda_con=10 --lambda_mse=0 --learning_rate=7e-4 --learning_rate_drops="
 TRIALS: dict[str, str] = {
     "base": "",
     "no_adversary": "--lambda_adv=0",
-    "weak_adversary": "--lambda_adv=0.1",
+    "weak_adversary": "--lambda_adv=0.3",
     "no_attention": "--ssa_layers=none",
     "filters_4": "--base_filters=4",
     "filters_12": "--base_filters=12 --learning_rate=5e-4",
+    "filters_16": "--base_filters=16 --learning_rate=5e-4",
     "rate_2e-3": "--learning_rate=2e-3",
     "rate_3e-4": "--learning_rate=3e-4",
     "beta_2": "--beta_2=0.999",
     "ssim": "--lambda_ssim=2",
     "squared": "--lambda_con=5 --lambda_mse=20",
+    "augmented": "--zoom=0.3 --colour=0.2",
     "mirrored": "--flip",  # the control: no direction to learn
 }
 _FIGURES = ("mse", "ssim", "motion_ratio", "moving_auc", "ground_leak", "sharpness")
 _TRUE_FIGURES = ("angle_error", "speed_ratio")
+
+
+def settings_of(trial: str) -> str:
+    """What is other than in the config."""
+    return f"{FIRST} {TRIALS[trial]}".strip()
 
 
 def command(trial: str, data: str, runs: str) -> list[str]:
@@ -45,9 +54,9 @@ def command(trial: str, data: str, runs: str) -> list[str]:
     settings = [
         *("--data", data, "--run_dir", f"{runs}/{trial}", f"--steps={STEPS}"),
         *(f"--test_clips={TEST_CLIPS}", "--sample_every=400", "--checkpoint_every=400"),
-        *shlex.split(TRIALS[trial]),
+        *shlex.split(settings_of(trial)),
     ]
-    config = f"--flagfile={ROOT / 'configs' / 'box64.cfg'}"
+    config = f"--flagfile={CONFIG}"
     return [sys.executable, "-m", "ssagan_tf.train", config, *settings]
 
 
@@ -91,7 +100,7 @@ def _scores(folder: Path, data: str) -> dict[str, float]:
     return {name: round(row[name], 4) for name in (*_FIGURES, *_TRUE_FIGURES)}
 
 
-def table() -> list[str]:
+def tables() -> list[str]:
     """The results as Markdown, the best by L1 first, and which are missing."""
     results = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
     heads = ("test L1", *(name.replace("_", " ") for name in (*_FIGURES, *_TRUE_FIGURES)), "s/step")
@@ -102,7 +111,17 @@ def table() -> list[str]:
         cells = " | ".join(f"{value:.4g}" for value in values)
         lines.append(f"| {name} | `{row['settings'] or '–'}` | {cells} |")
     missing = sorted(set(TRIALS) - set(results))
-    return [*lines, "", f"Not run yet: {', '.join(missing) or 'none'}."]
+    lines += ["", f"Not run on CPUs yet: {', '.join(missing) or 'none'}.", ""]
+    on_gpu = {path.stem: json.loads(path.read_text()) for path in ON_GPU.glob("*.json")}
+    steps = [test["step"] for test in on_gpu["base"]["tests"]]
+    heads = [f"L1, {step} steps" for step in steps] + [f"MSE, {steps[-1]} steps"]
+    lines += [f"| trial | settings | {' | '.join(heads)} |", "|---" * (len(heads) + 2) + "|"]
+    for name in sorted(on_gpu, key=lambda name: on_gpu[name]["tests"][-1]["test_l1"]):
+        tests = on_gpu[name]["tests"]
+        values = [*(test["test_l1"] for test in tests), tests[-1]["test_mse"]]
+        cells = " | ".join(f"{value:.4f}" for value in values)
+        lines.append(f"| {name} | `{on_gpu[name]['settings'] or '–'}` | {cells} |")
+    return lines
 
 
 def main() -> None:
@@ -116,7 +135,7 @@ def main() -> None:
         parser.error("--trial needs --data")
     if given.trial:
         run(given.trial, given.data, given.runs)
-    print("\n".join(table()))
+    print("\n".join(tables()))
 
 
 if __name__ == "__main__":
