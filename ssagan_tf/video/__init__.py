@@ -24,7 +24,7 @@ from ssagan_tf.video.pictures import (
     read_image,
     write_image,
 )
-from ssagan_tf.video.reading import read_video
+from ssagan_tf.video.reading import read_timed, read_video
 from ssagan_tf.video.strips import strip
 from ssagan_tf.video.unreadable import UnreadableError
 
@@ -43,6 +43,7 @@ __all__ = [
     "image_size",
     "open_image",
     "read_image",
+    "read_timed",
     "read_video",
     "strip",
     "unfit",

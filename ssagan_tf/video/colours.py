@@ -57,7 +57,7 @@ _EXPANDED = ((np.arange(256.0) - 16) * 255 / 219).round().clip(0, 255).astype(np
 
 def _matrix(frame: av.VideoFrame) -> int | None:
     """FFmpeg's number of the matrix of Y'CbCr, or None where there is none."""
-    if frame.format.is_rgb or len(frame.format.components) < 3:
+    if frame.format.is_rgb or len(frame.format.components) < 3:  # a palette or grey
         return None
     tagged = frame.colorspace
     if tagged in _READ:
@@ -74,7 +74,8 @@ def _matrix(frame: av.VideoFrame) -> int | None:
 
 
 def _is_limited_grey(frame: av.VideoFrame) -> bool:
-    is_grey = not frame.format.is_rgb and len(frame.format.components) < 3
+    one = frame.format
+    is_grey = not (one.is_rgb or one.has_palette) and len(one.components) < 3
     return is_grey and frame.color_range == _LIMITED
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 from collections.abc import Iterable, Iterator
 
 import av
@@ -45,30 +45,40 @@ def shown_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
 
 def without_combs(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """Deinterlaces frames from the first interlaced one on; as many come out."""
-    frames = iter(frames)
-    for first in frames:
-        if first.interlaced_frame:
-            break
-        yield first
-    else:
-        return
+    graph = kind = None
+    for frame in frames:
+        now = frame.width, frame.height, frame.format.name
+        if graph and now != kind:  # a graph takes those of one kind only
+            yield from _through(graph, None)
+            graph = None
+        if graph is None and frame.interlaced_frame:
+            graph, kind = _deinterlacer(frame), now
+        if graph is None:
+            yield frame
+        else:
+            yield from _through(graph, frame)
+    if graph:
+        yield from _through(graph, None)
+
+
+def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
     graph = av.filter.Graph()
-    graph.link_nodes(
-        graph.add(
-            "buffer",
-            video_size=f"{first.width}x{first.height}",
-            pix_fmt=first.format.name,
-            time_base=str(first.time_base),
-            colorspace=str(first.colorspace),
-            range=str(first.color_range),
-        ),
-        graph.add("bwdif", mode="send_frame", deint="interlaced"),
-        graph.add("buffersink"),
-    ).configure()
-    for frame in itertools.chain([first], frames, [None]):
-        graph.push(frame)
+    source = graph.add(
+        "buffer",
+        video_size=f"{frame.width}x{frame.height}",
+        pix_fmt=frame.format.name,
+        time_base=str(frame.time_base),
+        colorspace=str(frame.colorspace),
+        range=str(frame.color_range),
+    )
+    bwdif = graph.add("bwdif", mode="send_frame", deint="interlaced")
+    graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
+    return graph
+
+
+def _through(graph: av.filter.Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+    """What comes out of a graph when a frame goes in; the rest when None does."""
+    graph.push(frame)
+    with contextlib.suppress(av.BlockingIOError, av.EOFError):
         while True:
-            try:
-                yield graph.vpull()
-            except (av.BlockingIOError, av.EOFError):
-                break
+            yield graph.vpull()

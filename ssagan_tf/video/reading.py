@@ -159,6 +159,8 @@ def _opened(path: PathLike, options: dict[str, str]) -> av.container.InputContai
         return av.open(os.path.abspath(path), options=options, **_ANY_TITLES)
     except av.ArgumentError:
         raise ValueError("it is no video, or of a kind that is not read") from None
+    except av.EOFError:
+        raise ValueError("it ends before its first frame") from None
 
 
 def _ends_early(

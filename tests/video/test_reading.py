@@ -135,7 +135,7 @@ def in_bt2020(path: Path, signal: float, transfer: int, full: bool, codec: str) 
     level = signal * 1023 if full else 64 + signal * 876
     tags = {"colorspace": 9, "color_primaries": 9, "color_trc": transfer}
     frame = planes((round(level), 512, 512), (16, 16), "yuv420p10le", **tags, color_range=1 + full)
-    options = {"x265-params": "lossless=1:log-level=none"} if codec == "libx265" else {}
+    options = {"qp": "0"} if codec == "libx264" else {}
     record(path, [frame, frame], codec, "yuv420p10le", options=options)
     return read(path)
 
@@ -169,7 +169,7 @@ def test_hlg_and_pq_become_srgb(tmp_path, signal, transfer, light, full) -> None
 
 
 def test_hdr_of_a_phone_is_read_as_such(tmp_path) -> None:
-    shown = in_bt2020(tmp_path / "a.mp4", 0.75, HLG, False, "libx265")
+    shown = in_bt2020(tmp_path / "a.mp4", 0.75, HLG, False, "libx264")
     assert shown[0, 0, 0, 0] == pytest.approx(240, abs=1)
 
 
@@ -372,3 +372,210 @@ def test_frames_too_large_when_their_pixels_are_square_are_named(tmp_path) -> No
     record(tmp_path / "a.mov", frames, "png", "rgb24", of_stream=wide)
     with pytest.raises(DataError, match="its frames of 256000×512 are too large"):
         read(tmp_path / "a.mov")
+
+
+# Times, edits, beginnings.
+
+
+def numbered(count: int, height: int = 16, width: int = 16) -> list[np.ndarray]:
+    """Frames of one grey each, which tells their number."""
+    return [np.full((height, width, 3), 20 + 5 * number, np.uint8) for number in range(count)]
+
+
+def numbers(path: Path) -> list[int]:
+    return [round((frame.mean() - 20) / 5) for frame in video.read_video(path)]
+
+
+GROUPS = {"g": "10", "bf": "2", "x264-params": "scenecut=0"}
+FINE = {"g": "10", "sc_threshold": "1000000000", "qmin": "1", "qmax": "2"}
+
+
+def with_edits(data: bytes, edits: list[tuple[int, int]]) -> bytes:
+    """An mp4 whose `moov` is last with another edit list (ISO/IEC 14496-12, 8.6.6).
+
+    Args:
+      data: The file.
+      edits: Of each the milliseconds that it lasts, and where it begins, in the track's units.
+    """
+    entries = b"".join(struct.pack(">IiI", length, at, 1 << 16) for length, at in edits)
+    box = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries
+    box = struct.pack(">I4s", 8 + len(box), b"edts") + box
+    start = data.index(b"edts") - 4
+    end = start + int.from_bytes(data[start : start + 4], "big")
+    result = bytearray(data[:start] + box + data[end:])
+    for name in (b"moov", b"trak"):
+        at = data.index(name) - 4
+        length = int.from_bytes(data[at : at + 4], "big") + len(box) - (end - start)
+        result[at : at + 4] = length.to_bytes(4, "big")
+    return bytes(result)
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        ([(800, 13)], range(13, 33)),  # from between two key frames
+        ([(400, 0), (400, 25)], [*range(10), *range(25, 35)]),
+        ([(400, 20), (400, 5)], [*range(20, 30), *range(5, 15)]),
+        ([(500, None), (400, 5)], range(5, 15)),  # nothing is shown at first
+        ([(200, 0), (200, 0)], [*range(5)] * 2),
+    ],
+)
+@pytest.mark.parametrize("reordered", [False, True])
+def test_edit_lists(tmp_path, edits, expected, reordered) -> None:
+    options = GROUPS if reordered else {**GROUPS, "bf": "0"}
+    path = record(tmp_path / "a.mp4", numbered(40), "libx264", "yuv420p", options=options)
+    data = path.read_bytes()
+    at = data.index(b"mdhd") + 16
+    unit = int.from_bytes(data[at : at + 4], "big") // 25
+    first = 2 * unit * reordered  # where FFmpeg lets the first frame begin
+    edits = [(length, -1 if at is None else first + at * unit) for length, at in edits]
+    path.write_bytes(with_edits(data, edits))
+    assert numbers(path) == list(expected)
+
+
+def test_an_edit_list_that_shows_nothing(tmp_path) -> None:
+    path = record(tmp_path / "a.mp4", numbered(4), "libx264", "yuv420p")
+    path.write_bytes(with_edits(path.read_bytes(), [(400, 10**6)]))
+    with pytest.raises(DataError, match="it holds no frames"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.ts", "libx264"),
+        ("a.mkv", "libx264"),
+        ("a.mp4", "libx264"),
+        ("a.h264", "libx264"),
+        ("a.avi", "mpeg4"),
+    ],
+)
+def test_what_comes_before_the_first_key_frame_is_left_out(tmp_path, name, codec) -> None:
+    options = GROUPS if codec == "libx264" else FINE
+    path = record(tmp_path / name, numbered(40), codec, "yuv420p", start=3, options=options)
+    assert numbers(path) == list(range(10, 40))
+
+
+def test_gradual_refresh_has_key_frames_of_its_own(tmp_path) -> None:
+    options = {"g": "10", "bf": "0", "x264-params": "scenecut=0:intra-refresh=1"}
+    frames = numbered(40, 48, 64)
+    path = record(tmp_path / "a.ts", frames, "libx264", "yuv420p", start=3, options=options)
+    found = numbers(path)
+    assert found == list(range(found[0], 40))
+    assert 3 < found[0] < 24
+
+
+def test_a_video_without_key_frames_is_named(tmp_path) -> None:
+    options = {"g": "400", "bf": "0", "x264-params": "scenecut=0"}
+    record(tmp_path / "a.ts", numbered(40), "libx264", "yuv420p", start=3, options=options)
+    with pytest.raises(DataError, match="it holds no key frame"):
+        read(tmp_path / "a.ts")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [("a.mp4", "libx264", "yuv420p"), ("a.mkv", "ffv1", "bgr0"), ("a.mov", "png", "rgb24")],
+)
+def test_one_frame(tmp_path, name, codec, pixels) -> None:
+    assert numbers(record(tmp_path / name, numbered(1), codec, pixels)) == [0]
+
+
+def test_no_frames(tmp_path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", 25)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "bgr0"
+        container.start_encoding()
+    with pytest.raises(DataError, match="it ends before its first frame"):
+        read(tmp_path / "a.mkv")
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv422p", "yuv444p", "bgr0"])
+def test_odd_sizes(tmp_path, pixels) -> None:
+    y, x = np.mgrid[:33, :47]
+    smooth = np.stack([5 * x, 7 * y, 128 + 2 * (x - y)], -1).clip(0, 255).astype(np.uint8)
+    path = record(tmp_path / "a.mkv", [smooth], pixels=pixels)
+    np.testing.assert_allclose(read(path)[0].astype(int), smooth, atol=8)
+
+
+def test_times_are_those_of_the_file(tmp_path) -> None:
+    times = [0, 1, 2, 5, 9, 10]
+    path = record(tmp_path / "a.mkv", numbered(6), times=times)
+    frames = list(video.read_timed(path))
+    assert [frame.time for frame in frames] == pytest.approx([each / 25 for each in times])
+    assert [frame.time for frame in video.read_timed(path, 2)] == pytest.approx([0, 0.08, 0.36])
+
+
+def test_frames_that_change_size_are_brought_to_that_of_the_first(tmp_path) -> None:
+    parts = []
+    for height in (48, 96):
+        path = tmp_path / f"{height}.ts"
+        record(path, numbered(20, height, 64), "mpeg2video", "yuv420p", options={"g": "1"})
+        parts.append(path.read_bytes())
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    frames = read(tmp_path / "a.ts")
+    assert len(frames) >= 38
+    assert frames.shape[1:] == (48, 64, 3)
+
+
+def interlaced(count: int, height: int = 48) -> list[np.ndarray]:
+    """A bar that moves by two pixels from field to field, the upper field first."""
+    frames = []
+    for number in range(count):
+        image = np.full((height, 96, 3), 16, np.uint8)
+        for field in (0, 1):
+            left = 4 + 2 * (2 * number + field)
+            image[field::2, left : left + 16] = 230
+        frames.append(image)
+    return frames
+
+
+def combs(image: np.ndarray) -> float:
+    """How much every other row differs from its neighbours."""
+    rows = image[4:-4, :, 1].astype(int)
+    return float(np.abs(2 * rows[1:-1] - rows[:-2] - rows[2:]).mean())
+
+
+def in_fields(path: Path, frames: list[np.ndarray], codec: str) -> Path:
+    def flagged(stream: av.VideoStream) -> None:
+        stream.codec_context.flags |= 0x20000000 | 0x00040000  # interlaced motion and transform
+
+    options = {"x264-params": "tff=1"} if codec == "libx264" else {"g": "1", "qmax": "4"}
+    return record(path, frames, codec, "yuv420p", of_stream=flagged, options=options)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("a.mp4", "libx264"), ("a.h264", "libx264"), ("a.ts", "mpeg2video")],
+)
+def test_interlaced_frames_lose_their_combs(tmp_path, name, codec) -> None:
+    frames = interlaced(12)
+    assert combs(frames[0]) > 10
+    shown = list(video.read_timed(in_fields(tmp_path / name, frames, codec)))
+    assert len(shown) == len(frames)
+    assert max(combs(frame.image) for frame in shown) < 2
+    if name != "a.h264":  # which has no times
+        assert np.diff([frame.time for frame in shown]) == pytest.approx(0.04)
+    for number, frame in enumerate(shown):  # the upper field stays where it is
+        bright = np.flatnonzero(frame.image[24, :, 1] > 128)
+        assert bright[[0, -1]] == pytest.approx([4 + 4 * number, 19 + 4 * number], abs=2)
+
+
+def test_one_interlaced_frame_is_one(tmp_path) -> None:
+    assert len(read(in_fields(tmp_path / "a.mp4", interlaced(1), "libx264"))) == 1
+
+
+def test_interlaced_frames_that_change_size(tmp_path) -> None:
+    parts = []
+    for height in (48, 96):
+        path = in_fields(tmp_path / f"{height}.ts", interlaced(16, height), "mpeg2video")
+        parts.append(path.read_bytes())
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    frames = read(tmp_path / "a.ts")
+    assert len(frames) >= 30
+    assert frames.shape[1:] == (48, 96, 3)
+    assert max(map(combs, frames)) < 2
+
+
+def test_progressive_frames_stay_as_they_are(tmp_path) -> None:
+    frames = noise(3, 16, 32, 3)
+    np.testing.assert_array_equal(read(record(tmp_path / "a.mkv", frames)), frames)
