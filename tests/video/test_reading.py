@@ -54,14 +54,14 @@ def test_all_display_matrices_of_mp4(tmp_path, matrix) -> None:
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270, 88, -2])
 @pytest.mark.parametrize("mirror", [(), ("hflip",), ("vflip",)])
-def test_turned_and_mirrored_as_pyav_writes_it(tmp_path, degrees, mirror) -> None:
+@pytest.mark.parametrize(("name", "how"), [("a.mov", ("png", "rgb24")), ("a.mkv", ())])
+def test_turned_and_mirrored_as_pyav_writes_it(tmp_path, degrees, mirror, name, how) -> None:
     frames = noise(1, 10, 14, 3)
     flips = dict.fromkeys(mirror, True)
     path = record(
-        tmp_path / "a.mov",
+        tmp_path / name,
         frames,
-        "png",
-        "rgb24",
+        *how,
         of_stream=lambda stream: stream.set_display_rotation(degrees, **flips),
     )
     turns = ["transpose=cclock"] * (round(degrees / 90) % 4)
