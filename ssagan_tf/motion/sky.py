@@ -31,7 +31,7 @@ _SMALLEST, _SMALL = 0.002, 0.01  # areas: of ground at all; whose doubt takes an
 _HARD = 8.0  # change of colour per pixel, of an edge
 _DENSE = 0.45, 0.65  # share of edges of what is no cloud, perhaps and surely
 # Weights in `oddity` of: explained, hard edges, upright ones, brown, blue; and for all photos.
-_ODD = (-4.7, 8.8, 11.2, 3.7, -3.4, -4.2)
+_ODD = (-4.8, 10.3, 15.4, 2.6, -4.1, -6.3)
 _LEVEL = 2.3  # darkening across a level horizon in most columns, in L* per pixel
 
 

@@ -30,8 +30,9 @@ CLIP_RATE = 2.0  # frames a second of the clip in a loop at speed 1: a fiftieth 
 _FIRST, _APART = 14, 2  # frames that are looked at, as clips get softer; and between two of them
 _BORDER = 16  # this part of each side is spoilt by padding
 _LEAST = 0.003  # share of the photo that should move
-_ODD = 2.7  # log-odds from which on what was found is no sky
+_ODD = 2.8  # log-odds from which on what was found is no sky
 _VISIBLE = 0.35  # of 255: mean change by a twentieth of the width that can be seen
+_GRAIN = 1 / 64  # σ in widths below which what changes is noise and no cloud
 
 
 class NothingMoves(ValueError):
@@ -198,6 +199,7 @@ def _look(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
     scale = min(1.0, 256 / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.GaussianBlur(small, (0, 0), max(_GRAIN * size[0], 0.3))
     share = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     shifted = max(1, size[0] // 20)
     if size[0] <= shifted:
