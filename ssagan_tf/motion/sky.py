@@ -70,7 +70,7 @@ def oddity(picture: np.ndarray, sky: np.ndarray, explained: float) -> float:
 
     Skies have few hard edges, of which few are upright, are often blue and not of a dull brown; and
     in a clip that a network makes of them, they drift. The weights are those of a logistic
-    regression on 200 skies, half of them drawn, and 41 other photos (faces, rooms, animals, walls).
+    regression on 203 skies, half of them drawn, and 40 other photos (faces, rooms, animals, walls).
 
     Args:
       picture: `[H, W, 3]` uint8.
