@@ -30,6 +30,7 @@ _LARGEST_ODDS = 6.0  # log-odds of a pixel by its colour
 _SMALLEST, _SMALL = 0.002, 0.01  # areas: of ground at all; whose doubt takes another attempt
 _HARD = 8.0  # change of colour per pixel, of an edge
 _DENSE = 0.45, 0.65  # share of edges of what is no cloud, perhaps and surely
+_FEW = 8  # rows or columns of the reduced picture in which there is nothing to judge
 # Weights in `oddity` of: explained, hard edges, upright ones, brown, blue; and for all photos.
 _ODD = (-4.8, 10.3, 15.4, 2.6, -4.1, -6.3)
 _LEVEL = 2.3  # darkening across a level horizon in most columns, in L* per pixel
@@ -80,8 +81,8 @@ def oddity(picture: np.ndarray, sky: np.ndarray, explained: float) -> float:
     reduced = _Reduced.of(picture)
     small = cv2.resize(np.float32(sky), reduced.lab.shape[1::-1], interpolation=cv2.INTER_AREA)
     inside = cv2.erode((small > 0.5).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    if not inside.any():
-        return 0.0
+    if not inside.any() or min(inside.shape) < _FEW:
+        return 0.0  # a line has no edges but upright ones
     return float(np.dot(_ODD, [max(explained, -0.3), *_looks(reduced, inside), 1]))
 
 
