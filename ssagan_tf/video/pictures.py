@@ -32,7 +32,7 @@ _HEIF = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs",
 _UNKNOWN = "it is no picture, or of an unknown kind"
 _SUBFILE, _PHOTOMETRIC, _BITS, _DNG = 254, 262, 258, 50706  # tags of a TIFF
 _TILE = (322, 323)  # width and length in a TIFF
-_BAND = 1 << 20  # pixels that are converted at once
+_BAND = 1 << 22  # pixels that are converted at once
 # For all of the process, as Pillow has it: what is larger is refused, and nothing warned of.
 Image.MAX_IMAGE_PIXELS = limits.PICTURE_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -250,15 +250,20 @@ def _decode(image: Image.Image, enough: int | None = None) -> tuple[np.ndarray, 
     else:
         shown = functools.partial(_over_black, colours=colours)
     times = _times(image.size, enough) if enough else 1
+    rows = times * max(1, _BAND // (times * image.width))
+    if rows >= image.height:
+        return np.array(_reduced(shown(image), times)), size[::-1]
     width, height = (-(-length // times) for length in image.size)
     pixels = np.empty((height, width, 3), np.uint8)
-    rows = times * max(1, _BAND // (times * image.width))
     for top in range(0, image.height, rows):
         band = image.crop((0, top, image.width, min(top + rows, image.height)))
-        part = shown(band)
-        part = part.reduce(times) if times > 1 else part
+        part = _reduced(shown(band), times)
         pixels[top // times :][: part.height] = np.asarray(part)
     return pixels, size[::-1]
+
+
+def _reduced(part: Image.Image, times: int) -> Image.Image:
+    return part.reduce(times) if times > 1 else part
 
 
 def _times(size: tuple[int, int], enough: int) -> int:

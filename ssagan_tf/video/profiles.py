@@ -66,7 +66,7 @@ class Colours:
     def to_srgb(self, part: Image.Image) -> Image.Image:
         """A part of the picture, without its transparency, as mode RGB."""
         if self._transform is None:
-            return part.convert("RGB")
+            return part if part.mode == "RGB" else part.convert("RGB")
         return ImageCms.applyTransform(part.convert(self._mode), self._transform)
 
 
