@@ -196,7 +196,7 @@ def train(trial: str, clips: Path, output: Path) -> None:
 
         return [x.mean() for x in jax.lax.map(of_some, data.reshape(-1, 8, *data.shape[1:]))]
 
-    drawn = np.load(clips, mmap_mode="r")
+    drawn = np.lib.format.open_memmap(clips, "r")
     data, tests = (jnp.asarray(drawn[part]) for part in divided())
     values = [
         [jnp.array(variable.value) for variable in variables]

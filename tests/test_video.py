@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import wave
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -328,39 +327,15 @@ def test_titles_need_not_be_utf8(tmp_path):
 def test_whatever_the_decoder_raises_is_a_data_error(tmp_path, monkeypatch, count, error):
     path = tmp_path / "a.mp4"
     video.write_mp4(path, moving_gradient(), 12)
-    rotations = iter([0] * count)
+    shown = iter(range(count))
+    upright = video.reading.upright
 
-    class Plane(bytes):
-        line_size = 4
+    def raising(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+        for _ in shown:
+            return upright(image, frame)
+        raise error
 
-    class Frame:
-        is_corrupt, time = False, 0.0
-        height = width = 4
-        planes = (Plane(16),) * 3
-
-        @property
-        def rotation(self):
-            for angle in rotations:
-                return angle
-            raise error
-
-    class Container:
-        def __getattr__(self, name):
-            return getattr(container, name)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_):
-            container.close()
-
-        def decode(self, _):
-            return (Frame() for _ in range(12))
-
-    container = av.open(str(path))
-    monkeypatch.setattr(av, "open", lambda *_, **__: Container())
-    reformatter = SimpleNamespace(reformat=lambda frame, **_: frame)
-    monkeypatch.setattr(video.reading, "VideoReformatter", lambda: reformatter)
+    monkeypatch.setattr(video.reading, "upright", raising)
     found, message = read_until_error(path)
     assert found == count
     assert message.startswith(f"cannot read the video {path}: ")

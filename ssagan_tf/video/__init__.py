@@ -26,7 +26,7 @@ from ssagan_tf.video.pictures import (
     read_reduced,
     write_image,
 )
-from ssagan_tf.video.reading import read_video
+from ssagan_tf.video.reading import read_timed, read_video
 from ssagan_tf.video.strips import strip
 from ssagan_tf.video.unreadable import UnreadableError
 
@@ -47,6 +47,7 @@ __all__ = [
     "open_image",
     "read_image",
     "read_reduced",
+    "read_timed",
     "read_video",
     "strip",
     "unfit",

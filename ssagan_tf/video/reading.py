@@ -7,13 +7,15 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
-from av.video.reformatter import VideoReformatter
+from av.stream import Disposition
 
 from ssagan_tf import limits, mp4
-from ssagan_tf.video.colours import EXACT
+from ssagan_tf.video.colours import Colours
+from ssagan_tf.video.display import shown_size, upright, without_combs
 from ssagan_tf.video.frames import PathLike
 from ssagan_tf.video.unreadable import UnreadableError
 
@@ -26,67 +28,129 @@ _CONTAINERS = (
 )
 
 
+# Streams beside the film: covers, thumbnails of chapters, enhancement layers.
+_BESIDE = (
+    Disposition.attached_pic
+    | Disposition.timed_thumbnails
+    | Disposition.still_image
+    | Disposition.dependent
+)
+
+
+class Seen(NamedTuple):
+    """A frame, `[H, W, 3]` uint8, and when it is shown, in seconds, if the file says so."""
+
+    image: np.ndarray
+    time: float | None
+
+
 def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
-    """Reads the frames of a video one after the other, turned upright.
+    """Reads the frames of a video one after the other, as they are meant to be seen.
+
+    Upright and mirrored as the file says, with square pixels, deinterlaced, in sRGB: high dynamic
+    range and wide gamuts are converted, diffuse white comes out at 240. Untagged colours are
+    BT.709 in HD, else BT.601. Of several video streams the default one is read, of several such
+    the largest; what edit lists hide is left out, and what comes before the first key frame.
 
     Args:
-      path: Anything that FFmpeg reads as a video. Frames come as they are stored, whatever
-        their times.
+      path: Anything that FFmpeg reads as a video. Frames come one by one, whatever their times;
+        `read_timed` gives these, too.
       step: Give every so many frames one, beginning with the first.
 
     Yields:
-      `[H, W, 3]` uint8.
+      `[H, W, 3]` uint8, all of one size: where it changes, that of the first.
 
     Raises:
-      UnreadableError: At the first frame if it is no video; later where it is broken or ends
-        early.
+      UnreadableError: At the first frame if it is no video, or one that is not read; later where
+        it is broken or ends early.
     """
+    with contextlib.closing(read_timed(path, step)) as frames:
+        for frame in frames:
+            yield frame.image
+
+
+def read_timed(path: PathLike, step: int = 1) -> Iterator[Seen]:
+    """Likewise, with their times."""
     count = 0
-    with contextlib.closing(_decode(path, step)) as images:
+    with contextlib.closing(_decode(path, step)) as frames:
         while True:
             try:
-                image = next(images, None)
+                frame = next(frames, None)
             except Exception as error:  # FFmpeg's errors, and PyAV's on what it makes of them
                 why = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 if count:
                     why = f"it is damaged after {count * step} frames: {why}"
                 raise UnreadableError("video", path, why) from error
-            if image is None:
+            if frame is None:
                 return
-            yield image
+            yield frame
             count += 1
 
 
-def _decode(path: PathLike, step: int) -> Iterator[np.ndarray]:
+def _decode(path: PathLike, step: int) -> Iterator[Seen]:
     """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
     limits.check_regular(Path(path))
     mp4.check(path)
     bounds = {"max_pixels": str(limits.VIDEO_PIXELS)}
     formats = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
     with _opened(path, {**bounds, **formats}) as container:
-        if not container.streams.video:
-            raise ValueError("it holds no video")
-        stream = container.streams.video[0]
-        if stream.width * stream.height > limits.VIDEO_PIXELS:
-            raise ValueError(f"its frames of {stream.width}×{stream.height} are too large")
+        stream = _film(container)
+        _check_size(stream.width, stream.height)
         stream.thread_type = "AUTO"
         stream.codec_context.options = bounds
-        end = None
-        # Set up once; and to planes, which gives the same pixels in a third of the time.
-        reformatter = VideoReformatter()
-        for index, frame in enumerate(container.decode(stream)):
-            if index >= limits.VIDEO_FRAMES:
-                raise ValueError(f"it has more than {limits.VIDEO_FRAMES:,} frames")
-            if frame.is_corrupt:
-                raise ValueError("a frame is corrupt")
+        end = size = None
+        colours = Colours()
+        for index, frame in enumerate(without_combs(_sound(container, stream))):
+            if size is None:
+                size = shown_size(frame, stream)
+                _check_size(*size)
             if index % step == 0:
-                planes = reformatter.reformat(frame, format="gbrp", interpolation=EXACT)
-                yield np.rot90(_colours(planes), round(frame.rotation / 90))
+                yield Seen(upright(colours.rgb(frame, *size), frame), frame.time)
             end = max(end or 0.0, frame.time or 0.0)
         if end is None:
             raise ValueError("it holds no frames")
         if _ends_early(path, container, stream, end):
             raise ValueError("it is truncated")
+
+
+def _film(container: av.container.InputContainer) -> av.VideoStream:
+    """The default one of the video streams, the largest of several; no poster of one frame."""
+    streams = [each for each in container.streams.video if not each.disposition & _BESIDE]
+    if not streams:
+        raise ValueError(f"it holds no video{', only a picture' * bool(container.streams.video)}")
+
+    def rank(one: av.VideoStream) -> tuple[bool, bool, int]:
+        is_default = bool(one.disposition & Disposition.default)
+        return one.frames != 1, is_default, one.width * one.height
+
+    return max(streams, key=rank)
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > limits.VIDEO_PIXELS:
+        raise ValueError(f"its frames of {width}×{height} are too large")
+
+
+def _sound(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> Iterator[av.VideoFrame]:
+    """The frames from the first key frame on, none of them corrupt, and not endlessly many."""
+    has_key, count = False, 0
+    for packet in container.demux(stream):
+        is_end = packet.dts is None and not packet.size
+        has_key = has_key or packet.is_keyframe  # what comes before would be decoded to grey
+        if is_end and not has_key and count:
+            raise ValueError("it holds no key frame, with which pictures begin")
+        if not has_key:
+            count += 1
+            continue
+        for frame in packet.decode():
+            if count >= limits.VIDEO_FRAMES:
+                raise ValueError(f"it has more than {limits.VIDEO_FRAMES:,} frames")
+            if frame.is_corrupt:
+                raise ValueError("a frame is corrupt")
+            yield frame
+            count += 1
 
 
 def _opened(path: PathLike, options: dict[str, str]) -> av.container.InputContainer:
@@ -95,16 +159,8 @@ def _opened(path: PathLike, options: dict[str, str]) -> av.container.InputContai
         return av.open(os.path.abspath(path), options=options, **_ANY_TITLES)
     except av.ArgumentError:
         raise ValueError("it is no video, or of a kind that is not read") from None
-
-
-def _colours(frame: av.VideoFrame) -> np.ndarray:
-    """`[H, W, 3]` of a frame in planes, which stay apart in memory: that is quicker to resize."""
-    height, width = frame.height, frame.width
-    colours = np.empty((3, height, width), np.uint8)
-    for plane, colour in zip(frame.planes, (1, 2, 0), strict=True):
-        lines = np.frombuffer(plane, np.uint8)[: height * plane.line_size]
-        colours[colour] = lines.reshape(height, plane.line_size)[:, :width]
-    return colours.transpose(1, 2, 0)
+    except av.EOFError:
+        raise ValueError("it ends before its first frame") from None
 
 
 def _ends_early(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,24 +12,28 @@ import numpy as np
 import pytest
 
 from ssagan_tf import video
+from ssagan_tf.data import layouts
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts import motion
 from ssagan_tf.data.layouts.clip import PIXELS, Clip, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.skies.any_wind import synthetic_clip
+from tests.recorded import record
 
 PLAIN = PrepareOptions(resolution=64)
 
 
 def cut_up(
-    frames: Sequence[np.ndarray | None], **settings: object
+    frames: Sequence[np.ndarray | None], times: Sequence[float | None] = (), **settings: object
 ) -> tuple[list[int], dict[str, str]]:
     """First frames of the clips, and what was passed over."""
     given = dataclasses.replace(PLAIN, **settings)
     numbered = [
-        Frame(number, None, "broken") if frame is None else Frame(number, Picture(frame))
-        for number, frame in enumerate(frames)
+        Frame(number, None, "broken") if frame is None else Frame(number, Picture(frame), time=time)
+        for number, (frame, time) in enumerate(
+            zip(frames, times or [None] * len(frames), strict=True)
+        )
     ]
     starts, skipped = [], {}
     for one in cut(numbered, "a", "a.mp4", given, PIXELS):
@@ -46,6 +51,52 @@ def cut_up(
 def scenes() -> list[np.ndarray]:
     """Two skies of 80 frames."""
     return [synthetic_clip(3, number, 64, 80) for number in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("apart", "starts", "skipped"),
+    [
+        ([1.0] * 79, [0, 32], {}),
+        # A frame is missing; then the video stands still for a while.
+        ([1.0] * 39 + [2.0] + [1.0] * 39, [0, 40], {}),
+        ([1.0] * 19 + [25.0] + [1.0] * 59, [20], {"a/0": "20 of 32 frames before"}),
+        # In dim light a phone takes fewer frames a second.
+        ([1.0] * 39 + [2.0] * 40, [0, 40], {}),
+        ([2.0] * 39 + [1.0] * 40, [0, 41], {}),
+        ([1.0] * 69 + [3.0] + [1.0] * 9, [0, 32], {"a/70": "10 of 32 frames after"}),
+        ([1.0] * 10 + [9.0] + [1.0] * 10 + [9.0] + [1.0] * 57, [22], {
+            "a/0": "11 of 32 frames before", "a/11": "11 of 32 frames before"
+        }),
+        # None of these is one: a frame that is late, pulldown of films, rounded times, jitter, a
+        # rate that changes slowly.
+        ([1.0] * 39 + [1.6, 0.4] + [1.0] * 38, [0, 32], {}),
+        ([1.0, 1.5] * 39 + [1.0], [0, 32], {}),
+        ([0.033, 0.034, 0.033] * 26 + [0.033], [0, 32], {}),
+        ([0.03, 0.05] * 39 + [0.03], [0, 32], {}),
+        ([1.0, 1.2, 1.4, 1.6, 1.8, 2.0] + [2.0] * 73, [0, 32], {}),
+        # Times that are none.
+        ([0.0] * 79, [0, 32], {}),
+        ([1.0, -1.0] * 39 + [1.0], [0, 32], {}),
+    ],
+)  # fmt: skip
+def test_no_clip_crosses_a_jump_in_time(scenes, apart, starts, skipped) -> None:
+    times = [0.0, *itertools.accumulate(apart)]
+    found, reasons = cut_up(list(scenes[0]), times)
+    assert found == starts
+    assert reasons == {
+        item: f"too short: {reason} a jump in time" for item, reason in skipped.items()
+    }
+    assert cut_up(list(scenes[0]), [None] * 80) == ([0, 32], {})
+
+
+def test_videos_are_cut_by_their_times(tmp_path: Path, scenes: list[np.ndarray]) -> None:
+    times = [*range(40), *range(45, 85)]
+    record(tmp_path / "a.mkv", scenes[0], times=times)
+    for stride, starts in ((1, [0, 40]), (2, [])):
+        given = dataclasses.replace(PLAIN, source=str(tmp_path), frame_stride=stride)
+        (item,) = layouts.list_items(given).items
+        clips = [one for one in item.clips(given) if isinstance(one, Clip)]
+        assert [clip.start for clip in clips] == starts
 
 
 def test_no_clip_crosses_a_scene_cut(scenes: list[np.ndarray]) -> None:

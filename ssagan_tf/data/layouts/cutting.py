@@ -17,18 +17,20 @@ from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
 from ssagan_tf.data.layouts.hashes import clip_hashes
 from ssagan_tf.options import FRAMES, PrepareOptions
 
-AROUND = 8  # frames on either side whose changes tell what is usual
+AROUND = 8  # frames on either side whose changes tell what is usual, and before whose times do
 LEAST_JUMP = 0.08  # a smaller one is no cut, however still it is around it; see BUILD.md
+UNEVEN = 1.7  # times as far apart as frames usually are; a missing one makes 2
 JUMPS = 3  # of a clip that do not make it move: codecs refine the first frames of a still scene
 
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """A frame and its number; without a picture, what is wrong with it."""
+    """A frame, its number, and its time in seconds; without a picture, what is wrong with it."""
 
     number: int
     picture: Picture | None
     broken: str = ""
+    time: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +44,8 @@ class _Taken:
 @dataclasses.dataclass(frozen=True)
 class _Break:
     number: int
-    broken: str = ""  # else it is a scene cut
+    broken: str = ""
+    what: str = "a scene cut"
 
 
 def cut(
@@ -50,7 +53,7 @@ def cut(
 ) -> Iterator[Clip | Skipped]:
     """Cuts the frames of one video, or of one folder without gaps, into clips.
 
-    A scene cut ends a clip that is not yet whole, and so does a broken frame.
+    A scene cut ends a clip that is not yet whole, and so do a broken frame and a jump in time.
 
     Args:
       frames: Those taken, in order.
@@ -71,9 +74,9 @@ def cut(
             if one.broken:
                 yield Skipped(f"{name}/{start}", one.broken)
             elif not clips:
-                yield Skipped(f"{name}/{start}", f"{_too_short(seen)} before a scene cut")
+                yield Skipped(f"{name}/{start}", f"{_too_short(seen)} before {one.what}")
             gathered, left_out, seen, clips = [], 0, 0, 0
-            before = "a broken frame" if one.broken else "a scene cut"
+            before = "a broken frame" if one.broken else one.what
             continue
         seen += 1
         if left_out:
@@ -119,15 +122,48 @@ def _take(
     frames: Iterable[Frame], options: PrepareOptions, form: Form
 ) -> Iterator[_Taken | _Break]:
     last: np.ndarray | None = None
+    pace = _Pace()
     for frame in frames:
         if frame.picture is None:
-            last = None
+            last, pace = None, _Pace()
             yield _Break(frame.number, frame.broken)
             continue
+        if pace.jumps(frame.time):
+            last = None
+            yield _Break(frame.number, what="a jump in time")
         small = motion.small(frame.picture, options)
         change = None if last is None else motion.difference(last, small)
         yield _Taken(frame.number, form(frame.picture, options), small, change)
         last = small
+
+
+class _Pace:
+    """How far apart frames come; files with variable frame rates leave some out."""
+
+    def __init__(self) -> None:
+        self._time: float | None = None
+        self._recent: collections.deque[float] = collections.deque(maxlen=AROUND)
+        self._was_later = self._was_sooner = False
+
+    def jumps(self, time: float | None) -> bool:
+        """Whether a frame comes far later than those before it, or now all come sooner.
+
+        One that is late and the next in time is jitter, and no jump.
+        """
+        before, self._time = self._time, time
+        if before is None or time is None or time <= before:
+            return False
+        apart = time - before
+        usual = statistics.fmean(self._recent or [apart])
+        is_later, is_sooner = apart > UNEVEN * usual, apart * UNEVEN < usual
+        is_other_rate = (is_later and self._was_later) or (is_sooner and self._was_sooner)
+        self._was_later, self._was_sooner = is_later, is_sooner
+        if is_other_rate:
+            self._recent.clear()
+            self._recent.append(apart)
+            return is_sooner
+        self._recent.append(min(apart, 2 * usual))
+        return is_later
 
 
 def _with_cuts(frames: Iterable[_Taken | _Break], threshold: float) -> Iterator[_Taken | _Break]:

@@ -37,8 +37,10 @@ class VideoFile:
                 if stride == "auto":
                     pictures = map(Picture, video.read_video(path))
                     stride = choose_stride(pictures, options)
-                images = enumerate(video.read_video(path, stride))
-                frames = (Frame(index * stride, Picture(image)) for index, image in images)
+                frames = (
+                    Frame(index * stride, Picture(image), time=time)
+                    for index, (image, time) in enumerate(video.read_timed(path, stride))
+                )
                 for clip in cut(frames, self.name, self.video, options, form):
                     if isinstance(clip, Skipped) and clip.kind == "too short" and stride > 1:
                         clip = Skipped(clip.item, f"{clip.reason}, at stride {stride}")

@@ -1,0 +1,84 @@
+"""How the frames of a video are meant to be seen: upright, with square pixels, without combs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+
+import av
+import numpy as np
+
+_MATRIX = "DISPLAYMATRIX"
+_NEARLY_SQUARE = 0.01
+
+
+def upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+    """Turns and mirrors a frame as its display matrix says.
+
+    Args:
+      image: `[H, W, 3]`, the pixels of `frame`.
+      frame: Has the matrix, which takes a pixel at (x, y) to (a·x + c·y, b·x + d·y) and is given
+        as a, b, u, c, d, v, … (ISO/IEC 14496-12, 8.3.2). Angles between the right ones are
+        rounded to these.
+
+    Returns:
+      A view, `[H, W, 3]` or `[W, H, 3]`.
+    """
+    try:
+        matrix = np.frombuffer(frame.side_data[_MATRIX], np.int32)
+    except KeyError:
+        return image
+    a, b, c, d = matrix[[0, 1, 3, 4]].astype(float)
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        image, a, d = image.transpose(1, 0, 2), c, b
+    return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+
+
+def shown_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
+    """Width and height of a frame, as it is stored, with square pixels; none is lost."""
+    width, height = frame.width, frame.height
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
+    if abs(aspect - 1) < _NEARLY_SQUARE:
+        return width, height
+    return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
+
+
+def without_combs(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """Deinterlaces frames from the first interlaced one on; as many come out."""
+    graph = kind = None
+    for frame in frames:
+        now = frame.width, frame.height, frame.format.name
+        if graph and now != kind:  # a graph takes those of one kind only
+            yield from _through(graph, None)
+            graph = None
+        if graph is None and frame.interlaced_frame:
+            graph, kind = _deinterlacer(frame), now
+        if graph is None:
+            yield frame
+        else:
+            yield from _through(graph, frame)
+    if graph:
+        yield from _through(graph, None)
+
+
+def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add(
+        "buffer",
+        video_size=f"{frame.width}x{frame.height}",
+        pix_fmt=frame.format.name,
+        time_base=str(frame.time_base),
+        colorspace=str(frame.colorspace),
+        range=str(frame.color_range),
+    )
+    bwdif = graph.add("bwdif", mode="send_frame", deint="interlaced")
+    graph.link_nodes(source, bwdif, graph.add("buffersink")).configure()
+    return graph
+
+
+def _through(graph: av.filter.Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+    """What comes out of a graph when a frame goes in; the rest when None does."""
+    graph.push(frame)
+    with contextlib.suppress(av.BlockingIOError, av.EOFError):
+        while True:
+            yield graph.vpull()
