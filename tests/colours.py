@@ -33,6 +33,13 @@ def shown(of_light: np.ndarray) -> np.ndarray:
     return 255 * curve
 
 
+def pq(values: np.ndarray) -> np.ndarray:
+    """cd/m² of SMPTE ST 2084."""
+    root = values ** (32 / 2523)
+    above = np.maximum(root - 107 / 128, 0)
+    return 10000 * (above / (2413 / 128 - 2392 / 128 * root)) ** (8192 / 1305)
+
+
 def from_lab(lab: np.ndarray) -> np.ndarray:
     """CIELAB of D50, `[..., 3]` -> levels of sRGB."""
     lab = np.asarray(lab, np.float64)

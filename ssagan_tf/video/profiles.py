@@ -11,13 +11,12 @@ import functools
 import io
 import re
 import struct
-from collections.abc import Callable
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
-Curve = Callable[[np.ndarray], np.ndarray]
-"""Stored values -> light, both in [0, 1]."""
+from ssagan_tf.video import light
+
 Corners = tuple[float, ...]
 """x and y of white, red, green and blue."""
 
@@ -53,18 +52,25 @@ class Colours:
     """
 
     def __init__(self, picture: Image.Image):
-        self._mode, self._transform = "RGB", None
-        profile = _profile_of(picture)
-        if profile:
+        self._mode, self._transform, self._to_light = "RGB", None, None
+        points = _points(picture)
+        if points and points[1] in (light.PQ, light.HLG):
+            self._to_light = light.conversion(points[1], points[0])
+        elif profile := _profile_of(picture, points):
             self._mode, self._transform = _conversion(profile, _family(picture.mode))
 
     @property
     def are_srgb(self) -> bool:
         """Whether there is nothing to convert, or to within a level."""
-        return self._transform is None
+        return self._transform is None and self._to_light is None
 
     def to_srgb(self, part: Image.Image) -> Image.Image:
         """A part of the picture, without its transparency, as mode RGB."""
+        if self._to_light is not None:  # of high dynamic range: as videos are
+            planes = np.asarray(part.convert("RGB")).transpose(2, 0, 1).astype(np.uint16)
+            return Image.fromarray(
+                np.ascontiguousarray(self._to_light(planes, 255).transpose(1, 2, 0))
+            )
         if self._transform is None:
             return part if part.mode == "RGB" else part.convert("RGB")
         return ImageCms.applyTransform(part.convert(self._mode), self._transform)
@@ -99,21 +105,25 @@ def _conversion(profile: bytes, family: str) -> tuple[str, ImageCms.ImageCmsTran
         return "RGB", None
 
 
-def _profile_of(picture: Image.Image) -> bytes | None:
-    """None for sRGB, and where nothing is said."""
-    found: bytes | None = picture.info.get("icc_profile") or None
-    if picture.format == "PNG":
-        if points := _cicp(picture):
-            return _of_points(*points)
-        if found or "srgb" in picture.info:
-            return found
-        return _of_chunks(picture.info.get("gamma"), picture.info.get("chromaticity"))
-    if found:
-        return found
+def _points(picture: Image.Image) -> tuple[int, int] | None:
+    """Primaries and transfer as numbers of ITU-T H.273, where no profile says more."""
+    if picture.format == "PNG":  # which has this above a profile
+        return _cicp(picture)
+    if picture.info.get("icc_profile"):
+        return None
     if picture.format == "HEIF" and (said := picture.info.get("nclx_profile")):
-        return _of_points(int(said["color_primaries"]), int(said["transfer_characteristics"]))
-    if picture.format == "AVIF" and (points := _nclx(picture)):
+        return int(said["color_primaries"]), int(said["transfer_characteristics"])
+    return _nclx(picture) if picture.format == "AVIF" else None
+
+
+def _profile_of(picture: Image.Image, points: tuple[int, int] | None) -> bytes | None:
+    """None for sRGB, and where nothing is said."""
+    if points:
         return _of_points(*points)
+    if found := picture.info.get("icc_profile"):
+        return found
+    if picture.format == "PNG" and "srgb" not in picture.info:
+        return _of_chunks(picture.info.get("gamma"), picture.info.get("chromaticity"))
     if picture.format in ("JPEG", "MPO") and _is_adobe_rgb(picture):
         return _matrix_profile(_ADOBE, 563 / 256)
     return None
@@ -190,9 +200,9 @@ def _matrix_profile(corners: Corners, gamma: float) -> bytes | None:
     cones = _BRADFORD @ np.stack([white, _D50], 1)
     adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones[:, 1] / cones[:, 0]) @ _BRADFORD @ primaries
     values = np.linspace(0, 1, 4096)
-    light = values**gamma if gamma else _srgb_light(values)
-    curve = struct.pack(">4sII", b"curv", 0, len(light))
-    curve += np.rint(light * 65535).astype(">u2").tobytes()
+    shown = values**gamma if gamma else _srgb_light(values)
+    curve = struct.pack(">4sII", b"curv", 0, len(shown))
+    curve += np.rint(shown * 65535).astype(">u2").tobytes()
     tags = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, adapted.T), strict=True))
     tags |= {b"wtpt": _xyz(_D50)}
     at, directory, content = 128 + 4 + 12 * (len(tags) + 3), b"", b""

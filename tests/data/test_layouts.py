@@ -255,7 +255,7 @@ def test_a_change_of_size_is_like_a_gap(tmp_path: Path, write_pictures) -> None:
         "A/32": "frames of different sizes: 16×24 after 16×16",
         "A/67": "frames of different sizes: 16×16 after 16×24",
         "A/70": "frames of different sizes: 16×24 after 16×16",
-        "A/71": "too short: 9 of 32 frames after a broken frame",
+        "A/71": "too short: 9 of 32 frames after a change of size",
     }
 
 

@@ -212,6 +212,14 @@ RIGHT = {
         lambda: with_chunks(saved(PATCHES, **ADOBE), (b"cICP", bytes([1, 13, 0, 1]))),
         lambda: PATCHES,
     ),
+    "cICP of PQ": (
+        lambda: with_chunks(saved(GREYS // 2), (b"cICP", bytes([9, 16, 0, 1]))),
+        lambda: of_light(colours.pq(GREYS // 2 / 255) / 203),  # all below 3/4 of diffuse white
+    ),
+    "cICP of HLG": (
+        lambda: with_chunks(saved(GREYS // 2), (b"cICP", bytes([9, 18, 0, 1]))),
+        lambda: of_light(1000 / 203 * ((GREYS // 2 / 255) ** 2 / 3) ** 1.2),
+    ),
     "cICP of light": (
         lambda: with_chunks(saved(PATCHES), (b"cICP", bytes([1, 8, 0, 1]))),
         lambda: colours.shown(PATCHES / 255),

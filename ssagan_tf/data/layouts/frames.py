@@ -51,18 +51,11 @@ class FrameRun:
         yield from cut(self._frames(stride), self.folder_name, self.video, options, form)
 
     def _frames(self, stride: int) -> Iterator[Frame]:
-        size: tuple[int, ...] = ()
         for number, path in list(zip(self.numbers, self.paths, strict=True))[::stride]:
             try:
-                picture = read_picture(path)
+                yield Frame(number, read_picture(path))
             except DataError as error:  # like a gap
                 yield Frame(number, None, str(error))
-                continue
-            before, size = size, picture.image.shape
-            if before not in ((), size):  # likewise
-                sizes = " after ".join(f"{width}×{height}" for height, width, _ in (size, before))
-                yield Frame(number, None, f"frames of different sizes: {sizes}")
-            yield Frame(number, picture)
 
 
 def list_frames(
