@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ _UNKNOWN = "it is no picture, or of an unknown kind"
 _SUBFILE, _PHOTOMETRIC, _BITS, _DNG = 254, 262, 258, 50706  # tags of a TIFF
 _TILE = (322, 323)  # width and length in a TIFF
 _BAND = 1 << 22  # pixels that are converted at once
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it logs, it raises, too
 # For all of the process, as Pillow has it: what is larger is refused, and nothing warned of.
 Image.MAX_IMAGE_PIXELS = limits.PICTURE_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -238,6 +240,7 @@ def _decode(image: Image.Image, enough: int | None = None) -> tuple[np.ndarray, 
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         raise ValueError("its pixels are numbers of unknown range; give one of 8 or 16 bits")
     colours, size = Colours(image), image.size
+    _mend_key(image)
     if enough and (times := _times(size, enough)) > 1:
         image.draft(None, (max(1, size[0] // times), max(1, size[1] // times)))
     image.load()
@@ -266,6 +269,21 @@ def _reduced(part: Image.Image, times: int) -> Image.Image:
     return part.reduce(times) if times > 1 else part
 
 
+def _mend_key(image: Image.Image) -> None:
+    """Brings the transparent value of a PNG to the 8 bits that Pillow makes of its colours."""
+    key = image.info.get("transparency")
+    if image.format != "PNG" or image.mode not in ("L", "RGB") or isinstance(key, bytes | None):
+        return
+    at = image.fp.tell()
+    image.fp.seek(24)
+    [bits] = image.fp.read(1)
+    image.fp.seek(at)
+    if bits > 8:  # the upper ones are left
+        image.info["transparency"] = tuple(value >> bits - 8 for value in key)
+    elif bits < 8:
+        image.info["transparency"] = key * 255 // ((1 << bits) - 1)
+
+
 def _times(size: tuple[int, int], enough: int) -> int:
     """By how much a picture is reduced to have enough pixels still."""
     return max(1, min(int((size[0] * size[1] / enough) ** 0.5), *size))
@@ -275,9 +293,6 @@ def _over_black(band: Image.Image, colours: Colours) -> Image.Image:
     """Some rows of a picture in sRGB, without transparency."""
     if not band.has_transparency_data:
         return colours.to_srgb(band)
-    key = band.info.get("transparency")
-    if isinstance(key, tuple) and max(key) > 255:  # of a PNG of 16 bits, of which 8 are read
-        band.info["transparency"] = tuple(value >> 8 for value in key)
     band = band.convert("RGBA")
     alpha = band.getchannel("A")
     return Image.composite(colours.to_srgb(band), Image.new("RGB", band.size), alpha)

@@ -52,17 +52,20 @@ def with_chunks(png: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
 def png16(values: np.ndarray, *chunks: tuple[bytes, bytes]) -> bytes:
     """A PNG of 16 bits of `[H, W]` or `[H, W, 3]`, which Pillow doesn't write."""
     height, width = values.shape[:2]
-    kind = 2 if values.ndim == 3 else 0
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    head = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
+    return png(width, height, 16, 2 if values.ndim == 3 else 0, rows, *chunks)
+
+
+def png(width: int, height: int, bits: int, kind: int, rows: bytes, *chunks) -> bytes:
+    head = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
     parts = ((b"IHDR", head), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + with_chunks(bytes(33), *parts)[33:]
 
 
-def tiff(values: np.ndarray, photometric: int, bits: int) -> bytes:
+def tiff(values: np.ndarray, photometric: int, bits: int, width: int = 0) -> bytes:
     """Uncompressed, little-endian."""
     data = values.tobytes()
-    height, width = values.shape[:2]
+    height, width = len(values), width or values.shape[1]
     samples = values.shape[2] if values.ndim == 3 else 1
     tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 0}
     tags |= {277: samples, 278: height, 279: len(data)}
@@ -251,6 +254,22 @@ RIGHT = {
         ),
         lambda: PATCHES * (PATCHES != (20, 220, 40)).any(-1, keepdims=True),
     ),
+    "a key of 2 bits": (
+        lambda: png(4, 1, 2, 0, b"\0\x1b", (b"tRNS", b"\0\2")),
+        lambda: np.repeat(np.array([[0, 85, 0, 255]])[..., None], 3, -1),
+    ),
+    "grey with alpha of 16 bits": (
+        lambda: png(1, 1, 16, 4, b"\0" + struct.pack(">2H", 40_000, 32_768)),
+        lambda: np.full((1, 1, 3), 40_000 / 257 / 2),
+    ),
+    "12 bits, TIFF": (
+        lambda: tiff(np.uint8([[0, 0x03, 0xE8, 0x80, 0x0F, 0xFF]]), 1, 12, width=4),
+        lambda: np.repeat(np.array([[0, 1000, 2048, 4095]])[..., None] * 255 / 4095, 3, -1),
+    ),
+    "16 bits, JPEG 2000": (
+        lambda: saved(Image.fromarray(GREYS.astype(np.uint16) * 257), "JPEG2000"),
+        lambda: np.repeat(GREYS[..., None], 3, -1),
+    ),
     "a palette with transparency": (
         lambda: saved(Image.fromarray(GREYS).convert("P"), transparency=bytes([0, 255, 0, 255])),
         lambda: np.repeat(np.where(GREYS == 0, 0, GREYS)[..., None], 3, -1),
@@ -377,6 +396,7 @@ UNREADABLE = {
     ),
     "HEIC by its second brand": (lambda: HEIC.replace(b"heic\0", b"mif1\0"), "it is a HEIC: "),
     "raw": (raw_photo, "it begins with a preview, as raw photos do; save it as a JPEG or PNG"),
+    "20 colours": (lambda: tiff(np.zeros((2, 2, 20), np.uint8), 2, 8), "unknown kind; .* or TIFF"),
     "text": (lambda: b"no picture", "of an unknown kind; give a JPEG, PNG, WebP or TIFF"),
     "floats": (
         lambda: saved(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF"),
@@ -397,7 +417,7 @@ UNREADABLE = {
 
 @pytest.mark.parametrize(("make", "why"), UNREADABLE.values(), ids=UNREADABLE)
 def test_what_cannot_be_read_is_told_in_a_line(
-    make, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     path = tmp_path / "photo.jpg"
@@ -408,6 +428,7 @@ def test_what_cannot_be_read_is_told_in_a_line(
     assert line.startswith(f"cannot read the image {path}: ")
     assert "\n" not in line
     assert line.endswith("give a JPEG, PNG, WebP or TIFF") == (why.endswith("or TIFF"))
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("turned", [False, True])
