@@ -27,7 +27,7 @@ from ssagan_tf.progress import Progress
 from ssagan_tf.timelapse import Job
 from ssagan_tf.video import PathLike
 
-PIXELS = 3840 * 2160
+PIXELS = timelapse.ENOUGH
 """Of the largest photo that is moved as it is: 4K. Larger ones are reduced."""
 LONGEST = 4096  # pixels of a side, as few players show more
 _ASPECT = 0.02  # part by which that of a mask may differ
@@ -301,7 +301,17 @@ def read_mask(path: PathLike) -> np.ndarray:
     Raises:
       UnreadableError: It cannot be read.
     """
-    return cv2.cvtColor(video.read_image(path), cv2.COLOR_RGB2GRAY)
+    return cv2.cvtColor(video.read_reduced(path, PIXELS)[0], cv2.COLOR_RGB2GRAY)
+
+
+def read_photo(path: PathLike) -> tuple[np.ndarray, tuple[int, int]]:
+    """A photo as large as it is moved, uint8 `[H, W, 3]`, and the height and width of its file.
+
+    Raises:
+      UnreadableError: It cannot be read.
+    """
+    photo, size = video.read_reduced(path, PIXELS)
+    return reduced(photo), size
 
 
 def _failure(jobs: Sequence[Job], failed: Mapping[str, str]) -> DataError:
@@ -320,9 +330,7 @@ def _make(
     progress: Progress,
 ) -> str:
     """Makes one, and says what."""
-    photo = video.read_image(job.photo)
-    height, width = photo.shape[:2]
-    photo = reduced(photo)
+    photo, (height, width) = read_photo(job.photo)
     now = f"{photo.shape[1]}×{photo.shape[0]}"
     if photo.shape[:2] != (height, width):
         progress.say(f"{job.photo}: reduced from {width}×{height} to {now}, as 4K is the most")

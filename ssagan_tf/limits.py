@@ -16,9 +16,9 @@ from typing import Any
 from ssagan_tf.options import FRAMES
 from ssagan_tf.remote import AnyPath, length_of
 
-PICTURE_PIXELS = 178_956_970
-"""Of a photo, a frame's file or a stack: cameras end at 151 million. 0.5 GB in RGB, 2.5 GB at most
-while it is decoded; the same number is where Pillow itself refuses."""
+PICTURE_PIXELS = 250_000_000
+"""Of a photo, a frame's file or a stack: phones end at 201 million. 0.75 GB in RGB; while it is
+decoded whole 2 GB a JPEG or PNG, 4 a WebP, 5 a JPEG 2000. Pillow itself refuses twice as many."""
 VIDEO_PIXELS = 8192 * 8192
 """Of a frame of a video; 8K has half. 0.2 GB in RGB, several of which a decoder holds at once."""
 CLIP_PIXELS = FRAMES * 8192 * 4608

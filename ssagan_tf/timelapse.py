@@ -20,6 +20,8 @@ from ssagan_tf.options import OptionError, PhotosToVideos, require
 from ssagan_tf.progress import Progress
 
 PHOTOS_AT_ONCE = 4
+ENOUGH = 3840 * 2160
+"""Pixels of a photo that are read at least: 4K. JPEGs of many more are reduced while decoded."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Job:
             check_new_folder(self.path)
         else:
             video.check_encoder(self.path)
-        video.read_image(self.photo)
+        video.read_reduced(self.photo, ENOUGH)
 
     def write(self, clip: np.ndarray, size: tuple[int, int], how: str, fps: float) -> None:
         """Writes a clip, uint8 `[T, S, S, 3]`, in the aspect of its photo of `size`.
@@ -155,8 +157,8 @@ def make(
     with Progress(what, len(jobs)) as progress:
         for first in range(0, len(jobs), PHOTOS_AT_ONCE):
             some = jobs[first : first + PHOTOS_AT_ONCE]
-            images = [video.read_image(job.photo) for job in some]
-            clips = clips_of(np.stack([video.fit(image, side, how) for image in images]))
-            for job, image, clip in zip(some, images, clips, strict=True):
-                job.write(clip, image.shape[:2], how, fps)
+            photos = [video.read_reduced(job.photo, ENOUGH) for job in some]
+            clips = clips_of(np.stack([video.fit(image, side, how) for image, _ in photos]))
+            for job, (_, size), clip in zip(some, photos, clips, strict=True):
+                job.write(clip, size, how, fps)
                 progress.advance(note=str(job.path))

@@ -34,6 +34,19 @@ def jpeg(width: int, height: int) -> bytes:
     return bytes(content)
 
 
+def grey_jpeg(width: int, height: int) -> bytes:
+    """Whole, and no bomb: a large photo of one grey, in a hundredth of a byte a pixel."""
+    buffer = io.BytesIO()
+    Image.new("L", (8, 8), 128).save(buffer, "JPEG")
+    content = bytearray(buffer.getvalue())
+    at = content.index(b"\xff\xc0") + 5
+    content[at : at + 4] = struct.pack(">HH", height, width)
+    scan = content.index(b"\xff\xda") + 10
+    blocks = (width + 7) // 8 * ((height + 7) // 8)
+    # 00 and 1010 in the usual tables: no change of the mean, end of the block. Four of them:
+    return bytes(content[:scan]) + (blocks + 3) // 4 * b"\x28\xa2\x8a" + b"\xff\xd9"
+
+
 def tiff(side: int) -> bytes:
     """A picture of 16×16 in one tile of another size."""
     tags = {256: 16, 257: 16, 258: 8, 259: 5, 262: 1, 277: 1, 322: side, 323: side, 324: 8, 325: 50}

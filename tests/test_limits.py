@@ -50,7 +50,11 @@ for name in sys.argv[2].split(","):
     try: list(video.read_video(name))
     except video.UnreadableError as error: print(error)
 print(peak() - before)
+image, size = video.read_reduced("phone.jpg", 3840 * 2160)
+print(image.shape, size, image.min(), image.max())
+print(peak() - before)
 """
+    (tmp_path / "phone.jpg").write_bytes(bombs.grey_jpeg(16_320, 12_240))
     done = subprocess.run(
         [sys.executable, "-c", code, ",".join(PICTURES), ",".join(VIDEOS)],
         cwd=tmp_path,
@@ -59,8 +63,10 @@ print(peak() - before)
         text=True,
         check=True,
     )
-    *lines, megabytes = done.stdout.splitlines()
+    *lines, megabytes, phone, reduced = done.stdout.splitlines()
     assert not done.stderr
+    assert phone == "(3060, 4080, 3) (12240, 16320) 128 128"  # of 200 megapixels
+    assert int(reduced) < 150
     assert [line.split(":")[0].split()[-1] for line in lines] == [*PICTURES, *VIDEOS]
     assert all("as a decompression bomb does" in line for line in lines[: len(PICTURES)])
     assert all("it claims more than 16,000,000 frames" in line for line in lines[6:8])
@@ -68,17 +74,19 @@ print(peak() - before)
 
 
 def test_large_pictures_are_opened() -> None:
-    """A hundred and fifty megapixels, without a word."""
-    assert video.image_size(bombs.png(14_204, 10_652)) == (10_652, 14_204)
+    """The two hundred megapixels of phones, without a word."""
+    assert video.image_size(bombs.png(16_384, 12_288)) == (12_288, 16_384)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_large_pictures_are_refused_whatever_the_warnings() -> None:
     """Between Pillow's warning and its error, where a program has reset the warnings."""
-    assert video.image_size(bombs.png(13_377, 13_377)) == (13_377, 13_377)
-    for height in (13_378, 26_000):
-        with pytest.raises(ValueError, match="as a decompression bomb does"):
-            video.image_size(bombs.png(13_378, height))
+    assert video.image_size(bombs.png(20_000, 12_500)) == (12_500, 20_000)
+    for height in (12_501, 26_000):
+        with pytest.raises(
+            ValueError, match="more than 250,000,000 pixels, as a decompression bomb"
+        ):
+            video.image_size(bombs.png(20_000, height))
 
 
 @pytest.mark.parametrize(

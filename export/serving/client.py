@@ -13,7 +13,6 @@ Sends photos to TensorFlow Serving, which has a model of export.to_saved_model, 
 videos that come back.
 A SavedModel is a program, which may read and write files: load only your own.
 """
-ORIENTATION = 0x0112  # in EXIF
 
 
 def client(options: ClientOptions) -> None:
@@ -34,7 +33,7 @@ def client(options: ClientOptions) -> None:
             some = jobs[first : first + options.batch]
             made = clips.of([upright(job.photo) for job in some])
             for job, clip in zip(some, made, strict=True):
-                size = video.read_image(job.photo).shape[:2]
+                _, size = video.read_reduced(job.photo, timelapse.ENOUGH)
                 job.write(clip, size, how, options.fps)
                 progress.advance(note=str(job.path))
 
@@ -42,10 +41,11 @@ def client(options: ClientOptions) -> None:
 def upright(photo: str) -> bytes:
     """A photo's file, if the server reads it as it is meant; else it anew, as a PNG."""
     with open(photo, "rb") as opened, video.open_image(opened) as image:
-        if image.format in KINDS and image.getexif().get(ORIENTATION, 1) == 1:
+        small = image.width * image.height < 4 * timelapse.ENOUGH
+        if small and image.format in KINDS and video.is_plain(image):
             with open(photo, "rb") as file:
                 return file.read()
-    return video.encode_png(video.read_image(photo))
+    return video.encode_png(video.read_reduced(photo, timelapse.ENOUGH)[0])
 
 
 def main() -> None:

@@ -127,7 +127,7 @@ def wind() -> Any:
 def layout() -> Any:
     return setting(
         "auto",
-        "What the source holds: frames (folders of numbered pictures), videos (video files), "
+        "What the source holds: frames (folders of pictures in order), videos (video files), "
         "stacked (a picture per clip, frames one below the other), or nothing: synthetic clouds.",
     )
 

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -33,6 +34,7 @@ PATIENCE = 300.0
 PAINTED = 1024
 """Pixels of the longer side of a mask that is shown and painted on."""
 
+_Read = TypeVar("_Read")
 Report = Callable[[float], None]
 """Told which part of the work is done."""
 
@@ -112,7 +114,7 @@ class Maker:
                     "this takes too long here; give a smaller photo, or fewer seconds"
                 )
 
-        image = animation.reduced(_read(photo, "photo", video.read_image))
+        image, _ = _read(photo, "photo", animation.read_photo)
         drawn = _read(mask, "mask", animation.read_mask) if mask else None
         if drawn is not None:
             try:
@@ -170,7 +172,7 @@ class Maker:
             raise
 
 
-def _read(path: str, what: str, read: Callable[[str], np.ndarray]) -> np.ndarray:
+def _read(path: str, what: str, read: Callable[[str], _Read]) -> _Read:
     try:
         check_photo(Path(path))
         return read(path)

@@ -20,8 +20,10 @@ from ssagan_tf.video.pictures import (
     decode_image,
     encode_png,
     image_size,
+    is_plain,
     open_image,
     read_image,
+    read_reduced,
     write_image,
 )
 from ssagan_tf.video.reading import read_timed, read_video
@@ -41,8 +43,10 @@ __all__ = [
     "fit",
     "flow_picture",
     "image_size",
+    "is_plain",
     "open_image",
     "read_image",
+    "read_reduced",
     "read_timed",
     "read_video",
     "strip",

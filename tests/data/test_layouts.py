@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import doctest
 import io
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -180,15 +182,80 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
     (tmp_path / "A" / "._A_frames_00000001.jpg").touch()
     (tmp_path / "A" / "cover.jpg").touch()
     (tmp_path / "A" / "other_3.jpg").touch()
+    (tmp_path / "A" / "A_frames_3.png").touch()
+    for hidden in ("@eaDir", "__MACOSX"):  # which hold small copies, and notes, of each picture
+        write_pictures(tmp_path / "A" / hidden, range(40))
     listing = layouts.list_items(options(tmp_path, layout="frames"))
     assert names(listing) == ["A/0"]
     assert reasons(listing) == {
         "short": "too short: 31 of 32 frames without a gap",
         "empty": "empty folder",
+        "A/@eaDir": "hidden",
+        "A/__MACOSX": "hidden",
         "A/Thumbs.db": "not a picture",
         "A/._A_frames_00000001.jpg": "not a picture",
         "A/cover.jpg": "no number in its name",
-        "A/other_3.jpg": "a number twice: as A_frames_00000003.jpg",
+        "A/other_3.jpg": "too short: 1 of 32 frames without a gap",
+        "A/A_frames_3.png": "a number twice: as A_frames_00000003.jpg",
+    }
+
+
+def test_names_that_are_times(tmp_path: Path) -> None:
+    """A picture every ten seconds or so, in mixed formats; one is missing, and a night."""
+    began = datetime.datetime(2024, 5, 1, 23, 58, 5)
+    times = [began + datetime.timedelta(seconds=10 * n + n % 3) for n in range(140) if n != 40]
+    for number, time in enumerate(times):
+        time += datetime.timedelta(hours=8 * (number > 100))
+        ending = ("jpg", "JPEG", "png")[number % 3]
+        shade = abs(3 * number % 510 - 255)
+        Image.new("RGB", (8, 8), (shade, 0, 0)).save(
+            tmp_path / f"{time:%Y-%m-%d_%H-%M-%S}.{ending}"
+        )
+    given = options(tmp_path)
+    items = layouts.list_items(given).items
+    assert [item.name for item in items] == [
+        f"{tmp_path.name}/20240501235805",
+        f"{tmp_path.name}/20240502000457",
+        f"{tmp_path.name}/20240502081505",
+    ]
+    assert [len(item.files) for item in items] == [40, 61, 38]
+    assert {clip.start for item in items for clip in clips_of(item, given)} == {
+        *(20240501235805, 20240502000457, 20240502081505)
+    }
+    [half, *_] = (one for item in items for one in item.by_clips())
+    assert half.numbers[-1] == 20240502000316
+
+
+def test_two_cameras_in_a_folder_are_two_sequences(tmp_path: Path) -> None:
+    (tmp_path / "A").mkdir()
+    for number in range(64):
+        image = Image.new("RGB", (8, 8), (3 * number, 0, 0))
+        image.save(tmp_path / "A" / f"{('left', 'right')[number % 2]}_{number // 2}.png")
+    listing = layouts.list_items(options(tmp_path))
+    assert names(listing) == ["A/left/0", "A/right/0"]
+    assert {item.video for item in listing.items} == {"A"}
+    first = layouts.list_items(options(tmp_path, clip_rule="first"))
+    assert names(first) == ["A/0"]
+    (tmp_path / "A" / "left").mkdir()
+    for path in (tmp_path / "A").glob("left_*"):
+        shutil.copy(path, tmp_path / "A" / "left")
+    listing = layouts.list_items(options(tmp_path))
+    assert names(listing) == ["A/left/0", "A/left_0.png/0", "A/right/0"]
+
+
+def test_a_change_of_size_is_like_a_gap(tmp_path: Path, write_pictures) -> None:
+    """For training and for evaluation alike."""
+    write_pictures(tmp_path / "A", range(35))
+    write_pictures(tmp_path / "A", range(35, 80), size=(16, 24))
+    write_pictures(tmp_path / "A", [70])
+    given = options(tmp_path)
+    [item] = layouts.list_items(given).items
+    assert [clip.name for clip in clips_of(item, given)] == ["A/0", "A/35"]
+    assert passed_over(item, given) == {
+        "A/32": "frames of different sizes: 16×24 after 16×16",
+        "A/67": "frames of different sizes: 16×16 after 16×24",
+        "A/70": "frames of different sizes: 16×24 after 16×16",
+        "A/71": "too short: 9 of 32 frames after a change of size",
     }
 
 

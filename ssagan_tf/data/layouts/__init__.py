@@ -2,7 +2,7 @@
 
 One module per layout, each with a class of items and the function that lists them:
 
-    frames    folders of numbered pictures
+    frames    folders of pictures named by numbers or times
     videos    video files
     stacked   a picture per clip, its frames one below the other
     clouds    nothing to read: the built-in synthetic clouds

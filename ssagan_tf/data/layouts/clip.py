@@ -16,8 +16,6 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.remote import StoreError, place
 
-_ORIENTATION = 0x0112  # EXIF
-
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
@@ -106,7 +104,7 @@ def _is_plain_jpeg(data: bytes, side: int) -> bool:
             image.format == "JPEG"
             and image.mode == "RGB"
             and image.size == (side, side)
-            and image.getexif().get(_ORIENTATION, 1) == 1
+            and video.is_plain(image)
         )
 
 

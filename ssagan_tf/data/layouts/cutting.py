@@ -44,8 +44,8 @@ class _Taken:
 @dataclasses.dataclass(frozen=True)
 class _Break:
     number: int
-    broken: str = ""
     what: str = "a scene cut"
+    reason: str = ""  # to be told, where it is a fault
 
 
 def cut(
@@ -53,7 +53,8 @@ def cut(
 ) -> Iterator[Clip | Skipped]:
     """Cuts the frames of one video, or of one folder without gaps, into clips.
 
-    A scene cut ends a clip that is not yet whole, and so do a broken frame and a jump in time.
+    A scene cut ends a clip that is not yet whole, and so do a broken frame, a change of size, and a
+    jump in time.
 
     Args:
       frames: Those taken, in order.
@@ -71,12 +72,12 @@ def cut(
     for one in _with_cuts(_take(frames, options, form), options.scene_cut):
         if isinstance(one, _Break):
             start = gathered[0].number if gathered else one.number
-            if one.broken:
-                yield Skipped(f"{name}/{start}", one.broken)
+            if one.reason:
+                yield Skipped(f"{name}/{start}", one.reason)
             elif not clips:
                 yield Skipped(f"{name}/{start}", f"{_too_short(seen)} before {one.what}")
             gathered, left_out, seen, clips = [], 0, 0, 0
-            before = "a broken frame" if one.broken else one.what
+            before = one.what
             continue
         seen += 1
         if left_out:
@@ -122,15 +123,20 @@ def _take(
     frames: Iterable[Frame], options: PrepareOptions, form: Form
 ) -> Iterator[_Taken | _Break]:
     last: np.ndarray | None = None
-    pace = _Pace()
+    pace, size = _Pace(), ()
     for frame in frames:
         if frame.picture is None:
-            last, pace = None, _Pace()
-            yield _Break(frame.number, frame.broken)
+            last, pace, size = None, _Pace(), ()
+            yield _Break(frame.number, "a broken frame", frame.broken)
             continue
+        before, size = size, frame.picture.image.shape
+        if before not in ((), size):
+            last, pace = None, _Pace()
+            sizes = " after ".join(f"{width}×{height}" for height, width, _ in (size, before))
+            yield _Break(frame.number, "a change of size", f"frames of different sizes: {sizes}")
         if pace.jumps(frame.time):
             last = None
-            yield _Break(frame.number, what="a jump in time")
+            yield _Break(frame.number, "a jump in time")
         small = motion.small(frame.picture, options)
         change = None if last is None else motion.difference(last, small)
         yield _Taken(frame.number, form(frame.picture, options), small, change)

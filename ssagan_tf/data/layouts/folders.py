@@ -13,11 +13,16 @@ from ssagan_tf.data.info import SPLITS, Skipped
 from ssagan_tf.data.layouts.splits import own_split
 from ssagan_tf.remote import AnyPath, StoreError
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm")
+PICTURES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"),
+    *(".jp2", ".avif", ".heic", ".heif"),
+)
 VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"),
     *(".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv", ".3gp", ".gif"),
 )
+# Of systems, which hold previews, what was deleted, and notes on each file.
+_HIDDEN = (".", "@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +79,7 @@ def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
                     skipped.append(Skipped(name, "beside the *_train and *_test folders"))
             subfolders[:] = [name for name in subfolders if splits[name]]
             continue
-        for name in [name for name in subfolders if name.startswith(".")]:
+        for name in [name for name in subfolders if name.startswith(_HIDDEN)]:
             skipped.append(Skipped(os.path.join(relative, name), "hidden"))
             subfolders.remove(name)
         if (real := os.path.realpath(path)) in seen:  # links may go round

@@ -1,10 +1,9 @@
-"""Layout frames: folders of numbered pictures."""
+"""Layout frames: folders of pictures in order."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Iterator, Sequence
 
 from ssagan_tf import names
@@ -13,28 +12,26 @@ from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
 from ssagan_tf.data.layouts.motion import choose_stride
+from ssagan_tf.data.layouts.sequences import Place, Row, labels, rows
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.remote import AnyPath
 
-Numbered = Sequence[tuple[int, str]]
-"""Pictures with their numbers, in order."""
-
 
 @dataclasses.dataclass(frozen=True)
 class FrameRun:
-    """Pictures of a folder, numbered without a gap."""
+    """Pictures of a folder, in order and without a gap, each with its number."""
 
     folder_name: str
     video: str
     split: str | None
     folder: str
     files: tuple[str, ...]
-    start: int
+    numbers: tuple[int, ...]
 
     @property
     def name(self) -> str:
-        return f"{self.folder_name}/{self.start}"
+        return f"{self.folder_name}/{self.numbers[0]}"
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -43,8 +40,8 @@ class FrameRun:
     def by_clips(self) -> Iterator[FrameRun]:
         """Runs of just 32 pictures, one after the other."""
         for index in range(0, len(self.files) - FRAMES + 1, FRAMES):
-            files = self.files[index : index + FRAMES]
-            yield dataclasses.replace(self, files=files, start=self.start + index)
+            some = slice(index, index + FRAMES)
+            yield dataclasses.replace(self, files=self.files[some], numbers=self.numbers[some])
 
     def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
         stride = options.frame_stride
@@ -54,8 +51,7 @@ class FrameRun:
         yield from cut(self._frames(stride), self.folder_name, self.video, options, form)
 
     def _frames(self, stride: int) -> Iterator[Frame]:
-        for index, path in list(enumerate(self.paths))[::stride]:
-            number = self.start + index
+        for number, path in list(zip(self.numbers, self.paths, strict=True))[::stride]:
             try:
                 yield Frame(number, read_picture(path))
             except DataError as error:  # like a gap
@@ -80,21 +76,26 @@ def list_frames(
     stride = 1 if options.frame_stride == "auto" else options.frame_stride
     found = []
     for folder in folders:
-        numbered = _numbered(folder, skipped)
-        if not numbered:
+        in_order = _rows(folder, skipped)
+        if not in_order:
             continue
-        runs = list(_runs(numbered))
-        lengths = [-(-len(run) // stride) for run in runs]
-        long = [run for run, length in zip(runs, lengths, strict=True) if length >= FRAMES]
-        if long:
-            named = zip(runs, lengths, strict=True)
-            short = [(folder.below(run[0][1]), n) for run, n in named if n < FRAMES]
-        else:
-            short = [(folder.path, max(lengths))]
+        long: list[tuple[Row, list[tuple[Place, ...]]]] = []
+        short: list[tuple[str, int]] = []
+        for row in in_order:
+            runs = list(row.runs())
+            lengths = [-(-len(run) // stride) for run in runs]
+            named = list(zip(runs, lengths, strict=True))
+            short += [(folder.below(run[0].file), n) for run, n in named if n < FRAMES]
+            if usable := [run for run, n in named if n >= FRAMES]:
+                long.append((row, usable))
+        if not long:
+            short = [(folder.path, max(length for _, length in short))]
         for item, length in short:
             reason = f"too short: {length} of {FRAMES} frames without a gap"
             skipped.append(Skipped(item, reason))
-        found.append((folder, long[:1] if options.clip_rule == "first" else long))
+        if options.clip_rule == "first":
+            long = [(row, runs[:1]) for row, runs in long[:1]]
+        found.append((folder, long))
 
     # The video is the folder on top. One that holds all the pictures itself is one video.
     def on_top(folder: Folder) -> tuple[str, str]:
@@ -105,50 +106,27 @@ def list_frames(
     if names.fault(of_source):
         of_source = "footage"
 
-    tops = sorted({on_top(folder) for folder, runs in found if runs})
+    tops = sorted({on_top(folder) for folder, long in found if long})
     name_of = dict(zip(tops, plainest((top, root + top) for top, root in tops), strict=True))
-    for folder, runs in found:
-        if not runs:
-            continue
-        video_name = name_of[on_top(folder)]
-        name = "/".join([video_name, *folder.in_root().split("/")[1:]])
+    used = [(folder, long) for folder, long in found if long]
+    called = ["/".join([name_of[on_top(at)], *at.in_root().split("/")[1:]]) for at, _ in used]
+    for (folder, long), name in zip(used, called, strict=True):
         path = os.path.join(source, folder.path)
-        for run in runs:
-            files = tuple(file for _, file in run)
-            yield FrameRun(name, video_name, folder.split, path, files, run[0][0])
+        for label, (row, runs) in zip(labels([row for row, _ in long]), long, strict=True):
+            if f"{name}/{label}" in called:
+                label = row.places[0].file  # which no folder here is called
+            of_row = f"{name}/{label}" if label else name
+            for run in runs:
+                files, numbers = zip(*((place.file, place.number) for place in run), strict=True)
+                video = name_of[on_top(folder)]
+                yield FrameRun(of_row, video, folder.split, path, files, numbers)
 
 
-def _numbered(folder: Folder, skipped: list[Skipped]) -> Numbered:
-    """The pictures of a folder. The number is the last one in the name."""
-    by_number: dict[int, str] = {}
-    for name in folder.files:
-        if suffix_of(name) not in PICTURES:
-            skipped.append(Skipped(folder.below(name), "not a picture"))
-            continue
-        digits = re.findall(r"[0-9]+", os.path.splitext(name)[0])
-        if not digits:
-            skipped.append(Skipped(folder.below(name), "no number in its name"))
-        elif (number := int(digits[-1])) >= 1 << 63:  # more than a record can hold
-            skipped.append(Skipped(folder.below(name), "its number is too large"))
-        elif number in by_number:
-            reason = f"a number twice: as {by_number[number]}"
-            skipped.append(Skipped(folder.below(name), reason))
-        else:
-            by_number[number] = name
-    return sorted(by_number.items())
-
-
-def _runs(numbered: Numbered) -> Iterator[Numbered]:
-    """Breaks where a number is missing, or where the names change."""
-    run: list[tuple[int, str]] = []
-    for number, name in numbered:
-        if run and (number != run[-1][0] + 1 or _before(name) != _before(run[-1][1])):
-            yield run
-            run = []
-        run.append((number, name))
-    yield run
-
-
-def _before(name: str) -> str:
-    """What stands before the number."""
-    return re.split(r"[0-9]+(?=[^0-9]*$)", os.path.splitext(name)[0])[0]
+def _rows(folder: Folder, skipped: list[Skipped]) -> list[Row]:
+    """The sequences of a folder's pictures."""
+    are = {name: suffix_of(name) in PICTURES for name in folder.files}
+    found, passed_over = rows(name for name, is_picture in are.items() if is_picture)
+    for name, is_picture in are.items():
+        if why := passed_over.get(name) if is_picture else "not a picture":
+            skipped.append(Skipped(folder.below(name), why))
+    return found
