@@ -17,6 +17,7 @@ from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
 from ssagan_tf.training.checkpoint import Checkpoints
+from ssagan_tf.training.events import drop_later
 from ssagan_tf.training.gan import (
     METRICS,
     STOP,
@@ -47,14 +48,16 @@ class MetricsLog:
 
     Args:
       folder: Of the run.
-      step: Where the run goes on; later lines, of steps that will be made again, are dropped.
+      step: Where the run goes on; what is there of later steps, which will be made again, is
+        dropped.
     """
 
     def __init__(self, folder: Path, step: int):
         self._path = folder / METRICS_FILE
+        # A run that begins again from step 0 writes that line again, too.
+        step = step or -1
+        drop_later(folder / TENSORBOARD, step)
         if self._path.exists():
-            # A run that begins again from step 0 writes that line again, too.
-            step = step or -1
             with (
                 replacing_file(self._path) as temporary,
                 self._path.open("rb") as lines,
@@ -76,6 +79,7 @@ class MetricsLog:
         with self._writer.as_default(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
+        self._writer.flush()  # what is logged by a checkpoint is there when the run goes on from it
 
     def write_gif(self, step: int, name: str, frames: np.ndarray, fps: float) -> None:
         """TensorBoard plays GIFs in its image tab; a summary is (width, height, file)."""
