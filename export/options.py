@@ -125,7 +125,7 @@ class ParityOptions(SourceOptions):
     )
     onnx: str = setting("", ONNX_HELP)
     image: tuple[str, ...] = setting(
-        (), "Photos, separated by commas; without any: built-in synthetic clouds."
+        (), "Photos, separated by commas; without any: built-in synthetic clouds.", paths=True
     )
     batches: tuple[str, ...] = setting(("1", "2", "5"), "Batch sizes.", _counts)
     tolerance: float = setting(

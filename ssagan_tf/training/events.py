@@ -1,4 +1,4 @@
-"""TensorBoard's files of a run that is resumed: what is in them of steps that will be made again."""
+"""TensorBoard's files of a run that is resumed, without the steps that will be made again."""
 
 from __future__ import annotations
 
