@@ -110,7 +110,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         with errors_of_writing(path):
             temporary.mkdir()
-        with errors_of_writing(path, temporary):
+        with errors_of_writing(path, temporary), _named(path, temporary):
             yield temporary
         with errors_of_writing(path):
             if target.is_dir():
@@ -118,6 +118,16 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _named(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
+    """Calls what is in a temporary folder as it is called in the end, in messages."""
+    try:
+        yield
+    except DataError as error:
+        error.args = tuple(str(each).replace(str(temporary), str(path)) for each in error.args)
+        raise
 
 
 def check_new_folder(path: str | os.PathLike[str]) -> None:

@@ -209,7 +209,10 @@ def with_files(arguments: Iterable[str], within: Sequence[str] = ()) -> list[str
             raise flags.Error(f"--flagfile={path} names itself, by way of {within[-1]}")
         try:
             with open(path, "rb") as file:  # it may be a pipe
-                lines = _lines(file.read(limits.NOTE_BYTES))
+                data = file.read(limits.NOTE_BYTES + 1)
+            if len(data) > limits.NOTE_BYTES:
+                raise flags.Error(f"--flagfile={path} has more than {limits.NOTE_BYTES:,} bytes")
+            lines = _lines(data)
         except OSError as error:
             raise flags.Error(f"--flagfile={path}: {error.strerror}") from error
         except UnicodeDecodeError as error:

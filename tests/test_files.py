@@ -164,6 +164,17 @@ def test_a_disk_that_fills_up_in_a_copy(tmp_path):
         copy()
 
 
+def test_a_disk_that_fills_up_in_a_folder_is_told_by_its_name(tmp_path):
+    def fill():
+        with replacing_folder(tmp_path / "report") as folder, replacing_file(folder / "a" / "b"):
+            raise OSError(errno.ENOSPC, "No space left")
+
+    with pytest.raises(DataError) as error:
+        fill()
+    assert str(error.value) == f"cannot write {tmp_path}/report/a/b: No space left"
+    assert everything_in(tmp_path) == []
+
+
 def test_empty_folder_is_replaced_and_a_full_one_refused(tmp_path):
     target = tmp_path / "frames"
     target.mkdir()

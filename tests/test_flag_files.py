@@ -63,6 +63,7 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
         (None, "No such file"),
         (b"\x89PNG\r\n\x1a\n\xff", "is no text"),
         (b"\xff\xfe\x00", "is no text"),
+        (b"#" * (2 << 20), "more than 1,048,576"),
     ],
 )
 def test_what_is_no_flag_file(tmp_path: Path, content: bytes | None, message: str) -> None:

@@ -231,7 +231,7 @@ def test_names_that_are_no_utf8(tmp_path: Path, monkeypatch, name: str) -> None:
     assert line == rf"train: '--{name}=caf\udce9' is no text in utf-8; rename what it names"
     arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
     with monkeypatch.context() as patch:  # deep in the work
-        patch.setattr(Path, "exists", lambda path: print(end=bad.encode()))
+        patch.setattr(Path, "is_dir", lambda path: print(end=bad.encode()))
         result = run("generate", *arguments, cwd=tmp_path)
     line = r"generate: a name must be UTF-8 to be written down: caf\udce9"
     assert complaint(result, 1) == line
