@@ -70,6 +70,7 @@ class BoxOptions(SourceOptions):
         (),
         "Its evaluations for the card, as DATA=FOLDER/metrics.json, separated by commas; made with "
         "--transfer --baselines=constant_wind, so that the card holds both beside its own frames.",
+        paths=True,
     )
     output: str = setting("", "Folder; without it, the package's own.")
 

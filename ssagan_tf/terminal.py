@@ -4,6 +4,7 @@ closed, a full disk, nothing."""
 from __future__ import annotations
 
 import codecs
+import contextlib
 import errno
 import io
 import os
@@ -73,7 +74,9 @@ def settle() -> None:
         if stream is None:
             stream = open(number, "w", encoding="utf-8", errors=_PLAIN, closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
-        if type(stream) is io.TextIOWrapper:  # not what a test or a notebook puts there
+        elif type(stream) is io.TextIOWrapper:  # not what a test or a notebook puts there
+            with contextlib.suppress(OSError):
+                stream.flush()
             output = _Output(
                 stream.buffer,
                 encoding=stream.encoding,

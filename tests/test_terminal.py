@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import pty
 import subprocess
 import sys
 import unicodedata
@@ -84,6 +86,39 @@ def test_output_that_nobody_takes(tmp_path: Path, shell: str, code: int, message
     assert (tmp_path / "done").exists() == has_worked
     files = {"work.py", "done"} if has_worked else {"work.py"}
     assert {path.name for path in tmp_path.iterdir()} == files
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_a_bar_where_little_can_be_shown(tmp_path: Path, encoding: str) -> None:
+    """On a real terminal of 40 columns."""
+    source = """
+from ssagan_tf import program
+from ssagan_tf.progress import Progress
+
+def work():
+    with Progress("64×64 →", 10) as bar:
+        bar.advance(10, note="a/name/that/is/longer/than/the/terminal.mp4")
+
+program.run("work", "About.", [], work)
+"""
+    ours, theirs = pty.openpty()
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": f"{encoding}:strict"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", source],
+        env={**os.environ, **environment, "COLUMNS": "40", "TERM": "xterm"},
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal ends
+        while some := os.read(ours, 4096):
+            shown += some
+    os.close(ours)
+    assert process.wait() == 0, shown
+    what = {"ascii": b"64x64 ->", "cp1252": b"64\xd764 ->", "utf-8": "64×64 →".encode()}
+    assert what[encoding] in shown
+    assert b"10/10" in shown
 
 
 def test_signs_have_a_plain_look() -> None:
