@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import tensorflow as tf
 from tensorboard.plugins.image import metadata as image_metadata
 
 from ssagan_tf import limits, losses, models, video
+from ssagan_tf.errors import DataError
 from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
@@ -76,23 +79,36 @@ class MetricsLog:
         """
         with errors_of_writing(self._path), self._path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
-        with self._writer.as_default(step):
+        with self._logging(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
-        self._writer.flush()  # what is logged by a checkpoint is there when the run goes on from it
 
     def write_gif(self, step: int, name: str, frames: np.ndarray, fps: float) -> None:
-        """TensorBoard plays GIFs in its image tab; a summary is (width, height, file)."""
+        """TensorBoard plays GIFs in its image tab; a summary is (width, height, file).
+
+        Raises:
+          DataError: It cannot be written.
+        """
         gif = video.encode_gif(frames, fps)
         height, width = frames.shape[1:3]
         metadata = image_metadata.create_summary_metadata(display_name=name, description="")
-        with self._writer.as_default(step):
+        with self._logging(step):
             tf.summary.write(
                 name,
                 tf.constant([str(width).encode(), str(height).encode(), gif]),
                 metadata=metadata,
             )
-        self._writer.flush()
+
+    @contextlib.contextmanager
+    def _logging(self, step: int) -> Iterator[None]:
+        """What is logged by a checkpoint is on the disk when the run goes on from it."""
+        try:
+            with self._writer.as_default(step):
+                yield
+            self._writer.flush()
+        except tf.errors.OpError as error:  # of a full disk the one that means memory elsewhere
+            reason = error.message.splitlines()[0]
+            raise DataError(f"cannot write {self._path.parent / TENSORBOARD}: {reason}") from error
 
 
 def _step_of(line: str) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.util import tensor_util
 
+from ssagan_tf.errors import DataError
 from ssagan_tf.training.callbacks import MetricsLog
 
 FRAMES = np.zeros((2, 8, 8, 3), np.uint8)
@@ -62,3 +65,18 @@ def test_what_is_no_event_file_stays(tmp_path: Path) -> None:
     MetricsLog(tmp_path, 3).write(4, {"loss": 1.0})
     assert (folder / "notes.txt").read_text() == "mine"
     assert shown(tmp_path) == {"loss": [(4, 1.0)]}
+
+
+def test_a_full_disk_is_no_lack_of_memory(tmp_path: Path) -> None:
+    log = MetricsLog(tmp_path, 0)
+    log.write(1, {"loss": 1.0})
+    [events] = (tmp_path / "tensorboard").iterdir()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (events.stat().st_size, before[1]))
+    try:
+        with pytest.raises(DataError, match=r"cannot write .*/tensorboard: "):
+            log.write_gif(2, "film", FRAMES, 12)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
