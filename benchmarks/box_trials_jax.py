@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.box_trials import CONFIG, TRIALS, settings_of
+from benchmarks.box_trials import CONFIG, TRIALS
 from ssagan_tf import skies
 from ssagan_tf.data.layouts import splits
 from ssagan_tf.options import BENCHMARKS, ModelOptions, PrepareOptions, TrainOptions
@@ -102,7 +102,7 @@ def train(trial: str, clips: Path, output: Path) -> None:
 
     from ssagan_tf import losses, models
 
-    model, options = options_of(settings_of(trial))
+    model, options = options_of(TRIALS[trial])
     if options.discriminator_updates != 1:
         raise SystemExit("box_trials_jax: has one discriminator update a step")
     keras.utils.set_random_seed(options.seed)

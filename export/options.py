@@ -70,6 +70,7 @@ class BoxOptions(SourceOptions):
         (),
         "Its evaluations for the card, as DATA=FOLDER/metrics.json, separated by commas; made with "
         "--transfer --baselines=constant_wind, so that the card holds both beside its own frames.",
+        paths=True,
     )
     output: str = setting("", "Folder; without it, the package's own.")
 
@@ -125,7 +126,7 @@ class ParityOptions(SourceOptions):
     )
     onnx: str = setting("", ONNX_HELP)
     image: tuple[str, ...] = setting(
-        (), "Photos, separated by commas; without any: built-in synthetic clouds."
+        (), "Photos, separated by commas; without any: built-in synthetic clouds.", paths=True
     )
     batches: tuple[str, ...] = setting(("1", "2", "5"), "Batch sizes.", _counts)
     tolerance: float = setting(

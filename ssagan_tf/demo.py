@@ -11,7 +11,7 @@ from ssagan_tf.errors import DataError, Stopped, require_extra
 from ssagan_tf.options import ComputeOptions, DemoOptions
 from ssagan_tf.page.app import make_app
 from ssagan_tf.page.maker import Maker
-from ssagan_tf.startup import load_tensorflow
+from ssagan_tf.startup import load_tensorflow, without_proxies
 from ssagan_tf.training import source
 from ssagan_tf.training.run import FLAGS_FILE
 from ssagan_tf.training.source import Source
@@ -90,6 +90,7 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
     """
     models = find_models(options)
     require_extra("demo", "gradio")
+    without_proxies()
     load_tensorflow()  # first: gradio imports it, too, where it can, and not as quietly
     from ssagan_tf.web import listening
 

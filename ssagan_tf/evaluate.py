@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ssagan_tf import program, video
+from ssagan_tf import given, program, video
 from ssagan_tf.data.footage import Footage, open_footage
 from ssagan_tf.errors import require_extra
 from ssagan_tf.evaluation import figures, measures, results
@@ -110,8 +110,8 @@ class _Sources:
     """What the settings name as systems: generators and folders of clips, by name."""
 
     def __init__(self, options: EvaluateOptions):
-        runs = named_paths("run_dir", _several(options.run_dir))
-        files = named_paths("model", _several(options.model))
+        runs = named_paths("run_dir", given.paths(options.run_dir))
+        files = named_paths("model", given.paths(options.model))
         self.folders = named_paths("generated", options.generated)
         self.mirrored = named_paths("generated_mirrored", options.generated_mirrored)
         if not (runs or files or self.folders):
@@ -158,13 +158,6 @@ def _moved(options: EvaluateOptions) -> list[str]:
     if not options.transfer:
         return []
     return [SUFFIX, LOOP_SUFFIX] if options.loop_measures else [SUFFIX]
-
-
-def _several(value: str) -> list[str]:
-    """A path, or several with commas."""
-    if not value:
-        return []
-    return [value] if Path(value).exists() else value.split(",")
 
 
 def _common_fit(fit: str, generators: Iterable[Source]) -> str:

@@ -18,6 +18,7 @@ from ssagan_tf.remote import RemotePath, is_remote, place
 
 LOCK_FILE = ".lock"
 _WILDCARDS = set("*?[]\\")
+_SHORT = 100  # bytes of a name that every file system has room for more of
 
 
 @contextlib.contextmanager
@@ -60,11 +61,9 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
             with errors_of_writing(path):
                 there.upload(Path(folder) / there.name)
         return
+    check_new_file(path)
     with errors_of_writing(path):
-        target = Path(path).resolve()
-        if target.is_dir():
-            raise DataError(f"cannot write {path}: it is a folder")
-        temporary = _beside(target)
+        temporary = _beside(target := Path(path).resolve())
     try:
         with errors_of_writing(path):
             temporary.touch()  # an unwritable place shows before the work, not after it
@@ -77,6 +76,21 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_new_file(path: str | os.PathLike[str]) -> None:
+    """Refuses what can be no file's path, and that of a folder, before there is anything to write.
+
+    Raises:
+      DataError: A folder has it, or its last part is longer than the file system's may be.
+    """
+    with errors_of_writing(path):
+        target = Path(path).resolve()
+        if target.is_dir():
+            raise DataError(f"cannot write {path}: it is a folder")
+        there = next(filter(Path.is_dir, target.parents))
+        with contextlib.suppress(FileNotFoundError):
+            (there / target.name).lstat()
 
 
 @contextlib.contextmanager
@@ -96,7 +110,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         with errors_of_writing(path):
             temporary.mkdir()
-        with errors_of_writing(path, temporary):
+        with errors_of_writing(path, temporary), _named(path, temporary):
             yield temporary
         with errors_of_writing(path):
             if target.is_dir():
@@ -104,6 +118,16 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
             os.replace(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _named(path: str | os.PathLike[str], temporary: Path) -> Iterator[None]:
+    """Calls what is in a temporary folder as it is called in the end, in messages."""
+    try:
+        yield
+    except DataError as error:
+        error.args = tuple(str(each).replace(str(temporary), str(path)) for each in error.args)
+        raise
 
 
 def check_new_folder(path: str | os.PathLike[str]) -> None:
@@ -126,6 +150,11 @@ def check_new_folder(path: str | os.PathLike[str]) -> None:
 def _refuse_remote(path: str | os.PathLike[str]) -> None:
     if is_remote(path):
         raise DataError(f"{path} is on another machine; this is written to a folder of this one")
+
+
+def is_writable(path: str | os.PathLike[str]) -> bool:
+    """Whether a file or folder that is there may be written, as far as permissions tell."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def refuse_links(paths: Iterable[Path], advice: str) -> None:
@@ -151,13 +180,22 @@ def refuse_links(paths: Iterable[Path], advice: str) -> None:
 
 def _beside(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
+    temporary = target.with_name(_temporary_name(target.name))
     # What a killed process of the same number may have left.
     if temporary.is_dir():
         shutil.rmtree(temporary)
     else:
         temporary.unlink(missing_ok=True)
     return temporary
+
+
+def _temporary_name(name: str) -> str:
+    """Ends as the name does, and is no longer than a long one: that may have all that there is."""
+    prefix = f".tmp-{os.getpid()}-"
+    most = max(_SHORT, len(os.fsencode(name)) - len(prefix))
+    while len(os.fsencode(name)) > most:
+        name = name[1:]
+    return prefix + name
 
 
 @contextlib.contextmanager

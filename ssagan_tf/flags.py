@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from absl import flags
 
-from ssagan_tf import limits, options
+from ssagan_tf import given, limits, options
 
 SECTIONS = (
     options.ModelOptions,
@@ -53,12 +54,16 @@ def define(values: flags.FlagValues, own: Sequence[type[options.Section]] = ()) 
                     raise TypeError(f"{section.__name__}.{field.name} differs from its namesake")
                 continue
             defined[field.name] = (kind, default)
-            _define_one(field.name, kind, default, field.metadata["help"], values)
+            _define_one(field, kind, values)
 
 
-def _define_one(name: str, kind: Any, default: Any, help: str, values: flags.FlagValues) -> None:
+def _define_one(field: dataclasses.Field, kind: Any, values: flags.FlagValues) -> None:
+    name, default, help = field.name, field.default, field.metadata["help"]
     if get_origin(kind) is Literal:
         flags.DEFINE_enum(name, default, list(get_args(kind)), help, flag_values=values)
+    elif field.metadata["paths"]:
+        flag = _PathsFlag(_PathsParser(), flags.CsvListSerializer(","), name, list(default), help)
+        flags.DEFINE_flag(flag, values)
     elif get_origin(kind) is tuple:
         flags.DEFINE_list(name, list(default), help, flag_values=values)
     elif kind == options.Stride:
@@ -87,6 +92,24 @@ class _StrideParser(flags.IntegerParser):
             raise ValueError("must be a whole number, or auto") from None
 
 
+class _PathsParser(flags.ArgumentParser):
+    """Paths, separated by commas."""
+
+    syntactic_help = "paths, separated by commas"
+
+    def parse(self, argument: str | list[str]) -> list[str]:
+        return given.paths(argument) if isinstance(argument, str) else argument
+
+
+class _PathsFlag(flags.Flag):
+    """Given again, it takes more; given empty, it forgets those before."""
+
+    def parse(self, argument: str | list[str]) -> None:
+        before = self.value if self.present and argument else []
+        super().parse(argument)
+        self.value = [*before, *self.value]
+
+
 def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
     """Makes one section from the parsed flags.
 
@@ -96,14 +119,25 @@ def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
     Raises:
       options.OptionError: A value is impossible.
     """
-    given = {field.name: values[field.name].value for field in dataclasses.fields(section)}
+    told = {field.name: values[field.name].value for field in dataclasses.fields(section)}
     own = section.recipes.get(values[section.recipes_by].value, {}) if section.recipes else {}
-    given |= {name: value for name, value in own.items() if not values[name].present}
-    return section(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    told |= {name: value for name, value in own.items() if not values[name].present}
+    return section(**{name: _as_meant(value) for name, value in told.items()})
+
+
+def _as_meant(value: Any) -> Any:
+    if isinstance(value, str):
+        return given.path(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def to_lines(*sections: options.Section) -> list[str]:
-    """The flag-file lines (`--name=value`) that make these sections again."""
+    """The flag-file lines (`--name=value`) that make these sections again.
+
+    Raises:
+      options.OptionError: A value would come back as another: one with a line break, or a path that
+        begins or ends with a space.
+    """
     lines = {}
     for section in sections:
         for field in dataclasses.fields(section):
@@ -112,6 +146,9 @@ def to_lines(*sections: options.Section) -> list[str]:
                 value = ",".join(value)
             if isinstance(value, bool):
                 value = str(value).lower()
+            if isinstance(value, str) and (value != value.strip() or re.search(r"[\r\n]", value)):
+                why = "has a line break, or a space at an end, which a flag file cannot keep"
+                raise options.OptionError(field.name, value, f"{why}; rename it")
             lines[field.name] = f"--{field.name}={value}"
     return list(lines.values())
 
@@ -126,7 +163,12 @@ def from_file(path: str, alone: bool = False) -> flags.FlagValues:
     Raises:
       ValueError: A line is no known flag, or the file cannot be read.
     """
-    lines = _lines_alone(path) if alone else [f"--flagfile={path}"]
+    if alone:
+        lines = _lines(limits.read_bytes(Path(path), limits.NOTE_BYTES))
+        if any(map(_FLAGFILE.match, lines)):
+            raise ValueError(f"{path} names another flag file")
+    else:
+        lines = with_files([f"--flagfile={path}"])
     values = flags.FlagValues()
     define(values)
     try:
@@ -136,14 +178,52 @@ def from_file(path: str, alone: bool = False) -> flags.FlagValues:
     return values
 
 
-def _lines_alone(path: str) -> list[str]:
-    """What absl makes of a flag file: no empty lines, and no comments."""
-    text = limits.read_text(Path(path), limits.NOTE_BYTES)
-    given = []
-    for line in io.StringIO(text, newline=None):  # lines end as in files that are open as text
-        if line.isspace() or line.startswith(("#", "//")):
+_FLAGFILE = re.compile("--?flagfile(?:=(.*))?$", re.DOTALL)
+
+
+def with_files(arguments: Iterable[str], within: Sequence[str] = ()) -> list[str]:
+    """Arguments with the lines of flag files in the places of `--flagfile=FILE`.
+
+    Files are as absl has them, and as Windows writes them: with a mark in front, lines that end
+    with two characters.
+
+    Args:
+      arguments: Of a command line, without the program.
+      within: The files that they are of, outermost first.
+
+    Raises:
+      flags.Error: A file cannot be read, or names itself.
+    """
+    result, rest = [], iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            return [*result, argument, *rest]
+        match = _FLAGFILE.match(argument)
+        if not match:
+            result.append(argument)
             continue
-        given.append(line.strip())
-        if re.match("--?flagfile", given[-1]):
-            raise ValueError(f"{path} names another flag file")
-    return given
+        path = given.path((next(rest, "") if match[1] is None else match[1]).strip())
+        if not path:  # as absl has it
+            continue
+        if path in within:
+            raise flags.Error(f"--flagfile={path} names itself, by way of {within[-1]}")
+        try:
+            with open(path, "rb") as file:  # it may be a pipe
+                data = file.read(limits.NOTE_BYTES + 1)
+            if len(data) > limits.NOTE_BYTES:
+                raise flags.Error(f"--flagfile={path} has more than {limits.NOTE_BYTES:,} bytes")
+            lines = _lines(data)
+        except OSError as error:
+            raise flags.Error(f"--flagfile={path}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise flags.Error(f"--flagfile names a file that is no text: {path}") from error
+        result += with_files(lines, [*within, path])
+    return result
+
+
+def _lines(data: bytes) -> list[str]:
+    """The lines of a flag file that are neither empty nor comments."""
+    is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # PowerShell's
+    text = data.decode("utf-16" if is_wide else "utf-8-sig")
+    lines = map(str.strip, io.StringIO(text, newline=None))
+    return [line for line in lines if line and not line.startswith(("#", "//"))]

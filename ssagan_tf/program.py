@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import dataclasses
-import io
+import errno
+import itertools
+import logging
 import os
 import re
 import sys
@@ -15,12 +17,15 @@ from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 from absl import flags
 
 import ssagan_tf.flags
+from ssagan_tf import terminal
 from ssagan_tf.errors import DataError, Stopped
 from ssagan_tf.names import escaped
 from ssagan_tf.options import OptionError, Section
 from ssagan_tf.startup import reach_directly
 
 _SURROGATES = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are no UTF-8
+# The last one of a search for a temporary folder.
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT)
 EXIT_DATA, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -44,26 +49,25 @@ def run(
       package: Where the program is.
       pass_on: Whether what follows `--` is given to `call` as well, as a list.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files may be no UTF-8
+    terminal.settle()
     argv = list(sys.argv if argv is None else argv)
     end = argv.index("--") if pass_on and "--" in argv else len(argv)
     passed_on = [argv[end + 1 :]] if pass_on else []
     argv = argv[:end]
     if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
         print(help_text(f"{package}.{name}", about, sections))
-        sys.exit(0)
+        _exit(0, name)
     reach_directly()
+    logging.getLogger("matplotlib").setLevel(
+        logging.ERROR
+    )  # has much to say of a home it can't use
     values = flags.FlagValues()  # not absl's own, which can be filled once in a process only
     ssagan_tf.flags.define(values, own=sections)
     try:
-        _refuse_undecodable(argv)
-        argv = [re.sub("^--no-", "--no", argument) for argument in argv]  # as others spell it
-        try:
-            rest = values(argv)[1:]
-        except UnicodeDecodeError as error:  # absl's own errors name the file
-            raise flags.Error(f"--flagfile names a file that is no text: {error}") from error
+        _refuse_undecodable(argv, sections)
+        told = [argv[0], *ssagan_tf.flags.with_files(argv[1:])]
+        told = [re.sub("^--no-", "--no", argument) for argument in told]  # as others spell it
+        rest = values(told)[1:]
         _refuse_others(name, sections, argv)
         if rest:
             raise flags.Error(
@@ -82,20 +86,24 @@ def run(
             raise
         _fail(name, f"a name must be UTF-8 to be written down: {named[0]}", EXIT_DATA)
     except OSError as error:  # of looking at what is there; writing has its own errors
-        if not error.filename:
+        if not error.filename and error.errno not in _OF_DISKS:
             raise
-        _fail(name, f"{error.filename}: {error.strerror}", EXIT_DATA)
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(name, f"{where}{error.strerror}", EXIT_DATA)
     except Stopped as stop:
         _fail(name, str(stop), 128 + stop.signal)
     except KeyboardInterrupt as error:
         _fail(name, f"interrupted; {error}" if str(error) else "interrupted", EXIT_INTERRUPTED)
-    _exit(0)
+    _exit(0, name)
 
 
-def _refuse_undecodable(argv: Sequence[str]) -> None:
-    """Settings are written down, in flags.cfg and reports."""
-    for argument in argv[1:]:
-        if _SURROGATES.search(argument):
+def _refuse_undecodable(argv: Sequence[str], sections: Sequence[type[Section]]) -> None:
+    """Most settings are written down, in flags.cfg and reports."""
+    fields = [field for section in sections for field in dataclasses.fields(section)]
+    any_bytes = tuple(field.name for field in fields if field.metadata["any_bytes"])
+    for before, argument in itertools.pairwise(argv):
+        setting = (argument if "=" in argument else before).partition("=")[0].lstrip("-")
+        if _SURROGATES.search(argument) and setting not in any_bytes:
             encoding = sys.getfilesystemencoding()
             raise flags.Error(f"{argument!a} is no text in {encoding}; rename what it names")
 
@@ -123,7 +131,10 @@ def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
             shown.add(field.name)
             lines.append(f"  --{field.name}={_default(field, hints[field.name])}")
             lines += textwrap.wrap(
-                field.metadata["help"], 92, initial_indent=" " * 6, subsequent_indent=" " * 6
+                field.metadata["help"],
+                terminal.width(),
+                initial_indent=" " * 6,
+                subsequent_indent=" " * 6,
             )
     return "\n".join(lines)
 
@@ -143,11 +154,14 @@ def _default(field: dataclasses.Field, kind: Any) -> str:
 
 
 def _fail(name: str, message: str, code: int) -> NoReturn:
-    print(f"{name}: {escaped(' '.join(message.split()))}", file=sys.stderr)
-    _exit(code)
+    print(f"{name}: {escaped(message.strip())}", file=sys.stderr)
+    _exit(code, name)
 
 
-def _exit(code: int) -> NoReturn:
+def _exit(code: int, name: str) -> NoReturn:
+    if (error := terminal.lost(sys.stdout)) and not code:
+        print(f"{name}: cannot write what it says: {error.strerror}", file=sys.stderr)
+        code = EXIT_DATA
     if "tensorflow_io" in sys.modules:  # its AWS library would abort when it is taken down
         atexit._run_exitfuncs()
         sys.stdout.flush()

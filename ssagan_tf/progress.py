@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bar
+from rich.table import Column
+from rich.text import Text
+
+from ssagan_tf.names import escaped
 
 SECONDS_BETWEEN_LINES = 10.0
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much: `Progress.at` is one."""
+
+
+class _NoteColumn(ProgressColumn):
+    """What a narrow terminal has no room for is cut off, and not the numbers."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
 
 
 class Progress:
@@ -34,13 +53,13 @@ class Progress:
         self._began = self._printed_at = time.monotonic()
 
     def __enter__(self) -> Progress:
-        if self._console.is_terminal:
+        if _can_animate(self._console):
             self._bar = Bar(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}", markup=False),  # brackets are part of a path
-                TimeRemainingColumn(),
+                MofNCompleteColumn(table_column=Column(no_wrap=True)),
+                _NoteColumn(),
+                TimeRemainingColumn(table_column=Column(no_wrap=True)),
                 console=self._console,
             )
             self._task = self._bar.add_task(
@@ -51,7 +70,7 @@ class Progress:
 
     def advance(self, pieces: int = 1, note: str | None = None) -> None:
         """Counts pieces as done; `note` (such as the losses) replaces the last one."""
-        self._note = self._note if note is None else note
+        self._note = self._note if note is None else escaped(note)
         self.at(self._what, self._done + pieces, self._total)
 
     def at(self, what: str, done: int, total: int | None) -> None:
@@ -71,8 +90,11 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Prints a line above the bar."""
+        line = escaped(line)
         if self._bar is not None:
-            self._bar.console.print(line, highlight=False, markup=False, emoji=False)
+            self._bar.console.print(
+                line, highlight=False, markup=False, emoji=False, soft_wrap=True
+            )
         else:
             print(line, flush=True)
 
@@ -94,3 +116,10 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+def _can_animate(console: Console) -> bool:
+    if console.is_dumb_terminal or not console.is_terminal:
+        return False
+    # FORCE_COLOR makes pipes into terminals.
+    return console.file is not sys.stdout or sys.stdout.isatty()

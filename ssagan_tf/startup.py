@@ -14,6 +14,7 @@ LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 NO_FOLDER = os.devnull  # in which nothing is found, and nothing can be written
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
 
 
 def use_onednn() -> None:
@@ -36,6 +37,15 @@ def reach_directly(*hosts: str) -> None:
     names = filter(None, dict.fromkeys([*told, *THIS_MACHINE, *hosts]))
     # "*", all hosts, must stand alone.
     os.environ |= dict.fromkeys(variables, "*" if "*" in told else ",".join(names))
+
+
+def without_proxies() -> None:
+    """Forgets the proxies of the environment, for a program that asks no other machine.
+
+    Libraries look at them when they are imported, and end at the kinds that they don't know.
+    """
+    for name in [name for name in os.environ if name.lower() in _PROXIES]:
+        del os.environ[name]
 
 
 def load_tensorflow() -> None:

@@ -6,16 +6,16 @@ Needs neither TensorFlow nor Keras.
 from __future__ import annotations
 
 import dataclasses
-import glob
+import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ssagan_tf import video
+from ssagan_tf import given, video
 from ssagan_tf.files import check_new_folder
-from ssagan_tf.names import fault
+from ssagan_tf.names import shown
 from ssagan_tf.options import OptionError, PhotosToVideos, require
 from ssagan_tf.progress import Progress
 
@@ -67,9 +67,7 @@ def plan(options: PhotosToVideos) -> list[Job]:
       OptionError: A setting is missing or impossible.
     """
     require(options, "image", "output")
-    photos: list[str] = []
-    for name in options.image:
-        photos += (not Path(name).exists() and sorted(glob.glob(_pattern(name)))) or [name]
+    photos = list(itertools.chain.from_iterable(map(given.expanded, options.image)))
     targets = _targets(options, photos)
     spare(photos, "output", *(path for path, _ in targets))
     return [Job(photo, *target) for photo, target in zip(photos, targets, strict=True)]
@@ -81,15 +79,6 @@ def spare(inputs: Iterable[str], setting: str, *outputs: str | Path) -> None:
     for output in outputs:
         if os.path.realpath(output) in read:
             raise OptionError(setting, output, "is read, too, and would be replaced; name another")
-
-
-def _pattern(name: str) -> str:
-    """The pattern to look for: folders that are there are meant as they are called."""
-    path = Path(name)
-    there = next(filter(Path.is_dir, path.parents), Path())
-    if there == Path():
-        return name
-    return os.path.join(glob.escape(str(there)), path.relative_to(there))
 
 
 def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path, str]]:
@@ -127,10 +116,10 @@ def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path,
 
 def _name(photo: Path) -> str:
     """What a photo's video is called: no name of a photo, such as `...jpg`, leads elsewhere."""
-    plain = [name for name in (photo.stem, photo.name) if not fault(name)]
-    if not plain:
-        raise OptionError("image", photo, f"its name {fault(photo.name)}; rename it")
-    return plain[0]
+    for name in (photo.stem, photo.name):
+        if name.strip("."):
+            return name
+    raise OptionError("image", photo, f"{shown(photo)} is the name of no photo")
 
 
 def make(

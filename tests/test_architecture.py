@@ -37,18 +37,20 @@ ROOMS = {
     "options": {"options"},
     "errors": set(),
     "startup": ALWAYS,
-    "progress": set(),
+    "progress": {"names"},
+    "terminal": set(),
+    "given": ALWAYS,
     "pixels": set(),
     "precision": set(),
     "__init__": {"startup"},
-    "flags": ALWAYS | {"limits"},
+    "flags": ALWAYS | {"given", "limits"},
     "remote": ALWAYS | {"startup"},
     "names": set(),
     "limits": ALWAYS | {"remote"},
     "mp4": ALWAYS | {"limits"},
     "files": ALWAYS | {"remote"},
     "video": ALWAYS | {"files", "limits", "mp4", "remote", "video"},
-    "timelapse": ALWAYS | {"files", "video", "progress", "names"},
+    "timelapse": ALWAYS | {"files", "video", "progress", "names", "given"},
     "motion": {"motion"},
     "animation": ALWAYS | {"video", "motion", "timelapse", "pixels", "progress"},
     "skies": ALWAYS | {"skies"},
@@ -59,19 +61,19 @@ ROOMS = {
     "released": ALWAYS | {"models", "released"},
     "data": ALWAYS
     | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"}
-    | {"motion", "skies"},
+    | {"motion", "skies", "terminal"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote", "limits"}
     | {"losses", "models", "data", "training", "box"},
     "evaluation": ALWAYS
     | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"}
-    | {"motion", "skies"},
+    | {"given", "motion", "skies"},
     "web": ALWAYS | {"files", "web"},
     "page": ALWAYS
     | {"animation", "motion", "pixels", "timelapse", "training", "video", "web", "page"},
     "study": ALWAYS
     | {"files", "video", "progress", "program", "evaluation", "web", "study", "names", "limits"},
-    "program": ALWAYS | {"flags", "names", "startup"},
+    "program": ALWAYS | {"flags", "names", "startup", "terminal"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
     "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]

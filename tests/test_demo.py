@@ -28,6 +28,14 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 60
+NO_PHOTOS = (
+    ("empty.jpg", b"", "the file is empty; give a JPEG, PNG or WebP"),
+    (
+        "a.heic",
+        b"\0\0\0\x18ftypheic" + bytes(64),
+        "this is a HEIC photo, which cannot be read here",
+    ),
+)
 SCRATCH = "50% of räume's #1"  # which JSON, addresses and HTML write each in another way
 
 
@@ -112,8 +120,16 @@ def test_in_a_browser_and_by_a_program(
     asked = set()
     page.on("request", lambda request: asked.add(urlsplit(request.url)))
     page.goto(address)
+    for name, content, told in NO_PHOTOS:
+        (tmp_path / name).write_bytes(content)
+        page.locator("input[type=file]").first.set_input_files(tmp_path / name)
+        page.get_by_text(told).wait_for()
+        page.goto(address)
+    page.set_viewport_size({"width": 390, "height": 844})  # a phone's
     page.locator("input[type=file]").first.set_input_files(photo)
     page.locator("img[src*='sky']").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.set_viewport_size({"width": 1200, "height": 1400})
 
     # It moves, where it is painted: all of it, as the brush is as large.
     film = page.locator("video[src*='.mp4']:visible")

@@ -10,6 +10,7 @@ import pytest
 
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import (
+    check_new_file,
     locked_folder,
     remove_leftovers,
     replacing_file,
@@ -80,6 +81,26 @@ def test_a_path_without_wildcards(tmp_path, monkeypatch, name):
     assert everything_in(folder) == ["file"]
 
 
+@pytest.mark.parametrize("replacing", [replacing_file, replacing_folder])
+@pytest.mark.parametrize("name", ["x" * 251 + ".mp4", "é" * 127, "ü\n" * 60, "日" * 85])
+def test_names_as_long_as_they_may_be(tmp_path, replacing, name):
+    with replacing(tmp_path / name) as temporary:
+        assert temporary.suffix == (tmp_path / name).suffix
+        assert temporary.name != name
+        if replacing is replacing_file:
+            temporary.write_text("new")
+    assert everything_in(tmp_path) == [name]
+
+
+def test_names_that_are_too_long_are_told_before_the_work(tmp_path):
+    check_new_file(tmp_path / "new" / ("x" * 255))
+    for folder in (tmp_path, tmp_path / "new" / "folder"):
+        with pytest.raises(DataError, match=r"cannot write .*: File name too long"):
+            check_new_file(folder / ("x" * 256))
+    with pytest.raises(DataError, match="it is a folder"):
+        check_new_file(tmp_path)
+
+
 def test_impossible_places_are_data_errors(tmp_path):
     (tmp_path / "file").write_text("")
     for place in (tmp_path, tmp_path / "file" / "clip.mp4", tmp_path / ("x" * 300)):
@@ -141,6 +162,17 @@ def test_a_disk_that_fills_up_in_a_copy(tmp_path):
 
     with pytest.raises(DataError, match=r"cannot write .*/b: No space left"):
         copy()
+
+
+def test_a_disk_that_fills_up_in_a_folder_is_told_by_its_name(tmp_path):
+    def fill():
+        with replacing_folder(tmp_path / "report") as folder, replacing_file(folder / "a" / "b"):
+            raise OSError(errno.ENOSPC, "No space left")
+
+    with pytest.raises(DataError) as error:
+        fill()
+    assert str(error.value) == f"cannot write {tmp_path}/report/a/b: No space left"
+    assert everything_in(tmp_path) == []
 
 
 def test_empty_folder_is_replaced_and_a_full_one_refused(tmp_path):

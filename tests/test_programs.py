@@ -221,7 +221,7 @@ def test_help_without_docstrings_where_all_is_ascii() -> None:
         check=True,
     )
     assert "\nTrainOptions\n" in result.stdout
-    assert r"vgan and rnngan, at 64\xd764 only" in result.stdout
+    assert "vgan and rnngan, at 64x64 only" in result.stdout
 
 
 @pytest.mark.parametrize("name", ["run_dir", "data", "flagfile"])
@@ -231,10 +231,21 @@ def test_names_that_are_no_utf8(tmp_path: Path, monkeypatch, name: str) -> None:
     assert line == rf"train: '--{name}=caf\udce9' is no text in utf-8; rename what it names"
     arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
     with monkeypatch.context() as patch:  # deep in the work
-        patch.setattr(Path, "exists", lambda path: print(end=bad.encode()))
+        patch.setattr(Path, "is_dir", lambda path: print(end=bad.encode()))
         result = run("generate", *arguments, cwd=tmp_path)
     line = r"generate: a name must be UTF-8 to be written down: caf\udce9"
     assert complaint(result, 1) == line
+
+
+def test_a_photo_may_have_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+    photo = os.fsdecode(b"caf\xe9.jpg")
+    arguments = ["--model=m.keras", f"--image={photo}", "--image", photo, "--output=a.mp4"]
+    line = complaint(run("generate", *arguments, cwd=tmp_path), 2)
+    assert "2 photos" in line
+    line = complaint(run("generate", *arguments[:2], "--output=a.mp4", cwd=tmp_path), 1)
+    assert r"cannot read the image caf\udce9.jpg: No such file" in line
+    arguments[0] = f"--model={photo}"
+    assert "is no text in utf-8" in complaint(run("generate", *arguments, cwd=tmp_path), 2)
 
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:

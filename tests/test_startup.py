@@ -44,6 +44,14 @@ def test_no_proxy_at_all_stays_so(monkeypatch) -> None:
     assert urllib.request.proxy_bypass("example.org")
 
 
+def test_programs_that_ask_nobody_know_no_proxy(monkeypatch) -> None:
+    for name in ("http_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "socks://127.0.0.1:9")
+    assert urllib.request.getproxies()
+    startup.without_proxies()
+    assert not urllib.request.getproxies()
+
+
 @pytest.mark.long
 def test_a_keras_json_does_not_get_into_networks_and_files(tmp_path: Path) -> None:
     path = tmp_path / "described.json"

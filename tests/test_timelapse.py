@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -38,6 +40,61 @@ def test_patterns_of_folders(tmp_path, monkeypatch) -> None:
         (tmp_path / folder / f"{folder[-2]}.jpg").touch()
     assert photos("*/*.jpg") == ["day [1]/1.jpg", "day [2]/2.jpg"]
     assert photos(f"{tmp_path}/*/*.jpg") == [f"{tmp_path}/day [{n}]/{n}.jpg" for n in (1, 2)]
+
+
+ODD = (
+    *(
+        "a,b",
+        "-a",
+        "--output=x",
+        "a[1]",
+        "*",
+        "line\nbreak",
+        "two  spaces ",
+        "\x1b[2J",
+        "..",
+        "con",
+    ),
+    *(
+        "Zu\u0308rich",
+        "x" * 251,
+        os.fsdecode(b"caf\xe9"),
+        "http:a",
+        "%d",
+        "a\\b",
+        'a"b"',
+        "日" * 80,
+    ),
+)
+
+
+@pytest.mark.parametrize("kind", ["mp4", "webp", "frames"])
+def test_photos_of_any_name(tmp_path, capsys, kind) -> None:
+    photo = np.zeros((8, 12, 3), np.uint8)
+    inputs = [tmp_path / f"{name}.png" for name in ODD]
+    for path in inputs:
+        path.write_bytes(video.encode_png(photo))
+    # One name is too long for what it becomes: said before the work.
+    longest = [path for path in inputs if len(os.fsencode(path.name)) == 255]
+    assert len(longest) == 1
+    output = tmp_path / "videos"
+    options = PhotosToVideos(image=tuple(map(str, inputs)), output=str(output), format=kind)
+    jobs = timelapse.plan(options)
+    if kind == "webp":
+        for job in [job for job in jobs if job.photo == str(longest[0])]:
+            with pytest.raises(DataError, match="File name too long"):
+                job.check()
+            jobs.remove(job)
+    for job in jobs:
+        job.check()
+    clip = np.zeros((1, 2, 64, 64, 3), np.uint8)
+    timelapse.make(jobs, lambda photos: clip.repeat(len(photos), 0), 64, "stretch", 12)
+    suffix = "" if kind == "frames" else f".{kind}"
+    written = {path.name.removesuffix(suffix) for path in output.iterdir()}
+    expected = {name if name != ".." else "...png" for name in ODD}
+    assert written == expected - ({"x" * 251} if kind == "webp" else set())
+    said = capsys.readouterr().out.splitlines()
+    assert all(line.isprintable() for line in said)
 
 
 @pytest.mark.parametrize("ending", [*video.ENDINGS, ""])

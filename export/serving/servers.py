@@ -8,6 +8,7 @@ import http.client
 import ipaddress
 import json
 import math
+import os
 import time
 import urllib.error
 import urllib.parse
@@ -39,12 +40,36 @@ def telling_line(text: str) -> str:
 
 def is_here(server: str) -> bool:
     """Whether HOST:PORT is on this machine, by its name: such are asked without a proxy."""
+    host = _host(server)
     try:
-        host = urllib.parse.urlsplit(f"//{server}").hostname or ""
         address = ipaddress.ip_address(host)
     except ValueError:
-        return server.lower().startswith("localhost:")
+        return host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")
     return address.is_loopback or address.is_unspecified
+
+
+def proxy_of(server: str, *variables: str) -> str:
+    """Words for a message: by which proxy HOST:PORT is asked, without a password; or nothing.
+
+    Args:
+      server: Of the request.
+      variables: Of the environment, in the order in which they are looked at.
+    """
+    if is_here(server) or urllib.request.proxy_bypass(_host(server)):
+        return ""
+    name = next((name for name in variables if os.environ.get(name)), None)
+    if name is None:
+        return ""
+    proxy = os.environ[name].rpartition("@")[2].rpartition("//")[2].rstrip("/")
+    proxy = "".join(letter for letter in proxy if letter.isprintable())[:_LINE]
+    return f" by the proxy {proxy} of {name}; no_proxy={_host(server)} asks it directly"
+
+
+def _host(server: str) -> str:
+    try:
+        return urllib.parse.urlsplit(f"//{server}").hostname or ""
+    except ValueError:
+        return ""
 
 
 class Server(Protocol):
@@ -110,10 +135,15 @@ class Grpc:
     def _said(self, code: str, details: str) -> str:
         server, options = self._options.server, self._options
         details = telling_line(details)
+        proxy = proxy_of(server, "grpc_proxy", "https_proxy", "http_proxy")
         if code == "UNAVAILABLE":
-            return f"no server answers at {server} ({details}); is it up, is this its gRPC port?"
+            return (
+                f"no server answers at {server} ({details}){proxy}; is it up, is this its gRPC "
+                "port?"
+            )
         if code == "DEADLINE_EXCEEDED":
-            return f"{server} gave no answer within --deadline={options.deadline:g} seconds"
+            seconds = options.deadline
+            return f"{server} gave no answer within --deadline={seconds:g} seconds{proxy}"
         if code == "RESOURCE_EXHAUSTED":
             return f"the answer of {server} is too large ({details}); {TOO_LARGE}"
         if code == "NOT_FOUND":
@@ -173,6 +203,7 @@ class Rest:
     @contextlib.contextmanager
     def _said_plainly(self) -> Iterator[None]:
         server = self._options.server
+        proxy = proxy_of(server, "http_proxy", "HTTP_PROXY")
         try:
             yield
         except urllib.error.HTTPError as error:
@@ -181,16 +212,16 @@ class Rest:
             with contextlib.suppress(*_BROKEN):
                 text = str(json.loads(text)["error"])
             line = telling_line(text or error.reason)
-            raise DataError(f"{server} refused: {error.code}: {line}") from error
+            raise DataError(f"{server} refused: {error.code}: {line}{proxy}") from error
         except TimeoutError as error:
             seconds = self._options.deadline
             raise DataError(
-                f"{server} gave no answer within --deadline={seconds:g} seconds"
+                f"{server} gave no answer within --deadline={seconds:g} seconds{proxy}"
             ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             why = getattr(error, "reason", type(error).__name__)
             if isinstance(why, TimeoutError):
                 why = f"not within --deadline={self._options.deadline:g} seconds"
             raise DataError(
-                f"no server answers at {server} ({why}); is it up, is this its REST port?"
+                f"no server answers at {server} ({why}){proxy}; is it up, is this its REST port?"
             ) from error

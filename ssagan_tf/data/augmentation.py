@@ -92,8 +92,9 @@ def slowed(clip: tf.Tensor, most: float, drawn: tf.Tensor) -> tf.Tensor:
     """
     pace = 1 - most * drawn[0]
     room = (FRAMES - 1) * (1 - pace)
-    times = tf.floor(drawn[1] * (room + 1)) + pace * tf.range(FRAMES, dtype=tf.float32)
-    times = tf.minimum(times, FRAMES - 1.0)
+    start = tf.floor(drawn[1] * (tf.floor(room) + 1))
+    times = start + pace * tf.range(FRAMES, dtype=tf.float32)
+    times = tf.minimum(times, FRAMES - 1.0)  # for rounding alone
     before = tf.cast(tf.floor(times), tf.int32)
     after = tf.minimum(before + 1, FRAMES - 1)
     share = (times - tf.floor(times))[:, None, None, None]

@@ -17,6 +17,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from ssagan_tf import terminal
 from ssagan_tf.data import layouts, spool
 from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.spool import Facts, Spooled
@@ -110,6 +111,7 @@ def read_all(
 
 
 def _start_worker() -> None:
+    terminal.settle()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 

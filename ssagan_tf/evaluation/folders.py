@@ -18,6 +18,7 @@ from ssagan_tf.data.layouts.folders import PICTURES, suffix_of
 from ssagan_tf.data.layouts.frames import FrameRun
 from ssagan_tf.data.layouts.videos import VideoFile
 from ssagan_tf.errors import DataError
+from ssagan_tf.given import same_name
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 from ssagan_tf.progress import Report
 
@@ -159,7 +160,8 @@ def match(wanted: Sequence[str], found: Sequence[str]) -> dict[str, str]:
     """Finds clips by name: the same name, or one that stands for one clip only.
 
     `vid05/vid05_1/1` is also found as `vid05/vid05_1` (without the number of its first frame),
-    `vid05_1`, or with underscores for slashes, where no other clip could be meant.
+    `vid05_1`, or with underscores for slashes, where no other clip could be meant; likewise a name
+    that is written the same and coded otherwise, as macOS does.
 
     Returns:
       For each wanted name that was found, its name among `found`.
@@ -185,6 +187,7 @@ def _by_alias(names: Sequence[str], every: set[str]) -> dict[str, str]:
 
 
 def _aliases(name: str) -> list[str]:
+    name = same_name(name)
     without_start = os.path.dirname(name)
     aliases = {name, without_start, os.path.basename(without_start)}
     aliases |= {alias.replace("/", "_") for alias in aliases}

@@ -96,16 +96,16 @@ def fit(velocities: np.ndarray, weights: np.ndarray, horizon: float, trust: floa
     # A soft clip moves too slowly: its speed counts as far as the clip can be trusted.
     measured *= (_median(np.hypot(*expected.T), weights) / speed) ** (1 - trust)
 
-    basis, below = _basis(height, width, horizon)
+    features, below = basis(height, width, horizon)
     measured[below, 1] *= -1
     precision = _WINDOWS * trust / _ERROR**2
     coefficients, reliable = _MEAN, np.ones(len(weights))
     for _ in range(_ROUNDS):
-        weighted = basis * (weights * reliable)[:, None]
+        weighted = features * (weights * reliable)[:, None]
         coefficients = np.stack(
             [
                 np.linalg.solve(
-                    precision * weighted.T @ basis + np.diag(_SPREAD[:, axis] ** -2),
+                    precision * weighted.T @ features + np.diag(_SPREAD[:, axis] ** -2),
                     precision * weighted.T @ measured[:, axis]
                     + _MEAN[:, axis] / _SPREAD[:, axis] ** 2,
                 )
@@ -113,12 +113,12 @@ def fit(velocities: np.ndarray, weights: np.ndarray, horizon: float, trust: floa
             ],
             axis=-1,
         )
-        errors = np.hypot(*(measured - basis @ coefficients).T)
+        errors = np.hypot(*(measured - features @ coefficients).T)
         reliable = 1 / (1 + (errors / (2 * _median(errors, weights) + 1e-6)) ** 2)
     return Field(horizon, coefficients)
 
 
-def _basis(height: int, width: int, horizon: float) -> tuple[np.ndarray, np.ndarray]:
+def basis(height: int, width: int, horizon: float) -> tuple[np.ndarray, np.ndarray]:
     """What the coefficients are of, `[height · width, 3]`, and what is below the horizon."""
     y, x = np.indices((height, width)).reshape(2, -1) + 0.5
     down = y / height - horizon

@@ -6,7 +6,9 @@ with Eulerian Motion Fields", 2021, do with features of a network). By itself th
 seen and pumps: the mean of two unlike pictures has less contrast than one. Ours: the drift in a
 phase is bounded; the place in the cycle is another one in each part of the picture; one copy gives
 way to the other in patches, as clouds grow and dissolve, so that both are seen in few places at a
-time; and the blend keeps its variance, as detail is divided by what blending takes away from it.
+time, and the brighter of both is seen longer, so that little shines through a cloud; the blend
+keeps its variance, as detail is divided by what blending takes away from it; and all frames are as
+crisp as the photo.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ from ssagan_tf.motion.field import Field
 FARTHEST = 0.08  # widths that a copy drifts in a phase: more is seen as two pictures
 _FAST = 98.0  # percentile of speeds that keeps to it
 _DETAIL = 0.03  # σ in widths that separates detail from light and shade
+_MOST = 1.3  # times crisper or softer a frame is made
 _SMALL = 8  # times smaller is the picture in which that is blurred
 _CORRELATION_SIDE = 256  # pixels
 # Waves across, waves down and offset of what shifts the cycle over the picture.
 _WAVES = ((0.9, 0.5, 0.1), (-0.6, 1.1, 0.35), (1.4, -1.0, 0.8))
 _PATCHES = ((3.1, 1.7, 0.2), (-2.3, 3.7, 0.7), (4.9, -2.9, 0.45), (1.3, 5.3, 0.9))
 _SHARE = 0.5  # of the cycle's half in which a patch changes copies
+_FIRM = 40.0  # of 255: a cloud so much brighter than what is behind is seen the longest
 _STRIP = 32  # rows
 _KEPT = 2**28  # bytes of a period's frames; longer ones are made again each time
 
@@ -113,9 +117,8 @@ class _Blend:
         # Only where something moves, frames are made.
         self._inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         height, width = mask.shape
-        self._moving = np.clip(
-            np.rint(moving_side(photo, mask if source is None else source)), 0, 255
-        ).astype(np.uint8)
+        moving = np.clip(moving_side(photo, mask if source is None else source), 0, 255)
+        self._moving = np.float32(moving)
         field = drift.at(height, width)
         self._field, self._bend = (
             [np.ascontiguousarray(each[self._inside][..., axis]) for axis in (0, 1)]
@@ -131,8 +134,11 @@ class _Blend:
         self._full = (share >= 1).astype(np.uint8)
         self._partly = (share > 0) & (share < 1)
         self._share = share[self._partly][:, None]
-        there = self._partly
-        self._still = photo[self._inside][there] - self._share * self._moving[self._inside][there]
+        there = photo[self._inside]
+        self._still = there[self._partly] - self._share * self._moving[self._inside][self._partly]
+        there = np.float32(there)
+        self._inner = cv2.erode(self._full, np.ones((5, 5), np.uint8))
+        self._crispness = self._crispness_of(there)
         self._sigma = _DETAIL * width / _SMALL
 
     def frame(self, time: float) -> np.ndarray:
@@ -141,19 +147,26 @@ class _Blend:
         if self._empty:
             return result
         target = result[self._inside]
-        blend, gain = np.empty_like(target), np.empty_like(self._shift)
+        blend, gain = np.empty(target.shape, np.float32), np.empty_like(self._shift)
         for rows in _strips(len(target)):
             blend[rows], gain[rows] = self._blend(np.float32(time), rows)
         smooth = self._light_and_shade(blend)
         for rows in _strips(len(target)):
             more = gain[rows]
-            frame = cv2.blendLinear(blend[rows], smooth[rows], more, 1 - more)
-            cv2.copyTo(frame, self._full[rows], target[rows])
-            blend[rows] = frame
+            blend[rows] = cv2.blendLinear(blend[rows], np.float32(smooth[rows]), more, 1 - more)
+        soft = _soft(blend)
+        crispness = self._crispness_of(blend)
+        more = np.clip(self._crispness / max(crispness, 1e-3), 1 / _MOST, _MOST)
+        frame = cv2.addWeighted(blend, more, soft, 1 - more, 0, dtype=cv2.CV_8U)
+        cv2.copyTo(frame, self._full, target)
         if self._share.size:
-            part = self._still + self._share * blend[self._partly]
+            part = self._still + self._share * frame[self._partly]
             target[self._partly] = np.clip(np.rint(part), 0, 255)
         return result
+
+    def _crispness_of(self, picture: np.ndarray) -> float:
+        grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        return cv2.norm(grey, _soft(grey), cv2.NORM_L2, self._inner)
 
     def _blend(self, time: np.float32, rows: slice) -> tuple[np.ndarray, np.ndarray]:
         """Both copies together, and how many times less detail is in them than in one."""
@@ -164,8 +177,11 @@ class _Blend:
         # Nothing is left of a copy that begins again, as patches keep clear of the cycle's ends.
         apart = np.abs(first - self._patches[rows]) - np.float32(0.5)
         of_second = np.clip(apart / np.float32(_SHARE) + np.float32(0.5), 0, 1)
-        of_first = 1 - of_second
         copies = self._copy(first, rows), self._copy(second, rows)
+        grey = [cv2.cvtColor(copy, cv2.COLOR_RGB2GRAY) for copy in copies]
+        brighter = np.clip((grey[1] - grey[0]) / np.float32(_FIRM), -1, 1)
+        of_second += of_second * (1 - of_second) * brighter
+        of_first = 1 - of_second
         blend = cv2.blendLinear(*copies, of_first, of_second)
         variance = 1 - 2 * of_first * of_second * self._unlike[rows]
         return blend, 1 / np.sqrt(variance)
@@ -184,10 +200,16 @@ class _Blend:
         height, width = picture.shape[:2]
         size = -(-width // _SMALL), -(-height // _SMALL)
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        small = cv2.convertScaleAbs(small)  # as fine enough, and four times as fast
         small = cv2.GaussianBlur(
             small, (0, 0), max(self._sigma, 0.3), borderType=cv2.BORDER_REFLECT
         )
         return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _soft(picture: np.ndarray) -> np.ndarray:
+    """Without what makes it crisp."""
+    return cv2.GaussianBlur(picture, (5, 5), 0, borderType=cv2.BORDER_REFLECT)
 
 
 def _strips(height: int) -> list[slice]:

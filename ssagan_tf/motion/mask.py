@@ -15,6 +15,7 @@ from ssagan_tf.motion.sun import Sun, reduced
 _SIDE = 1280  # pixels at which thin things are looked for
 _THIN = 0.009  # greatest width of such, in widths of the picture
 _DARKER = 0.5, 0.30  # of what is around: surely something, and perhaps, if it goes on from there
+_LIGHTER = 0.2, 0.1  # the same of what is lighter
 _LONG = 0.02  # least length, in widths
 _SURELY = 0.4  # of the change as large as the sky's, and as well explained by motion
 _REGION = 0.05  # of the picture: smaller regions in the clip are noise
@@ -125,25 +126,33 @@ def _moving_in_clip(
 
 
 def _thin(photo: np.ndarray, sky: np.ndarray) -> np.ndarray:
-    """What is thin, long and dark: masts, wires, branches."""
+    """What is thin, long and held: masts, wires, branches; turbines and lit towers."""
     side = 2 * max(1, round(_THIN * sky.shape[1] / 2)) + 1
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     # In the brightest channel, as blue between clouds is bright in blue.
     light = photo.max(axis=2)
+    land = cv2.dilate((sky < 0.5).astype(np.uint8), np.ones((side, side), np.uint8))
+    held = land.copy()
+    held[:1] = held[-1:] = held[:, :1] = held[:, -1:] = 1  # from the borders branches hang
     around = np.maximum(cv2.morphologyEx(light, cv2.MORPH_CLOSE, shape), 16).astype(np.float32)
     darker = np.where(sky > 0.1, 1 - light / around, 0)
-    held = cv2.dilate((sky < 0.5).astype(np.uint8), np.ones((side, side), np.uint8))
-    held[:1] = held[-1:] = held[:, :1] = held[:, -1:] = 1  # from the borders branches hang
     found = _standing(darker > _DARKER[1], darker > _DARKER[0], held)
-    found = cv2.dilate(found.astype(np.float32), np.ones((5, 5), np.uint8))
-    return cv2.GaussianBlur(found, (0, 0), 1.0)
+    behind = cv2.morphologyEx(light, cv2.MORPH_OPEN, shape).astype(np.float32)
+    lighter = np.where(sky > 0.1, 1 - behind / np.maximum(light, 16), 0)
+    # Clouds have light fringes, too, but those don't stand upright on land.
+    found |= _standing(lighter > _LIGHTER[1], lighter > _LIGHTER[0], land, upright=True)
+    thick = cv2.dilate(found.astype(np.float32), np.ones((5, 5), np.uint8))
+    return cv2.GaussianBlur(thick, (0, 0), 1.0)
 
 
-def _standing(perhaps: np.ndarray, surely: np.ndarray, held: np.ndarray) -> np.ndarray:
+def _standing(
+    perhaps: np.ndarray, surely: np.ndarray, held: np.ndarray, upright: bool = False
+) -> np.ndarray:
     """The parts that are slender, sure somewhere and held somewhere: what hangs in the air drifts.
 
     Args:
       perhaps, surely, held: `[h, w]`, whether each pixel is.
+      upright: Only what is taller than wide.
     """
     number, labels, stats, _ = cv2.connectedComponentsWithStats(
         perhaps.astype(np.uint8), connectivity=8
@@ -151,8 +160,11 @@ def _standing(perhaps: np.ndarray, surely: np.ndarray, held: np.ndarray) -> np.n
     sure, fixed = np.zeros((2, number), bool)
     sure[np.unique(labels[surely])] = True
     fixed[np.unique(labels[held > 0])] = True
-    length = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    length = np.hypot(width, height)
     slender = stats[:, cv2.CC_STAT_AREA] < 0.2 * length**2
     kept = sure & fixed & slender & (length > max(5, _LONG * perhaps.shape[1]))
+    if upright:
+        kept &= height > width
     kept[0] = False
     return kept[labels]

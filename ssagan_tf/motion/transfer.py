@@ -21,7 +21,7 @@ from ssagan_tf.motion.light import Light, light_of
 from ssagan_tf.motion.loop import loop as loop_of
 from ssagan_tf.motion.loop import phases
 from ssagan_tf.motion.mask import horizon_of, moving_mask
-from ssagan_tf.motion.sky import find_sky
+from ssagan_tf.motion.sky import find_sky, oddity
 from ssagan_tf.motion.sun import Sun, find_sun
 
 Direction = Literal["right", "left"]
@@ -30,7 +30,9 @@ CLIP_RATE = 2.0  # frames a second of the clip in a loop at speed 1: a fiftieth 
 _FIRST, _APART = 14, 2  # frames that are looked at, as clips get softer; and between two of them
 _BORDER = 16  # this part of each side is spoilt by padding
 _LEAST = 0.003  # share of the photo that should move
+_ODD = 2.8  # log-odds from which on what was found is no sky
 _VISIBLE = 0.35  # of 255: mean change by a twentieth of the width that can be seen
+_GRAIN = 1 / 64  # σ in widths below which what changes is noise and no cloud
 
 
 class NothingMoves(ValueError):
@@ -93,9 +95,12 @@ def estimate(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None
 
     height, width = clip.shape[1:3]
     small = cv2.resize(moving, (width, height), interpolation=cv2.INTER_AREA)
+    explained = _explained(change, rest, small)
+    if mask is None and oddity(photo, moving, explained) > _ODD:
+        raise NothingMoves("it doesn't look like a sky; give a mask that says what moves")
     speeds = np.hypot(measured[..., 0], measured[..., 1])
     weights = small * flow.texture(seen) ** 0.25 * np.sqrt(speeds)
-    trust = _trust(change, rest, small)
+    trust = max(0.0, explained) ** 2  # on skies of known motion, the best
     field = fit(measured, weights, horizon_of(moving), trust)
     return Motion(field, moving, light_of(clip, small), sun, trust)
 
@@ -194,6 +199,7 @@ def _look(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
     scale = min(1.0, 256 / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.GaussianBlur(small, (0, 0), max(_GRAIN * size[0], 0.3))
     share = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     shifted = max(1, size[0] // 20)
     if size[0] <= shifted:
@@ -204,13 +210,11 @@ def _look(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
         raise NothingMoves("what would move is as smooth as fog, so that nothing would be seen")
 
 
-def _trust(change: np.ndarray, rest: np.ndarray, mask: np.ndarray) -> float:
-    """The square of the share of change that is explained: on skies of known motion, the best."""
+def _explained(change: np.ndarray, rest: np.ndarray, mask: np.ndarray) -> float:
+    """The share of change that motion explains, at most 1; below 0 if it makes things worse."""
     height, width = mask.shape
     down, across = height // _BORDER, width // _BORDER
     inside = np.s_[down : height - down, across : width - across]
     weights = np.where(mask[inside] > 0.5, 1, 0)
     total = float((weights * change[inside]).sum())
-    if total <= 0:
-        return 0.0
-    return max(0.0, 1 - float((weights * rest[inside]).sum()) / total) ** 2
+    return 1 - float((weights * rest[inside]).sum()) / total if total > 0 else 0.0

@@ -57,12 +57,14 @@ class PhotosToAnimations(MotionOptions, PhotosToVideos):
     mask: str = setting(
         "",
         "A picture of what moves (white) and what stands still (black), instead of what is found.",
+        any_bytes=True,
     )
     save_motion: str = setting(
         "",
         "FILE.png, FILE.npz or FILE.flo: also writes how each pixel moves, in pixels from a frame "
         "to the next: as a picture (hue: direction, saturation: speed) or as numbers.",
         _flow_file,
+        any_bytes=True,
     )
 
 

@@ -61,6 +61,7 @@ class EvaluateOptions(SourceOptions):
         (),
         "Folders of any system's clips, videos or folders of 32 frames, named like the data's. "
         "Of these, --run_dir and --model, several go with commas, each as NAME=PATH or PATH.",
+        paths=True,
     )
     direction: Literal["as_given", "better"] = setting(
         "as_given",
@@ -72,6 +73,7 @@ class EvaluateOptions(SourceOptions):
         (),
         "For --direction=better: folders of clips made from mirrored photos and mirrored back, as "
         "NAME=PATH, where NAME is that of a folder of --generated.",
+        paths=True,
     )
     baselines: tuple[str, ...] = setting(
         (),

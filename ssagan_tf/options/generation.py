@@ -37,9 +37,13 @@ class PhotosToVideos(Section):
     """Photos in, videos out: what all programs share that do this."""
 
     image: tuple[str, ...] = setting(
-        (), "Photos, separated by commas; patterns such as 'photos/*.jpg' are expanded."
+        (),
+        "Photos, separated by commas, or the setting again for each; patterns such as "
+        "'photos/*.jpg' are expanded. What is there under a name with a comma or [ ] is meant.",
+        paths=True,
+        any_bytes=True,
     )
-    output: str = setting("", "FILE.mp4, FILE.gif, FILE.webp, or a folder.")
+    output: str = setting("", "FILE.mp4, FILE.gif, FILE.webp, or a folder.", any_bytes=True)
     format: Literal["auto", "mp4", "gif", "webp", "frames"] = setting(
         "auto",
         "What is written into a folder, named like each photo: mp4, GIF, WebP, or folders of "
@@ -80,6 +84,7 @@ class DemoOptions(SourceOrBoxOptions):
         "What else visitors can choose from: box, runs of train, folders that hold runs, or "
         "FILE.keras, separated by commas. Without this, --run_dir and --model: the models of the "
         "package and the runs in runs.",
+        paths=True,
     )
     host: str = shared.host()
     names: tuple[str, ...] = shared.names()

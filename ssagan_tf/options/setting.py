@@ -31,6 +31,8 @@ def setting(
     *,
     may_change: bool = False,
     remote: bool = False,
+    paths: bool = False,
+    any_bytes: bool = False,
 ) -> Any:
     """Declares one setting.
 
@@ -40,8 +42,11 @@ def setting(
       check: Refuses impossible values.
       may_change: Whether a run that is resumed may be given another value.
       remote: Whether it may be an address of another machine.
+      paths: Of a tuple: whether it holds PATH or NAME=PATH.
+      any_bytes: Whether it may be no UTF-8, as names of files may: it is never written down.
     """
     metadata = {"help": help, "check": check, "may_change": may_change, "remote": remote}
+    metadata |= {"paths": paths, "any_bytes": any_bytes}
     return dataclasses.field(default=default, metadata=metadata)
 
 

@@ -193,4 +193,5 @@ def systems() -> Any:
         (),
         "Systems as NAME=FOLDER, with commas: videos or folders of 32 frames, a clip of the same "
         "name in each (evaluate --save_clips writes such).",
+        paths=True,
     )

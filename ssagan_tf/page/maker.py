@@ -26,6 +26,8 @@ from ssagan_tf.web.scratch import Scratch
 
 LARGEST = 32 * 2**20  # bytes of a photo
 MEGAPIXELS = 64
+_NO_PHOTO = "this is no photo that can be read"
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # as Pillow calls them
 SECONDS = 15.0
 """Of a moving photo at most: others wait."""
@@ -52,16 +54,32 @@ def check_photo(path: Path) -> None:
     try:
         with Image.open(path, formats=PHOTOS) as image:
             width, height = image.size
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnusableError(f"the photo is too large; at most {MEGAPIXELS} megapixels") from error
     except Exception as error:  # Pillow raises all sorts of things on broken files
-        raise UnusableError(
-            "this is no photo that can be read; give a JPEG, PNG or WebP"
-        ) from error
+        raise UnusableError(f"{_kind(path)}; give a JPEG, PNG or WebP") from error
     if width * height > MEGAPIXELS * 10**6:
         raise UnusableError(
             f"the photo is too large: {width}×{height} pixels; at most {MEGAPIXELS} megapixels"
         )
+
+
+def _kind(path: Path) -> str:
+    """What a file is that is no photo of ours, by its first bytes."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:  # another visitor has sent the same, and it is gone already
+        return _NO_PHOTO
+    if not head:
+        return "the file is empty"
+    if head[4:8] == b"ftyp":  # of Apple's photos and videos alike
+        brand = head[8:12]
+        what = "a HEIC" if brand in _HEIC else "an AVIF" if brand in (b"avif", b"avis") else ""
+        return f"this is {what} photo, which cannot be read here" if what else "this is a video"
+    if head.startswith(b"%PDF"):
+        return "this is a PDF"
+    return _NO_PHOTO
 
 
 class Maker:

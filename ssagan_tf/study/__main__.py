@@ -32,7 +32,8 @@ def study(options: StudyOptions) -> None:
     require(options, "store")
     path = Path(options.store)
     if options.report:
-        _report(store.Store(path), Path(options.output or f"{path.with_suffix('')}_report"))
+        with store.to_read(path) as opened:
+            _report(opened, options.output)
         return
     require_extra("study", "fastapi", "uvicorn")
     if path.exists():
@@ -46,9 +47,13 @@ def study(options: StudyOptions) -> None:
     _serve(options, opened)
 
 
-def _report(opened: store.Store, folder: Path) -> None:
+def _report(opened: store.Store, output: str) -> None:
+    folder = Path(output or f"{opened.path.with_suffix('')}_report")
     print("\n".join(results.report(opened)))
-    results.write(opened, folder)
+    try:
+        results.write(opened, folder)
+    except DataError as error:
+        raise DataError(f"{error}{'' if output else '; name another folder: --output'}") from error
     print(f"\nwrote {folder}: report.md, pos.csv, votes.csv")
 
 

@@ -13,14 +13,16 @@ import hmac
 import json
 import os
 import secrets
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ssagan_tf import limits, names
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import replacing_file
+from ssagan_tf.files import is_writable, replacing_file
 from ssagan_tf.study.design import BROKEN, Pair, order_for
 
 FORMAT = 1
@@ -134,19 +136,46 @@ class Full(DataError):
     """A study has as many subjects as it may have."""
 
 
+@contextlib.contextmanager
+def to_read(path: Path) -> Iterator[Store]:
+    """A study that is only read, and may lie where nothing can be written.
+
+    SQLite writes beside a file that it reads; where it may not, a copy is read.
+
+    Raises:
+      DataError: As `Store`, or it cannot be copied.
+    """
+    file = path.resolve()
+    if not file.is_file() or (is_writable(file) and is_writable(file.parent)):
+        yield Store(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="ssagan_tf-") as folder:
+        try:
+            for suffix in ("", "-wal", "-journal"):  # votes that are not in the file yet
+                if os.path.lexists(f"{file}{suffix}"):
+                    shutil.copyfile(f"{file}{suffix}", Path(folder, f"copy{suffix}"))
+        except OSError as error:
+            raise DataError(f"cannot copy {path} to read it: {error.strerror}") from error
+        yield Store(path, Path(folder, "copy"))
+
+
 class Store:
     """A study on disk; safe for many threads and processes at once.
+
+    Args:
+      path: What it is called.
+      file: Where it is read and written, if elsewhere.
 
     Raises:
       DataError: The file is none of a study, or of another format version.
     """
 
-    def __init__(self, path: Path):
-        self.path = path
+    def __init__(self, path: Path, file: Path | None = None):
+        self.path, self._file = path, file or path
         if not path.is_file():
             raise DataError(f"{path}: no such file; begin a study with --systems")
         # SQLite undoes what it says, and deletes the file that it names. With WAL there is none.
-        if os.path.lexists(journal := f"{path.resolve()}-journal"):
+        if os.path.lexists(journal := f"{self._file.resolve()}-journal"):
             raise DataError(
                 f"cannot use {path} as a study: {journal} is none of ours; move it away"
             )
@@ -195,7 +224,7 @@ class Store:
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None)
+        database = sqlite3.connect(self._file, timeout=_BUSY, isolation_level=None)
         with contextlib.closing(database):
             # Written through to the disk before a vote is confirmed.
             database.execute("PRAGMA synchronous = FULL")

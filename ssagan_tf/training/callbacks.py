@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ import tensorflow as tf
 from tensorboard.plugins.image import metadata as image_metadata
 
 from ssagan_tf import limits, losses, models, video
+from ssagan_tf.errors import DataError
 from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
 from ssagan_tf.training.checkpoint import Checkpoints
+from ssagan_tf.training.events import drop_later
 from ssagan_tf.training.gan import (
     METRICS,
     STOP,
@@ -47,14 +51,16 @@ class MetricsLog:
 
     Args:
       folder: Of the run.
-      step: Where the run goes on; later lines, of steps that will be made again, are dropped.
+      step: Where the run goes on; what is there of later steps, which will be made again, is
+        dropped.
     """
 
     def __init__(self, folder: Path, step: int):
         self._path = folder / METRICS_FILE
+        # A run that begins again from step 0 writes that line again, too.
+        step = step or -1
+        drop_later(folder / TENSORBOARD, step)
         if self._path.exists():
-            # A run that begins again from step 0 writes that line again, too.
-            step = step or -1
             with (
                 replacing_file(self._path) as temporary,
                 self._path.open("rb") as lines,
@@ -73,22 +79,36 @@ class MetricsLog:
         """
         with errors_of_writing(self._path), self._path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
-        with self._writer.as_default(step):
+        with self._logging(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
     def write_gif(self, step: int, name: str, frames: np.ndarray, fps: float) -> None:
-        """TensorBoard plays GIFs in its image tab; a summary is (width, height, file)."""
+        """TensorBoard plays GIFs in its image tab; a summary is (width, height, file).
+
+        Raises:
+          DataError: It cannot be written.
+        """
         gif = video.encode_gif(frames, fps)
         height, width = frames.shape[1:3]
         metadata = image_metadata.create_summary_metadata(display_name=name, description="")
-        with self._writer.as_default(step):
+        with self._logging(step):
             tf.summary.write(
                 name,
                 tf.constant([str(width).encode(), str(height).encode(), gif]),
                 metadata=metadata,
             )
-        self._writer.flush()
+
+    @contextlib.contextmanager
+    def _logging(self, step: int) -> Iterator[None]:
+        """What is logged by a checkpoint is on the disk when the run goes on from it."""
+        try:
+            with self._writer.as_default(step):
+                yield
+            self._writer.flush()
+        except tf.errors.OpError as error:  # of a full disk the one that means memory elsewhere
+            reason = error.message.splitlines()[0]
+            raise DataError(f"cannot write {self._path.parent / TENSORBOARD}: {reason}") from error
 
 
 def _step_of(line: str) -> float:

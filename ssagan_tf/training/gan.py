@@ -55,8 +55,8 @@ class GAN(keras.Model):
     passes run in training mode, so the generator's moving statistics move n times a step.
 
     What a step reports is of this step and of the clips of all replicas; scores are D(·) in
-    [0, 1], gradients are their norms (of several replicas: the mean of theirs), and what belongs to
-    the discriminator is the mean over its updates.
+    [0, 1], gradients are the norms of what the optimizer is given, summed over the replicas, and
+    what belongs to the discriminator is the mean over its updates.
 
     Args:
       generator: image `[B, H, W, 3]`, or clip of a first stage, → clip `[B, T, H, W, 3]`, built.
@@ -221,7 +221,11 @@ def _sums(gradients: list[Any], others: list[Any]) -> list[Any]:
 
 
 def _norm(gradients: list[Any]) -> Any:
-    return _replicas() * tf.linalg.global_norm(gradients)
+    """Of the sum over the replicas. The optimizer keeps its own sum to itself."""
+    if _replicas() > 1:
+        context = tf.distribute.get_replica_context()
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    return tf.linalg.global_norm(gradients)
 
 
 def _of_all_replicas(report: dict[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def check_same_run(
       DataError: The folder's run cannot be read, or parts of it lie elsewhere.
     """
     folder = Path(train.run_dir)
+    flags.to_lines(model, compute, train)  # which can be written
     _refuse_links(folder, train)
     if not (folder / FLAGS_FILE).is_file():
         if folder.exists() and not _is_hardly_begun(folder):

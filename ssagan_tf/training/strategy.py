@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
@@ -133,11 +134,17 @@ def mean_of_workers(strategy: tf.distribute.Strategy, value: float = 0.0) -> flo
     """Waits until all workers are here; returns the mean of their values."""
     if not has_other_hosts(strategy):
         return value
-    own = tf.constant(value, tf.float64)
-
-    def of_replica() -> tf.Tensor:
-        context = tf.distribute.get_replica_context()
-        return context.all_reduce(tf.distribute.ReduceOp.MEAN, own)
-
-    mean = tf.function(lambda: strategy.run(of_replica), autograph=False)()
+    mean = _mean_of_replicas(strategy)(tf.constant(value, tf.float64))
     return float(strategy.experimental_local_results(mean)[0])
+
+
+@functools.cache
+def _mean_of_replicas(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Traced once: a new function at each call is traced again, and warned of."""
+
+    def of_replica(own: tf.Tensor) -> tf.Tensor:
+        context = tf.distribute.get_replica_context()
+        # A copy, which is on the replica's device.
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.identity(own))
+
+    return tf.function(lambda own: strategy.run(of_replica, (own,)), autograph=False)

@@ -19,7 +19,13 @@ import numpy as np
 from PIL import Image
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import check_new_folder, errors_of_writing, replacing_file, replacing_folder
+from ssagan_tf.files import (
+    check_new_file,
+    check_new_folder,
+    errors_of_writing,
+    replacing_file,
+    replacing_folder,
+)
 from ssagan_tf.video.encoding import CRF, FORMATS, alike, encode
 from ssagan_tf.video.frames import PathLike, check_suffix
 from ssagan_tf.video.timing import exact_rate
@@ -67,7 +73,7 @@ def check_encoder(path: PathLike, size: tuple[int, int] | None = None) -> None:
 
     Raises:
       DataError: The name ends otherwise, the encoder is missing or takes no frames of this size,
-        the folder holds something, or a folder has the name of the file.
+        the folder holds something, a folder has the name of the file, or it is too long.
     """
     kind = _kind(path)
     if kind == _FOLDER:
@@ -81,8 +87,7 @@ def check_encoder(path: PathLike, size: tuple[int, int] | None = None) -> None:
         )
     if size is not None:
         FORMATS[kind].check_size(*size)
-    if Path(path).is_dir():
-        raise DataError(f"cannot write {path}: it is a folder")
+    check_new_file(path)
 
 
 def write_mp4(

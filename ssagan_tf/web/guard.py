@@ -262,7 +262,8 @@ def _is_same_origin(method: str, headers: Headers, host: str) -> bool:
 
 
 def _too_large(longest: int) -> Response:
-    return _say(413, f"at most {longest} bytes may be sent here")
+    number, unit = (longest >> 20, "MB") if longest >> 20 else (longest >> 10, "KB")
+    return _say(413, f"this is too large: at most {number} {unit} may be sent here")
 
 
 def _say(status: int, line: str, **headers: str) -> Response:

@@ -28,12 +28,23 @@ def test_slow_motion_between_frames() -> None:
     times = tf.tile(tf.range(32.0)[:, None, None, None], [1, 4, 4, 3])
     for share, begin, expected in (
         (1.0, 0.0, 0.5 * np.arange(32)),
-        (1.0, 0.999, 16 + np.minimum(0.5 * np.arange(32), 15)),
+        (1.0, 0.999, 15 + 0.5 * np.arange(32)),
         (0.5, 0.0, 0.75 * np.arange(32)),
     ):
         played = slowed(times, 0.5, tf.constant([share, begin])).numpy()
         np.testing.assert_allclose(played, np.broadcast_to(played[:, :1, :1, :1], played.shape))
         np.testing.assert_allclose(played[:, 0, 0, 0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("most", [0.2, 0.3, 0.5, 0.75])
+def test_slow_motion_does_not_stop_before_its_end(most: float) -> None:
+    times = tf.range(32.0)[:, None, None, None]
+    play = tf.function(lambda drawn: slowed(times, most, drawn)[:, 0, 0, 0], autograph=False)
+    last = np.nextafter(np.float32(1), np.float32(0))
+    for share in np.linspace(0, last, 50, dtype=np.float32):
+        for begin in (0.0, 0.5, 0.97, last):
+            played = play(tf.constant([share, begin], tf.float32)).numpy()
+            np.testing.assert_allclose(np.diff(played), 1 - most * share, atol=1e-4)
 
 
 def test_zoom_is_a_crop_enlarged(clip: np.ndarray) -> None:

@@ -36,7 +36,11 @@ def test_named_paths(tmp_path: Path) -> None:
         (["v/v_1/86"], ["v_1"], {"v/v_1/86": "v_1"}),
         (["v/v_1/86"], ["v/v_1/0"], {"v/v_1/86": "v/v_1/0"}),  # numbered from 0
         (["v/1/86"], ["v_1_86"], {"v/1/86": "v_1_86"}),
+        # macOS has é as two characters.
+        (["caf\u00e9/1", "b"], ["cafe\u0301", "b"], {"caf\u00e9/1": "cafe\u0301", "b": "b"}),
+        (["e\u0301"], ["\u00e9", "e\u0301"], {"e\u0301": "e\u0301"}),
         # What could be either clip is neither.
+        (["x/\u00e9"], ["e\u0301/\u00e9", "\u00e9/e\u0301"], {}),
         (["v/1", "v/33"], ["v"], {}),
         (["v/1/1", "w/1/1"], ["1"], {}),
         (["v/1"], ["w/1"], {}),

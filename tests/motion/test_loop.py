@@ -32,6 +32,18 @@ def test_it_has_no_seam_and_does_not_pump() -> None:
     assert 0.9 < contrast(grey).mean() / grey[0].std() < 1.1
 
 
+@pytest.mark.parametrize("grain", [0, 6])
+def test_all_frames_are_as_crisp_as_the_photo(grain: int) -> None:
+    """Grain, which is alike nowhere, and firm edges suffer most where copies blend."""
+    photo = clouds(120, 200).astype(np.float32)
+    photo += np.random.default_rng(1).normal(0, grain, photo.shape)
+    photo = np.clip(photo, 0, 255).astype(np.uint8)
+    frames = np.stack(list(loop(photo, WIND, np.ones((120, 200), np.float32), 24, 0.3)))
+    grey = frames[..., 0].astype(np.float32)
+    assert pumping(sharpness(grey)) > 0.96
+    assert sharpness(grey).mean() / sharpness(photo[None, ..., 0].astype(np.float32))[0] > 0.88
+
+
 def test_what_stands_is_the_photo_and_stays_behind() -> None:
     photo, mask = clouds(90, 120), hill(90, 120)
     photo[mask < 0.5] //= 8

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -38,6 +39,21 @@ def test_masts_wires_and_branches_stand() -> None:
     assert mask[wire, np.arange(240)].max() < 0.02
     assert mask[22:40, 200:236][np.diag_indices(18)].mean() < 1
     assert mask.mean() > 0.55  # and no more than that
+
+
+def test_turbines_stand_though_they_are_lighter_than_the_sky() -> None:
+    photo, sky = scene()
+    photo[:144] = 60 + photo[:144] // 3
+    clouded = moving_mask(photo, sky)
+    photo[50:144, 120:122] = 245  # its tower
+    for end in ((95, 30), (150, 30), (120, 80)):  # and its blades
+        cv2.line(photo, (120, 50), end, (240, 240, 240), 1)
+    photo[30:33, 20:60] = 250  # a streak of cloud hangs in the air
+    mask = moving_mask(photo, sky)
+    assert mask[52:140, 120].max() < 0.05
+    assert mask[40, 135:137].max() < 0.3
+    assert mask[31, 25:55].min() == 1
+    assert mask.mean() > clouded.mean() - 0.03
 
 
 def test_soft_gaps_and_what_hangs_in_the_air_move() -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssagan_tf.motion.sky import find_sky
+from ssagan_tf.motion.sky import find_sky, oddity
 
 BLUE, HAZE, CLOUD = (70, 120, 200), (190, 210, 230), (245, 245, 245)
 FOREST, BLACK = (38, 48, 26), (8, 8, 8)
@@ -122,6 +122,23 @@ def test_a_tower_stands_in_the_sky() -> None:
     assert found[40:, 73:79].max() < 0.1
 
 
+def test_a_lit_lattice_stands_in_the_sky() -> None:
+    """Lighter and warmer than a dusky sky, as no land is by day."""
+    where = hills(160, 160)
+    photo = picture(clouds(160, 160, (20, 40, 90), (70, 80, 110)), land(160, 160), where)
+    tower = np.zeros((160, 160), np.uint8)
+    for left in range(60, 100, 6):
+        cv2.line(tower, (left, 120), (left + 6, 30), 1, 1)
+        cv2.line(tower, (left + 6, 120), (left, 30), 1, 1)
+    for row in range(30, 120, 6):
+        tower[row, 60:106] = 1
+    photo[tower > 0] = 250, 200, 90
+    found = find_sky(photo)
+    assert found[45:105, 70:96].mean() < 0.1
+    assert found[10:90, 5:45].mean() > 0.95
+    assert found[10:90, 120:155].mean() > 0.95
+
+
 def test_the_sea_is_no_sky_however_much_it_looks_like_it() -> None:
     y, _ = np.mgrid[:120, :160]
     where = y < 60
@@ -167,3 +184,13 @@ def test_noise_has_a_mask_too_and_always_the_same() -> None:
     first = find_sky(noise)
     assert np.isfinite(first).all()
     np.testing.assert_array_equal(find_sky(noise), first)
+
+
+def test_skies_are_less_odd_than_checks() -> None:
+    sky = clouds(120, 160).astype(np.uint8)
+    checks = np.kron(np.indices((12, 16)).sum(axis=0) % 2, np.ones((10, 10)))[..., None]
+    board = np.clip(90 + 80 * checks + np.float32([20, 0, -30]), 0, 255).astype(np.uint8)
+    ones = np.ones((120, 160), np.float32)
+    assert oddity(sky, ones, 0.0) < 0 < oddity(board, ones, 0.0)
+    assert oddity(board, ones, 0.6) < oddity(board, ones, 0.0)  # what drifts speaks for it
+    assert oddity(board, 0 * ones, 0.0) == 0

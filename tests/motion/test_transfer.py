@@ -117,6 +117,61 @@ def test_it_says_where_nothing_would_move(photo: np.ndarray, word: str) -> None:
         estimate(still(photo), photo)
 
 
+def face(side: int = 256) -> np.ndarray:
+    """Drawn: a face before a wall, above dark clothes."""
+    wall = np.full((side, side, 3), (150, 140, 120), np.uint8)
+    wall[:, :: side // 8] = wall[:: side // 6] = 110, 100, 85
+    scale = side / 256
+
+    def ellipse(x: float, y: float, a: float, b: float, colour: tuple[int, int, int]) -> None:
+        place = tuple(round(v * scale) for v in (x, y, a, b))
+        cv2.ellipse(wall, place[:2], place[2:], 0, 0, 360, colour, -1)
+
+    ellipse(128, 260, 110, 70, (40, 40, 55))
+    ellipse(128, 105, 62, 80, (50, 32, 22))
+    ellipse(128, 120, 50, 68, (196, 144, 116))
+    for x in (108, 148):
+        ellipse(x, 108, 10, 5, (235, 230, 225))
+        ellipse(x, 108, 4, 4, (40, 25, 15))
+        ellipse(x, 96, 13, 3, (60, 40, 28))
+    ellipse(128, 132, 5, 14, (170, 115, 90))
+    ellipse(128, 160, 20, 6, (150, 60, 60))
+    return wall
+
+
+@pytest.mark.parametrize("side", [120, 256, 600])
+def test_a_face_does_not_drift(side: int) -> None:
+    photo = face(side)
+    with pytest.raises(NothingMoves, match=r"doesn't look like a sky|no sky"):
+        estimate(still(photo), photo)
+    given = estimate(still(photo), photo, np.ones((side, side), np.uint8) * 255)
+    assert given.mask.min() == 1  # who says what moves is not asked
+
+
+@pytest.mark.parametrize("size", [(120, 160), (400, 600)])
+def test_walls_do_not_drift(size: tuple[int, int]) -> None:
+    height, width = size
+    bricks = np.full((height, width, 3), (150, 90, 70), np.uint8)
+    high, long, mortar = height // 12, width // 8, max(2, height // 60)
+    for course in range(12):
+        bricks[course * high : course * high + mortar] = 200, 195, 185
+        shift = long // 2 * (course % 2)
+        for joint in range(shift, width, long):
+            bricks[course * high : (course + 1) * high, joint : joint + mortar] = 200, 195, 185
+    with pytest.raises(NothingMoves):
+        estimate(still(bricks), bricks)
+
+
+def test_noise_is_no_cloud() -> None:
+    noise = np.random.default_rng(0).normal(0, 5, (300, 400, 3))
+    fog = np.clip(190 + noise + np.linspace(0, 10, 300)[:, None, None], 0, 255).astype(np.uint8)
+    with pytest.raises(NothingMoves, match="smooth"):
+        estimate(still(fog), fog)
+    faint = 130 + clouds(300, 400) // 4 + noise
+    cloudy = np.clip(faint, 0, 255).astype(np.uint8)
+    assert estimate(still(cloudy), cloudy).mask.mean() > 0.9
+
+
 def test_a_mask_of_ones_own() -> None:
     photo = land(clouds(60, 80))
     with pytest.raises(NothingMoves, match="white moves"):

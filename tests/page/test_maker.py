@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -80,8 +82,44 @@ def _large() -> None:
     Image.new("L", (9000, 8000)).save("bad.png")
 
 
+def _claiming(width: int, height: int) -> bytes:
+    """A PNG that says how large it is, and has nothing in it."""
+    parts = (b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT", b"IEND")
+    chunks = (
+        struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part))
+        for part in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
 UNUSABLE = {
     "no photo": (lambda: Path("bad.png").write_bytes(b"no"), {"photo": "bad.png"}, "give a JPEG"),
+    "empty": (lambda: Path("bad.png").touch(), {"photo": "bad.png"}, "^the file is empty; give a"),
+    "an iPhone's": (
+        lambda: Path("bad.png").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+        {"photo": "bad.png"},
+        "^this is a HEIC photo, which cannot be read here; give a JPEG",
+    ),
+    "AVIF": (
+        lambda: Path("bad.png").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1"),
+        {"photo": "bad.png"},
+        "^this is an AVIF photo, which",
+    ),
+    "a video": (
+        lambda: Path("bad.png").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0mp42"),
+        {"photo": "bad.png"},
+        "^this is a video; give a JPEG",
+    ),
+    "far too large": (
+        lambda: Path("bad.png").write_bytes(_claiming(20_000, 10_000)),
+        {"photo": "bad.png"},
+        "at most 64 megapixels",
+    ),
+    "a bomb": (
+        lambda: Path("bad.png").write_bytes(_claiming(100_000, 100_000)),
+        {"photo": "bad.png"},
+        "at most 64 megapixels",
+    ),
     "too large": (_large, {"photo": "bad.png"}, "at most 64 megapixels"),
     "cut": (
         lambda: Path("bad.png").write_bytes(Path("photo.png").read_bytes()[:2000]),

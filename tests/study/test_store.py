@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 import sqlite3
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.study import results
+from ssagan_tf.study import __main__, results  # noqa: F401  before a user who may not import it
 from ssagan_tf.study.design import draw_pairs
-from ssagan_tf.study.store import Full, Store, create
+from ssagan_tf.study.store import Full, Store, create, to_read
+from tests.programs import complaint, run
+from tests.surroundings import read_only
 
 CASES = [("A", "B"), ("A", "real")]
 
@@ -45,6 +49,38 @@ def test_every_pair_once_and_the_right_videos(store: Store) -> None:
     assert sorted(map(sorted, shown)) == sorted(map(sorted, expected))
     state = store.state("me")
     assert (state.done, state.total, state.trial) == (14, 14, None)
+
+
+@pytest.mark.parametrize("open_elsewhere", [False, True])
+def test_a_study_is_reported_where_nothing_can_be_written(
+    store: Store, open_elsewhere: bool
+) -> None:
+    finish(store, "me", min)
+    expected = results.report(store)
+    # Nobody may look into pytest's own folders.
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name) / "study"
+        folder.mkdir()
+        path = folder / "study.sqlite"
+        shutil.copy(store.path, path)
+        if open_elsewhere:  # then the last votes are beside the file
+            there = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
+            there.execute("UPDATE trials SET choice = NULL WHERE position = 0")
+            there.commit()
+            assert {each.name for each in folder.iterdir()} > {"study.sqlite-wal", "study.sqlite"}
+        Path(name).chmod(0o755)
+        before = {each.name: each.read_bytes() for each in folder.iterdir()}
+        with read_only(folder):
+            with to_read(path) as opened:
+                assert len(opened.votes()) == 14 - open_elsewhere
+                assert opened.path == path
+            result = run("study.__main__", f"--store={path}", "--report")
+            line = complaint(result, 1)
+            assert "name another folder: --output" in line
+            assert "report.md: Permission denied" in line
+            if not open_elsewhere:
+                assert result.stdout.splitlines() == expected
+        assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
 
 
 def test_a_study_that_is_there_is_not_replaced(store: Store) -> None:

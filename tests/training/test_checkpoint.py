@@ -12,6 +12,7 @@ from ssagan_tf.options import ModelOptions, TrainOptions
 from ssagan_tf.training import checkpoint
 from ssagan_tf.training.checkpoint import Checkpoints
 from ssagan_tf.training.gan import GAN
+from tests.training import tiny
 
 MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4", spectral_norm=True)
 OPTIONS = TrainOptions(batch_size=1, discriminator_updates=1)
@@ -50,6 +51,31 @@ def test_everything_comes_back(trained: GAN, tmp_path: Path) -> None:
     assert before.keys() == after.keys()
     for name, value in before.items():
         np.testing.assert_array_equal(after[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["[ab]", "wh*t?", "back\\slash", "a{b,c}", "%d", "~", "a,b", "[!x]-räume", "-r", "$HOME"],
+)
+def test_folders_of_any_name(tmp_path: Path, monkeypatch, name: str) -> None:
+    """What is written there is found there, and nothing of other folders, which patterns fit."""
+    monkeypatch.chdir(tmp_path)
+    networks = (tiny.build(kind)(MODEL) for kind in (tiny.TinyGenerator, tiny.TinyDiscriminator))
+    gan = GAN(*networks, OPTIONS)
+    for other in ("a", "wht", "ab"):
+        Checkpoints(gan, Path(other, "checkpoints"), keep=1).save()
+    gan.generator_optimizer.iterations.assign(7)
+    checkpoints = Checkpoints(gan, Path(name, "checkpoints"), keep=1)
+    checkpoints.save_if_best(1.0)
+    gan.generator_optimizer.iterations.assign(9)
+    assert checkpoints.restore_latest()
+    assert gan.step == checkpoints.latest_step == 7
+    for step in (8, 9):  # of all but the newest and the best nothing stays
+        gan.generator_optimizer.iterations.assign(step)
+        checkpoints.save()
+    files = {path.name.split(".")[0] for path in Path(name, "checkpoints").iterdir()}
+    assert files == {"step-7", "step-9", "best"}
+    assert Path("ab", "checkpoints", "step-0.index").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import json
@@ -173,6 +174,8 @@ def test_from_photo_to_video(app: Running, maker: Maker, room: Path) -> None:
     [
         ([("a.jpg", b"no picture")], "no photo that can be read"),
         ([("a.png", picture(4, 4)[:20])], "no photo that can be read"),
+        ([("a.jpg", b"")], "the file is empty"),
+        ([("a.heic", b"\0\0\0\x18ftypheic" + bytes(20))], "a HEIC photo, which cannot be read"),
         ([("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")], "no photo"),
         ([("a.png", picture(4, 4, "PPM"))], "no photo"),  # of a kind that is not taken
         ([("a.png", picture(9000, 8000))], "9000×8000 pixels; at most 64 megapixels"),
@@ -190,10 +193,34 @@ def test_what_is_no_photo_is_gone_at_once(app: Running, room: Path, given, error
     assert files(room) == before
 
 
+def test_uploads_at_once(app: Running, room: Path) -> None:
+    """Of one name, of one content, and bad ones among them."""
+    before = files(room)
+    photos = [picture(side, side) for side in (5, 6, 6)]
+    sent = [*photos, b"bad", b"bad", b""]
+
+    async def send_all(running: Any) -> list[Answer]:
+        head = scope("POST", UPLOAD, [ORIGIN, FORM])
+        calls = (asked(running, dict(head), [form(("sky.png", each))]) for each in sent)
+        return await asyncio.gather(*calls)
+
+    answers = app.run(send_all)
+    assert [answer.status for answer in answers] == [200] * 3 + [400] * 3
+    names = [json.loads(answer.body)[0] for answer in answers[:3]]
+    assert len(set(names)) == 2
+    for name, photo in zip(names, photos, strict=True):
+        assert app.ask(target=f"/gradio_api/file={name}").body == photo
+    assert len(files(room) - before) == 2
+
+
 def test_uploads_are_bounded_before_they_are_read(app: Running, room: Path) -> None:
     before = files(room)
     assert app.ask("POST", UPLOAD, [ORIGIN, FORM], [b"."] * 3).status == 400
-    assert app.ask("POST", UPLOAD, [ORIGIN, FORM], [bytes(2**23)] * 5).status == 413
+    large = app.ask("POST", UPLOAD, [ORIGIN, FORM], [bytes(2**23)] * 5)
+    assert (large.status, large.body) == (
+        413,
+        b"this is too large: at most 32 MB may be sent here\n",
+    )
     length = ("Content-Length", str(LARGEST * 2))
     assert app.ask("POST", UPLOAD, [ORIGIN, FORM, length]).status == 413
     assert app.ask("POST", JOIN, [ORIGIN], [bytes(100_000)]).status == 413

@@ -18,7 +18,7 @@ from PIL import Image
 from export.options import ClientOptions
 from export.serving.client import client, upright
 from export.serving.clips import frames
-from export.serving.servers import is_here
+from export.serving.servers import Grpc, Rest, is_here
 from ssagan_tf import timelapse, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
@@ -102,6 +102,8 @@ def test_aspect_and_mp4_and_no_proxy_before_this_machine(
         ("[::1]:8500", True),
         ("[::1:8500", False),
         ("192.168.1.2:8500", False),
+        ("localhost.:8500", True),
+        ("models.localhost:8500", True),
         ("localhost.example.org:8500", False),
         ("dns:///host:8500", False),
         ("", False),
@@ -109,6 +111,30 @@ def test_aspect_and_mp4_and_no_proxy_before_this_machine(
 )
 def test_which_servers_are_here(server: str, here: bool) -> None:
     assert is_here(server) is here
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://us%er:secret@127.0.0.1:9/", "127.0.0.1:9", "socks5://127.0.0.1:9", "http://["]
+)
+def test_a_proxy_that_does_not_answer_is_named(monkeypatch, proxy: str) -> None:
+    for name in ("no_proxy", "NO_PROXY", *PROXIES):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", proxy)
+    options = ClientOptions(server="models.invalid:8501", protocol="rest", deadline=5.0)
+    shown = "[" if "[" in proxy else "127.0.0.1:9"
+    named = f" by the proxy {shown} of http_proxy; no_proxy=models.invalid asks it directly; is it"
+    with pytest.raises(DataError) as caught:
+        Rest(options).predict([b""])
+    assert str(caught.value).startswith("no server answers at models.invalid:8501 (")
+    assert named in str(caught.value)
+    assert "secret" not in str(caught.value)
+    grpc = object.__new__(Grpc)
+    grpc._options = options
+    assert named in grpc._said("UNAVAILABLE", "connection refused")
+    for name, value in (("no_proxy", "models.invalid"), ("http_proxy", "")):
+        monkeypatch.setenv(name, value)
+        assert "proxy" not in grpc._said("UNAVAILABLE", "connection refused")
+        monkeypatch.delenv(name)
 
 
 def complaint(server: ClientOptions, photos: list[Path], **changes: object) -> str:

@@ -1,0 +1,111 @@
+"""Paths as people give them: from home, as another system spells them, in lists, as patterns."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+from ssagan_tf.options import ADDRESS
+
+_LONGEST = 255  # bytes of a name
+
+
+def path(text: str) -> str:
+    """A path of this machine. Addresses, and whatever else nothing is called like, stay as given.
+
+    `~` is the home folder. What is there under a name that is written the same, but coded otherwise
+    (macOS has é as two characters, which most systems have as one), is meant.
+    """
+    return text if ADDRESS.match(text) else _as_spelled(os.path.expanduser(text))
+
+
+def named_path(text: str) -> str:
+    """Likewise `PATH`, or that of `NAME=PATH`."""
+    name, sign, rest = text.partition("=")
+    found = path(text)
+    if not sign or os.sep in name or os.path.lexists(found):
+        return found
+    return f"{name}={path(rest)}"
+
+
+def paths(text: str) -> list[str]:
+    """Splits a list of `PATH` or `NAME=PATH` at its commas, but not a name that is there.
+
+    A pattern that fits something counts as one that is there.
+
+    Returns:
+      Each as `named_path` has it.
+    """
+    parts, found = text.split(","), []
+    while parts:
+        number = _parts_of_first(parts)
+        first = ",".join(parts[:number])
+        found.append(named_path(first if _is_there(first) else first.strip()))
+        del parts[:number]
+    return list(filter(None, found))
+
+
+def expanded(name: str) -> list[str]:
+    """The files that a pattern fits, in order; else, or where it is there itself, the name.
+
+    Folders that are there are meant as they are called, whatever is in their names.
+    """
+    if os.path.lexists(name) or not glob.has_magic(name):
+        return [name]
+    there = next(filter(os.path.isdir, map(str, Path(name).parents)), ".")
+    pattern = name
+    if there != ".":
+        pattern = os.path.join(glob.escape(there), os.path.relpath(name, there))
+    return sorted(glob.glob(pattern)) or [name]
+
+
+def _parts_of_first(parts: list[str]) -> int:
+    """How many parts the first entry of a list has: the most that make a name that is there."""
+    if os.path.isfile(parts[0]):
+        return 1
+    longest = 1
+    for number in range(2, len(parts) + 1):
+        text = ",".join(parts[:number])
+        if not any(map(_may_begin_one, _readings(text))):  # nor may any longer one
+            break
+        if _is_there(text):
+            longest = number
+    return longest
+
+
+def _readings(text: str) -> Iterable[str]:
+    """A list's entry as `PATH` and as that of `NAME=PATH`."""
+    name, _, rest = text.partition("=")
+    return (path(each) for each in (text, "" if {",", os.sep} & set(name) else rest) if each)
+
+
+def _may_begin_one(name: str) -> bool:
+    """Whether a name, or a longer one, may be there."""
+    folder, last = os.path.split(name)
+    if len(os.fsencode(last)) > _LONGEST or ADDRESS.match(name):
+        return False
+    return not folder or os.path.isdir(folder) or glob.has_magic(folder)
+
+
+def _is_there(text: str) -> bool:
+    return any(os.path.lexists(expanded(name)[0]) for name in _readings(text))
+
+
+def _as_spelled(text: str) -> str:
+    if text.isascii() or os.path.lexists(text):
+        return text
+    folder, name = os.path.split(text)
+    folder = _as_spelled(folder)
+    alike = []
+    with contextlib.suppress(OSError):
+        alike = [each for each in os.listdir(folder or ".") if same_name(each) == same_name(name)]
+    return os.path.join(folder, alike[0] if len(alike) == 1 else name)
+
+
+def same_name(name: str) -> str:
+    """The same text for all ways to code a name."""
+    return unicodedata.normalize("NFC", name)
