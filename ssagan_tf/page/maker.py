@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from ssagan_tf import animation, video
 from ssagan_tf.errors import DataError
@@ -52,11 +51,11 @@ def check_photo(path: Path) -> None:
       UnusableError: It is no picture of the usual kinds, or too large.
     """
     try:
-        with Image.open(path, formats=PHOTOS) as image:
+        with path.open("rb") as file, video.open_image(file, *PHOTOS) as image:
             width, height = image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except video.TooManyPixels as error:
         raise UnusableError(f"the photo is too large; at most {MEGAPIXELS} megapixels") from error
-    except Exception as error:  # Pillow raises all sorts of things on broken files
+    except (OSError, ValueError) as error:
         raise UnusableError(f"{_kind(path)}; give a JPEG, PNG or WebP") from error
     if width * height > MEGAPIXELS * 10**6:
         raise UnusableError(

@@ -17,6 +17,7 @@ from ssagan_tf.video.movies import (
     write_mp4,
 )
 from ssagan_tf.video.pictures import (
+    TooManyPixels,
     decode_image,
     encode_png,
     image_size,
@@ -34,6 +35,7 @@ __all__ = [
     "ENDINGS",
     "FITS",
     "PathLike",
+    "TooManyPixels",
     "UnreadableError",
     "check",
     "check_encoder",

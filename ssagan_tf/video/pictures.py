@@ -40,6 +40,10 @@ Image.MAX_IMAGE_PIXELS = limits.PICTURE_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
+class TooManyPixels(ValueError):
+    """A picture claims more than is read."""
+
+
 def read_image(path: PathLike) -> np.ndarray:
     """Reads a picture as it is meant to be seen: upright, in sRGB, over black.
 
@@ -134,6 +138,7 @@ def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
       kinds: What it may be, in Pillow's names; by default all that is read here.
 
     Raises:
+      TooManyPixels: It claims more than `limits.PICTURE_PIXELS`; a ValueError.
       ValueError: It is none, or a broken one, as may show when it is decoded.
       StoreError: The store it lies in fails.
     """
@@ -152,7 +157,7 @@ def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
     except Image.UnidentifiedImageError:
         raise ValueError(f"it is no {' or '.join(kinds)}" if kinds else _UNKNOWN) from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ValueError(
+        raise TooManyPixels(
             f"it claims more than {limits.PICTURE_PIXELS:,} pixels, as a decompression bomb does; "
             "a picture must be smaller"
         ) from None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from ssagan_tf import video
 from ssagan_tf.data import layouts
@@ -22,6 +22,7 @@ from ssagan_tf.data.info import Skipped
 from ssagan_tf.data.layouts import folders
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+from tests import colours
 
 
 def options(source: Path, **settings: object) -> PrepareOptions:
@@ -278,6 +279,9 @@ def _saved(image: Image.Image, format: str = "JPEG", **how: object) -> bytes:
     return buffer.getvalue()
 
 
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
 def _turned() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -295,8 +299,21 @@ def _turned() -> Image.Exif:
         (False, lambda image: _saved(image, "PNG")),
         (False, lambda image: _saved(image, exif=_turned())),
         (True, lambda image: _saved(image) + b"more"),
+        (True, lambda image: _saved(image, icc_profile=_SRGB)),
+        (False, lambda image: _saved(image, icc_profile=colours.rgb_profile(colours.P3))),
     ],
-    ids=["plain", "progressive", "progressive 4:2:0", "grey", "small", "png", "turned", "longer"],
+    ids=[
+        "plain",
+        "progressive",
+        "progressive 4:2:0",
+        "grey",
+        "small",
+        "png",
+        "turned",
+        "longer",
+        "sRGB",
+        "P3",
+    ],
 )
 def test_jpegs_are_kept_when_they_fit(
     tmp_path: Path, noise, kept: bool, make: Callable[[Image.Image], bytes]

@@ -350,6 +350,13 @@ KINDS = {
         None,
         0,
     ),
+    "AVIF of P3 by its numbers": (
+        lambda: saved(BIG, "AVIF", quality=100, subsampling="4:4:4").replace(
+            b"colrnclx\0\1", b"colrnclx\0\x0c"
+        ),
+        from_p3(BIG),
+        6,
+    ),
     "turned PNG": (lambda: saved(TURNED, **QUARTER), NOISE, 0),
     "turned WebP": (lambda: saved(TURNED, "WEBP", lossless=True, **QUARTER), NOISE, 0),
     "turned TIFF": (lambda: saved(TURNED, "TIFF", tiffinfo={274: 6}), NOISE, 0),
@@ -431,12 +438,16 @@ def test_what_cannot_be_read_is_told_in_a_line(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("numbers", [False, True])
 @pytest.mark.parametrize("turned", [False, True])
-def test_heic(turned: bool) -> None:
+def test_heic(turned: bool, numbers: bool) -> None:
     heif = pytest.importorskip("pillow_heif")
     heif.register_heif_opener(thumbnails=False)
     image = np.rot90(BIG) if turned else BIG
-    data = saved(image, "HEIF", quality=100, chroma=444, **(QUARTER if turned else {}), **P3)
+    how = {} if numbers else P3
+    data = saved(image, "HEIF", quality=100, chroma=444, **(QUARTER if turned else {}), **how)
+    if numbers:
+        data = data.replace(b"colrnclx\0\1", b"colrnclx\0\x0c")
     found = video.decode_image(data)
     # Lossy in YCbCr of 8 bits; that the profile counts shows: it is up to 40 levels.
     np.testing.assert_allclose(found, from_p3(BIG), atol=6)

@@ -19,11 +19,11 @@ from export.options import ClientOptions
 from export.serving.client import client, upright
 from export.serving.clips import frames
 from export.serving.servers import Grpc, Rest, is_here
-from ssagan_tf import video
+from ssagan_tf import timelapse, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float, to_uint8
-from tests import bombs
+from tests import bombs, colours
 from tests.export.made import Exports, has
 from tests.export.photo_files import encoded
 from tests.export.serving.stand_in import grpc_server, rest_server
@@ -205,7 +205,8 @@ def test_a_server_is_needed() -> None:
         client(ClientOptions(image=("a.jpg",), output="a.mp4"))
 
 
-def test_photos_are_sent_upright(tmp_path: Path) -> None:
+def test_photos_are_sent_as_the_server_reads_them(tmp_path: Path, monkeypatch) -> None:
+    """It knows neither orientation nor profiles, and drops transparency."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     turned = Image.Exif()
     turned[0x0112] = 6
@@ -213,9 +214,14 @@ def test_photos_are_sent_upright(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "as_it_is.jpg")
     Image.fromarray(pixels).save(tmp_path / "modern.webp")
     assert upright(str(tmp_path / "as_it_is.jpg")) == (tmp_path / "as_it_is.jpg").read_bytes()
-    for name in ("turned.jpg", "modern.webp"):
+    profile = colours.rgb_profile(colours.P3)
+    Image.fromarray(pixels).save(tmp_path / "p3.jpg", icc_profile=profile)
+    Image.fromarray(pixels).convert("RGBA").save(tmp_path / "alpha.png")
+    for name in ("turned.jpg", "modern.webp", "p3.jpg", "alpha.png"):
         sent = video.decode_image(upright(str(tmp_path / name)))
         np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))
+    monkeypatch.setattr(timelapse, "ENOUGH", 600)
+    assert video.decode_image(upright(str(tmp_path / "as_it_is.jpg"))).shape == (20, 30, 3)
 
 
 def serving(*lines: bytes, pause: float = 0.0) -> Iterator[str]:
