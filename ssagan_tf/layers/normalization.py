@@ -38,7 +38,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         if mask is not None or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         inputs = widened(inputs)  # moments never in 16 bits
-        mean, variance, clips = self._moments(inputs, frames)
+        mean, variance, clips = self._clip_moments(inputs, frames)
         if update:
             for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 moved = moving * self.momentum + value * (1.0 - self.momentum)
@@ -56,7 +56,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return ops.cast(outputs, self.compute_dtype)
 
     @staticmethod
-    def _moments(inputs: Any, frames: int | None) -> tuple[Any, Any, Any]:
+    def _clip_moments(inputs: Any, frames: int | None) -> tuple[Any, Any, Any]:
         """Of each slice, then of the clips together, then of all replicas; and a number of clips.
 
         By the law of total variance, which unlike E[x²] - E[x]² loses no digits.

@@ -10,7 +10,6 @@ import keras
 
 from ssagan_tf.options import ComputeOptions, ModelOptions
 
-
 # What `quantize` knows to do without more than a mode, and a file can therefore tell.
 QUANTIZERS = {
     "int8": keras.quantizers.Int8QuantizationConfig,

@@ -97,7 +97,7 @@ class _Plan:
         if not isinstance(config, dict) or set(config) - {"quantized"} != _NOTED | set(parts):
             raise ValueError(f"its {kind.__name__} is described otherwise than by this version")
         quantized = config.get("quantized", {})
-        if not isinstance(quantized, dict) or len(parts) > 1 and quantized:
+        if not isinstance(quantized, dict) or (len(parts) > 1 and quantized):
             raise ValueError(f"its {kind.__name__} is described otherwise than by this version")
         if type(config["name"]) is not str or type(config["trainable"]) is not bool:
             raise ValueError(f"its {kind.__name__} is described otherwise than by this version")
