@@ -51,7 +51,8 @@ class SpatialSelfAttention(keras.layers.Layer):
     Call arguments:
       inputs: `[B, T, H, W, C]`; integers are cast to the compute dtype.
       attention_mask: Positions that may be attended to, boolean `[B, H·W]` (row by row) or
-        `[B, H, W]`; all if None. Where a clip has none, o is 0.
+        `[B, H, W]`, B being 1 if it is the same for all; all if None. Where a clip has none, o
+        is 0.
       return_attention_scores: Whether to return (output, A) with A = softmax(q kᵀ) (Eq. 1),
         `[B, H·W, H·W]`, row by row of the query.
       mask: Boolean `[B, T]` or `[B, T, H, W]`, as Keras hands it on: what it leaves out is not
@@ -247,7 +248,9 @@ class SpatialSelfAttention(keras.layers.Layer):
             )
             anywhere = ops.any(read, axis=1)
             if attention_mask is not None:
-                given = ops.reshape(ops.cast(attention_mask, "bool"), ops.shape(anywhere))
+                given = ops.cast(attention_mask, "bool")
+                if len(given.shape) == 2:
+                    given = ops.reshape(given, (ops.shape(given)[0], *ops.shape(anywhere)[1:]))
                 anywhere = ops.logical_and(anywhere, given)
             attention_mask = anywhere
         if scores:

@@ -60,8 +60,8 @@ def spatial_attention(
       key: `[B, T, H, W, C̄]`.
       value: `[B, T, H, W, C]`.
       memory: In MiB. A batch of unknown size is taken for 16 clips where H and W are known.
-      attention_mask: Positions that keys and values may come from, `[B, H·W]` or `[B, H, W]`; all
-        if None. Where there is none in a clip, its o is 0.
+      attention_mask: Positions that keys and values may come from, `[B, H·W]` or `[B, H, W]`, B
+        being 1 if it is the same for all; all if None. Where there is none in a clip, its o is 0.
 
     Returns:
       `o = softmax(q kᵀ) v`, `[B, T, H, W, C]`.
@@ -110,12 +110,26 @@ def scores_memory(batch: int | None, positions: int, dtype: Any) -> int:
 
 
 def _masks(attention_mask: Any, query: Any) -> tuple[Any, ...]:
-    """None, or one, of ones and zeros `[B, N]`."""
+    """None, or one, of ones and zeros `[B, N]`.
+
+    Raises:
+      ValueError: It has the shape of something else, such as the `[B, N, N]` of Keras' layers.
+    """
     if attention_mask is None:
         return ()
-    batch, _, height, width = ops.shape(query)[:4]
     mask = ops.cast(ops.cast(attention_mask, "bool"), query.dtype)
-    return (ops.reshape(mask, (batch, height * width)),)
+    clips, height, width = query.shape[0], *query.shape[2:4]
+    positions = None if None in (height, width) else height * width
+    wanted = {2: (clips, positions), 3: (clips, height, width)}.get(len(mask.shape), ())
+    fits = [None in pair or pair[0] == pair[1] for pair in zip(mask.shape, wanted, strict=False)]
+    if not wanted or not all(fits[1:]) or not (fits[0] or mask.shape[0] == 1):
+        raise ValueError(
+            "`attention_mask` must be [B, H·W] or [B, H, W]. "
+            f"Received: shape {tuple(mask.shape)}, for {tuple(query.shape[:4])} [B, T, H, W]"
+        )
+    batch, _, height, width = ops.shape(query)[:4]
+    mask = ops.reshape(mask, (ops.shape(mask)[0], height * width))
+    return (ops.broadcast_to(mask, (batch, height * width)),)
 
 
 def _any(masks: tuple[Any, ...]) -> Any:

@@ -263,6 +263,9 @@ def test_the_mask_of_keras(extra: bool) -> None:
     output = layer(masked, **arguments)
     assert_exact([output[:, :3, :, :4]], [layer(clip[:, :3, :, :4])])
     np.testing.assert_array_equal(output._keras_mask, (clip != 0).any(-1))
+    first, scores = layer(masked, return_attention_scores=True, **arguments)
+    assert_exact([first], [output])
+    assert not np.asarray(scores).reshape(2, 24, 4, 6)[..., 4:].any()
     # The same by a mask of frames, and what is under it does not matter.
     clip[:, 3:] = 7
     by_frames = layer(clip[:, :, :, :4], mask=np.array([[True] * 3 + [False] * 2] * 2))
@@ -281,6 +284,22 @@ def test_a_masks_moments() -> None:
     assert_exact([output[:, :3]], [expected], bound)
     weights = ([weight.value for weight in each.weights] for each in (layer, other))
     assert_exact(*weights, bound)
+
+
+@pytest.mark.parametrize("shape", [(3, 9), (2, 8), (2, 3, 2), (2, 9, 9), (9,), (2, 1, 3, 3)])
+def test_other_masks_are_refused(shape: tuple) -> None:
+    layer = awake((None, 2, 3, 3, 2))
+    with pytest.raises(ValueError, match=r"`attention_mask` must be \[B, H·W\] or \[B, H, W\]"):
+        layer(draws(2, 2, 3, 3, 2), attention_mask=np.ones(shape, bool))
+
+
+def test_one_mask_for_all_clips() -> None:
+    layer = awake((None, 2, 3, 3, 2))
+    clip, mask = draws(2, 2, 3, 3, 2), np.arange(9)[None] > 3
+    expected = layer(clip, attention_mask=np.repeat(mask, 2, axis=0))
+    assert_exact([layer(clip, attention_mask=mask.reshape(1, 3, 3))], [expected])
+    frames = np.ones((2, 2), bool)
+    assert_exact([layer(clip, attention_mask=mask, mask=frames)], [expected])
 
 
 def test_a_mask_of_no_shape_that_is_known() -> None:
