@@ -2,7 +2,8 @@
 
 Both attend from every position of a clip to every other, with all frames of a position as its
 features; forward and backward in a compiled function, batch 1, T = 4, C = 16. Each row is measured
-in a process of its own and printed as a row of the table in docs/layer.md.
+in a process of its own and printed as a row of the table in docs/layer.md. Seconds are those of the
+processor, all cores together, the least of some repetitions: what else the machine does matters less.
 """
 
 from __future__ import annotations
@@ -11,19 +12,18 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.cases import Case
-from benchmarks.measure import MIB, _peak, _restart_peak, _seconds
-from benchmarks.subject import Subject
+from benchmarks.measure import MIB, _peak, _restart_peak
 
 FRAMES, CHANNELS = 4, 16
 SIDES = (16, 64, 96)
 LAYERS = ("SpatialSelfAttention", "SpatialSelfAttention(memory=16)", "MultiHeadAttention")
 
 
-def subject(name: str, side: int) -> tuple[Subject, int]:
+def work(name: str, side: int) -> tuple[Callable[[], object], int]:
     """The layer's forward and backward pass, and its number of weights."""
     import keras
     import tensorflow as tf
@@ -50,17 +50,21 @@ def subject(name: str, side: int) -> tuple[Subject, int]:
 
     x = tf.random.normal(shape)
     run.get_concrete_function(x)
-    return Subject(lambda: run(x), warm_up=lambda: run(x)), layer.count_params()
+    return lambda: run(x), layer.count_params()
 
 
 def row(name: str, side: int, repetitions: int) -> dict[str, float]:
     from ssagan_tf.startup import load_tensorflow
 
     load_tensorflow()
-    work, weights = subject(name, side)
-    before = _restart_peak()
-    seconds = _seconds(work, Case("attention", name, repetitions=repetitions))
-    return {"seconds": min(seconds), "extra": (_peak() - before) / MIB, "weights": weights}
+    run, weights = work(name, side)
+    before, seconds = _restart_peak(), []
+    for _ in range(1 + repetitions):
+        start = time.process_time()
+        run()
+        seconds.append(time.process_time() - start)
+    extra = (_peak() - before) / MIB
+    return {"seconds": min(seconds[1:]), "extra": extra, "weights": weights}
 
 
 def main() -> None:
@@ -73,7 +77,7 @@ def main() -> None:
         name, side = options.row
         print(json.dumps(row(name, int(side), options.repetitions)))
         return
-    print("| positions | layer | weights | seconds | extra memory, MiB |")
+    print("| positions | layer | weights | processor seconds | extra memory, MiB |")
     print("|---|---|---|---|---|")
     for side in map(int, options.sides.split(",")):
         for name in LAYERS:

@@ -60,7 +60,7 @@ largest = max(float(abs(gradient).max()) for gradient in both[0])
 for one, other in zip(*both):
     np.testing.assert_allclose(one, other, atol=1e-4 * largest)
 
-clip = np.swapaxes(qkv[0], 1, 3)
+clip = qkv[0]
 for memory in (256, 1):
     losses = []
     for jit in (True, False):
