@@ -3,7 +3,8 @@
 Both attend from every position of a clip to every other, with all frames of a position as its
 features; forward and backward in a compiled function, batch 1, T = 4, C = 16. Each row is measured
 in a process of its own and printed as a row of the table in docs/layer.md. Seconds are those of the
-processor, all cores together, the least of some repetitions: what else the machine does matters less.
+processor, all cores together, the least of some repetitions, which other work on the machine moves
+less than those of the clock.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from benchmarks.measure import MIB, _peak, _restart_peak
 
 FRAMES, CHANNELS = 4, 16
-SIDES = (16, 64, 96)
+SIDES = (16, 64)
 LAYERS = ("SpatialSelfAttention", "SpatialSelfAttention(memory=16)", "MultiHeadAttention")
 
 
