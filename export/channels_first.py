@@ -17,55 +17,49 @@ from typing import Any
 import tensorflow as tf
 
 from ssagan_tf.layers import SpatialSelfAttention, patches
+from ssagan_tf.layers.attention import attention_by
 from ssagan_tf.layers.blocked_attention import ASSUMED_BATCH
 from ssagan_tf.layers.static_clip import is_static, multiplicities
-from ssagan_tf.models import Network
 
 PRECISE = "attention_weights"  # scope of what must not be computed in float16
 
 
 @contextlib.contextmanager
-def suited_layers(generator: Network, memory: int) -> Iterator[None]:
-    """While this lasts, the generator's layers trace graphs that suit ONNX.
+def suited_layers(memory: int) -> Iterator[None]:
+    """While this lasts, layers trace graphs that suit ONNX.
 
     Args:
-      generator: The network.
       memory: As `attend`'s.
     """
-    layers = [layer for layer in generator._flatten_layers() if _attends(layer)]
     up_to = patches.UP_TO_POSITIONS
-    for layer in layers:
-        layer.attend = functools.partial(attend, memory=memory)
     patches.UP_TO_POSITIONS = 0  # small maps, too, are convolved: their products are channels last
     try:
-        yield
+        with attention_by(functools.partial(attend, memory=memory)):
+            yield
     finally:
         patches.UP_TO_POSITIONS = up_to
-        for layer in layers:
-            del layer.attend
 
 
-def _attends(layer: Any) -> bool:
-    return isinstance(layer, SpatialSelfAttention)
-
-
-def attend(clip: Any, projections: list[tuple[Any, Any]], frames: int | None, memory: int) -> Any:
-    """`ssagan_tf.layers.attention.self_attention`, for a batch of unknown size.
+def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: int) -> Any:
+    """A formula for `attention_by`, for a batch of unknown size.
 
     Args:
+      module: Whose projections are meant.
       clip: `[B, T, H, W, C]`, or the slices of a static clip of `frames` frames.
-      projections: Kernel `[C, C̄]` and bias `[C̄]` of q, of k, and (to C) of v.
       frames: As in `static_clip.py`.
       memory: MiB that the weights of 16 clips may take; above, they are computed in blocks of
         query rows.
 
     Returns:
       `o`, of the clip's shape.
+
+    Raises:
+      ValueError: The module is quantized.
     """
     _, time, height, width, channels = clip.shape
     positions = height * width
     maps = tf.transpose(clip, (0, 4, 1, 2, 3))
-    query, key, value = (_project(maps, *weights) for weights in projections)
+    query, key, value = (_project(maps, *weights) for weights in module.projections())
     if is_static(clip, frames):
         query *= multiplicities(time, frames)[:, None, None]
     query, key, value = (
@@ -82,6 +76,7 @@ def attend(clip: Any, projections: list[tuple[Any, Any]], frames: int | None, me
 
 def _project(maps: Any, kernel: Any, bias: Any) -> Any:
     """A 1×1×1 convolution of `[B, C, T, H, W]`."""
+    kernel, bias = (tf.cast(weight, maps.dtype) for weight in (kernel, bias))
     convolved = tf.nn.conv3d(maps, kernel[None, None, None], [1] * 5, "VALID", "NCDHW")
     return convolved + bias[:, None, None, None]
 

@@ -94,7 +94,7 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
     def run(image):
         return {"clip": generator(image, training=False)}
 
-    with suited_layers(generator, attention_memory):
+    with suited_layers(attention_memory):
         model, _ = tf2onnx.convert.from_function(run, [image], opset=opset)
     return model
 

@@ -43,3 +43,13 @@ def test_attention_solves_what_convolutions_cannot(backend: str, capsys) -> None
     without, attention = map(float, re.findall(r" (\d\.\d{3})", shown))
     assert without > 0.4
     assert attention < without / 2
+
+
+@pytest.mark.long
+def test_colours_from_hints(capsys) -> None:
+    """One seed of the example whose table is in docs/layer.md."""
+    pytest.importorskip("skimage", reason="scikit-image is not installed")
+    example = runpy.run_path(str(ROOT / "docs" / "layer_colours.py"))
+    example["main"](seeds=1, epochs=4)
+    without, ours, _ = map(float, re.findall(r" (\d\.\d{3})", capsys.readouterr().out))
+    assert ours < 0.8 * without

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ssagan_tf.layers import SpatialSelfAttention
+from ssagan_tf.layers.attention import attention_by
 from ssagan_tf.layers.static_clip import is_static, multiplicities
 from ssagan_tf.pixels import to_float
 
@@ -58,12 +58,13 @@ def attention_maps(network: Any, photo: np.ndarray, x: int, y: int) -> list[Atte
     maps: list[AttentionMap] = []
     names = {id(module): name for name, module in _modules(network)}
 
-    def look(module: SpatialSelfAttention, inputs: Any, frames: int | None) -> None:
+    def looked_at(module: SpatialSelfAttention, inputs: Any, frames: int | None) -> Any:
         rows, columns = inputs.shape[2:4]
         at = (y * rows // height, x * columns // width)
         maps.append(AttentionMap(names[id(module)], attention_of(module, inputs, at, frames)))
+        return module.attend(inputs, frames)
 
-    with _watched(network, look):
+    with attention_by(looked_at):
         network(to_float(photo)[None], training=False)
     return maps
 
@@ -85,33 +86,6 @@ def attention_of(
     logits = np.einsum("tc,thwc->hw", query, key)
     weights = np.exp(logits - logits.max())
     return weights / weights.sum()
-
-
-@contextlib.contextmanager
-def _watched(
-    network: Any, look: Callable[[SpatialSelfAttention, Any, int | None], None]
-) -> Iterator[None]:
-    """Calls `look` with the module, its input and `frames` whenever a module is called."""
-    modules = [module for _, module in _modules(network)]
-
-    def watch(module: SpatialSelfAttention) -> None:
-        call = module.call
-
-        def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            look(module, inputs, kwargs.get("frames"))
-            return call(inputs, *args, **kwargs)
-
-        # Past Keras, which would track it as a part of the layer.
-        object.__setattr__(module, "call", watched)
-
-    try:
-        for module in modules:
-            watch(module)
-        yield
-    finally:
-        for module in modules:
-            if "call" in vars(module):
-                object.__delattr__(module, "call")
 
 
 def _modules(network: Any) -> Iterator[tuple[str, SpatialSelfAttention]]:

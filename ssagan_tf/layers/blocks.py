@@ -151,7 +151,11 @@ class ConvolutionBlock(keras.layers.Layer):
         return self.convolution.compute_output_shape(input_shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **self._arguments}
+        config = {**super().get_config(), **self._arguments}
+        if self.ssa is not None:
+            quantized = self.ssa.get_config().get("convolutions")
+            config["ssa"] = {**config["ssa"], **({"convolutions": quantized} if quantized else {})}
+        return config
 
 
 def _normal(mean: float, stddev: float) -> keras.initializers.Initializer:

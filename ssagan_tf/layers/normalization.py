@@ -16,10 +16,12 @@ from ssagan_tf.precision import widened
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras' layer with epsilon 1e-5 and momentum 0.9 (what PyTorch calls 0.1).
 
-    In training the moments are those of the clips of all replicas (`replicas.py`). Called with
+    In training the moments are those of the clips of all replicas (`replicas.py`), however many
+    each has; where there is no clip at all, the moving statistics stay. Called with
     `frames`, it takes the slices of a static clip (`static_clip.py`) and uses the moments of the
     whole clip. With `update=False` training leaves the moving statistics alone: a layer computed
-    again for its gradient must not move them twice.
+    again for its gradient must not move them twice. Given a `mask`, training is that of Keras'
+    layer, each replica for itself.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
@@ -33,13 +35,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
         frames: int | None = None,
         update: bool = True,
     ) -> Any:
-        if not (training and self.trainable):
+        if mask is not None or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
         inputs = widened(inputs)  # moments never in 16 bits
-        mean, variance = self._moments(inputs, frames)
+        mean, variance, clips = self._clip_moments(inputs, frames)
         if update:
             for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                moving.assign(moving * self.momentum + value * (1.0 - self.momentum))
+                moved = moving * self.momentum + value * (1.0 - self.momentum)
+                known = isinstance(clips, int) and clips > 0
+                moving.assign(moved if known else ops.where(clips > 0, moved, moving))
         outputs = ops.batch_normalization(
             inputs,
             mean,
@@ -52,8 +56,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return ops.cast(outputs, self.compute_dtype)
 
     @staticmethod
-    def _moments(inputs: Any, frames: int | None) -> tuple[Any, Any]:
-        """Of each slice, then of the clips together, then of all replicas.
+    def _clip_moments(inputs: Any, frames: int | None) -> tuple[Any, Any, Any]:
+        """Of each slice, then of the clips together, then of all replicas; and a number of clips.
 
         By the law of total variance, which unlike E[x²] - E[x]² loses no digits.
         """
@@ -65,24 +69,29 @@ class BatchNormalization(keras.layers.BatchNormalization):
             variance = ops.sum(share * (variances + ops.square(means - mean)), axis=0)
         else:
             mean, variance = _moments(inputs, axes=tuple(range(len(inputs.shape) - 1)))
+        clips = ops.shape(inputs)[0]
         if replicas.count() == 1:
-            return mean, variance
-        of_all = replicas.mean(mean)
-        return of_all, replicas.mean(variance + ops.square(mean - of_all))
+            return mean, variance, clips
+        number = ops.cast(clips, mean.dtype)
+        sums = replicas.mean(ops.append(mean * number, number))
+        total = ops.maximum(sums[-1], 1.0 / replicas.count())  # of no clips at all
+        of_all = sums[:-1] / total
+        spread = replicas.mean((variance + ops.square(mean - of_all)) * number)
+        return of_all, spread / total, sums[-1]
 
 
 def _moments(inputs: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
-    """Mean and variance over axes, with derivatives of any order.
+    """Mean and variance over axes, with derivatives of any order; zeros of an empty batch.
 
     `ops.moments` of TensorFlow takes the mean in the variance for a constant. That leaves the
     first derivative as it is, as the variance is least there, but not the second, which a gradient
     penalty needs.
     """
-    mean = ops.mean(inputs, axis=axes, keepdims=True)
+    mean = _mean(inputs, axes)
 
     @ops.custom_gradient
     def variance_around(inputs, mean):
-        variance = ops.mean(ops.square(inputs - mean), axis=axes, keepdims=True)
+        variance = _mean(ops.square(inputs - mean), axes)
 
         def grad(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
@@ -95,3 +104,17 @@ def _moments(inputs: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
 
     variance = variance_around(inputs, mean)
     return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
+
+
+def _mean(inputs: Any, axes: tuple[int, ...]) -> Any:
+    """Mean over axes, which stay as 1; the first of them is the batch.
+
+    One axis after the other, the last first: TensorFlow adds up numbers one by one, and after
+    half a million of them float32 has two digits less (relative error of the variance of four clips
+    of 32 frames at 64×64: 2.5e-5, this way 1e-7, in the same time).
+    """
+    batch, *others = axes
+    for axis in reversed(others):
+        inputs = ops.mean(inputs, axis=axis, keepdims=True)
+    clips = ops.maximum(ops.cast(ops.shape(inputs)[batch], inputs.dtype), 1)
+    return ops.sum(inputs, axis=batch, keepdims=True) / clips

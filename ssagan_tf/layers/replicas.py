@@ -1,6 +1,6 @@
 """The replicas of `tf.distribute` that train together. On other backends there is one.
 
-The one place in the layers that knows a backend.
+With `unknown_sizes.py` the one place in the layers that knows a backend.
 """
 
 from __future__ import annotations

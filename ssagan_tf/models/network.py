@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import keras
 
 from ssagan_tf.options import ComputeOptions, ModelOptions
+
+# What `quantize` knows to do without more than a mode, and a file can therefore tell.
+QUANTIZERS = {
+    "int8": keras.quantizers.Int8QuantizationConfig,
+    "int4": keras.quantizers.Int4QuantizationConfig,
+}
 
 
 class Network(keras.Model):
@@ -53,8 +59,44 @@ class Network(keras.Model):
         """The same network with copies of its weights, computed otherwise."""
         again = type(self)(self.options, compute, name=self.name, dtype=policy_of(compute))
         again.build_variables()
+        again.quantize_again(self.quantized())
         again.set_weights(self.get_weights())
         return again
+
+    def quantized(self) -> dict[str, str]:
+        """How layers were quantized by `quantize("int8")` or `("int4")`, by their paths within.
+
+        Raises:
+          ValueError: One was quantized otherwise, which a file of a network cannot tell.
+        """
+        modes = {}
+        for layer in self._flatten_layers():
+            if layer is self or (mode := layer.quantization_mode) is None:
+                continue
+            config = getattr(layer, "quantization_config", None)
+            if mode not in QUANTIZERS or _details(config) != _details(QUANTIZERS[mode]()):
+                raise ValueError(
+                    f"{layer.path} is quantized otherwise than by quantize('int8') or "
+                    "quantize('int4'), which the file of a network cannot tell"
+                )
+            modes[layer.path.removeprefix(f"{self.path}/")] = mode
+        return modes
+
+    def quantize_again(self, modes: Mapping[str, str]) -> None:
+        """Quantizes layers as `quantized` says, so that weights of such a network fit.
+
+        Raises:
+          ValueError: There is no such layer, or no such mode of it.
+        """
+        layers = {
+            layer.path.removeprefix(f"{self.path}/"): layer
+            for layer in self._flatten_layers()
+            if isinstance(layer, keras.layers.Dense)
+        }
+        for path, mode in modes.items():
+            if path not in layers or mode not in QUANTIZERS:
+                raise ValueError(f"no layer {str(path)[:50]!r} can be {str(mode)[:20]!r}")
+            layers[path].quantize(mode)
 
     def check_input(self, shape: tuple) -> None:
         """Raises ValueError unless `shape` is a batch of what the network takes."""
@@ -66,11 +108,32 @@ class Network(keras.Model):
             )
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "options": dataclasses.asdict(self.options)}
+        config = {**super().get_config(), "options": dataclasses.asdict(self.options)}
+        if self.built and (quantized := self.quantized()):
+            config["quantized"] = quantized
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Network:
-        return cls(**{**config, "options": ModelOptions(**config["options"])})
+        quantized = config.get("quantized", {})
+        config = {name: value for name, value in config.items() if name != "quantized"}
+        network = cls(**{**config, "options": ModelOptions(**config["options"])})
+        if quantized:
+            network.build_variables()
+            network.quantize_again(quantized)
+        return network
+
+
+def _details(config: Any) -> tuple:
+    """What two quantization configs have in common if they are equal."""
+    quantizers = (
+        each and (type(each), each.get_config())
+        for each in (
+            getattr(config, "weight_quantizer", None),
+            getattr(config, "activation_quantizer", None),
+        )
+    )
+    return (type(config), *quantizers, getattr(config, "block_size", None))
 
 
 def policy_of(compute: ComputeOptions) -> str:

@@ -81,6 +81,7 @@ class _Plan:
     kind: type[Network]
     parts: tuple[ModelOptions | _Plan, ...]
     noted: dict[str, Any]
+    quantized: dict[str, str]
 
     @classmethod
     def read(cls, described: Any) -> _Plan:
@@ -93,13 +94,16 @@ class _Plan:
             raise ValueError(f"it holds no generator or discriminator of this project{what}")
         parts = ("first", "second") if issubclass(kind, TwoStage) else ("options",)
         config = described.get("config")
-        if not isinstance(config, dict) or set(config) != _NOTED | set(parts):
+        if not isinstance(config, dict) or set(config) - {"quantized"} != _NOTED | set(parts):
+            raise ValueError(f"its {kind.__name__} is described otherwise than by this version")
+        quantized = config.get("quantized", {})
+        if not isinstance(quantized, dict) or (len(parts) > 1 and quantized):
             raise ValueError(f"its {kind.__name__} is described otherwise than by this version")
         if type(config["name"]) is not str or type(config["trainable"]) is not bool:
             raise ValueError(f"its {kind.__name__} is described otherwise than by this version")
         noted = {name: config[name] for name in _NOTED} | {"dtype": _precision(config["dtype"])}
         reads = cls.read if len(parts) > 1 else functools.partial(_options, kind)
-        return cls(kind, tuple(reads(config[part]) for part in parts), noted)
+        return cls(kind, tuple(reads(config[part]) for part in parts), noted, quantized)
 
     def least_weights(self) -> int:
         return sum(
@@ -111,6 +115,7 @@ class _Plan:
         parts = (part.make() if isinstance(part, _Plan) else part for part in self.parts)
         network = self.kind(*parts, **self.noted)
         network.build_variables()
+        network.quantize_again(self.quantized)
         return network
 
 

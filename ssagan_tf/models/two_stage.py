@@ -74,7 +74,8 @@ class TwoStage(Network):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        del config["options"]  # each stage has its own
+        for own in ("options", "quantized"):  # each stage has its own
+            config.pop(own, None)
         stages = {"first": self.first, "second": self.second}
         return {
             **config,

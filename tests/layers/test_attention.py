@@ -203,9 +203,9 @@ def counted(monkeypatch) -> list[tuple[int | None, int]]:
     """Collects clips and rows of the blocks whose weights are computed."""
     calls = []
 
-    def weights(query, key, original=blocked_attention._weights):
+    def weights(query, key, mask=None, original=blocked_attention._weights):
         calls.append(tuple(query.shape[:2]))
-        return original(query, key)
+        return original(query, key, mask)
 
     monkeypatch.setattr(blocked_attention, "_weights", weights)
     return calls

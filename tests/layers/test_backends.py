@@ -14,6 +14,7 @@ pytestmark = pytest.mark.numeric
 COMMON = """
 import numpy as np, keras
 import ssagan_tf
+from ssagan_tf.layers import SpatialSelfAttention
 from ssagan_tf.layers.blocked_attention import spatial_attention, spatial_attention_naive
 from ssagan_tf.options import ModelOptions
 
@@ -28,6 +29,15 @@ clips = [
     for static in (True, False)
 ]
 np.testing.assert_allclose(*clips, atol=1e-5)
+
+half = np.arange(576) < 288
+for memory in (256, 1):
+    layer = SpatialSelfAttention(gate="none", memory=memory)
+    masked = layer(qkv[0], attention_mask=np.stack([half, half]))
+    inner = layer(qkv[0][:, :, :12])
+    np.testing.assert_allclose(
+        *(keras.ops.convert_to_numpy(x)[:, :, :12] for x in (masked, inner)), atol=1e-4
+    )
 """
 GRADIENTS = {
     "jax": """
@@ -49,6 +59,17 @@ both = of_network(True), of_network(False)
 largest = max(float(abs(gradient).max()) for gradient in both[0])
 for one, other in zip(*both):
     np.testing.assert_allclose(one, other, atol=1e-4 * largest)
+
+clip, losses = qkv[0], []
+for jit in (True, False):  # in blocks
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(clip.shape[1:])
+    layer = SpatialSelfAttention(gate="projected", memory=1)
+    model = keras.Model(inputs, layer(inputs))
+    model.compile("sgd", "mse", jit_compile=jit)
+    losses.append(model.fit(clip, clip**2, epochs=2, verbose=0).history["loss"])
+np.testing.assert_allclose(*losses, rtol=1e-4)
+assert jax.grad(lambda clip: layer(clip).sum())(clip[:0]).shape == (0, *clip.shape[1:])
 """,
     "torch": """
 import torch

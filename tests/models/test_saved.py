@@ -20,7 +20,8 @@ from ssagan_tf import models
 from ssagan_tf.errors import DataError
 from ssagan_tf.models.saved import fingerprint, load_generator, load_network
 from ssagan_tf.models.two_stage import joined
-from ssagan_tf.options import ModelOptions
+from ssagan_tf.options import ComputeOptions, ModelOptions
+from tests.exactness import rms
 
 MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4")
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
@@ -368,3 +369,80 @@ def test_weights_that_are_not_in_the_file(
     folder = tmp_path / "model"
     folder.mkdir()
     refused(folder / "x.keras", {**members, WEIGHTS: buffer.getvalue()}, match)
+
+
+def is_dense(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.Dense)
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_quantized(mode: str, tmp_path: Path) -> None:
+    """q, k and v are small in the file, and what the network makes is nearly the same."""
+    network = models.build_generator(MODEL)
+    photos = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
+    without = np.asarray(network(photos))
+    for weight in network.weights:
+        if weight.path.endswith("ssa/gamma"):
+            weight.assign(0.5)
+    before = np.asarray(network(photos))
+    network.quantize(mode, filters=is_dense)
+    after = np.asarray(network(photos))
+    assert 0 < rms(after - before) < {"int8": 0.02, "int4": 0.2}[mode] * rms(before - without)
+    assert set(network.quantized().values()) == {mode}
+    assert len(network.quantized()) == 3
+    path = tmp_path / "generator.keras"
+    network.save(path)
+    for again in (
+        load_network(path),
+        load_network(path, ComputeOptions(attention_memory=64)),
+        keras.models.load_model(path),
+    ):
+        np.testing.assert_array_equal(again(photos), after)
+        assert fingerprint(again) == fingerprint(network)
+    kernels = [layer._kernel for layer in again._flatten_layers() if is_dense(layer)]
+    assert {str(kernel.dtype) for kernel in kernels} == {"int8"}
+
+
+def test_two_quantized_stages(tmp_path: Path) -> None:
+    options = {"resolution": 64, "base_filters": 1, "ssa_layers": "conv4"}
+    stages = [
+        models.build_generator(ModelOptions(network=name, **options))
+        for name in ("ssagan", "ssagan_stage2")
+    ]
+    both = joined(*stages)
+    both.quantize("int8", filters=is_dense)
+    both.save(tmp_path / "both.keras")
+    again = load_network(tmp_path / "both.keras")
+    photos = np.zeros((1, 64, 64, 3), "float32")
+    np.testing.assert_array_equal(again(photos), both(photos))
+    assert [len(stage.quantized()) for stage in again.stages()] == [3, 3]
+
+
+def test_quantized_otherwise(tmp_path: Path) -> None:
+    network = models.build_generator(MODEL)
+    config = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
+    network.quantize(config=config, filters=is_dense)
+    with pytest.raises(ValueError, match=r"conv4/ssa/\w+ is quantized otherwise"):
+        network.save(tmp_path / "generator.keras")
+
+
+@pytest.mark.parametrize(
+    "quantized",
+    [
+        *({"conv4/ssa/query": "int2"}, {"conv4/ssa/query": ["int8"]}, {"conv4/ssa/query": 8}),
+        *({"elsewhere": "int8"}, {"conv4": "int8"}, ["int8"], "int8"),
+    ],
+)
+def test_strange_quantization(quantized: Any, tmp_path: Path) -> None:
+    path = tmp_path / "generator.keras"
+    models.build_generator(MODEL).save(path)
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    described = json.loads(members[CONFIG])
+    described["config"]["quantized"] = quantized
+    members[CONFIG] = json.dumps(described).encode()
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    with pytest.raises(DataError, match=r"cannot load .*generator\.keras"):
+        load_network(path)

@@ -27,7 +27,7 @@ from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOp
 from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.training import strategy
 from ssagan_tf.training.gan import GAN
-from tests.exactness import assert_exact, draws
+from tests.exactness import assert_exact, draws, fill
 from tests.training import tiny
 
 pytestmark = pytest.mark.slow
@@ -51,40 +51,64 @@ def two_replicas() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 
 
-def shared(devices: tf.distribute.Strategy, values: np.ndarray) -> tf.Tensor:
-    """Cuts the first axis into a part for each replica."""
-    parts = np.split(values, devices.num_replicas_in_sync)
+def shared(
+    devices: tf.distribute.Strategy, values: np.ndarray, first: int | None = None
+) -> tf.Tensor:
+    """Cuts the first axis into a part for each replica; the first one's may be given."""
+    parts = np.split(values, devices.num_replicas_in_sync if first is None else [first])
     return devices.experimental_distribute_values_from_function(
         lambda context: tf.constant(parts[context.replica_id_in_sync_group])
     )
 
 
-@pytest.mark.parametrize("frames", [None, 8])
-def test_batch_norm_takes_the_moments_of_all_replicas(two_replicas, frames: int | None) -> None:
-    slices = 8 if frames is None else 3
-    clips = 3 + draws(4, slices, 4, 4, 2).numpy()
-    weights = draws(4, slices, 4, 4, 2, seed=1).numpy()
+def batch_norm() -> layers.BatchNormalization:
+    return layers.BatchNormalization(dtype="float64")
 
-    def make() -> layers.BatchNormalization:
-        layer = layers.BatchNormalization(dtype="float64")
-        layer.build((None, slices, 4, 4, 2))
+
+def attention() -> layers.SpatialSelfAttention:
+    return layers.SpatialSelfAttention(gate="projected", memory=1, dtype="float64")
+
+
+@pytest.mark.parametrize("first", [2, 3, 4])  # of four clips: the other replica may have none
+@pytest.mark.parametrize(
+    ("make", "frames", "side"),
+    [(batch_norm, None, 4), (batch_norm, 8, 4), (attention, None, 12)],
+    ids=["batch_norm", "static", "attention_in_blocks"],
+)
+def test_layers_take_the_moments_of_all_replicas(
+    two_replicas, make, frames: int | None, side: int, first: int
+) -> None:
+    slices = 3 if frames else 2
+    clips = 3 + draws(4, slices, side, side, 2).numpy()
+    weights = draws(4, slices, side, side, 2, seed=1).numpy()
+
+    def built() -> keras.layers.Layer:
+        layer = make()
+        layer.build((None, slices, side, side, 2))
+        fill(layer.trainable_weights, lambda drawn: 0.5 + 0.3 * drawn**2)
         return layer
 
-    def step(layer: layers.BatchNormalization, clip: tf.Tensor, weight: tf.Tensor) -> tuple:
+    def step(layer: keras.layers.Layer, clip: tf.Tensor, weight: tf.Tensor) -> tuple:
         with tf.GradientTape() as tape:
             tape.watch(clip)
             output = layer(clip, training=True, frames=frames)
             loss = tf.reduce_sum(output * weight)
         return output, tape.gradient(loss, clip)
 
-    one = make()
+    one = built()
     expected = step(one, tf.constant(clips), tf.constant(weights))
     with two_replicas.scope():
-        two = make()
+        two = built()
+
+    def run(*tensors: tf.Tensor) -> tuple:  # the batch is unknown, as that of a data set
+        shape = (None, slices, side, side, 2)
+        return step(
+            two, *(tf.raw_ops.PlaceholderWithDefault(input=x, shape=shape) for x in tensors)
+        )
+
     parts = tf.function(
-        lambda clip, weight: two_replicas.run(lambda c, w: step(two, c, w), (clip, weight)),
-        autograph=False,
-    )(shared(two_replicas, clips), shared(two_replicas, weights))
+        lambda clip, weight: two_replicas.run(run, (clip, weight)), autograph=False
+    )(*(shared(two_replicas, values, first) for values in (clips, weights)))
     whole = [np.concatenate(two_replicas.experimental_local_results(part)) for part in parts]
     assert_exact(
         [*whole, *(weight.numpy() for weight in two.weights)],
