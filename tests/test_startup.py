@@ -49,7 +49,7 @@ def test_programs_that_ask_nobody_know_no_proxy(monkeypatch) -> None:
         monkeypatch.setenv(name, "socks://127.0.0.1:9")
     assert urllib.request.getproxies()
     startup.without_proxies()
-    assert not urllib.request.getproxies()
+    assert set(urllib.request.getproxies()) <= {"no"}  # the hosts that none is for
 
 
 @pytest.mark.long
