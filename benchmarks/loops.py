@@ -176,12 +176,10 @@ def main() -> None:
     from ssagan_tf.startup import load_tensorflow
 
     load_tensorflow()
-    from ssagan_tf import box
     from ssagan_tf.pixels import on_pixels
     from ssagan_tf.training.source import load_generator
 
-    model = given.model if box.is_name(given.model) else Path(given.model)
-    generator = load_generator(model)
+    generator = load_generator(given.model)
     side = generator.options.resolution
     print(run(some, on_pixels(generator), side, given.output))
 

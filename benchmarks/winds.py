@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -102,12 +101,10 @@ def main() -> None:
     from ssagan_tf.startup import load_tensorflow
 
     load_tensorflow()
-    from ssagan_tf import box
     from ssagan_tf.pixels import on_pixels
     from ssagan_tf.training.source import load_generator
 
-    model = given.model if box.is_name(given.model) else Path(given.model)
-    print(table(given.number, on_pixels(load_generator(model))))
+    print(table(given.number, on_pixels(load_generator(given.model))))
 
 
 if __name__ == "__main__":

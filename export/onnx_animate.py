@@ -26,7 +26,7 @@ def onnx_animate(options: OnnxAnimateOptions) -> None:
         there where one is required; or some photos cannot be read, nothing would move in them, or
         their videos cannot be written.
     """
-    require(options, "onnx")
+    require(options, "model")
     try:
         from ssagan_tf import animation
     except ModuleNotFoundError as error:
@@ -34,8 +34,8 @@ def onnx_animate(options: OnnxAnimateOptions) -> None:
             raise
         raise DataError("cv2 is not installed; pip install opencv-python-headless") from error
     work = animation.plan(options)
-    generator = OnnxGenerator(options.onnx, options.require_gpu, options.threads)
-    by = f"{options.onnx}, by {generator.provider}"
+    generator = OnnxGenerator(options.model, options.require_gpu, options.threads)
+    by = f"{options.model}, by {generator.provider}"
     work.make(generator.on_pixels, generator.settings["resolution"], by)
 
 

@@ -114,7 +114,7 @@ class OnnxGenerateOptions(RuntimeOptions, PhotosToClips):
 class OnnxAnimateOptions(RuntimeOptions, PhotosToAnimations):
     """From photos to moving photos, by ONNX Runtime."""
 
-    onnx: str = setting("", ONNX_HELP)
+    model: str = setting("", ONNX_HELP)
 
 
 @dataclasses.dataclass(frozen=True)

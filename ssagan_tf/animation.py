@@ -381,7 +381,9 @@ def reduced(photo: np.ndarray) -> np.ndarray:
 
 
 def check_mask(mask: np.ndarray, photo: np.ndarray) -> None:
-    """Raises ValueError unless a mask can be stretched to a photo."""
+    """Raises ValueError unless a mask is of 8 bits and can be stretched to a photo."""
+    if mask.dtype != np.uint8:
+        raise ValueError(f"a mask must be uint8, not {mask.dtype}")
     if mask.ndim != 2 or not mask.size:
         raise ValueError(f"a mask must be [h, w], not {list(mask.shape)}")
     (height, width), (down, across) = photo.shape[:2], mask.shape

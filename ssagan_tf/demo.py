@@ -47,6 +47,8 @@ def find_models(options: DemoOptions) -> dict[str, Source]:
         if box.is_name(place) or Path(place).is_file():
             found.append(source.at(place))
             continue
+        if not Path(place).exists():
+            raise DataError(f"{place}: no such file or folder; name a run or a FILE.keras")
         runs = _runs_in(Path(place))
         if not runs:
             raise DataError(f"{place} holds no run; train one, or name others with --runs")

@@ -75,7 +75,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         size = selection.size(sides, options.size)
         real = RealClips(footage, selection.indices, size, sources.fit)
         systems = _systems(options, sources, networks, folders, mirrored, selection, real)
-        measured = measures.select(_given(options, real))
+        measured = measures.select(_available(options, real))
         conditions = _conditions(options, footage, real, sides, measured)
         for name, value in conditions.items():
             progress.say(f"{name}: {value}")
@@ -244,12 +244,12 @@ def _systems(
     return [BetterDirection(*each, PROTOCOLS[options.protocol]) for each in both]
 
 
-def _given(options: EvaluateOptions, real: RealClips) -> set[str]:
+def _available(options: EvaluateOptions, real: RealClips) -> set[str]:
     """What measures may need."""
-    given = {name for name in ("optical_flow", "loop_measures") if getattr(options, name)}
+    there = {name for name in ("optical_flow", "loop_measures") if getattr(options, name)}
     if options.optical_flow and real.truth(0) is not None:
-        given.add("truth")
-    return given
+        there.add("truth")
+    return there
 
 
 def _conditions(

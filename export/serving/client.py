@@ -43,8 +43,8 @@ def upright(photo: str) -> bytes:
     with open(photo, "rb") as opened, video.open_image(opened) as image:
         small = image.width * image.height < 4 * timelapse.ENOUGH
         if small and image.format in KINDS and video.is_plain(image):
-            with open(photo, "rb") as file:
-                return file.read()
+            opened.seek(0)
+            return opened.read()
     return video.encode_png(video.read_reduced(photo, timelapse.ENOUGH)[0])
 
 

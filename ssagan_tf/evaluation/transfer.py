@@ -34,8 +34,9 @@ class Transfer:
     def __init__(self, generator: Generator, *, loop: bool = False):
         self._generator, self._loop = generator, loop
         self.name = generator.name + (LOOP_SUFFIX if loop else SUFFIX)
-        loops = f"; an endless loop, {_LOOP_RATE:g} frames a second, for seam and pumping"
-        self.about = f"the input, moved by the motion of {generator.name}'s clip" + loops * loop
+        self.about = f"the input, moved by the motion of {generator.name}'s clip"
+        if loop:
+            self.about += f"; an endless loop, {_LOOP_RATE:g} frames a second, for seam and pumping"
         self.still: dict[int, str] = {}
 
     @property

@@ -44,8 +44,12 @@ class UnusableError(DataError):
     """What a visitor gave cannot be used. Says why, and names nothing of this machine."""
 
 
-def check_photo(path: Path) -> None:
+def check_photo(path: Path, what: str = "photo") -> None:
     """Looks at a file's head, before its pixels take memory.
+
+    Args:
+      path: Of the file.
+      what: What it is given as.
 
     Raises:
       UnusableError: It is no picture of the usual kinds, or too large.
@@ -54,12 +58,12 @@ def check_photo(path: Path) -> None:
         with path.open("rb") as file, video.open_image(file, *PHOTOS) as image:
             width, height = image.size
     except video.TooManyPixels as error:
-        raise UnusableError(f"the photo is too large; at most {MEGAPIXELS} megapixels") from error
+        raise UnusableError(f"the {what} is too large; at most {MEGAPIXELS} megapixels") from error
     except (OSError, ValueError) as error:
         raise UnusableError(f"{_kind(path)}; give a JPEG, PNG or WebP") from error
     if width * height > MEGAPIXELS * 10**6:
         raise UnusableError(
-            f"the photo is too large: {width}×{height} pixels; at most {MEGAPIXELS} megapixels"
+            f"the {what} is too large: {width}×{height} pixels; at most {MEGAPIXELS} megapixels"
         )
 
 
@@ -191,7 +195,7 @@ class Maker:
 
 def _read(path: str, what: str, read: Callable[[str], _Read]) -> _Read:
     try:
-        check_photo(Path(path))
+        check_photo(Path(path), what)
         return read(path)
     except video.UnreadableError as error:
         raise UnusableError(f"the {what} cannot be read: {error.why}") from error

@@ -5,6 +5,7 @@ const at = (name) => element.querySelector(`[data-name="${name}"]`);
 const [painter, photo, canvas] = ["painter", "photo", "canvas"].map(at);
 const context = canvas.getContext("2d", { willReadFrequently: true });
 let painted = false; // whether the visitor has; what was found is shown only
+let asked = ""; // the photo that a video is being made of
 let erasing = false;
 let last = null; // where the stroke is
 
@@ -71,11 +72,11 @@ window.painter = {
 
   // What moved in the video, as a beginning.
   async found(address) {
-    if (!address || painted || painter.hidden) return;
+    if (!address || painted || painter.hidden || photo.src !== asked) return;
     const mask = new Image();
     mask.src = address;
     await mask.decode();
-    if (painted) return;
+    if (painted || photo.src !== asked) return;
     context.globalCompositeOperation = "copy";
     context.drawImage(mask, 0, 0, canvas.width, canvas.height);
     const shown = pixels();
@@ -89,6 +90,7 @@ window.painter = {
 
   // A file at the server, or null: nothing is painted.
   async mask() {
+    asked = photo.src;
     if (painter.hidden || !painted || !pixels().data.some((value, i) => i % 4 === 3 && value)) return null;
     const flat = new OffscreenCanvas(canvas.width, canvas.height);
     const over = flat.getContext("2d");

@@ -33,7 +33,7 @@ def place(tmp_path: Path) -> Path:
 
 def onnx_animate(place: Path, *arguments: str) -> Result:
     given = [*arguments]
-    for default in ("--onnx=m.onnx", "--image=photo.png", "--output=o"):
+    for default in ("--model=m.onnx", "--image=photo.png", "--output=o"):
         name = default.partition("=")[0]
         if not any(argument.startswith(name) for argument in arguments):
             given.append(default)
@@ -97,7 +97,7 @@ def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: P
     """
     # The light, too, as it follows the clip however little of its change is motion.
     how = ("--image=photo.png", "--seconds=1", "--fps=6", "--noloop", "--speed=4", "--light=1")
-    made = onnx_animate(place, f"--onnx={exports.onnx()}", *how)
+    made = onnx_animate(place, f"--model={exports.onnx()}", *how)
     assert made.returncode == 0, made.stderr
     expected = run("animate", f"--model={exports.keras_file}", "--output=k", *how, cwd=place)
     assert expected.returncode == 0, expected.stderr
@@ -110,14 +110,14 @@ def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: P
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--onnx="], 2, "--onnx=: is needed"),
-        (["--onnx=no.onnx"], 1, "no.onnx: no such file; name a FILE.onnx of export.to_onnx"),
-        (["--onnx=photo.png"], 1, "photo.png is no FILE.onnx"),
-        (["--onnx=text.onnx"], 1, "cannot load text.onnx: "),
-        (["--onnx=other.onnx"], 1, "other.onnx is no generator of export.to_onnx"),
-        (["--onnx=one.onnx"], 1, "one.onnx is no generator of export.to_onnx"),
-        (["--onnx=jpegs.onnx"], 1, "jpegs.onnx is no generator of export.to_onnx"),
-        (["--model=m.onnx"], 2, "--model is no setting of onnx_animate"),
+        (["--model="], 2, "--model=: is needed"),
+        (["--model=no.onnx"], 1, "no.onnx: no such file; name a FILE.onnx of export.to_onnx"),
+        (["--model=photo.png"], 1, "photo.png is no FILE.onnx"),
+        (["--model=text.onnx"], 1, "cannot load text.onnx: "),
+        (["--model=other.onnx"], 1, "other.onnx is no generator of export.to_onnx"),
+        (["--model=one.onnx"], 1, "one.onnx is no generator of export.to_onnx"),
+        (["--model=jpegs.onnx"], 1, "jpegs.onnx is no generator of export.to_onnx"),
+        (["--onnx=m.onnx"], 2, "--onnx is no setting of onnx_animate"),
         (["--image=no.png"], 1, "cannot read the image no.png"),
         (["--image=black.png"], 1, "black.png: nothing would move: no sky was found"),
         (["--output=o.avi"], 2, "--output=o.avi: must end in .mp4"),
@@ -158,7 +158,7 @@ def test_photos_that_fail_and_a_model_that_does(place: Path, capfd) -> None:
     model = drifting()
     model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(COLUMNS + 64, "columns"))
     (place / "fails.onnx").write_bytes(model.SerializeToString())
-    result = onnx_animate(place, photos, *how, "--onnx=fails.onnx", "--output=p")
+    result = onnx_animate(place, photos, *how, "--model=fails.onnx", "--output=p")
     line = complaint(result, 1)
     assert line.startswith("onnx_animate: cannot run fails.onnx: ")
     assert line.count("fails.onnx") == 1  # with the next photo it would fail, too
@@ -190,4 +190,4 @@ def test_it_needs_opencv_and_no_tensorflow(place: Path) -> None:
     assert line == "onnx_animate: cv2 is not installed; pip install opencv-python-headless"
 
 
-FILES = {"onnx": "m.onnx", "image": "photo.png", "output": "o.mp4"}
+FILES = {"model": "m.onnx", "image": "photo.png", "output": "o.mp4"}
