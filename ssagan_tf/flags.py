@@ -163,15 +163,15 @@ def from_file(path: str, alone: bool = False) -> flags.FlagValues:
     Raises:
       ValueError: A line is no known flag, or the file cannot be read.
     """
-    if alone:
-        lines = _lines(limits.read_bytes(Path(path), limits.NOTE_BYTES))
-        if any(map(_FLAGFILE.match, lines)):
-            raise ValueError(f"{path} names another flag file")
-    else:
-        lines = with_files([f"--flagfile={path}"])
     values = flags.FlagValues()
     define(values)
     try:
+        if alone:
+            lines = _lines(limits.read_bytes(Path(path), limits.NOTE_BYTES))
+            if any(map(_FLAGFILE.match, lines)):
+                raise ValueError(f"{path} names another flag file")
+        else:
+            lines = with_files([f"--flagfile={path}"])
         values(["", *lines])
     except flags.Error as error:
         raise ValueError(str(error)) from error

@@ -100,7 +100,7 @@ def settle() -> None:
             stream.reconfigure(errors=_PLAIN)
 
 
-def lost(stream: TextIO) -> OSError | None:
+def lost(stream: TextIO | None) -> OSError | None:
     """Why something that was printed is not where it should be; None if nothing is missing."""
     if stream is not None:
         stream.flush()

@@ -94,7 +94,7 @@ class Network(keras.Model):
             if isinstance(layer, keras.layers.Dense)
         }
         for path, mode in modes.items():
-            if path not in layers or mode not in QUANTIZERS:
+            if path not in layers or not isinstance(mode, str) or mode not in QUANTIZERS:
                 raise ValueError(f"no layer {str(path)[:50]!r} can be {str(mode)[:20]!r}")
             layers[path].quantize(mode)
 

@@ -137,7 +137,10 @@ class _Blend:
         there = photo[self._inside]
         self._still = there[self._partly] - self._share * self._moving[self._inside][self._partly]
         there = np.float32(there)
-        self._inner = cv2.erode(self._full, np.ones((5, 5), np.uint8))
+        around = np.ones((5, 5), np.uint8)
+        self._inner = cv2.erode(self._full, around)
+        if not self._inner.any():  # as with a mask that is nowhere quite white
+            self._inner = cv2.erode(np.uint8(share > 0.5), around)
         self._crispness = self._crispness_of(there)
         self._sigma = _DETAIL * width / _SMALL
 
@@ -156,7 +159,9 @@ class _Blend:
             blend[rows] = cv2.blendLinear(blend[rows], np.float32(smooth[rows]), more, 1 - more)
         soft = _soft(blend)
         crispness = self._crispness_of(blend)
-        more = np.clip(self._crispness / max(crispness, 1e-3), 1 / _MOST, _MOST)
+        more = 1.0
+        if self._crispness > 0:
+            more = np.clip(self._crispness / max(crispness, 1e-3), 1 / _MOST, _MOST)
         frame = cv2.addWeighted(blend, more, soft, 1 - more, 0, dtype=cv2.CV_8U)
         cv2.copyTo(frame, self._full, target)
         if self._share.size:

@@ -249,9 +249,10 @@ def _decode(image: Image.Image, enough: int | None = None) -> tuple[np.ndarray, 
     if enough and (times := _times(size, enough)) > 1:
         image.draft(None, (max(1, size[0] // times), max(1, size[1] // times)))
     image.load()
+    turned = _orientation(image) in (5, 6, 7, 8)
     with contextlib.suppress(Exception):  # broken EXIF says nothing, and raises all sorts of things
         ImageOps.exif_transpose(image, in_place=True)
-    if (image.width < image.height) != (size[0] < size[1]):
+    if turned:
         size = size[::-1]
     if image.mode.startswith("I"):
         shown = functools.partial(_of_sixteen_bits, table=_greys(colours, *_range_of(image)))

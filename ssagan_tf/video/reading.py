@@ -135,14 +135,14 @@ def _sound(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
     """The frames from the first key frame on, none of them corrupt, and not endlessly many."""
-    has_key, count = False, 0
+    has_key, passed, count = False, 0, 0
     for packet in container.demux(stream):
         is_end = packet.dts is None and not packet.size
         has_key = has_key or packet.is_keyframe  # what comes before would be decoded to grey
-        if is_end and not has_key and count:
+        if is_end and not has_key and passed:
             raise ValueError("it holds no key frame, with which pictures begin")
         if not has_key:
-            count += 1
+            passed += 1
             continue
         for frame in packet.decode():
             if count >= limits.VIDEO_FRAMES:

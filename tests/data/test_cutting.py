@@ -67,6 +67,8 @@ def scenes() -> list[np.ndarray]:
         ([1.0] * 10 + [9.0] + [1.0] * 10 + [9.0] + [1.0] * 57, [22], {
             "a/0": "11 of 32 frames before", "a/11": "11 of 32 frames before"
         }),
+        # Two recordings, joined.
+        ([1.0] * 39 + [-39.0] + [1.0] * 39, [0, 40], {}),
         # None of these is one: a frame that is late, pulldown of films, rounded times, jitter, a
         # rate that changes slowly.
         ([1.0] * 39 + [1.6, 0.4] + [1.0] * 38, [0, 32], {}),

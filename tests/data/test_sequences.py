@@ -42,6 +42,9 @@ IN_ORDER = {
     "a number and a time": ["1_2024-05-01_23-59-55.jpg", "2_2024-05-02_00-00-05.jpg"],
     "a number and seconds": ["f1_t0.80.jpg", "f2_t0.84.jpg", "f3_t1.20.jpg"],
     "dates that are none": ["20249905_1.jpg", "20249905_2.jpg"],
+    "a date and a number": [f"IMG_20240501_{number}.jpg" for number in range(1, 41)],
+    "a date and a number in brackets": [f"2024-05-01 ({number}).jpg" for number in range(1, 41)],
+    "a number and a date": [f"{number}_20240501.jpg" for number in range(1, 41)],
     "times that are none": ["20240501_000059.jpg", "20240501_000060.jpg"],
 }
 

@@ -152,13 +152,20 @@ class _Pace:
         self._was_later = self._was_sooner = False
 
     def jumps(self, time: float | None) -> bool:
-        """Whether a frame comes far later than those before it, or now all come sooner.
+        """Whether a frame comes far later than those before it, or earlier, or now all come sooner.
 
         One that is late and the next in time is jitter, and no jump.
         """
         before, self._time = self._time, time
-        if before is None or time is None or time <= before:
+        if before is None or time is None:
             return False
+        if time <= before:
+            usual = statistics.fmean(self._recent or [before - time])
+            is_another = before - time > UNEVEN * usual  # recording, joined to the first
+            if is_another:
+                self._recent.clear()
+                self._was_later = self._was_sooner = False
+            return is_another
         apart = time - before
         usual = statistics.fmean(self._recent or [apart])
         is_later, is_sooner = apart > UNEVEN * usual, apart * UNEVEN < usual

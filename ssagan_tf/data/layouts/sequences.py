@@ -153,7 +153,7 @@ def _numbered(files: Sequence[str]) -> _Found:
     return [(text, places, 0.0) for text, places in sequences.items()]
 
 
-def _place(digits: str, file: str) -> Place:
+def _place(digits: str | int, file: str) -> Place:
     return Place(int(digits), int(digits), file)
 
 
@@ -171,7 +171,7 @@ def _timed(files: Sequence[str]) -> _Found | None:
         text = stem[: found.start()], stem[found.end() :]
         sequences[text].append(Place(number, at, file))
         counter = [found["part"]] if found["joint"] else _DIGITS.findall("".join(text))[-1:]
-        counted.append((at, counter, file))
+        counted.append((at, [int(one) for one in counter], file))
     text = next(iter(sequences))
     if len(files) > 1 and all(counter for _, counter, _ in counted):
         # A counter beside the time, or behind its seconds, says more than the time.
