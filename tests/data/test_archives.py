@@ -165,7 +165,7 @@ def test_videos(tmp_path: Path, sky: np.ndarray) -> None:
         "stream.ts": "mpeg2video",
     }.items():
         write_video(root / name, sky[:40], "mpeg4" if codec == "mjpeg" else codec)
-    times = np.cumsum(np.tile([1, 9, 3], 14))[:40]
+    times = np.cumsum(np.tile([3, 5, 4], 14))[:40]
     write_video(root / "variable.mkv", sky[:40], times=list(times))
     odd = sky[:40, :61, :47]
     write_video(root / "odd.mkv", odd, "ffv1")

@@ -53,7 +53,7 @@ def test_every_pair_once_and_the_right_videos(store: Store) -> None:
 
 @pytest.mark.parametrize("open_elsewhere", [False, True])
 def test_a_study_is_reported_where_nothing_can_be_written(
-    store: Store, open_elsewhere: bool
+    monkeypatch: pytest.MonkeyPatch, store: Store, open_elsewhere: bool
 ) -> None:
     finish(store, "me", min)
     expected = results.report(store)
@@ -70,17 +70,19 @@ def test_a_study_is_reported_where_nothing_can_be_written(
             assert {each.name for each in folder.iterdir()} > {"study.sqlite-wal", "study.sqlite"}
         Path(name).chmod(0o755)
         before = {each.name: each.read_bytes() for each in folder.iterdir()}
+        monkeypatch.chdir(folder)  # nor into a checkout of somebody's own
         with read_only(folder):
             with to_read(path) as opened:
                 assert len(opened.votes()) == 14 - open_elsewhere
                 assert opened.path == path
-            result = run("study.__main__", f"--store={path}", "--report")
+            result = run("study.__main__", f"--store={path}", "--report", cwd=folder)
             line = complaint(result, 1)
             assert "name another folder: --output" in line
             assert "report.md: Permission denied" in line
             if not open_elsewhere:
                 assert result.stdout.splitlines() == expected
         assert {each.name: each.read_bytes() for each in folder.iterdir()} == before
+        monkeypatch.undo()
 
 
 def test_a_study_that_is_there_is_not_replaced(store: Store) -> None:
