@@ -113,7 +113,11 @@ def test_speed_is_a_share_of_the_picture() -> None:
         ({"direction": "up"}, "direction=up: must be one of right, left"),
         ({"photo": landscape()[..., :1]}, "must be uint8"),
         ({"photo": landscape() / 255}, "must be uint8"),
-        ({"mask": np.ones((50, 50))}, "it has 50×50 pixels, another aspect than the photo's 97×60"),
+        ({"mask": np.ones((60, 97))}, "a mask must be uint8, not float64"),
+        (
+            {"mask": np.ones((50, 50), np.uint8)},
+            "it has 50×50 pixels, another aspect than the photo's 97×60",
+        ),
         ({"mask": landscape()}, "a mask must be"),
         ({"photo": plain(90, 140, 220)}, "as smooth as fog"),
         ({"photo": plain(0, 0, 0)}, "no sky was found"),

@@ -117,7 +117,7 @@ def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: P
         (["--model=other.onnx"], 1, "other.onnx is no generator of export.to_onnx"),
         (["--model=one.onnx"], 1, "one.onnx is no generator of export.to_onnx"),
         (["--model=jpegs.onnx"], 1, "jpegs.onnx is no generator of export.to_onnx"),
-        (["--onnx=m.onnx"], 2, "--onnx is no setting of onnx_animate"),
+        (["--model=m.onnx", "--run_dir=r"], 2, "--run_dir is no setting of onnx_animate"),
         (["--image=no.png"], 1, "cannot read the image no.png"),
         (["--image=black.png"], 1, "black.png: nothing would move: no sky was found"),
         (["--output=o.avi"], 2, "--output=o.avi: must end in .mp4"),
