@@ -72,6 +72,10 @@ def test_a_study_is_reported_where_nothing_can_be_written(
         before = {each.name: each.read_bytes() for each in folder.iterdir()}
         monkeypatch.chdir(folder)  # nor into a checkout of somebody's own
         with read_only(folder):
+            try:
+                path.stat()
+            except PermissionError:
+                pytest.skip("only root may look into the folder of temporary files")
             with to_read(path) as opened:
                 assert len(opened.votes()) == 14 - open_elsewhere
                 assert opened.path == path
