@@ -6,8 +6,8 @@
 Networks, losses and skies are the project's own, on Keras' JAX backend (without TensorFlow); the
 training step is written again, as `training.gan` has it for one discriminator update and one
 device. FOLDER gets `NAME.keras`, the averaged generator, which `evaluate --model` takes, and
-`NAME.json`, the losses by steps, which the table of `box_trials` shows
-once it lies in `benchmarks/box_trials_jax`.
+`NAME.json`, the losses by steps, which the table of `box_trials` shows once it lies in
+`benchmarks/box_trials_jax`, with the figures of `evaluate` where they were added.
 """
 
 from __future__ import annotations

@@ -262,7 +262,10 @@ def plan(options: PhotosToAnimations) -> Work:
     """
     jobs = timelapse.plan(options)
     number_of_frames(options)
-    mask = _mask(options, jobs)
+    written = _files(options, jobs)
+    if options.mask:
+        timelapse.spare([options.mask], "mask", *written)
+    mask = read_mask(options.mask) if options.mask else None
     unusable = {}
     for job in jobs:
         try:
@@ -274,8 +277,8 @@ def plan(options: PhotosToAnimations) -> Work:
     return Work(options, jobs, mask, unusable)
 
 
-def _mask(options: PhotosToAnimations, jobs: Sequence[Job]) -> np.ndarray | None:
-    """Looks at the settings of the jobs' files, and reads the mask, `[h, w]` uint8."""
+def _files(options: PhotosToAnimations, jobs: Sequence[Job]) -> list[PathLike]:
+    """All that is to be written, where the settings go together with it."""
     endless = {job.format for job in jobs} & {"gif", "webp"}
     if options.repeat > 1 and endless:
         raise OptionError("repeat", options.repeat, f"a {endless.pop()} plays for ever by itself")
@@ -289,10 +292,7 @@ def _mask(options: PhotosToAnimations, jobs: Sequence[Job]) -> np.ndarray | None
         if Path(options.save_motion).is_dir():
             raise OptionError("save_motion", options.save_motion, "is a folder")
         written.append(options.save_motion)
-    if not options.mask:
-        return None
-    timelapse.spare([options.mask], "mask", *written)
-    return read_mask(options.mask)
+    return written
 
 
 def read_mask(path: PathLike) -> np.ndarray:

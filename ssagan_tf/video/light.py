@@ -13,15 +13,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-# Numbers of ISO/IEC 23091-2, which FFmpeg has, too.
+from ssagan_tf.video.primaries import (
+    BT709,
+    BT2020,
+    DCI_P3,
+    DISPLAY_P3,
+    PRIMARIES,
+    srgb_light,
+    to_xyz,
+)
+
+# Transfers by the numbers of ITU-T H.273, table 3, which FFmpeg has, too.
 PQ, HLG = 16, 18
-_BT709, _BT2020, _DCI_P3, _DISPLAY_P3 = 1, 9, 11, 12
-_PRIMARIES = {  # x and y of red, green, blue; white is D65
-    _BT709: ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060)),
-    _BT2020: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
-    _DISPLAY_P3: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
-}
-_D65 = (0.3127, 0.3290)
 DIFFUSE_WHITE = 203.0  # cd/m²
 _HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2  # of BT.2100's reference display
 _KNEE = 0.75
@@ -32,7 +35,7 @@ Conversion = Callable[[np.ndarray, int], np.ndarray]
 
 def is_wide(transfer: int, primaries: int) -> bool:
     """Whether a video with these tags is of the family of BT.2020."""
-    return transfer in (PQ, HLG) or primaries == _BT2020
+    return transfer in (PQ, HLG) or primaries == BT2020
 
 
 def conversion(transfer: int, primaries: int) -> Conversion | None:
@@ -42,12 +45,12 @@ def conversion(transfer: int, primaries: int) -> Conversion | None:
       A function of R'G'B' `[3, H, W]` uint16 and the value of 1, that gives `[3, H, W]` uint8.
     """
     if transfer in (PQ, HLG):
-        gamut = primaries if primaries in (_BT709, _DCI_P3, _DISPLAY_P3) else _BT2020
-    elif primaries in (_BT2020, _DCI_P3, _DISPLAY_P3):
+        gamut = primaries if primaries in (BT709, DCI_P3, DISPLAY_P3) else BT2020
+    elif primaries in (BT2020, DCI_P3, DISPLAY_P3):
         gamut = primaries
     else:
         return None
-    gamut = _DISPLAY_P3 if gamut == _DCI_P3 else gamut  # white shall be white
+    gamut = DISPLAY_P3 if gamut == DCI_P3 else gamut  # white shall be white
     return functools.partial(_convert, transfer, gamut)
 
 
@@ -85,7 +88,7 @@ def _linear(transfer: int, one: int) -> np.ndarray:
         light = hlg(signal)
     else:
         # Any curve does that is undone after the matrix: greys stay what they are.
-        light = np.where(signal <= 0.04045, signal / 12.92, ((signal + 0.055) / 1.055) ** 2.4)
+        light = srgb_light(signal)
     return light.astype(np.float32)
 
 
@@ -112,18 +115,12 @@ def _ootf(scene: np.ndarray, gamut: int) -> np.ndarray:
 
 @functools.cache
 def _to_bt709(gamut: int) -> np.ndarray:
-    return (np.linalg.inv(_to_xyz(_BT709)) @ _to_xyz(gamut)).astype(np.float32)
+    return (np.linalg.inv(_to_xyz(BT709)) @ _to_xyz(gamut)).astype(np.float32)
 
 
 @functools.cache
 def _to_xyz(gamut: int) -> np.ndarray:
-    """The matrix from linear RGB to XYZ, white having Y = 1."""
-
-    def xyz(x: float, y: float) -> tuple[float, float, float]:
-        return x / y, 1.0, (1 - x - y) / y
-
-    columns = np.array([xyz(*point) for point in _PRIMARIES[gamut]]).T
-    return columns * np.linalg.solve(columns, np.array(xyz(*_D65)))
+    return to_xyz(PRIMARIES[gamut])[0]
 
 
 @functools.cache

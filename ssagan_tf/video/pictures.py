@@ -20,7 +20,7 @@ from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.remote import StoreError
 from ssagan_tf.video.frames import PathLike, check, check_suffix
-from ssagan_tf.video.profiles import Colours
+from ssagan_tf.video.profiles import PictureColours
 from ssagan_tf.video.unreadable import UnreadableError
 
 # Of Pillow's formats, pictures; others run programs, as EPS does, or need them.
@@ -124,7 +124,7 @@ def is_plain(image: Image.Image) -> bool:
     return (
         image.mode in ("RGB", "L")
         and not image.has_transparency_data
-        and Colours(image).are_srgb
+        and PictureColours(image).are_srgb
         and _orientation(image) == 1  # a PNG is decoded for this, as EXIF may be at its end
     )
 
@@ -244,7 +244,7 @@ def _decode(image: Image.Image, enough: int | None = None) -> tuple[np.ndarray, 
     """
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         raise ValueError("its pixels are numbers of unknown range; give one of 8 or 16 bits")
-    colours, size = Colours(image), image.size
+    colours, size = PictureColours(image), image.size
     _mend_key(image)
     if enough and (times := _times(size, enough)) > 1:
         image.draft(None, (max(1, size[0] // times), max(1, size[1] // times)))
@@ -295,7 +295,7 @@ def _times(size: tuple[int, int], enough: int) -> int:
     return max(1, min(int((size[0] * size[1] / enough) ** 0.5), *size))
 
 
-def _over_black(band: Image.Image, colours: Colours) -> Image.Image:
+def _over_black(band: Image.Image, colours: PictureColours) -> Image.Image:
     """Some rows of a picture in sRGB, without transparency."""
     if not band.has_transparency_data:
         return colours.to_srgb(band)
@@ -320,7 +320,7 @@ def _range_of(image: Image.Image) -> tuple[int, bool]:
     return (1 << image.tag_v2[_BITS][0]) - 1, image.tag_v2.get(_PHOTOMETRIC) == 0
 
 
-def _greys(colours: Colours, highest: int, negative: bool) -> np.ndarray:
+def _greys(colours: PictureColours, highest: int, negative: bool) -> np.ndarray:
     """The colours of all greys of 16 bits, `[65536, 3]` uint8."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     eight = np.asarray(colours.to_srgb(ramp))[0].astype(np.float64)

@@ -16,24 +16,9 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from ssagan_tf.video import light
+from ssagan_tf.video.primaries import BT709, D65, PRIMARIES, Corners, srgb_light, to_xyz
 
-Corners = tuple[float, ...]
-"""x and y of white, red, green and blue."""
-
-_D65 = (0.3127, 0.3290)
-_BT709 = (*_D65, 0.640, 0.330, 0.300, 0.600, 0.150, 0.060)  # sRGB's, too
-_ADOBE = (*_D65, 0.640, 0.330, 0.210, 0.710, 0.150, 0.060)
-# ITU-T H.273, tables 2 and 3, which a cICP chunk and a `nclx` box name by number.
-_PRIMARIES: dict[int, Corners] = {
-    1: _BT709,
-    4: (0.310, 0.316, 0.670, 0.330, 0.210, 0.710, 0.140, 0.080),
-    5: (*_D65, 0.640, 0.330, 0.290, 0.600, 0.150, 0.060),
-    6: (*_D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
-    7: (*_D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
-    9: (*_D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
-    11: (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
-    12: (*_D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
-}
+_ADOBE = (*D65, 0.640, 0.330, 0.210, 0.710, 0.150, 0.060)
 _SRGB_GAMMA, _NEARLY = 1 / 2.2, 0.05  # a PNG's gAMA for sRGB, and the part that is no difference
 _NCLX = re.compile(rb"colrnclx(.{4})", re.DOTALL)
 _BRADFORD = np.array(
@@ -44,7 +29,7 @@ _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}  # of a pro
 _PROBE = np.stack(np.meshgrid(*3 * [np.linspace(0, 255, 9)]), -1).round().astype(np.uint8)
 
 
-class Colours:
+class PictureColours:
     """What brings a picture to sRGB.
 
     Args:
@@ -164,7 +149,7 @@ def _is_adobe_rgb(picture: Image.Image) -> bool:
 
 def _of_points(primaries: int, transfer: int) -> bytes | None:
     """BT.709's transfer, as that of video, is shown like sRGB's."""
-    corners = _PRIMARIES.get(primaries, _BT709)
+    corners = PRIMARIES.get(primaries, PRIMARIES[BT709])
     return _matrix_profile(corners, {4: 2.2, 5: 2.8, 8: 1.0}.get(transfer, 0.0))
 
 
@@ -173,7 +158,7 @@ def _of_chunks(gamma: float | None, corners: Corners | None) -> bytes | None:
         return None
     if not gamma or abs(gamma / _SRGB_GAMMA - 1) < _NEARLY:
         gamma = 0.0
-    return _matrix_profile(corners or _BT709, 1 / gamma if gamma else 0.0)
+    return _matrix_profile(corners or PRIMARIES[BT709], 1 / gamma if gamma else 0.0)
 
 
 @functools.lru_cache(maxsize=8)
@@ -187,20 +172,16 @@ def _matrix_profile(corners: Corners, gamma: float) -> bytes | None:
     Returns:
       None for sRGB itself, and for what cannot be.
     """
-    if corners == _BT709 and not gamma:
+    if corners == PRIMARIES[BT709] and not gamma:
         return None
-    x, y = np.reshape(corners, (4, 2)).T
-    if y.min() <= 0:
+    try:
+        primaries, white = to_xyz(corners)
+    except ValueError:
         return None
-    xyz = np.stack([x / y, np.ones(4), (1 - x - y) / y])
-    white, primaries = xyz[:, 0], xyz[:, 1:]
-    if abs(np.linalg.det(primaries)) < 1e-3:
-        return None
-    primaries = primaries * np.linalg.solve(primaries, white)
     cones = _BRADFORD @ np.stack([white, _D50], 1)
     adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones[:, 1] / cones[:, 0]) @ _BRADFORD @ primaries
     values = np.linspace(0, 1, 4096)
-    shown = values**gamma if gamma else _srgb_light(values)
+    shown = values**gamma if gamma else srgb_light(values)
     curve = struct.pack(">4sII", b"curv", 0, len(shown))
     curve += np.rint(shown * 65535).astype(">u2").tobytes()
     tags = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, adapted.T), strict=True))
@@ -219,8 +200,3 @@ def _matrix_profile(corners: Corners, gamma: float) -> bytes | None:
 
 def _xyz(colour: np.ndarray) -> bytes:
     return b"XYZ \0\0\0\0" + np.rint(colour * 65536).astype(">i4").tobytes()
-
-
-def _srgb_light(values: np.ndarray) -> np.ndarray:
-    """IEC 61966-2-1."""
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
