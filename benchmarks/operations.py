@@ -112,8 +112,8 @@ def generator(options: ModelOptions, algorithm: Algorithm = EXACT, batch: int = 
       algorithm: How it is computed.
       batch: Clips at once; decides only whether attention weights are kept.
     """
-    from ssagan_tf.models.forms import skips_of
     from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
+    from ssagan_tf.models.unet_variants import skips_of
 
     counts: list[Count] = []
     with_ssa = ssa_layers(options)

@@ -315,7 +315,7 @@ def copy_weights(keras_network: Any, network: Generator | Discriminator) -> None
       keras_network: Built by `build_generator` or `build_discriminator`.
       network: Of the same options. Is overwritten.
     """
-    from ssagan_tf.released import state_of  # it loads Keras
+    from ssagan_tf.torch_weights import state_of  # it loads Keras
 
     state = {key: torch.tensor(array) for key, array in state_of(keras_network).items()}
     network.load_state_dict(state)

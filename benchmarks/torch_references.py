@@ -2,7 +2,7 @@
 
     python -m benchmarks.torch_references
 
-writes `tests/released/references/*.json`, a few KB each. Weights and inputs follow from names and
+writes `tests/torch_weights/references/*.json`, a few KB each. Weights and inputs follow from names and
 shapes (`made_up_state`, `made_up_inputs`), so only a part of the results is stored: some of their
 numbers, and sums that every number goes into.
 """

@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from ssagan_tf.layers import SpatialSelfAttention, patches
+from ssagan_tf.layers import SpatialSelfAttention, im2col
 from ssagan_tf.layers.attention import attention_by
 from ssagan_tf.layers.blocked_attention import ASSUMED_BATCH
 from ssagan_tf.layers.static_clip import is_static, multiplicities
@@ -31,13 +31,13 @@ def suited_layers(memory: int) -> Iterator[None]:
     Args:
       memory: As `attend`'s.
     """
-    up_to = patches.UP_TO_POSITIONS
-    patches.UP_TO_POSITIONS = 0  # small maps, too, are convolved: their products are channels last
+    up_to = im2col.UP_TO_POSITIONS
+    im2col.UP_TO_POSITIONS = 0  # small maps, too, are convolved: their products are channels last
     try:
         with attention_by(functools.partial(attend, memory=memory)):
             yield
     finally:
-        patches.UP_TO_POSITIONS = up_to
+        im2col.UP_TO_POSITIONS = up_to
 
 
 def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: int) -> Any:

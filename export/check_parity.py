@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from export.options import ParityOptions
-from ssagan_tf import program, video
+from ssagan_tf import cli, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import without_wildcards
 from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training import source
+from ssagan_tf.training import generator_source
 
 ABOUT = """
 Runs a generator in Keras, as a SavedModel and as ONNX on the same photos, and compares the clips
@@ -80,11 +80,11 @@ def check_parity(options: ParityOptions) -> None:
     """
     if not (options.saved_model or options.onnx):
         raise OptionError("saved_model", "", "give --saved_model, --onnx or both")
-    origin = source.find(options)
+    origin = generator_source.find(options)
     photos = [video.read_image(path) for path in options.image]
 
     load_tensorflow()
-    from export.description import fingerprint
+    from export.model_card import fingerprint
 
     generator = origin.load(ComputeOptions())
     own = fingerprint(generator)
@@ -148,7 +148,7 @@ def _saved_model(folder: Path, own: str, tolerance: float) -> list[Subject]:
     import tensorflow as tf
     from absl import logging
 
-    from export.description import SETTINGS_FILE
+    from export.model_card import SETTINGS_FILE
 
     logging.set_verbosity(logging.ERROR)  # a warning that it cannot be trained
 
@@ -207,7 +207,7 @@ def _types(types: set[str]) -> str:
 
 
 def main() -> None:
-    program.run("check_parity", ABOUT, [ParityOptions], check_parity, package="export")
+    cli.run("check_parity", ABOUT, [ParityOptions], check_parity, package="export")
 
 
 if __name__ == "__main__":

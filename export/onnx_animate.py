@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from export.onnx_session import OnnxGenerator
 from export.options import OnnxAnimateOptions
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import require
 
@@ -40,7 +40,7 @@ def onnx_animate(options: OnnxAnimateOptions) -> None:
 
 
 def main() -> None:
-    program.run("onnx_animate", ABOUT, [OnnxAnimateOptions], onnx_animate, package="export")
+    cli.run("onnx_animate", ABOUT, [OnnxAnimateOptions], onnx_animate, package="export")
 
 
 if __name__ == "__main__":

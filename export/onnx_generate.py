@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from export.onnx_session import OnnxGenerator
 from export.options import OnnxGenerateOptions
-from ssagan_tf import program, timelapse
+from ssagan_tf import cli, photo_jobs
 from ssagan_tf.options import require
 
 ABOUT = """
@@ -25,7 +25,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
         output cannot be written.
     """
     require(options, "model")
-    jobs = timelapse.plan(options)
+    jobs = photo_jobs.plan(options)
     for job in jobs:
         job.check()
     generator = OnnxGenerator(options.model, options.require_gpu, options.threads)
@@ -36,11 +36,11 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
         f"by {generator.provider}",
         flush=True,
     )
-    timelapse.make(jobs, generator.on_pixels, side, how, options.fps)
+    photo_jobs.make(jobs, generator.on_pixels, side, how, options.fps)
 
 
 def main() -> None:
-    program.run("onnx_generate", ABOUT, [OnnxGenerateOptions], onnx_generate, package="export")
+    cli.run("onnx_generate", ABOUT, [OnnxGenerateOptions], onnx_generate, package="export")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from export import onnx_file
+from export import onnx_safety
 from ssagan_tf import limits
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.options import FRAMES, LARGEST_RESOLUTION, Fit
@@ -57,7 +57,7 @@ class OnnxGenerator:
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors; what it falls back to is said below
         try:
-            onnx_file.check(Path(path))
+            onnx_safety.check(Path(path))
             self._session = runtime.InferenceSession(
                 str(path), options, providers=[*wanted, CPU_PROVIDER]
             )

@@ -16,13 +16,13 @@ import numpy as np
 
 import ssagan_tf
 from export.options import BoxOptions
-from ssagan_tf import box, flags, limits, program
+from ssagan_tf import box, cli, flags, limits
 from ssagan_tf.errors import DataError
-from ssagan_tf.evaluation.folders import named_paths
-from ssagan_tf.evaluation.measures import MEASURES
-from ssagan_tf.evaluation.measures.steadiness import LOOPS
+from ssagan_tf.evaluation.clip_folders import named_paths
+from ssagan_tf.evaluation.metrics import MEASURES
+from ssagan_tf.evaluation.metrics.stability import LOOPS
+from ssagan_tf.evaluation.motion_transfer import LOOP_SUFFIX, SUFFIX
 from ssagan_tf.evaluation.results import STILL
-from ssagan_tf.evaluation.transfer import LOOP_SUFFIX, SUFFIX
 from ssagan_tf.files import replacing_file, sha256_of
 from ssagan_tf.options import (
     FRAMES,
@@ -32,8 +32,8 @@ from ssagan_tf.options import (
 from ssagan_tf.pixels import to_float
 from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training import source
-from ssagan_tf.training.run import GENERATOR_FILE, Run
+from ssagan_tf.training import generator_source
+from ssagan_tf.training.run_folder import GENERATOR_FILE, Run
 
 if TYPE_CHECKING:
     from ssagan_tf.models import Network
@@ -65,7 +65,7 @@ def to_box(options: BoxOptions) -> None:
         cannot be read, or the files not be written.
     """
     require(options, "run_dir")
-    origin = source.find(options)
+    origin = generator_source.find(options)
     run = origin.run
     _check(run, options)
     measures = {
@@ -73,8 +73,8 @@ def to_box(options: BoxOptions) -> None:
         for name, path in named_paths("metrics", options.metrics).items()
     }
     load_tensorflow()
-    from ssagan_tf.models.half import save_half
-    from ssagan_tf.models.saved import load_generator
+    from ssagan_tf.models.float16_file import save_half
+    from ssagan_tf.models.loading import load_generator
 
     generator = origin.load(ComputeOptions())
     folder = Path(options.output or str(box.FOLDER))
@@ -272,7 +272,7 @@ def example_values(generator: Network) -> np.ndarray:
 def _in_float64(path: Path) -> Network:
     import keras
 
-    from ssagan_tf.models.saved import load_generator
+    from ssagan_tf.models.loading import load_generator
 
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
@@ -283,7 +283,7 @@ def _in_float64(path: Path) -> Network:
 
 
 def main() -> None:
-    program.run("to_box", ABOUT, [BoxOptions], to_box, package="export")
+    cli.run("to_box", ABOUT, [BoxOptions], to_box, package="export")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.options import OnnxOptions
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import ComputeOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training import source
+from ssagan_tf.training import generator_source
 
 if TYPE_CHECKING:
     from ssagan_tf.models import Network
@@ -39,17 +39,17 @@ def to_onnx(options: OnnxOptions) -> None:
     output = Path(options.output)
     if output.suffix != ".onnx":
         raise OptionError("output", output, "must end in .onnx")
-    origin = source.find(options)
+    origin = generator_source.find(options)
     how = origin.how(options.fit)
     require_extra("onnx", "onnx", "onnxruntime", "tf2onnx")
 
     load_tensorflow()
-    from export import description, onnx_graph
+    from export import model_card, onnx_graph
     from export.channels_first import PRECISE
 
     generator = origin.load(ComputeOptions())  # in float32, whatever it was trained in
     _check_size(generator)
-    described = description.settings(
+    described = model_card.settings(
         generator, origin, how, precision=options.precision, opset=int(options.opset)
     )
     start = time.monotonic()
@@ -100,7 +100,7 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
 
 
 def main() -> None:
-    program.run("to_onnx", ABOUT, [OnnxOptions], to_onnx, package="export")
+    cli.run("to_onnx", ABOUT, [OnnxOptions], to_onnx, package="export")
 
 
 if __name__ == "__main__":

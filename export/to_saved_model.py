@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from export.options import SavedModelOptions
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_folder
 from ssagan_tf.options import ComputeOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training import source
-from ssagan_tf.training.run import FLAGS_FILE
+from ssagan_tf.training import generator_source
+from ssagan_tf.training.run_folder import FLAGS_FILE
 
 ABOUT = """
 Writes a generator as a SavedModel: a folder that TensorFlow Serving loads as it is. Photos go in as
@@ -38,7 +38,7 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
         raise OptionError(
             "output", output, "must end in the version's number, as models/ssagan/1 does"
         )
-    origin = source.find(options)
+    origin = generator_source.find(options)
     how = origin.how(options.fit)
     if options.warm_up:
         require_extra("serving", "tensorflow_serving", otherwise=", or give --warm_up= for none")
@@ -46,11 +46,11 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
     load_tensorflow()
     import tensorflow as tf
 
-    from export import description, warm_up
-    from export.served import Served
+    from export import model_card, warm_up
+    from export.signatures import Served
 
     generator = origin.load(compute)
-    described = description.settings(
+    described = model_card.settings(
         generator,
         origin,
         how,
@@ -72,11 +72,11 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
         extra = folder / "assets.extra"
         extra.mkdir()
         text = json.dumps(described, indent=1, ensure_ascii=False)
-        (extra / description.SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
-        card = description.model_card(described)
-        (extra / description.CARD_FILE).write_text(card, encoding="utf-8")
+        (extra / model_card.SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
+        card = model_card.model_card(described)
+        (extra / model_card.CARD_FILE).write_text(card, encoding="utf-8")
         if origin.run:
-            shutil.copyfile(origin.run.folder / FLAGS_FILE, extra / description.FLAGS_FILE)
+            shutil.copyfile(origin.run.folder / FLAGS_FILE, extra / model_card.FLAGS_FILE)
         if options.warm_up:
             sizes = [int(size) for size in options.warm_up]
             side = generator.options.resolution
@@ -98,7 +98,7 @@ def _errors_of_writing(path: Path) -> Iterator[None]:
 
 def main() -> None:
     sections = [SavedModelOptions, ComputeOptions]
-    program.run("to_saved_model", ABOUT, sections, to_saved_model, package="export")
+    cli.run("to_saved_model", ABOUT, sections, to_saved_model, package="export")
 
 
 if __name__ == "__main__":

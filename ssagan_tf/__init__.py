@@ -21,7 +21,7 @@ _HOMES = {
     "animate": "ssagan_tf.animation",
     "build_generator": "ssagan_tf.models",
     "build_discriminator": "ssagan_tf.models",
-    "load_generator": "ssagan_tf.training.source",
+    "load_generator": "ssagan_tf.training.generator_source",
     "ModelOptions": "ssagan_tf.options",
     "layers": None,
     "models": None,

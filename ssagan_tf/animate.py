@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ssagan_tf import animation, box, program
+from ssagan_tf import animation, box, cli
 from ssagan_tf.options import AnimateOptions, ComputeOptions
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training import source
+from ssagan_tf.training import generator_source
 
 ABOUT = """
 Makes the sky of each photo move, at the photo's own size and as sharp as it: an endless loop, or
@@ -23,7 +23,7 @@ def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
       DataError: The generator cannot be read; or some photos cannot, nothing would move in them, or
         their videos cannot be written.
     """
-    origin = source.find(options, otherwise=box.BOX)
+    origin = generator_source.find(options, otherwise=box.BOX)
     work = animation.plan(options)
 
     load_tensorflow()
@@ -32,7 +32,7 @@ def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
 
 
 def main() -> None:
-    program.run("animate", ABOUT, [AnimateOptions, ComputeOptions], animate_photos)
+    cli.run("animate", ABOUT, [AnimateOptions, ComputeOptions], animate_photos)
 
 
 if __name__ == "__main__":

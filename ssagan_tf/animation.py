@@ -17,17 +17,17 @@ import cv2
 import numpy as np
 
 import ssagan_tf
-from ssagan_tf import timelapse, video
+from ssagan_tf import photo_jobs, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.motion import transfer
 from ssagan_tf.motion.transfer import CLIP_RATE, Motion, NothingMoves
 from ssagan_tf.options import MotionOptions, OptionError, PhotosToAnimations
+from ssagan_tf.photo_jobs import Job
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.progress import Progress
-from ssagan_tf.timelapse import Job
 from ssagan_tf.video import PathLike
 
-PIXELS = timelapse.ENOUGH
+PIXELS = photo_jobs.ENOUGH
 """Of the largest photo that is moved as it is: 4K. Larger ones are reduced."""
 LONGEST = 4096  # pixels of a side, as few players show more
 _ASPECT = 0.02  # part by which that of a mask may differ
@@ -260,11 +260,11 @@ def plan(options: PhotosToAnimations) -> Work:
       OptionError: A setting is missing or impossible, or some don't go together.
       DataError: The mask cannot be read, or no photo can be used.
     """
-    jobs = timelapse.plan(options)
+    jobs = photo_jobs.plan(options)
     number_of_frames(options)
     written = _files(options, jobs)
     if options.mask:
-        timelapse.spare([options.mask], "mask", *written)
+        photo_jobs.spare([options.mask], "mask", *written)
     mask = read_mask(options.mask) if options.mask else None
     unusable = {}
     for job in jobs:
@@ -288,7 +288,7 @@ def _files(options: PhotosToAnimations, jobs: Sequence[Job]) -> list[PathLike]:
         )
     written = [job.path for job in jobs]
     if options.save_motion:
-        timelapse.spare([job.photo for job in jobs], "save_motion", options.save_motion)
+        photo_jobs.spare([job.photo for job in jobs], "save_motion", options.save_motion)
         if Path(options.save_motion).is_dir():
             raise OptionError("save_motion", options.save_motion, "is a folder")
         written.append(options.save_motion)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ssagan_tf import program, video
+from ssagan_tf import cli, video
 from ssagan_tf.errors import DataError
-from ssagan_tf.evaluation import film
-from ssagan_tf.evaluation.folders import clips_in_all, match, open_folders
-from ssagan_tf.evaluation.real import draw
+from ssagan_tf.evaluation import comparison_video
+from ssagan_tf.evaluation.clip_folders import clips_in_all, match, open_folders
+from ssagan_tf.evaluation.real_clips import draw
 from ssagan_tf.options import CompareOptions, OptionError, require
 
 ABOUT = """
@@ -40,7 +40,9 @@ def compare(options: CompareOptions) -> None:
             for name, clip in clips.items()
         )
         raise DataError(f"the systems' clips are of different sizes: {', '.join(sizes)}")
-    film.write_film(options.output, film.side_by_side(rows), options.fps, options.loops)
+    comparison_video.write_film(
+        options.output, comparison_video.side_by_side(rows), options.fps, options.loops
+    )
     print(f"wrote {options.output}: {', '.join(clip for clip, _ in rows)}")
 
 
@@ -56,7 +58,7 @@ def _chosen(options: CompareOptions, names: list[str]) -> list[str]:
 
 
 def main() -> None:
-    program.run("compare", ABOUT, [CompareOptions], compare)
+    cli.run("compare", ABOUT, [CompareOptions], compare)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,16 @@ import secrets
 import signal
 from pathlib import Path
 
-from ssagan_tf import box, program
+from ssagan_tf import box, cli
+from ssagan_tf.demo_page.app import make_app
+from ssagan_tf.demo_page.maker import Maker
 from ssagan_tf.errors import DataError, Stopped, require_extra
 from ssagan_tf.options import ComputeOptions, DemoOptions
-from ssagan_tf.page.app import make_app
-from ssagan_tf.page.maker import Maker
 from ssagan_tf.startup import load_tensorflow, without_proxies
-from ssagan_tf.training import source
-from ssagan_tf.training.run import FLAGS_FILE
-from ssagan_tf.training.source import Source
-from ssagan_tf.web.scratch import scratch
+from ssagan_tf.training import generator_source
+from ssagan_tf.training.generator_source import Source
+from ssagan_tf.training.run_folder import FLAGS_FILE
+from ssagan_tf.web.temporary_files import scratch
 
 ABOUT = """
 Opens a page in the browser: drop a photo of a sky or a sea and see it move, at its own size; paint
@@ -40,21 +40,21 @@ def find_models(options: DemoOptions) -> dict[str, Source]:
     found: list[Source] = []
     places = options.runs
     if options.run_dir or options.model or options.checkpoint:
-        found = [source.find(options, otherwise=box.BOX)]
+        found = [generator_source.find(options, otherwise=box.BOX)]
     elif not places:
         places = (*box.boxes(), *([_RUNS] if _runs_in(Path(_RUNS)) else []))
     for place in places:
         if box.is_name(place) or Path(place).is_file():
-            found.append(source.at(place))
+            found.append(generator_source.at(place))
             continue
         if not Path(place).exists():
             raise DataError(f"{place}: no such file or folder; name a run or a FILE.keras")
         runs = _runs_in(Path(place))
         if not runs:
             raise DataError(f"{place} holds no run; train one, or name others with --runs")
-        found += map(source.at, runs)
+        found += map(generator_source.at, runs)
     if not found:
-        found = [source.find(options, otherwise=box.BOX)]  # which says what is missing
+        found = [generator_source.find(options, otherwise=box.BOX)]  # which says what is missing
     models: dict[str, Source] = {}
     for name, each in zip(_short([each.name for each in found]), found, strict=True):
         models.setdefault(name, each)
@@ -121,7 +121,7 @@ def _stop(number: int, frame: object) -> None:
 
 
 def main() -> None:
-    program.run("demo", ABOUT, [DemoOptions, ComputeOptions], demo)
+    cli.run("demo", ABOUT, [DemoOptions, ComputeOptions], demo)
 
 
 if __name__ == "__main__":

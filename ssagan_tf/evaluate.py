@@ -8,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from ssagan_tf import given, program, video
-from ssagan_tf.data.footage import Footage, open_footage
+from ssagan_tf import cli, user_paths, video
+from ssagan_tf.data.evaluation_clips import Footage, open_footage
 from ssagan_tf.errors import require_extra
-from ssagan_tf.evaluation import figures, measures, results
+from ssagan_tf.evaluation import metrics, plots, results
 from ssagan_tf.evaluation.baselines import OF_THE_PHOTO, baselines
-from ssagan_tf.evaluation.direction import RULE, BetterDirection, Mirrored
-from ssagan_tf.evaluation.folders import ClipFolder, named_paths
-from ssagan_tf.evaluation.measures.measure import Measure
+from ssagan_tf.evaluation.better_direction import RULE, BetterDirection, Mirrored
+from ssagan_tf.evaluation.clip_folders import ClipFolder, named_paths
+from ssagan_tf.evaluation.metrics.metric import Measure
+from ssagan_tf.evaluation.motion_transfer import LOOP_SUFFIX, SUFFIX, Transfer
 from ssagan_tf.evaluation.protocols import PROTOCOLS
-from ssagan_tf.evaluation.real import RealClips, draw
+from ssagan_tf.evaluation.real_clips import RealClips, draw
 from ssagan_tf.evaluation.report import FILM, REPORT, Report, table_lines
 from ssagan_tf.evaluation.scoring import Keep, score
 from ssagan_tf.evaluation.selection import Selection, shown
 from ssagan_tf.evaluation.systems import BROUGHT, Folder, Generator, System
-from ssagan_tf.evaluation.transfer import LOOP_SUFFIX, SUFFIX, Transfer
 from ssagan_tf.files import replacing_folder
 from ssagan_tf.options import (
     BASELINES,
@@ -35,8 +35,8 @@ from ssagan_tf.options import (
 )
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training import source
-from ssagan_tf.training.source import Source
+from ssagan_tf.training import generator_source
+from ssagan_tf.training.generator_source import Source
 
 ABOUT = """
 Compares the clips of runs (--run_dir), generators (--model) and folders of any system's clips
@@ -75,7 +75,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         size = selection.size(sides, options.size)
         real = RealClips(footage, selection.indices, size, sources.fit)
         systems = _systems(options, sources, networks, folders, mirrored, selection, real)
-        measured = measures.select(_available(options, real))
+        measured = metrics.select(_available(options, real))
         conditions = _conditions(options, footage, real, sides, measured)
         for name, value in conditions.items():
             progress.say(f"{name}: {value}")
@@ -110,8 +110,8 @@ class _Sources:
     """What the settings name as systems: generators and folders of clips, by name."""
 
     def __init__(self, options: EvaluateOptions):
-        runs = named_paths("run_dir", given.paths(options.run_dir))
-        files = named_paths("model", given.paths(options.model))
+        runs = named_paths("run_dir", user_paths.paths(options.run_dir))
+        files = named_paths("model", user_paths.paths(options.model))
         self.folders = named_paths("generated", options.generated)
         self.mirrored = named_paths("generated_mirrored", options.generated_mirrored)
         if not (runs or files or self.folders):
@@ -140,8 +140,11 @@ class _Sources:
             raise OptionError("transfer", True, "is of a generator; give --run_dir or --model")
         which = options.checkpoint
         self.generators: dict[str, Source] = {
-            **{n: source.find(SourceOptions(path, checkpoint=which)) for n, path in runs.items()},
-            **{n: source.find(SourceOptions(model=model)) for n, model in files.items()},
+            **{
+                n: generator_source.find(SourceOptions(path, checkpoint=which))
+                for n, path in runs.items()
+            },
+            **{n: generator_source.find(SourceOptions(model=model)) for n, model in files.items()},
         }
         self.fit = _common_fit(options.fit, self.generators.values())
 
@@ -301,7 +304,7 @@ def _look_into(
     real: RealClips,
 ) -> None:
     """γ of the attention modules, and the maps that were asked for, of the first clip."""
-    from ssagan_tf.evaluation.attention import attention_maps, gammas
+    from ssagan_tf.evaluation.attention_maps import attention_maps, gammas
 
     for name, network in networks.items():
         photo = video.fit(real.clip(0)[0], network.options.resolution, "stretch")
@@ -310,12 +313,12 @@ def _look_into(
         for x, y in positions:
             path = output / "attention" / f"{name}_{x}_{y}.png"
             maps = attention_maps(network, photo, x, y)
-            figures.draw_attention(path, photo, x, y, maps, of_network)
+            plots.draw_attention(path, photo, x, y, maps, of_network)
             report.add_picture(f"{name}: where ({x}, {y}) of {real.names[0]} looks", path)
 
 
 def main() -> None:
-    program.run("evaluate", ABOUT, [EvaluateOptions, ComputeOptions], evaluate)
+    cli.run("evaluate", ABOUT, [EvaluateOptions, ComputeOptions], evaluate)
 
 
 if __name__ == "__main__":

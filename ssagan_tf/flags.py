@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from absl import flags
 
-from ssagan_tf import given, limits, options
+from ssagan_tf import limits, options, user_paths
 
 SECTIONS = (
     options.ModelOptions,
@@ -98,7 +98,7 @@ class _PathsParser(flags.ArgumentParser):
     syntactic_help = "paths, separated by commas"
 
     def parse(self, argument: str | list[str]) -> list[str]:
-        return given.paths(argument) if isinstance(argument, str) else argument
+        return user_paths.paths(argument) if isinstance(argument, str) else argument
 
 
 class _PathsFlag(flags.Flag):
@@ -127,7 +127,7 @@ def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
 
 def _as_meant(value: Any) -> Any:
     if isinstance(value, str):
-        return given.path(value)
+        return user_paths.path(value)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -202,7 +202,7 @@ def with_files(arguments: Iterable[str], within: Sequence[str] = ()) -> list[str
         if not match:
             result.append(argument)
             continue
-        path = given.path((next(rest, "") if match[1] is None else match[1]).strip())
+        path = user_paths.path((next(rest, "") if match[1] is None else match[1]).strip())
         if not path:  # as absl has it
             continue
         if path in within:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ssagan_tf import box, program, timelapse
+from ssagan_tf import box, cli, photo_jobs
 from ssagan_tf.options import FRAMES, ComputeOptions, GenerateOptions
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training import source
+from ssagan_tf.training import generator_source
 
 ABOUT = """
 Makes a 32-frame time-lapse of each photo, with the generator that comes with the package, or that
@@ -21,8 +21,8 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
       OptionError: A setting is missing or impossible.
       DataError: A photo or the generator cannot be read, or an output not be written.
     """
-    jobs = timelapse.plan(options)
-    origin = source.find(options, otherwise=box.BOX)
+    jobs = photo_jobs.plan(options)
+    origin = generator_source.find(options, otherwise=box.BOX)
     for job in jobs:
         job.check()  # all photos can be read, or nothing is written
 
@@ -33,11 +33,11 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
         f"{len(jobs)} photo(s), {how} to {side}×{side}, {FRAMES} frames each, by {origin.name}",
         flush=True,
     )
-    timelapse.make(jobs, on_pixels(generator), side, how, options.fps)
+    photo_jobs.make(jobs, on_pixels(generator), side, how, options.fps)
 
 
 def main() -> None:
-    program.run("generate", ABOUT, [GenerateOptions, ComputeOptions], generate)
+    cli.run("generate", ABOUT, [GenerateOptions, ComputeOptions], generate)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ssagan_tf
-from ssagan_tf import box, program
+from ssagan_tf import box, cli
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import ImportOptions, OptionError, require
@@ -52,9 +52,9 @@ def import_torch(options: ImportOptions) -> None:
 def _write_keras(options: ImportOptions) -> None:
     state = _read(Path(options.checkpoint))
     load_tensorflow()
-    from ssagan_tf import models, released
+    from ssagan_tf import models, torch_weights
 
-    kind, model = released.read_off(
+    kind, model = torch_weights.read_off(
         {key: array.shape for key, array in state.items()},
         options.checkpoint,
         options.model,
@@ -68,7 +68,7 @@ def _write_keras(options: ImportOptions) -> None:
         )
     is_generator = kind is not models.Discriminator
     network = (models.build_generator if is_generator else models.build_discriminator)(model)
-    released.load_state(network, state, options.checkpoint)
+    torch_weights.load_state(network, state, options.checkpoint)
     print(f"{options.checkpoint}: {_describe(network)}")
     if options.stage1:
         network = _joined(options.stage1, network)
@@ -90,10 +90,10 @@ def _joined(path: str, second: Network) -> Network:
 def _write_checkpoint(options: ImportOptions) -> None:
     torch = _torch()
     load_tensorflow()
-    from ssagan_tf import released
+    from ssagan_tf import torch_weights
 
     network = _stage(_load(options.export), options)
-    state = {key: torch.from_numpy(array) for key, array in released.state_of(network).items()}
+    state = {key: torch.from_numpy(array) for key, array in torch_weights.state_of(network).items()}
     print(f"{options.export}: {_describe(network)}")
     with replacing_file(options.output) as temporary:
         torch.save(state, temporary)
@@ -102,7 +102,7 @@ def _write_checkpoint(options: ImportOptions) -> None:
 
 def _load(place: str) -> Network:
     """Of a file any network, a discriminator or a second stage as well; else that of the box."""
-    from ssagan_tf.models.saved import load_network
+    from ssagan_tf.models.loading import load_network
 
     if box.is_name(place):
         return ssagan_tf.load_generator(place)
@@ -177,9 +177,9 @@ def _torch() -> Any:
 
 
 def _describe(network: Network) -> str:
-    from ssagan_tf import released
+    from ssagan_tf import torch_weights
 
-    return f"{released.describe(network)}; {network.count_params():,} weights"
+    return f"{torch_weights.describe(network)}; {network.count_params():,} weights"
 
 
 def _use(network: Network) -> str:
@@ -194,7 +194,7 @@ def _use(network: Network) -> str:
 
 
 def main() -> None:
-    program.run("import_torch", ABOUT, [ImportOptions], import_torch)
+    cli.run("import_torch", ABOUT, [ImportOptions], import_torch)
 
 
 if __name__ == "__main__":

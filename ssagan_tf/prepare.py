@@ -9,10 +9,10 @@ import collections
 import time
 from typing import NoReturn
 
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.data import writer
-from ssagan_tf.data.info import FILE_NAME, DatasetInfo
-from ssagan_tf.data.layouts.hashes import BITS
+from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo
+from ssagan_tf.data.layouts.perceptual_hash import BITS
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.progress import Progress
 from ssagan_tf.remote import place
@@ -25,7 +25,7 @@ _LISTED = 5  # skipped items named in the summary
 
 
 def main() -> NoReturn:
-    program.run("prepare", ABOUT, [PrepareOptions], prepare)
+    cli.run("prepare", ABOUT, [PrepareOptions], prepare)
 
 
 def prepare(options: PrepareOptions) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.data import beam
 from ssagan_tf.options import OptionError, PrepareOptions
 from ssagan_tf.prepare import summary
@@ -19,7 +19,7 @@ without them it runs on this machine. Source and output must be folders that all
 
 
 def main() -> NoReturn:
-    program.run("prepare_beam", ABOUT, [PrepareOptions], prepare, pass_on=True)
+    cli.run("prepare_beam", ABOUT, [PrepareOptions], prepare, pass_on=True)
 
 
 def prepare(options: PrepareOptions, arguments: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from rich.progress import Progress as Bar
 from rich.table import Column
 from rich.text import Text
 
-from ssagan_tf.names import escaped
+from ssagan_tf.safe_names import escaped
 
 SECONDS_BETWEEN_LINES = 10.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.options import ComputeOptions, ModelOptions, TrainOptions, require
 from ssagan_tf.startup import load_tensorflow
 
@@ -21,7 +21,7 @@ def train(model: ModelOptions, compute: ComputeOptions, options: TrainOptions) -
 
 
 def main() -> None:
-    program.run("train", ABOUT, [ModelOptions, ComputeOptions, TrainOptions], train)
+    cli.run("train", ABOUT, [ModelOptions, ComputeOptions, TrainOptions], train)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import NoReturn
 
-from ssagan_tf import program
-from ssagan_tf.data import checking
-from ssagan_tf.data.info import FILE_NAME
+from ssagan_tf import cli
+from ssagan_tf.data import verification
+from ssagan_tf.data.dataset_info import FILE_NAME
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import VerifyOptions, require
 from ssagan_tf.progress import Progress
@@ -19,7 +19,7 @@ clip whose frames can be decoded. Names what is wrong.
 
 
 def main() -> NoReturn:
-    program.run("verify", ABOUT, [VerifyOptions], verify)
+    cli.run("verify", ABOUT, [VerifyOptions], verify)
 
 
 def verify(options: VerifyOptions) -> None:
@@ -33,7 +33,7 @@ def verify(options: VerifyOptions) -> None:
     print(f"verifying {options.data}", flush=True)
     start = time.monotonic()
     with Progress("checking records", None) as progress:
-        found = checking.check_set(options.data, options.workers, progress.at)
+        found = verification.check_set(options.data, options.workers, progress.at)
     for problem in found.problems:
         print(problem)
     if found.problems:

@@ -8,7 +8,7 @@ import zlib
 
 from PIL import Image
 
-from ssagan_tf.data.records import masked_crc32c
+from ssagan_tf.data.tfrecord_format import masked_crc32c
 
 
 def png(width: int, height: int) -> bytes:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from ssagan_tf import startup
 from ssagan_tf.data import writer
-from ssagan_tf.layers import patches
+from ssagan_tf.layers import im2col
 from ssagan_tf.options import PrepareOptions
 from tests.surroundings import AWKWARD
 from tests.training import faults
@@ -69,7 +69,7 @@ def float64() -> Iterator[None]:
 def quick_float64(float64, monkeypatch) -> None:
     """Likewise, with all convolutions as products of patches: TensorFlow has no quick gradients of
     3D convolutions in float64. For tests of what is around them."""
-    monkeypatch.setattr(patches, "UP_TO_POSITIONS", 10**6)
+    monkeypatch.setattr(im2col, "UP_TO_POSITIONS", 10**6)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from ssagan_tf import models
-from ssagan_tf.models.saved import fingerprint
+from ssagan_tf.models.loading import fingerprint
 from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import ComputeOptions, ModelOptions, TrainOptions
 from ssagan_tf.training.gan import GAN

@@ -19,7 +19,7 @@ import ssagan_tf
 from ssagan_tf import animation, video
 from ssagan_tf.motion.transfer import NothingMoves
 from ssagan_tf.options import AnimateOptions, ModelOptions, MotionOptions
-from ssagan_tf.training import source
+from ssagan_tf.training import generator_source
 from tests.landscapes import HEIGHT, HORIZON, WIDTH, Drift, clouds, landscape, plain
 from tests.programs import Result, complaint, run, run_apart
 
@@ -94,7 +94,7 @@ def test_to_the_left_is_the_mirrored_photo_to_the_right() -> None:
 
 
 def test_without_a_generator_it_takes_that_of_the_package(monkeypatch) -> None:
-    monkeypatch.setattr(source, "load_generator", Drift)
+    monkeypatch.setattr(generator_source, "load_generator", Drift)
     assert len(list(ssagan_tf.animate(landscape(), 0.2))) == 5
 
 

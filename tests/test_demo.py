@@ -17,11 +17,11 @@ from PIL import Image
 import ssagan_tf
 from ssagan_tf import video
 from ssagan_tf.demo import find_models
+from ssagan_tf.demo_page.maker import Maker
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, DemoOptions, ModelOptions
-from ssagan_tf.page.maker import Maker
 from ssagan_tf.skies.any_wind import synthetic_clip
-from ssagan_tf.web.scratch import Scratch
+from ssagan_tf.web.temporary_files import Scratch
 from tests.surroundings import elsewhere
 
 pytestmark = pytest.mark.slow

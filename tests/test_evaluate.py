@@ -16,7 +16,7 @@ from export import to_box
 from ssagan_tf import evaluate as evaluate_program
 from ssagan_tf import skies, video
 from ssagan_tf.compare import compare
-from ssagan_tf.data.footage import open_footage
+from ssagan_tf.data.evaluation_clips import open_footage
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import (
     CompareOptions,

@@ -13,9 +13,10 @@ import av
 import numpy as np
 import pytest
 
-from ssagan_tf import limits, mp4, video
+from ssagan_tf import limits, video
 from ssagan_tf.data.layouts.clip import Picture, as_pixels
 from ssagan_tf.errors import DataError
+from ssagan_tf.video import mp4_header
 from tests import bombs
 
 PICTURES = {
@@ -127,7 +128,7 @@ def test_large_and_long_videos(tmp_path: Path, noise, monkeypatch: pytest.Monkey
 def test_what_an_mp4_claims(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(bombs.mp4(16_000_000))
-    mp4.check(path)  # a legal claim, whether it is true shows later
+    mp4_header.check(path)  # a legal claim, whether it is true shows later
     for samples, fragments in ((16_000_001, False), (16_000_001, True), (2**32 - 1, True)):
         content = bombs.mp4(samples, fragments)
         at = content.index(b"moov") - 4
@@ -136,15 +137,15 @@ def test_what_an_mp4_claims(tmp_path: Path) -> None:
         for each in (content, long, nested):
             path.write_bytes(each)
             with pytest.raises(ValueError, match="it claims more than 16,000,000 frames"):
-                mp4.check(path)
+                mp4_header.check(path)
     path.write_bytes(content.replace(b"stsd", b"cmov"))
     with pytest.raises(ValueError, match="tables are compressed"):
-        mp4.check(path)
+        mp4_header.check(path)
     with path.open("wb") as file:
         file.write(struct.pack(">I4s", 2**31, b"moov"))
         file.truncate(2**31)  # of holes
     with pytest.raises(ValueError, match="bytes of tables"):
-        mp4.check(path)
+        mp4_header.check(path)
 
 
 SOUND = b"soun"
@@ -181,16 +182,16 @@ def test_ways_to_claim_too_much(tmp_path: Path, content: bytes) -> None:
     """Small files of lists that FFmpeg makes, in the places where it looks for boxes."""
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(ValueError, match="it claims more than 16,000,000 frames"):
-        mp4.check(tmp_path / "a.mp4")
+        mp4_header.check(tmp_path / "a.mp4")
 
 
 def test_runs_that_go_on_behind_their_box(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(bombs.mp4(1, more=bombs.full(b"ctts", 100, 1, 1) + SYNC))
     with pytest.raises(ValueError, match="tables are longer than their boxes"):
-        mp4.check(path)
+        mp4_header.check(path)
     path.write_bytes(bombs.mp4(3, more=bombs.full(b"ctts", 2, 1, 1, 2, 0) + SYNC))
-    mp4.check(path)
+    mp4_header.check(path)
 
 
 @pytest.mark.parametrize("chunks", [1, 40])
@@ -198,7 +199,7 @@ def test_plain_sound_is_not_listed(tmp_path: Path, chunks: int) -> None:
     """A sample is a tick there: 400 seconds are 19.2 million."""
     path = tmp_path / "a.mp4"
     path.write_bytes(bombs.mp4(19_200_000, kind=SOUND, chunks=chunks))
-    mp4.check(path)
+    mp4_header.check(path)
     with av.open(path) as container:
         assert len(container.streams[0].index_entries) <= chunks * 19_200_000 / 1024
 
@@ -217,7 +218,7 @@ def test_other_large_files_are_not_held_to_it(tmp_path: Path, head: bytes) -> No
     with (tmp_path / "a").open("wb") as file:
         file.write(head)
         file.truncate(2**31)  # of holes
-    mp4.check(tmp_path / "a")
+    mp4_header.check(tmp_path / "a")
 
 
 def test_clips_that_are_kept_as_pixels() -> None:

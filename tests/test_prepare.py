@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ssagan_tf import video
-from ssagan_tf.data.info import FILE_NAME, DatasetInfo, Skipped, Split, open_set
+from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo, Skipped, Split, open_set
 from ssagan_tf.prepare import summary
 from tests.programs import Result, run_apart
 from tests.programs import run as run_here

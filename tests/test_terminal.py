@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ssagan_tf import program, progress, terminal
+from ssagan_tf import cli, progress, terminal
 from tests.programs import ROOT
 
 LINES = 5000
@@ -137,7 +137,7 @@ def test_help_is_as_wide_as_the_terminal(monkeypatch, width: int) -> None:
     from ssagan_tf.options import GenerateOptions
 
     monkeypatch.setenv("COLUMNS", str(width))
-    lines = program.help_text("generate", "Makes.", [GenerateOptions]).splitlines()
+    lines = cli.help_text("generate", "Makes.", [GenerateOptions]).splitlines()
     running = [line for line in lines if line.startswith("      ")]
     assert max(map(len, running)) <= max(24, min(width, 92))
 

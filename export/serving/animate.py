@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from export.options import ServingAnimateOptions
-from export.serving.clips import Clips
-from ssagan_tf import animation, program, video
+from export.serving.remote_generator import Clips
+from ssagan_tf import animation, cli, video
 from ssagan_tf.options import require
 
 ABOUT = """
@@ -38,7 +38,7 @@ def animate(options: ServingAnimateOptions) -> None:
 
 
 def main() -> None:
-    program.run("animate", ABOUT, [ServingAnimateOptions], animate, package="export.serving")
+    cli.run("animate", ABOUT, [ServingAnimateOptions], animate, package="export.serving")
 
 
 if __name__ == "__main__":

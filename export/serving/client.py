@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from export.options import ClientOptions
-from export.serving.clips import KINDS, Clips
-from ssagan_tf import program, timelapse, video
+from export.serving.remote_generator import KINDS, Clips
+from ssagan_tf import cli, photo_jobs, video
 from ssagan_tf.options import require
 from ssagan_tf.progress import Progress
 
@@ -23,7 +23,7 @@ def client(options: ClientOptions) -> None:
       DataError: A photo cannot be read, the server gives no clip, or a video cannot be written.
     """
     require(options, "server")
-    jobs = timelapse.plan(options)
+    jobs = photo_jobs.plan(options)
     for job in jobs:
         job.check()
     how = "stretch" if options.fit == "auto" else options.fit
@@ -33,7 +33,7 @@ def client(options: ClientOptions) -> None:
             some = jobs[first : first + options.batch]
             made = clips.of([upright(job.photo) for job in some])
             for job, clip in zip(some, made, strict=True):
-                _, size = video.read_reduced(job.photo, timelapse.ENOUGH)
+                _, size = video.read_reduced(job.photo, photo_jobs.ENOUGH)
                 job.write(clip, size, how, options.fps)
                 progress.advance(note=str(job.path))
 
@@ -41,15 +41,15 @@ def client(options: ClientOptions) -> None:
 def upright(photo: str) -> bytes:
     """A photo's file, if the server reads it as it is meant; else it anew, as a PNG."""
     with open(photo, "rb") as opened, video.open_image(opened) as image:
-        small = image.width * image.height < 4 * timelapse.ENOUGH
+        small = image.width * image.height < 4 * photo_jobs.ENOUGH
         if small and image.format in KINDS and video.is_plain(image):
             opened.seek(0)
             return opened.read()
-    return video.encode_png(video.read_reduced(photo, timelapse.ENOUGH)[0])
+    return video.encode_png(video.read_reduced(photo, photo_jobs.ENOUGH)[0])
 
 
 def main() -> None:
-    program.run("client", ABOUT, [ClientOptions], client, package="export.serving")
+    cli.run("client", ABOUT, [ClientOptions], client, package="export.serving")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import dataclasses
 
 import tensorflow as tf
 
-from ssagan_tf.data import draws
+from ssagan_tf.data import seeds
 from ssagan_tf.options import FRAMES, TrainOptions
 
 
@@ -58,19 +58,19 @@ class Augmentation:
         """
 
         def drawn(use: int, *shape: int) -> tf.Tensor:
-            return tf.random.stateless_uniform(shape, draws.seed(base, use, index))
+            return tf.random.stateless_uniform(shape, seeds.seed(base, use, index))
 
         if self.zoom or self.slow_motion or self.colour:
             values = tf.cast(clip, tf.float32)
             if self.slow_motion:
-                values = slowed(values, self.slow_motion, drawn(draws.SLOW_MOTION, 2))
+                values = slowed(values, self.slow_motion, drawn(seeds.SLOW_MOTION, 2))
             if self.zoom:
-                values = zoomed(values, self.zoom, drawn(draws.ZOOM, 3))
+                values = zoomed(values, self.zoom, drawn(seeds.ZOOM, 3))
             if self.colour:
-                values = coloured(values, self.colour, drawn(draws.COLOUR, 5))
+                values = coloured(values, self.colour, drawn(seeds.COLOUR, 5))
             clip = tf.saturate_cast(tf.round(values), tf.uint8)
         if self.flip or self.canonical_motion != "off":
-            mirrored = self.mirrors(drift, drawn(draws.FLIPS))
+            mirrored = self.mirrors(drift, drawn(seeds.FLIPS))
             clip = tf.cond(mirrored, lambda: tf.reverse(clip, [2]), lambda: clip)
         return clip
 

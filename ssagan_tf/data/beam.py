@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssagan_tf.data import layouts, sending
-from ssagan_tf.data.arrangement import Arrangement, arrange
-from ssagan_tf.data.info import SPLITS, DatasetInfo, Shard, Skipped, read_info
+from ssagan_tf.data import layouts, upload
+from ssagan_tf.data.dataset_info import SPLITS, DatasetInfo, Shard, Skipped, read_info
 from ssagan_tf.data.reading import spool_item
+from ssagan_tf.data.sharding import Arrangement, arrange
 from ssagan_tf.data.spool import Facts, Spooled
 from ssagan_tf.data.writer import (
     check_output,
@@ -51,7 +51,7 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     output = place(options.output)
     check_output(options, output)
     if is_interrupted(output):
-        where = sending.folder_of(output) if isinstance(output, RemotePath) else output
+        where = upload.folder_of(output) if isinstance(output, RemotePath) else output
         raise DataError(
             f"{where} holds what an interrupted prepare has finished; go on with that, or name "
             "another --output"
@@ -66,7 +66,7 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
         with errors_of_writing(output):
             output.mkdir(parents=True, exist_ok=True)
     else:
-        sending.clear(output)
+        upload.clear(output)
     try:
         with beam.Pipeline(argv=list(arguments)) as pipeline:
             _build(beam, pipeline, options, listing, output)

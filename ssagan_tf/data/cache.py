@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from ssagan_tf.data.info import SPLITS, PreparedSet, shard_fault
+from ssagan_tf.data.dataset_info import SPLITS, PreparedSet, shard_fault
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file, sha256_of
 from ssagan_tf.progress import Report

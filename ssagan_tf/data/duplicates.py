@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ssagan_tf.data.info import NearDuplicate
-from ssagan_tf.data.layouts.hashes import BITS, unpack
+from ssagan_tf.data.dataset_info import NearDuplicate
+from ssagan_tf.data.layouts.perceptual_hash import BITS, unpack
 from ssagan_tf.data.reading import Facts
 
 NEAR = 30  # of 143 bits; see BUILD.md

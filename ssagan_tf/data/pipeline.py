@@ -16,9 +16,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ssagan_tf.data import draws, records, schema
+from ssagan_tf.data import schema, seeds, tfrecord_format
 from ssagan_tf.data.augmentation import NOTHING, Augmentation
-from ssagan_tf.data.info import PreparedSet
+from ssagan_tf.data.dataset_info import PreparedSet
 from ssagan_tf.errors import DataError
 from ssagan_tf.remote import AnyPath, RemotePath
 
@@ -70,7 +70,7 @@ def training_batches(
     first_epoch, first_index = divmod(start, count)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        shards = _shuffled(len(paths), seed, draws.SHARDS, epoch)
+        shards = _shuffled(len(paths), seed, seeds.SHARDS, epoch)
         told = tf.data.Dataset.from_tensor_slices(tf.gather(drifts, shards).values)
         clips = tf.data.Dataset.zip(_records(tf.gather(paths, shards)), told)
         if augmentation.canonical_motion == "drop":
@@ -81,7 +81,7 @@ def training_batches(
         blocks = blocks.batch(shuffle_window).enumerate(first_block)
 
         def mix(block: tf.Tensor, stored: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, ...]:
-            order = _shuffled(tf.shape(stored[0])[0], seed, draws.BLOCKS, epoch, block)
+            order = _shuffled(tf.shape(stored[0])[0], seed, seeds.BLOCKS, epoch, block)
             return tuple(tf.gather(each, order) for each in stored)
 
         return blocks.map(mix).unbatch().skip(skip % shuffle_window)
@@ -102,7 +102,7 @@ def training_batches(
 
 def _shuffled(count: int | tf.Tensor, seed: int, *use: int | tf.Tensor) -> tf.Tensor:
     """The numbers below `count` in an order that is drawn."""
-    return tf.random.experimental.stateless_shuffle(tf.range(count), draws.seed(seed, *use))
+    return tf.random.experimental.stateless_shuffle(tf.range(count), seeds.seed(seed, *use))
 
 
 def clips_in_order(prepared: PreparedSet, split: str, batch: int) -> tf.data.Dataset:
@@ -205,8 +205,8 @@ def _records(paths: tf.Tensor) -> tf.data.Dataset:
 def _too_long(path: str) -> str | None:
     """Which record claims too much. Of what else is wrong, TensorFlow tells."""
     try:
-        collections.deque(records.find_records(path), maxlen=0)
-    except records.TooLongError as error:
+        collections.deque(tfrecord_format.find_records(path), maxlen=0)
+    except tfrecord_format.TooLongError as error:
         return f"{path}: {error}"
     except (OSError, ValueError):
         pass

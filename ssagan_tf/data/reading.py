@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ssagan_tf import terminal
 from ssagan_tf.data import layouts, spool
-from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.spool import Facts, Spooled
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from ssagan_tf import names
+from ssagan_tf import safe_names
 from ssagan_tf.options import FRAMES
 
 ENCODED = "image/encoded"  # FRAMES JPEGs
@@ -101,8 +101,8 @@ def parse_clip(record: bytes) -> tuple[str, str, list[bytes]]:
         example = tf.train.SequenceExample.FromString(record)
         context = example.context.feature
         name, video = (context[key].bytes_list.value[0].decode() for key in (NAME, VIDEO))
-        names.checked(name, "clip name")
-        names.checked_video(video)
+        safe_names.checked(name, "clip name")
+        safe_names.checked_video(video)
         frames = [
             x.bytes_list.value[0] for x in example.feature_lists.feature_list[ENCODED].feature
         ]

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ssagan_tf import limits, names
-from ssagan_tf.data.info import SPLITS, Skipped
+from ssagan_tf import limits, safe_names
+from ssagan_tf.data.dataset_info import SPLITS, Skipped
 from ssagan_tf.errors import DataError
 
 PART = ".part"  # suffix of a file that is being written
@@ -202,8 +202,8 @@ def _from_json(values: dict[str, Any], path: str, end: int) -> Spooled | Skipped
         return Skipped(str(values["item"]), str(values["reason"]))
     lengths = tuple(map(int, values["lengths"]))
     clip = Spooled(
-        name=names.checked(values["name"], "clip name"),
-        video=names.checked_video(values["video"]),
+        name=safe_names.checked(values["name"], "clip name"),
+        video=safe_names.checked_video(values["video"]),
         split=values["split"],
         start=int(values["start"]),
         bytes=int(values["bytes"]),

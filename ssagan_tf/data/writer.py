@@ -16,11 +16,18 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ssagan_tf.data import inspection, layouts, sending, spool
-from ssagan_tf.data.arrangement import NothingUsable, arrange, nothing_usable, settings_of
-from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Shard, Skipped, open_set, read_info
+from ssagan_tf.data import inspection, layouts, spool, upload
+from ssagan_tf.data.dataset_info import (
+    FILE_NAME,
+    SPLITS,
+    DatasetInfo,
+    Shard,
+    Skipped,
+    open_set,
+    read_info,
+)
 from ssagan_tf.data.layouts.folders import VIDEOS, suffix_of
-from ssagan_tf.data.output import (
+from ssagan_tf.data.output_folder import (
     KEPT,
     SPOOL,
     holds_a_set,
@@ -29,6 +36,7 @@ from ssagan_tf.data.output import (
     keep_or_clear,
 )
 from ssagan_tf.data.reading import read_all
+from ssagan_tf.data.sharding import NothingUsable, arrange, nothing_usable, settings_of
 from ssagan_tf.data.spool import PART, Facts, Spooled
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import (
@@ -100,7 +108,7 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
             raise OptionError("output", options.output, "is a file, not a folder")
         return
     if isinstance(output, RemotePath):
-        sending.check(output, settings_of(options))
+        upload.check(output, settings_of(options))
         return
     interrupted = is_interrupted(output)
     if interrupted:
@@ -119,7 +127,7 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
 def is_interrupted(output: AnyPath) -> bool:
     """Whether an earlier `prepare` into this folder did not come to its end."""
     if isinstance(output, RemotePath):
-        return sending.is_begun(output)
+        return upload.is_begun(output)
     return os.path.isdir(output / SPOOL)
 
 
@@ -147,7 +155,7 @@ def _prepare_here(options: PrepareOptions, output: Path, report: Report) -> Data
 def _prepare_there(options: PrepareOptions, output: RemotePath, report: Report) -> DatasetInfo:
     listing = list_usable(options)
     digest = _digest(options, listing)
-    with sending.workplace(output, digest) as folder:
+    with upload.workplace(output, digest) as folder:
         if (folder / FILE_NAME).exists():  # interrupted when it was sent
             _remove_spool(folder)
             try:
@@ -158,7 +166,7 @@ def _prepare_there(options: PrepareOptions, output: RemotePath, report: Report) 
             info = read_info(folder)
         else:
             info = _prepare_listed(options, listing, digest, folder, report)
-        sending.send(folder, output, report)
+        upload.send(folder, output, report)
     return info
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from ssagan_tf import skies
-from ssagan_tf.evaluation.real import RealClips
-from ssagan_tf.motion.displacement import displaced
-from ssagan_tf.motion.flow import velocities
-from ssagan_tf.motion.sky import find_sky
+from ssagan_tf.evaluation.real_clips import RealClips
+from ssagan_tf.motion.optical_flow import velocities
+from ssagan_tf.motion.sky_segmentation import find_sky
+from ssagan_tf.motion.warping import displaced
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float
 

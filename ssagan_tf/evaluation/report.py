@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from ssagan_tf import video
-from ssagan_tf.data.info import Skipped
-from ssagan_tf.evaluation import figures, film, markdown, results
-from ssagan_tf.evaluation.measures.measure import LIKENESS, MOVEMENT, Measure, Section
-from ssagan_tf.evaluation.real import RealClips
-from ssagan_tf.evaluation.reported import TABLE_4_NOTE, reported_rows
+from ssagan_tf.data.dataset_info import Skipped
+from ssagan_tf.evaluation import comparison_video, markdown, plots, results
+from ssagan_tf.evaluation.bootstrap import Estimate
+from ssagan_tf.evaluation.metrics.metric import LIKENESS, MOVEMENT, Measure, Section
+from ssagan_tf.evaluation.published_results import TABLE_4_NOTE, reported_rows
+from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.evaluation.results import Table
-from ssagan_tf.evaluation.statistics import Estimate
 from ssagan_tf.evaluation.systems import System, clip_of
 from ssagan_tf.options import BASELINES
 from ssagan_tf.pixels import to_uint8
@@ -86,7 +86,9 @@ class Report:
             (f"{real.names[p]} ({pick})", self._clips(systems, real, p, batch))
             for pick, p in picks.items()
         ]
-        film.write_film(self._folder / FILM, film.side_by_side(rows), fps, LOOPS)
+        comparison_video.write_film(
+            self._folder / FILM, comparison_video.side_by_side(rows), fps, LOOPS
+        )
 
     def write(self) -> None:
         """Writes the numbers, the curves and the report itself."""
@@ -96,7 +98,7 @@ class Report:
         (self._folder / METRICS).write_text(text + "\n", encoding="utf-8")
         with (self._folder / CLIPS).open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(results.clips_csv(self._table.scores))
-        figures.draw_curves(self._folder / CURVES, self._table.scores)
+        plots.draw_curves(self._folder / CURVES, self._table.scores)
         (self._folder / REPORT).write_text("\n".join(self._lines()) + "\n", encoding="utf-8")
 
     def _picks(self, row: str) -> dict[str, int]:

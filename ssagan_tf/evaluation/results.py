@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.evaluation.measures.measure import LIKENESS, SPREAD, Measure
-from ssagan_tf.evaluation.reported import reported_rows
+from ssagan_tf.evaluation.bootstrap import DRAWS, LEVEL, Bootstrap, Estimate
+from ssagan_tf.evaluation.metrics.metric import LIKENESS, SPREAD, Measure
+from ssagan_tf.evaluation.published_results import reported_rows
 from ssagan_tf.evaluation.scoring import Row, Scores
-from ssagan_tf.evaluation.statistics import DRAWS, LEVEL, Bootstrap, Estimate
 from ssagan_tf.options import FRAMES
 
 FORMAT = 1

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.evaluation.direction import BetterDirection
-from ssagan_tf.evaluation.measures.measure import Clip, Measure, Pair
+from ssagan_tf.evaluation.better_direction import BetterDirection
+from ssagan_tf.evaluation.metrics.metric import Clip, Measure, Pair
 from ssagan_tf.evaluation.protocols import Protocol
-from ssagan_tf.evaluation.real import RealClips
+from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.evaluation.systems import System, still_clips
 from ssagan_tf.pixels import to_uint8
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ssagan_tf.data.footage import Footage
+from ssagan_tf.data.evaluation_clips import Footage
 from ssagan_tf.errors import DataError
-from ssagan_tf.evaluation.folders import ClipFolder, check_clips, match
-from ssagan_tf.evaluation.measures.likeness import WINDOW
-from ssagan_tf.evaluation.real import Size
+from ssagan_tf.evaluation.clip_folders import ClipFolder, check_clips, match
+from ssagan_tf.evaluation.metrics.similarity import WINDOW
+from ssagan_tf.evaluation.real_clips import Size
 
 NAMED = 5  # clips named in an error
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from ssagan_tf import video
-from ssagan_tf.evaluation.folders import ClipFolder
-from ssagan_tf.evaluation.real import RealClips
+from ssagan_tf.evaluation.clip_folders import ClipFolder
+from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.pixels import to_float
 
 BROUGHT = (

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ssagan_tf.layers import unknown_sizes
+from ssagan_tf.layers import dynamic_blocks
 from ssagan_tf.layers.static_clip import is_static, multiplicities
 from ssagan_tf.precision import widened
 
@@ -309,7 +309,7 @@ def _groups(features: Any, memory: int) -> list[slice]:
 def _attend(query: Any, key: Any, value: Any, mask: Any, memory: int) -> tuple[Any, Any]:
     """`o` as rows `[B, N, T·C]`, and the weights `[B, N, N]` where they are kept, else None."""
     if query.shape[1] is None:
-        attended, _ = unknown_sizes.in_turn(
+        attended, _ = dynamic_blocks.in_turn(
             lambda rows: (ops.matmul(_weights(rows, key, mask), value), ()),
             [query],
             _fitting(query.dtype, memory),
@@ -355,7 +355,7 @@ def _attend_gradient(
             of_query, *sums = _block_gradient(query, key, value, attended, upstream, weights)
             return of_query, sums
 
-        of_query, sums = unknown_sizes.in_turn(
+        of_query, sums = dynamic_blocks.in_turn(
             of_rows, [query, attended, upstream], _fitting(query.dtype, memory), [key, value]
         )
         return (of_query, *sums)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ssagan_tf.layers import patches, static_clip
+from ssagan_tf.layers import im2col, static_clip
 from ssagan_tf.layers.spectral_norm import SpectralNormalization
 
 
@@ -46,7 +46,7 @@ class _ChannelsLastConvolution:
 
     def _as_patches(self, larger_shape: tuple, smaller: tuple) -> bool:
         return (
-            patches.pays(smaller)
+            im2col.pays(smaller)
             and None not in larger_shape[1:4]
             and self.padding in ("same", "valid")
             and max(self.dilation_rate) == getattr(self, "groups", 1) == 1
@@ -88,7 +88,7 @@ class Convolution(_ChannelsLastConvolution, keras.layers.Conv3D):
         smaller = self.compute_output_shape(inputs.shape)[1:4]
         if self._as_patches(inputs.shape, smaller):
             return self._finish(
-                patches.convolve(inputs, kernel, self.strides, self.padding, smaller)
+                im2col.convolve(inputs, kernel, self.strides, self.padding, smaller)
             )
         outputs = ops.conv(
             inputs,
@@ -150,7 +150,7 @@ class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspo
     def _convolve(self, clip: Any, kernel: Any) -> Any:
         larger = self.compute_output_shape((*clip.shape[:4], self.kernel.shape[-1]))[1:4]
         if self._as_patches((None, *larger), clip.shape[1:4]):
-            return patches.convolve_transposed(clip, kernel, self.strides, self.padding, larger)
+            return im2col.convolve_transposed(clip, kernel, self.strides, self.padding, larger)
         return ops.conv_transpose(
             clip,
             kernel,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 from ssagan_tf.models.discriminator import Discriminator
-from ssagan_tf.models.forms import FORMS
 from ssagan_tf.models.network import Network, policy_of
 from ssagan_tf.models.rnngan import RNNGANDiscriminator, RNNGANGenerator
 from ssagan_tf.models.two_stage import TwoStage
 from ssagan_tf.models.unet import UNet
+from ssagan_tf.models.unet_variants import FORMS
 from ssagan_tf.models.vgan import VGANDiscriminator, VGANGenerator
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError
 

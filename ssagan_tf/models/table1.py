@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ssagan_tf.models.forms import form_of
+from ssagan_tf.models.unet_variants import form_of
 from ssagan_tf.options import ModelOptions, OptionError, outer_levels
 
 IMAGE_CHANNELS = 3

@@ -13,9 +13,9 @@ from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.layers.static_clip import expand
-from ssagan_tf.models.forms import form_of, skips_of
 from ssagan_tf.models.network import Network
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
+from ssagan_tf.models.unet_variants import form_of, skips_of
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 from ssagan_tf.precision import widened
 

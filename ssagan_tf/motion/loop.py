@@ -19,8 +19,8 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from ssagan_tf.motion.displacement import moving_side
 from ssagan_tf.motion.field import Field
+from ssagan_tf.motion.warping import moving_side
 
 FARTHEST = 0.08  # widths that a copy drifts in a phase: more is seen as two pictures
 _FAST = 98.0  # percentile of speeds that keeps to it

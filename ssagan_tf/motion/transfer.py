@@ -14,15 +14,15 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from ssagan_tf.motion import flow
-from ssagan_tf.motion.displacement import displaced_frames
+from ssagan_tf.motion import optical_flow
 from ssagan_tf.motion.field import Field, fit
-from ssagan_tf.motion.light import Light, light_of
 from ssagan_tf.motion.loop import loop as loop_of
 from ssagan_tf.motion.loop import phases
-from ssagan_tf.motion.mask import horizon_of, moving_mask
-from ssagan_tf.motion.sky import find_sky, oddity
+from ssagan_tf.motion.moving_mask import horizon_of, moving_mask
+from ssagan_tf.motion.relighting import Light, light_of
+from ssagan_tf.motion.sky_segmentation import find_sky, oddity
 from ssagan_tf.motion.sun import Sun, find_sun
+from ssagan_tf.motion.warping import displaced_frames
 
 Direction = Literal["right", "left"]
 
@@ -86,8 +86,8 @@ def estimate(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None
     """
     seen = clip[:_FIRST]
     apart = min(_APART, len(seen) - 1)
-    measured = flow.velocities(seen, apart)
-    change, rest = flow.change_and_rest(seen, measured, apart)
+    measured = optical_flow.velocities(seen, apart)
+    change, rest = optical_flow.change_and_rest(seen, measured, apart)
     sky = find_sky(photo)
     sun = find_sun(photo, sky)
     moving = moving_mask(photo, sky, sun, change, rest) if mask is None else _given(mask, photo)
@@ -99,7 +99,7 @@ def estimate(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None
     if mask is None and oddity(photo, moving, explained) > _ODD:
         raise NothingMoves("it doesn't look like a sky; give a mask that says what moves")
     speeds = np.hypot(measured[..., 0], measured[..., 1])
-    weights = small * flow.texture(seen) ** 0.25 * np.sqrt(speeds)
+    weights = small * optical_flow.texture(seen) ** 0.25 * np.sqrt(speeds)
     trust = max(0.0, explained) ** 2  # on skies of known motion, the best
     field = fit(measured, weights, horizon_of(moving), trust)
     return Motion(field, moving, light_of(clip, small), sun, trust)

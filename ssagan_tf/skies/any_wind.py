@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ssagan_tf.skies.light import mix, screen
+from ssagan_tf.skies.lighting import mix, screen
 from ssagan_tf.skies.truth import Truth
 
 _PERIOD = 1.7  # the cloud pattern repeats after so many widths of the picture's middle

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.skies.light import Colour, mix
+from ssagan_tf.skies.lighting import Colour, mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.outlines import Outline
 from ssagan_tf.skies.randomness import Draws

@@ -8,8 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from ssagan_tf.skies.camera import Camera, View
-from ssagan_tf.skies.light import Light
-from ssagan_tf.skies.places import draw_above, draw_coast, draw_inland
+from ssagan_tf.skies.landscapes import draw_above, draw_coast, draw_inland
+from ssagan_tf.skies.lighting import Light
 from ssagan_tf.skies.randomness import Draws
 from ssagan_tf.skies.shapes import Canvas
 from ssagan_tf.skies.site import draw_site

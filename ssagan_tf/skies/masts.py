@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.skies.light import Colour
+from ssagan_tf.skies.lighting import Colour
 from ssagan_tf.skies.randomness import Draws
 from ssagan_tf.skies.shapes import Canvas, Ellipse, Lines, curve
 from ssagan_tf.skies.site import METAL, WOOD, Site

@@ -12,7 +12,7 @@ from ssagan_tf.skies.camera import Camera, View, draw_camera
 from ssagan_tf.skies.clouds import Layer, draw_layers
 from ssagan_tf.skies.land import Land, draw_land
 from ssagan_tf.skies.lens import Lens, draw_lens
-from ssagan_tf.skies.light import Light, draw_light, mix, screen
+from ssagan_tf.skies.lighting import Light, draw_light, mix, screen
 from ssagan_tf.skies.randomness import Draws
 from ssagan_tf.skies.sea import Sea, draw_sea
 from ssagan_tf.skies.truth import Truth

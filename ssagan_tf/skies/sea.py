@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from ssagan_tf.skies.camera import Camera, View
-from ssagan_tf.skies.light import Light, mix
+from ssagan_tf.skies.lighting import Light, mix
 from ssagan_tf.skies.randomness import Draws
 
 

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 import numpy as np
 
 from ssagan_tf.skies.camera import Camera, View, axes
-from ssagan_tf.skies.light import Colour
+from ssagan_tf.skies.lighting import Colour
 
 
 class Canvas:

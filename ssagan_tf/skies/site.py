@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ssagan_tf.skies.camera import Camera
-from ssagan_tf.skies.light import Colour, Light, mix
+from ssagan_tf.skies.lighting import Colour, Light, mix
 from ssagan_tf.skies.randomness import Draws
 
 LEAVES = ((0.16, 0.26, 0.08), (0.25, 0.36, 0.12), (0.10, 0.19, 0.07), (0.36, 0.34, 0.12),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.errors import DataError, require_extra
-from ssagan_tf.evaluation.folders import clips_in_all, open_folders
+from ssagan_tf.evaluation.clip_folders import clips_in_all, open_folders
 from ssagan_tf.options import OptionError, StudyOptions, require
 from ssagan_tf.progress import Progress
 from ssagan_tf.study import design, media, results, store
@@ -148,7 +148,7 @@ def _serve(options: StudyOptions, opened: store.Store) -> None:
 
 
 def main() -> None:
-    program.run("study", ABOUT, [StudyOptions], study)
+    cli.run("study", ABOUT, [StudyOptions], study)
 
 
 if __name__ == "__main__":

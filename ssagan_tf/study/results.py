@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ssagan_tf.evaluation import markdown
-from ssagan_tf.evaluation.reported import PREFERENCES
+from ssagan_tf.evaluation.published_results import PREFERENCES
 from ssagan_tf.files import replacing_file
 from ssagan_tf.study.store import Store, Vote
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ssagan_tf import limits, names
+from ssagan_tf import limits, safe_names
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import is_writable, replacing_file
 from ssagan_tf.study.design import BROKEN, Pair, order_for
@@ -339,7 +339,7 @@ class Store:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> DataError:
-        return DataError(f"cannot use {self.path} as a study: {names.escaped(str(error))}")
+        return DataError(f"cannot use {self.path} as a study: {safe_names.escaped(str(error))}")
 
     def _vote(
         self, subject: object, pair: object, left: object, choice: object, voted: object
@@ -349,7 +349,7 @@ class Store:
         if not 0 <= pair < len(self._pairs):
             raise ValueError(f"a vote is on pair {pair} of {len(self._pairs)}")
         return Vote(
-            subject, self._pairs[pair], bool(left), _side(choice), names.escaped(str(voted))
+            subject, self._pairs[pair], bool(left), _side(choice), safe_names.escaped(str(voted))
         )
 
 
@@ -379,13 +379,13 @@ def _few(database: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
 
 def _pair(first: object, second: object, clip: object) -> Pair:
     if second != BROKEN:
-        names.checked(second, "system")
-    return Pair(names.checked(first, "system"), str(second), names.checked(clip, "clip"))
+        safe_names.checked(second, "system")
+    return Pair(safe_names.checked(first, "system"), str(second), safe_names.checked(clip, "clip"))
 
 
 def _side(choice: object) -> str:
     if choice not in SIDES:
-        raise ValueError(f"a vote is for {names.shown(choice)}")
+        raise ValueError(f"a vote is for {safe_names.shown(choice)}")
     return str(choice)
 
 

@@ -20,14 +20,14 @@ from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
 from ssagan_tf.training.checkpoint import Checkpoints
-from ssagan_tf.training.events import drop_later
 from ssagan_tf.training.gan import (
     METRICS,
     STOP,
     NonFiniteError,
 )
-from ssagan_tf.training.interruption import Interruption
-from ssagan_tf.training.run import METRICS_FILE, TENSORBOARD
+from ssagan_tf.training.run_folder import METRICS_FILE, TENSORBOARD
+from ssagan_tf.training.signals import Interruption
+from ssagan_tf.training.tensorboard_events import drop_later
 
 
 class EverySteps(keras.callbacks.Callback):

@@ -14,12 +14,12 @@ import tensorflow as tf
 from ssagan_tf import limits, models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import remove_leftovers, replacing_file, without_wildcards
-from ssagan_tf.models import saved
+from ssagan_tf.models import loading
 from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import ComputeOptions, OptionError
-from ssagan_tf.training.averages import Averages
+from ssagan_tf.training.ema import Averages
 from ssagan_tf.training.gan import GAN
-from ssagan_tf.training.run import CHECKPOINTS, GENERATOR_FILE, STAGE1_FILE, Run
+from ssagan_tf.training.run_folder import CHECKPOINTS, GENERATOR_FILE, STAGE1_FILE, Run
 
 BEST_FILE = "best.json"  # step and content loss of the best checkpoint
 
@@ -174,7 +174,7 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
     path = run.folder / GENERATOR_FILE
     if not which and path.is_file():
         print(f"generator: {path}")
-        return saved.load_generator(path, compute)
+        return loading.load_generator(path, compute)
     folder = run.folder / CHECKPOINTS
     paths = _paths(folder)
     if not paths:
@@ -199,7 +199,7 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
         averages.assign_to(generator)
     print(f"generator: {restored}" + ("" if which else ", as the run is not finished"))
     if models.system_of(run.model).takes_clip:
-        return joined(saved.load_generator(run.folder / STAGE1_FILE, compute), generator)
+        return joined(loading.load_generator(run.folder / STAGE1_FILE, compute), generator)
     return generator
 
 

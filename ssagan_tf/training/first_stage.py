@@ -15,10 +15,10 @@ from ssagan_tf import box, limits, models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
 from ssagan_tf.models import Network
-from ssagan_tf.models.saved import fingerprint
+from ssagan_tf.models.loading import fingerprint
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
-from ssagan_tf.training import source
-from ssagan_tf.training.run import FLAGS_FILE, STAGE1_FILE, STAGE1_RECORD, open_run
+from ssagan_tf.training import generator_source
+from ssagan_tf.training.run_folder import FLAGS_FILE, STAGE1_FILE, STAGE1_RECORD, open_run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ def load_first_stage(
         return None
     folder = Path(options.run_dir)
     place = options.stage1 or folder / STAGE1_FILE
-    network = source.at(place).load(compute)
+    network = generator_source.at(place).load(compute)
     _check_fit(network.options, place, model)
     first = FirstStage(network, fingerprint(network), str(place))
     if (folder / FLAGS_FILE).is_file() and _recorded(folder) != first.fingerprint:

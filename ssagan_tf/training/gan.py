@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from ssagan_tf import losses
-from ssagan_tf.data import draws
+from ssagan_tf.data import seeds
 from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import TrainOptions
 from ssagan_tf.pixels import to_float
 from ssagan_tf.precision import at_least_float32
-from ssagan_tf.training.averages import Averages
+from ssagan_tf.training.ema import Averages
 from ssagan_tf.training.objectives import Objective
 from ssagan_tf.training.optimizer import make_optimizer
 
@@ -201,7 +201,7 @@ class GAN(keras.Model):
     def _mixing(self, clips: int) -> Any:
         """α of this replica's clips: the same for a clip whatever the number of replicas."""
         update = self.discriminator_optimizer.iterations
-        seed = draws.seed(self.options.seed, draws.MIXING, self.rollbacks, update.value)
+        seed = seeds.seed(self.options.seed, seeds.MIXING, self.rollbacks, update.value)
         alpha = tf.random.stateless_uniform([_replicas() * clips, 1, 1, 1, 1], seed)
         alpha = tf.cast(alpha, self.clip_dtype)
         first = tf.distribute.get_replica_context().replica_id_in_sync_group * clips

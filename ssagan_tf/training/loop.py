@@ -14,10 +14,10 @@ import tensorflow as tf
 
 from ssagan_tf import models, remote
 from ssagan_tf.data import pipeline
-from ssagan_tf.data.info import PreparedSet
+from ssagan_tf.data.dataset_info import PreparedSet
 from ssagan_tf.errors import DataError, Stopped
 from ssagan_tf.files import locked_folder, remove_leftovers, replacing_file
-from ssagan_tf.models.saved import fingerprint
+from ssagan_tf.models.loading import fingerprint
 from ssagan_tf.options import (
     ComputeOptions,
     ModelOptions,
@@ -27,14 +27,13 @@ from ssagan_tf.options import (
 )
 from ssagan_tf.progress import Progress
 from ssagan_tf.startup import make_deterministic
-from ssagan_tf.training import callbacks, clips, strategy
+from ssagan_tf.training import callbacks, strategy, training_data
 from ssagan_tf.training.checkpoint import Checkpoints
 from ssagan_tf.training.first_stage import check_first_stage, load_first_stage
 from ssagan_tf.training.gan import GAN, NonFiniteError
-from ssagan_tf.training.initial import load_initial
-from ssagan_tf.training.interruption import Interruption
+from ssagan_tf.training.initial_weights import load_initial
 from ssagan_tf.training.objectives import check_objective
-from ssagan_tf.training.run import (
+from ssagan_tf.training.run_folder import (
     CHECKPOINTS,
     GENERATOR_FILE,
     SAMPLES,
@@ -43,6 +42,7 @@ from ssagan_tf.training.run import (
     settled,
     write_settings,
 )
+from ssagan_tf.training.signals import Interruption
 from ssagan_tf.training.summary import summary
 
 
@@ -74,15 +74,15 @@ def _train(
 
     # The folder, and the data that it goes with.
     options = dataclasses.replace(options, run_dir=remote.resolve(options.run_dir))
-    if options.data != clips.SYNTHETIC:
+    if options.data != training_data.SYNTHETIC:
         options = dataclasses.replace(options, data=remote.resolve(options.data))
     if options.stage1:
         options = dataclasses.replace(options, stage1=str(Path(options.stage1).resolve()))
     options = settled(options)
-    prepared = clips.find_set(options)
+    prepared = training_data.find_set(options)
     strategy.mean_of_workers(devices)  # all have looked before one writes
     if prepared is not None:
-        clips.check_clips(prepared, model, options)
+        training_data.check_clips(prepared, model, options)
     _check_share(options, devices)
     check_same_run(model, compute, options, prepared and prepared.info)
 
@@ -104,10 +104,10 @@ def _train(
         return
     writes = strategy.is_chief(devices)
     with locked_folder(options.run_dir) if writes else contextlib.nullcontext():
-        if options.data == clips.SYNTHETIC:
-            prepared = prepared or clips.synthetic_set(model, options, devices)
+        if options.data == training_data.SYNTHETIC:
+            prepared = prepared or training_data.synthetic_set(model, options, devices)
             check_same_run(model, compute, options, prepared.info)
-            clips.check_clips(prepared, model, options)
+            training_data.check_clips(prepared, model, options)
         if first:
             if writes:
                 first.keep(Path(options.run_dir))
@@ -140,10 +140,10 @@ def _train_in_folder(
         checkpoints.remove_leftovers()
         write_settings(model, compute, options, prepared.info)
     if options.skip_corrupt:
-        prepared = clips.whole_records(prepared, run_dir, devices)
-        clips.check_clips(prepared, model, options)
+        prepared = training_data.whole_records(prepared, run_dir, devices)
+        training_data.check_clips(prepared, model, options)
     elif start < options.steps:
-        prepared = clips.near(prepared, options)
+        prepared = training_data.near(prepared, options)
     print(f"resuming at step {start} of {options.steps}" if resumed else "starting at step 0")
 
     # Training.
@@ -195,7 +195,7 @@ def _fit(
             callbacks.StopWhenTold(interruption, checkpoints),
             callbacks.ShowProgress(progress),
         ]
-        batches = clips.training_batches(
+        batches = training_data.training_batches(
             prepared, options, devices, step=start, rollbacks=int(gan.rollbacks.numpy())
         )
         _make_steps(gan, batches, last, observers, devices)
@@ -242,7 +242,7 @@ def _writers(
 ) -> list[keras.callbacks.Callback]:
     run_dir, last = Path(options.run_dir), options.steps
     log = callbacks.MetricsLog(run_dir, gan.step)
-    split, test_clips = clips.sample_clips(prepared, options)
+    split, test_clips = training_data.sample_clips(prepared, options)
     return [
         callbacks.LogLosses(options.log_every, last, log),
         callbacks.WriteSamples(

@@ -6,7 +6,7 @@ import os
 
 import tensorflow as tf
 
-from ssagan_tf.data.info import PreparedSet
+from ssagan_tf.data.dataset_info import PreparedSet
 from ssagan_tf.options import ModelOptions, TrainOptions
 from ssagan_tf.training.first_stage import FirstStage
 from ssagan_tf.training.gan import GAN

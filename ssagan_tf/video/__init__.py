@@ -4,18 +4,10 @@ Images are `[H, W, 3]`, clips `[T, H, W, 3]`, both uint8 in [0, 255]. What is wr
 as a whole or not at all.
 """
 
+from ssagan_tf.video.contact_strips import strip
 from ssagan_tf.video.fitting import FITS, fit, unfit
-from ssagan_tf.video.flows import flow_picture, write_flow
+from ssagan_tf.video.flow_files import flow_picture, write_flow
 from ssagan_tf.video.frames import PathLike, check
-from ssagan_tf.video.movies import (
-    ENDINGS,
-    check_encoder,
-    encode_gif,
-    write_frames,
-    write_gif,
-    write_movie,
-    write_mp4,
-)
 from ssagan_tf.video.pictures import (
     TooManyPixels,
     decode_image,
@@ -28,8 +20,16 @@ from ssagan_tf.video.pictures import (
     write_image,
 )
 from ssagan_tf.video.reading import read_timed, read_video
-from ssagan_tf.video.strips import strip
 from ssagan_tf.video.unreadable import UnreadableError
+from ssagan_tf.video.writing import (
+    ENDINGS,
+    check_encoder,
+    encode_gif,
+    write_frames,
+    write_gif,
+    write_movie,
+    write_mp4,
+)
 
 __all__ = [
     "ENDINGS",

@@ -16,10 +16,10 @@ import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.video.colours import BT709, EXACT
 from ssagan_tf.video.frames import PathLike, check
 from ssagan_tf.video.palettes import with_palette
-from ssagan_tf.video.timing import Timed, timed
+from ssagan_tf.video.timestamps import Timed, timed
+from ssagan_tf.video.yuv_conversion import BT709, EXACT
 
 CRF = 18
 """Constant quality of H.264: 1 is the best, 51 the worst; at 18 hardly a difference is seen."""

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from ssagan_tf.video.timing import Timed
+from ssagan_tf.video.timestamps import Timed
 
 _TICK = Fraction(1, 100)
 _COLOURS = 255  # after the first one, which leaves a pixel as it was in the frame before

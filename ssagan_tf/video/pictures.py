@@ -20,7 +20,7 @@ from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.remote import StoreError
 from ssagan_tf.video.frames import PathLike, check, check_suffix
-from ssagan_tf.video.profiles import PictureColours
+from ssagan_tf.video.icc_profiles import PictureColours
 from ssagan_tf.video.unreadable import UnreadableError
 
 # Of Pillow's formats, pictures; others run programs, as EPS does, or need them.

@@ -13,11 +13,12 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from ssagan_tf import limits, mp4
-from ssagan_tf.video.colours import Colours
+from ssagan_tf import limits
+from ssagan_tf.video import mp4_header
 from ssagan_tf.video.display import shown_size, upright, without_combs
 from ssagan_tf.video.frames import PathLike
 from ssagan_tf.video.unreadable import UnreadableError
+from ssagan_tf.video.yuv_conversion import Colours
 
 # Titles and the like need not be UTF-8; from version 19 on PyAV leaves them alone until asked.
 _ANY_TITLES = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
@@ -90,7 +91,7 @@ def read_timed(path: PathLike, step: int = 1) -> Iterator[Seen]:
 def _decode(path: PathLike, step: int) -> Iterator[Seen]:
     """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
     limits.check_regular(Path(path))
-    mp4.check(path)
+    mp4_header.check(path)
     bounds = {"max_pixels": str(limits.VIDEO_PIXELS)}
     formats = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
     with _opened(path, {**bounds, **formats}) as container:

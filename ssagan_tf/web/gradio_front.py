@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ssagan_tf.errors import DataError, missing_extra
-from ssagan_tf.web.scratch import Scratch
+from ssagan_tf.web.temporary_files import Scratch
 
 try:
     from starlette.datastructures import MutableHeaders

@@ -7,9 +7,9 @@ from pathlib import Path
 from export.options import BoxOptions
 from export.to_box import to_box
 from ssagan_tf import models
-from ssagan_tf.data.info import DatasetInfo
+from ssagan_tf.data.dataset_info import DatasetInfo
 from ssagan_tf.options import ComputeOptions, ModelOptions, TrainOptions
-from ssagan_tf.training.run import GENERATOR_FILE, write_settings
+from ssagan_tf.training.run_folder import GENERATOR_FILE, write_settings
 
 MODEL = ModelOptions(resolution=64, base_filters=1, ssa_layers="conv4")
 

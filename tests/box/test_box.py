@@ -15,15 +15,15 @@ import pytest
 from PIL import Image
 
 import ssagan_tf
-from export import description
+from export import model_card
 from export.to_box import example_values
 from ssagan_tf import box, evaluate, import_torch, video
-from ssagan_tf.data.info import DatasetInfo
+from ssagan_tf.data.dataset_info import DatasetInfo
 from ssagan_tf.demo import find_models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import sha256_of
 from ssagan_tf.generate import generate
-from ssagan_tf.models.saved import load_generator
+from ssagan_tf.models.loading import load_generator
 from ssagan_tf.options import (
     ComputeOptions,
     DemoOptions,
@@ -33,9 +33,9 @@ from ssagan_tf.options import (
     SourceOptions,
     TrainOptions,
 )
-from ssagan_tf.training import first_stage, source
-from ssagan_tf.training.initial import load_initial
-from ssagan_tf.training.run import settled
+from ssagan_tf.training import first_stage, generator_source
+from ssagan_tf.training.initial_weights import load_initial
+from ssagan_tf.training.run_folder import settled
 from tests.box.made import MODEL, make_box, make_run
 from tests.exactness import assert_exact, in_float64, rms
 
@@ -217,7 +217,7 @@ def test_nothing_in_the_box(place: Path, photo: Path) -> None:
     options = GenerateOptions(image=(str(photo),), output="a.mp4")
     for call in (
         ssagan_tf.load_generator,
-        lambda: source.find(SourceOptions(model="box64")),
+        lambda: generator_source.find(SourceOptions(model="box64")),
         lambda: generate(options, ComputeOptions()),
         lambda: find_models(DemoOptions()),
         lambda: find_models(DemoOptions(runs=("box",))),
@@ -260,11 +260,11 @@ def test_a_file_or_folder_of_the_same_name(place: Path, run: Path) -> None:
     shutil.copytree(run, "box")
     Path("box64").write_bytes(b"")
     for name in ("box", "box64"):
-        assert source.at(name).box.name == "box64"
-        assert source.find(SourceOptions(model=name)).about.startswith("box64 of 20")
-    assert source.find(SourceOptions(run_dir="box")).run.folder == Path("box")
-    assert source.at("./box").run.folder == Path("box")
-    assert source.at(Path("box")).run.folder == Path("box")
+        assert generator_source.at(name).box.name == "box64"
+        assert generator_source.find(SourceOptions(model=name)).about.startswith("box64 of 20")
+    assert generator_source.find(SourceOptions(run_dir="box")).run.folder == Path("box")
+    assert generator_source.at("./box").run.folder == Path("box")
+    assert generator_source.at(Path("box")).run.folder == Path("box")
     with pytest.raises(DataError, match=r"^box64 is no \.keras file"):
         ssagan_tf.load_generator("./box64")
     assert ssagan_tf.load_generator(str(run)).options == MODEL
@@ -339,9 +339,9 @@ def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> No
 
 
 def test_an_export_says_what_it_is(place: Path) -> None:
-    origin = source.find(SourceOptions(model="box"))
-    described = description.settings(origin.load(), origin, "stretch", max_megapixels=64)
+    origin = generator_source.find(SourceOptions(model="box"))
+    described = model_card.settings(origin.load(), origin, "stretch", max_megapixels=64)
     assert described["box"]["sha256"] == sha256_of(place / "box64.keras")
-    card = description.model_card(json.loads(json.dumps(described)))
+    card = model_card.model_card(json.loads(json.dumps(described)))
     assert "Trained on: 10 procedural skies" in card
     assert f"box64 of {box.find('box').card['made']}" in card

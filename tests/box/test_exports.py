@@ -13,7 +13,7 @@ from export.options import OnnxOptions, ParityOptions, SavedModelOptions
 from export.to_onnx import to_onnx
 from export.to_saved_model import to_saved_model
 from ssagan_tf import box
-from ssagan_tf.data.info import DatasetInfo
+from ssagan_tf.data.dataset_info import DatasetInfo
 from ssagan_tf.options import ComputeOptions
 from tests.box.made import make_box, make_run
 from tests.export.made import has

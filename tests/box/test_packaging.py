@@ -33,7 +33,7 @@ def test_wheel_and_sdist_have_them(tmp_path: Path) -> None:
     files = {f"ssagan_tf/box/box-test.{kind}" for kind in ("keras", "json")}
     for name in files:
         (tmp_path / name).write_bytes(b"x")
-    files |= {f"ssagan_tf/page/painter.{kind}" for kind in ("html", "css", "js")}
+    files |= {f"ssagan_tf/demo_page/painter.{kind}" for kind in ("html", "css", "js")}
     (tmp_path / "out").mkdir()
     subprocess.run([sys.executable, "-c", BUILD], cwd=tmp_path, capture_output=True, check=True)
     [wheel] = (tmp_path / "out").glob("*.whl")

@@ -45,10 +45,10 @@ def runs() -> Iterator[Run]:
 
 def serve() -> None:
     """Runs a program for each line."""
-    from ssagan_tf import program
+    from ssagan_tf import cli
     from tests.programs import run
 
-    program._exit = sys.exit  # it would end this process
+    cli._exit = sys.exit  # it would end this process
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever libraries print is no answer
     for line in sys.stdin:

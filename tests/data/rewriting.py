@@ -10,8 +10,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from ssagan_tf.data.info import FILE_NAME
-from ssagan_tf.data.records import read_records
+from ssagan_tf.data.dataset_info import FILE_NAME
+from ssagan_tf.data.tfrecord_format import read_records
 
 TRAIN, TEST = "train-00000-of-00001.tfrecord", "test-00000-of-00001.tfrecord"
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from ssagan_tf import video
 from ssagan_tf.data import writer
-from ssagan_tf.data.checking import check_set
-from ssagan_tf.data.footage import open_footage
+from ssagan_tf.data.evaluation_clips import open_footage
+from ssagan_tf.data.verification import check_set
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.skies.any_wind import synthetic_clip
 

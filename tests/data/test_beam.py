@@ -28,9 +28,9 @@ def given(tmp_path: Path, write_pictures) -> PrepareOptions:
 
 def test_the_same_bytes(tmp_path: Path, given: PrepareOptions, monkeypatch) -> None:
     pytest.importorskip("apache_beam", reason="the extra beam is not installed")
-    from ssagan_tf.data import arrangement
+    from ssagan_tf.data import sharding
 
-    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 3)
+    monkeypatch.setattr(sharding, "SHARD_CLIPS", 3)
     by_beam = dataclasses.replace(given, output=str(tmp_path / "beam"))
     by_writer = dataclasses.replace(given, output=str(tmp_path / "set"), workers=1)
     info = beam.prepare(by_beam, ["--runner=DirectRunner", "--direct_running_mode=in_memory"])

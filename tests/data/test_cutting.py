@@ -13,7 +13,7 @@ import pytest
 
 from ssagan_tf import video
 from ssagan_tf.data import layouts
-from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts import motion
 from ssagan_tf.data.layouts.clip import PIXELS, Clip, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut

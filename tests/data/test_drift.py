@@ -16,13 +16,13 @@ from PIL import Image
 from ssagan_tf import video
 from ssagan_tf.data import pipeline, writer
 from ssagan_tf.data.augmentation import Augmentation
-from ssagan_tf.data.info import FILE_NAME, DatasetInfo, PreparedSet, open_set
+from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo, PreparedSet, open_set
 from ssagan_tf.data.layouts import motion
 from ssagan_tf.data.layouts.clip import Picture
-from ssagan_tf.data.whole import open_whole, write_whole
+from ssagan_tf.data.salvage import open_whole, write_whole
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, ModelOptions, OptionError, PrepareOptions, TrainOptions
-from ssagan_tf.training import clips
+from ssagan_tf.training import training_data
 from tests.data.rewriting import TRAIN
 
 # Of the ten training clips of `synthetic_set`, whatever they show.
@@ -171,7 +171,7 @@ def test_drop(prepared: PreparedSet, stored, window: int) -> None:
 @pytest.mark.parametrize(("canonical", "mirrored"), [("off", False), ("both", True)])
 def test_samples_drift_as_training_does(prepared: PreparedSet, canonical, mirrored) -> None:
     options = TrainOptions(canonical_motion=canonical, test_clips=2, samples=1)
-    split, shown = clips.sample_clips(prepared, options)
+    split, shown = training_data.sample_clips(prepared, options)
     expected = np.concatenate([c for c, _ in pipeline.clips_in_order(prepared, "test", 1)])
     assert split == "test"
     np.testing.assert_array_equal(shown, expected[:, :, :, ::-1] if mirrored else expected)
@@ -185,7 +185,7 @@ def test_no_samples_of_what_is_dropped(prepared: PreparedSet) -> None:
     [shard] = info.splits["test"].shards
     still = (dataclasses.replace(shard, drifts=(0.0, 0.0)),)
     info.splits["test"] = dataclasses.replace(info.splits["test"], shards=still)
-    split, shown = clips.sample_clips(dataclasses.replace(prepared, info=info), options)
+    split, shown = training_data.sample_clips(dataclasses.replace(prepared, info=info), options)
     assert (split, len(shown)) == ("train", 2)  # those of 0.01 and -0.01
 
 
@@ -243,7 +243,7 @@ def test_sets_that_do_not_do(prepared: PreparedSet, change, settings, error, mes
     options = TrainOptions(**{"canonical_motion": "drop", "batch_size": 6, **settings})
     changed = dataclasses.replace(prepared, info=change(prepared.info))
     with pytest.raises(error, match=message):
-        clips.check_clips(changed, ModelOptions(resolution=64), options)
+        training_data.check_clips(changed, ModelOptions(resolution=64), options)
 
 
 def test_settings_that_contradict() -> None:

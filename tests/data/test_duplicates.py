@@ -12,8 +12,8 @@ from PIL import Image
 
 from ssagan_tf import video
 from ssagan_tf.data import duplicates, writer
-from ssagan_tf.data.info import NearDuplicate, open_set
-from ssagan_tf.data.layouts import hashes
+from ssagan_tf.data.dataset_info import NearDuplicate, open_set
+from ssagan_tf.data.layouts import perceptual_hash
 from ssagan_tf.data.reading import Facts
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.prepare import summary
@@ -46,8 +46,8 @@ def skies() -> list[np.ndarray]:
 
 @pytest.mark.parametrize("change", [again, smaller, cropped, brighter])
 def test_hashes_outlast(skies: list[np.ndarray], change: Callable) -> None:
-    of = [hashes.picture_bits(sky) for sky in skies]
-    changed = [hashes.picture_bits(change(sky)) for sky in skies]
+    of = [perceptual_hash.picture_bits(sky) for sky in skies]
+    changed = [perceptual_hash.picture_bits(change(sky)) for sky in skies]
     distances = np.array([[np.sum(a != b) for b in changed] for a in of])
     assert np.diag(distances).max() <= duplicates.NEAR
     others = distances[~np.eye(len(skies), dtype=bool)]
@@ -62,14 +62,14 @@ def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against counting bits one by one, over the edges of blocks."""
     monkeypatch.setattr(duplicates, "_BLOCK", 3)
     generator = np.random.default_rng(0)
-    shape = (len(hashes.HASHED), hashes.BITS)
+    shape = (len(perceptual_hash.HASHED), perceptual_hash.BITS)
     test = [generator.integers(0, 2, shape) for _ in range(8)]
     train = []
     for number in range(10):
         near = test[number % 8].copy()
-        flips = generator.permutation(hashes.BITS)[: 5 * number]
+        flips = generator.permutation(perceptual_hash.BITS)[: 5 * number]
         near[number % 2, flips] ^= 1
-        near[1 - number % 2] = generator.integers(0, 2, hashes.BITS)
+        near[1 - number % 2] = generator.integers(0, 2, perceptual_hash.BITS)
         train.append(near if number % 4 else generator.integers(0, 2, shape))
     train[7][:] = 0  # a plain picture has no bits, and is like none
     found = duplicates.find(
@@ -127,7 +127,7 @@ def test_no_two_real_scenes_are_alike(footage: Path) -> None:
     bits, videos = [], []
     for clip in sorted((footage / "sky48").glob("*/*/*")):
         frames = [video.read_image(path) for path in sorted(clip.iterdir())]
-        bits.append([hashes.picture_bits(frames[number]) for number in (0, 4)])
+        bits.append([perceptual_hash.picture_bits(frames[number]) for number in (0, 4)])
         videos.append(clip.parent.name)
     firsts = np.array([pair[0] for pair in bits])
     distances = (firsts[:, None] != firsts[None]).sum(-1)

@@ -9,7 +9,7 @@ import pytest
 
 from ssagan_tf import video
 from ssagan_tf.data import inspection, writer
-from ssagan_tf.data.info import FILE_NAME
+from ssagan_tf.data.dataset_info import FILE_NAME
 from ssagan_tf.data.reading import Spooled
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms
 
 from ssagan_tf import video
 from ssagan_tf.data import layouts
-from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts import folders
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions

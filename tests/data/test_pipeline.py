@@ -17,7 +17,7 @@ import pytest
 
 from ssagan_tf.data import pipeline
 from ssagan_tf.data.augmentation import Augmentation
-from ssagan_tf.data.info import FILE_NAME, open_set
+from ssagan_tf.data.dataset_info import FILE_NAME, open_set
 from ssagan_tf.errors import DataError
 
 TRAIN = 10  # clips of synthetic_set

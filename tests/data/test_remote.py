@@ -15,17 +15,17 @@ import tensorflow as tf
 
 from ssagan_tf import remote, video
 from ssagan_tf.data import (
-    arrangement,
     cache,
-    checking,
-    footage,
+    evaluation_clips,
     layouts,
     pipeline,
-    sending,
-    whole,
+    salvage,
+    sharding,
+    upload,
+    verification,
     writer,
 )
-from ssagan_tf.data.info import FILE_NAME, open_set
+from ssagan_tf.data.dataset_info import FILE_NAME, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import locked_folder, replacing_file, replacing_folder, sha256_of
 from ssagan_tf.options import OptionError, PrepareOptions
@@ -146,7 +146,7 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(there: RemotePath) -> None:
 def test_a_set_made_there_is_the_one_made_here(
     tmp_path: Path, pictures: Path, there: RemotePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 1)
+    monkeypatch.setattr(sharding, "SHARD_CLIPS", 1)
     copy(pictures, there / "pictures")
     here = writer.prepare(options(pictures, tmp_path / "set"))
     info = writer.prepare(options(there / "pictures", there / "set"))
@@ -160,7 +160,7 @@ def test_a_set_made_there_is_the_one_made_here(
     assert not list((tmp_path / "temporary").glob("*/*"))
 
     # And it is read as one of this machine.
-    assert checking.check_set(str(there / "set")).problems == ()
+    assert verification.check_set(str(there / "set")).problems == ()
     sets = open_set(tmp_path / "set"), open_set(str(there / "set"))
     for batch, other in zip(
         *(pipeline.training_batches(one, batch=2, seed=1).take(3) for one in sets), strict=True
@@ -168,8 +168,8 @@ def test_a_set_made_there_is_the_one_made_here(
         np.testing.assert_array_equal(batch, other)
     near = cache.copy_near(sets[1], tmp_path / "near")
     assert near.folder.parent == tmp_path / "near"
-    clips = footage.open_footage(options(there / "set", ""), "all")
-    frames = footage.open_footage(options(there / "pictures", ""), "all")
+    clips = evaluation_clips.open_footage(options(there / "set", ""), "all")
+    frames = evaluation_clips.open_footage(options(there / "pictures", ""), "all")
     assert len(clips.clips) == len(frames.clips) == len(list(clips.stream([0, 1, 2]))) + 1 == 4
     with pytest.raises(DataError, match="holds a prepared set already"):
         writer.prepare(options(pictures, there / "set"))
@@ -183,13 +183,13 @@ def test_a_damaged_set_there(tmp_path: Path, there: RemotePath) -> None:
     (tmp_path / "damaged").write_bytes(content)
     (there / "set" / shard.name).unlink()  # TensorFlow would append to it
     (there / "set" / shard.name).upload(tmp_path / "damaged")
-    problems = checking.check_set(str(there / "set")).problems
+    problems = verification.check_set(str(there / "set")).problems
     assert any(f"{there}/set/{shard.name}: record" in line for line in problems)
     prepared = open_set(there / "set")
     (tmp_path / "copies").mkdir()
-    [line] = whole.write_whole(prepared, tmp_path / "copies")
+    [line] = salvage.write_whole(prepared, tmp_path / "copies")
     assert line.startswith(f"1 of the {shard.clips} records of {there}/set/{shard.name}")
-    mended = whole.open_whole(prepared, tmp_path / "copies")
+    mended = salvage.open_whole(prepared, tmp_path / "copies")
     assert len(list(tf.data.TFRecordDataset(mended.paths("train")))) == shard.clips - 1
     (there / "set" / shard.name).unlink()
     with pytest.raises(DataError, match="is missing; prepare the set again"):
@@ -229,7 +229,7 @@ def interrupt(line: Line, made: PrepareOptions, after: int) -> None:
 
 
 def assert_whole(there: RemotePath, tmp_path: Path) -> None:
-    assert checking.check_set(there).problems == ()
+    assert verification.check_set(there).problems == ()
     info = open_set(there).info
     shards = {shard.name for split in info.splits.values() for shard in split.shards}
     names = {path.name for path in there.iterdir()} - {"contact_sheet.png", "motion.png"}
@@ -240,7 +240,7 @@ def assert_whole(there: RemotePath, tmp_path: Path) -> None:
 @pytest.fixture
 def clouds(there: RemotePath, monkeypatch: pytest.MonkeyPatch) -> PrepareOptions:
     """Settings of a set of four shards."""
-    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 1)
+    monkeypatch.setattr(sharding, "SHARD_CLIPS", 1)
     return options("", there, layout="synthetic", synthetic_clips=4)
 
 
@@ -288,7 +288,7 @@ def test_other_footage_after_an_interruption(
     tmp_path: Path, pictures: Path, there: RemotePath, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shards of the same size, of clips in another order, are not taken for the same."""
-    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 1)
+    monkeypatch.setattr(sharding, "SHARD_CLIPS", 1)
     made = options(pictures, there, layout="frames")
     interrupt(line, made, after=3)
     for old, new in ("AZ", "BY", "CX"):
@@ -312,7 +312,7 @@ def test_another_machine_took_over(
     with monkeypatch.context() as other:
         other.setattr("tempfile.tempdir", str(there_too))
         interrupt(line, dataclasses.replace(clouds, seed=1), after=3)
-    reads = sending._reads
+    reads = upload._reads
 
     def taken_over(path: RemotePath) -> bytes | None:
         if path.name == ".owner" and len(line.sent) == 2:  # the mark and a shard
@@ -322,7 +322,7 @@ def test_another_machine_took_over(
         return reads(path)
 
     with monkeypatch.context() as other:
-        other.setattr(sending, "_reads", taken_over)
+        other.setattr(upload, "_reads", taken_over)
         with pytest.raises(DataError, match="somebody else writes to ram://"):
             writer.prepare(clouds)
     line.sent = []
@@ -379,7 +379,7 @@ def test_another_machine_was_quicker(
     with pytest.raises(DataError, match=r"holds a prepared set already.*is in .*/ssagan_tf-"):
         work(lambda *_: None)
     with pytest.raises(DataError, match="holds a prepared set already"):
-        sending.clear(there)
+        upload.clear(there)
     assert {path.name: path.read_bytes() for path in there.iterdir()} == before
 
 
@@ -399,7 +399,7 @@ def test_killed_when_all_is_sent(
 ) -> None:
     """The description is there, but this machine does not know yet."""
     with monkeypatch.context() as killed:
-        killed.setattr(sending, "_remove_mark", _killed)
+        killed.setattr(upload, "_remove_mark", _killed)
         with pytest.raises(SystemExit):
             writer.prepare(clouds)
     assert (there / ".owner").exists()
@@ -510,7 +510,7 @@ def test_rests_of_others_are_replaced(
     (tmp_path / "rest").write_bytes(b"rest")
     (there / "train-00000-of-00009.tfrecord").upload(tmp_path / "rest")
     writer.prepare(options("", there, layout="synthetic", synthetic_clips=4))
-    assert checking.check_set(there).problems == ()
+    assert verification.check_set(there).problems == ()
     (there / "holiday.jpg").upload(tmp_path / "rest")
     (there / FILE_NAME).unlink()
     with pytest.raises(DataError, match="holds something already"):

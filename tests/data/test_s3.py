@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf import video
-from ssagan_tf.data.info import FILE_NAME
+from ssagan_tf.data.dataset_info import FILE_NAME
 from tests.data import in_turn
 from tests.programs import ROOT, Result, command, complaint, run, run_apart
 

@@ -14,10 +14,19 @@ import tensorflow as tf
 from PIL import Image
 
 from ssagan_tf import limits
-from ssagan_tf.data import layouts, pipeline, places, records, schema, spool, whole, writer
-from ssagan_tf.data.checking import check_set
-from ssagan_tf.data.footage import open_footage
-from ssagan_tf.data.info import FILE_NAME, open_set
+from ssagan_tf.data import (
+    layouts,
+    pipeline,
+    record_index,
+    salvage,
+    schema,
+    spool,
+    tfrecord_format,
+    writer,
+)
+from ssagan_tf.data.dataset_info import FILE_NAME, open_set
+from ssagan_tf.data.evaluation_clips import open_footage
+from ssagan_tf.data.verification import check_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 from tests import bombs, programs
@@ -177,9 +186,9 @@ def test_copies_of_a_run(strange: Path, tmp_path: Path) -> None:
     negative = f'{{"{TEST}": {{"of": "", "clips": -1, "damaged": []}}}}'
     others = ("[" * 9999, "[]", f'{{"{TEST}": {{"clips": 1}}}}', f'{{"{TEST}": 1}}')
     for text in (negative, *others):
-        (tmp_path / whole.COPIES_FILE).write_text(text)
+        (tmp_path / salvage.COPIES_FILE).write_text(text)
         with pytest.raises(DataError, match=r"cannot read .*copies.json: it is .*; remove it"):
-            whole.open_whole(open_set(strange), tmp_path)
+            salvage.open_whole(open_set(strange), tmp_path)
 
 
 # Clip names.
@@ -250,9 +259,9 @@ def test_records_that_claim_much(strange: Path, length: int, tmp_path: Path) -> 
     with pytest.raises(DataError, match=why), pipeline.reading_errors(prepared):
         list(pipeline.clips_in_order(prepared, "test", batch=1))
     with pytest.raises(DataError, match=f"{why}; prepare the set again"):
-        places.find_records(prepared, "test")
+        record_index.find_records(prepared, "test")
     assert f"{strange / TEST}: record 1 claims {length:,} bytes" in check_set(strange).problems
-    found = list(records.read_records(strange / TEST))
+    found = list(tfrecord_format.read_records(strange / TEST))
     assert [record.whole for record in found] == [True, False]
 
     (strange / TRAIN).write_bytes(bombs.record(length))
@@ -448,11 +457,11 @@ def test_a_spool_with_links(begun: tuple, room: Path, link: str) -> None:
 
 def test_a_photo_that_is_named_like_a_folder(tmp_path: Path, monkeypatch) -> None:
     """Its stem is two dots."""
-    from ssagan_tf import timelapse
+    from ssagan_tf import photo_jobs
     from ssagan_tf.options import GenerateOptions
 
     given = GenerateOptions(image=("...jpg", "b.jpg"), output=str(tmp_path / "out"))
-    assert [job.path for job in timelapse.plan(given)] == [
+    assert [job.path for job in photo_jobs.plan(given)] == [
         tmp_path / "out" / "...jpg",
         tmp_path / "out" / "b",
     ]

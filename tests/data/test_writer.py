@@ -18,8 +18,8 @@ import tensorflow as tf
 from PIL import Image
 
 from ssagan_tf import video
-from ssagan_tf.data import arrangement, layouts, reading, schema, spool, writer
-from ssagan_tf.data.info import FILE_NAME, SPLITS, DatasetInfo, Skipped, open_set
+from ssagan_tf.data import layouts, reading, schema, sharding, spool, writer
+from ssagan_tf.data.dataset_info import FILE_NAME, SPLITS, DatasetInfo, Skipped, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 
@@ -58,7 +58,7 @@ def test_same_bytes_with_any_number_of_workers(
 ) -> None:
     broken = pictures / "V3" / "1" / "1_frames_00000012.jpg"
     broken.write_bytes(broken.read_bytes()[:100])
-    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 3)
+    monkeypatch.setattr(sharding, "SHARD_CLIPS", 3)
     for workers in (1, 2, 4):
         writer.prepare(options(pictures, tmp_path / f"by{workers}", workers=workers))
     assert contents(tmp_path / "by1") == contents(tmp_path / "by2") == contents(tmp_path / "by4")
@@ -343,7 +343,7 @@ def test_killed_at_random_moments(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGKILL to prepare and its workers at random; the next one ends with the same bytes."""
-    monkeypatch.setattr(arrangement, "SHARD_CLIPS", 8)
+    monkeypatch.setattr(sharding, "SHARD_CLIPS", 8)
     arguments = {"synthetic_clips": 24, "resolution": 64, "layout": "synthetic", "seed": 1}
     given = PrepareOptions(output=str(tmp_path / "whole"), workers=1, **arguments)
     writer.prepare(given)

@@ -10,9 +10,9 @@ import pytest
 from ssagan_tf import skies
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation import baselines as rows
-from ssagan_tf.evaluation.real import RealClips
-from ssagan_tf.motion.displacement import displaced
-from ssagan_tf.motion.sky import find_sky
+from ssagan_tf.evaluation.real_clips import RealClips
+from ssagan_tf.motion.sky_segmentation import find_sky
+from ssagan_tf.motion.warping import displaced
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_uint8
 

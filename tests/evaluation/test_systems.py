@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import ssagan_tf
-from ssagan_tf.data.footage import open_footage
+from ssagan_tf.data.evaluation_clips import open_footage
 from ssagan_tf.evaluation.baselines import baselines
-from ssagan_tf.evaluation.real import RealClips, draw
+from ssagan_tf.evaluation.real_clips import RealClips, draw
 from ssagan_tf.evaluation.systems import Generator, clip_of
 from ssagan_tf.options import BASELINES, ModelOptions, PrepareOptions
 from ssagan_tf.pixels import to_float, to_uint8

@@ -13,9 +13,9 @@ from export.options import OnnxOptions, SavedModelOptions
 from export.to_onnx import to_onnx
 from export.to_saved_model import to_saved_model
 from ssagan_tf.errors import DataError
-from ssagan_tf.models.saved import load_generator
+from ssagan_tf.models.loading import load_generator
 from ssagan_tf.options import ComputeOptions, ModelOptions
-from ssagan_tf.training.source import Source
+from ssagan_tf.training.generator_source import Source
 from tests.training import tiny
 
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 
 from export.options import SavedModelOptions
-from export.served import Served
+from export.signatures import Served
 from export.to_saved_model import to_saved_model
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError

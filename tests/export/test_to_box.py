@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from export import to_box as program
-from ssagan_tf.data.info import DatasetInfo
+from ssagan_tf.data.dataset_info import DatasetInfo
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from tests.box.made import make_box, make_run

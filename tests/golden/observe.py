@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssagan_tf.models.saved import load_network
+from ssagan_tf.models.loading import load_network
 from ssagan_tf.study.store import Store
 from tests.programs import Result, run
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssagan_tf.models.saved import load_network
+from ssagan_tf.models.loading import load_network
 from tests.golden import observe
 
 pytestmark = [pytest.mark.numeric, pytest.mark.slow]

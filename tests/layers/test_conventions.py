@@ -100,10 +100,10 @@ def test_unknown_sizes_hold_no_more_than_memory() -> None:
     assert products  # in the bodies of loops only
     assert not [op for op in graph.get_operations() if op.type == "Softmax"]
 
-    from ssagan_tf.layers import unknown_sizes
+    from ssagan_tf.layers import dynamic_blocks
 
     for batch, positions in [(1, 900), (7, 900), (3, 128 * 128), (2, 5)]:
-        rows, number = map(int, unknown_sizes._division(batch, positions, 2**18))
+        rows, number = map(int, dynamic_blocks._division(batch, positions, 2**18))
         sizes.append((batch * rows * positions, number))
         assert rows * number >= positions
     assert all(held <= 2**18 / 3 or number == 1 for held, number in sizes)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import tensorflow as tf
 
-from ssagan_tf.layers import Convolution, TransposedConvolution, patches
+from ssagan_tf.layers import Convolution, TransposedConvolution, im2col
 from tests.exactness import assert_equal, assert_exact, draws, fill, value_and_gradients
 
 pytestmark = pytest.mark.numeric
@@ -19,13 +19,13 @@ def used(monkeypatch) -> list[str]:
     """Collects the calls of `patches`."""
     calls: list[str] = []
     for name in ("convolve", "convolve_transposed"):
-        original = getattr(patches, name)
+        original = getattr(im2col, name)
 
         def call(*args, name=name, original=original) -> tf.Tensor:
             calls.append(name)
             return original(*args)
 
-        monkeypatch.setattr(patches, name, call)
+        monkeypatch.setattr(im2col, name, call)
     return calls
 
 
@@ -63,7 +63,7 @@ def assert_keras_own(kind: type, shape: tuple, **arguments) -> None:
 )
 def test_keras_own(kind: type, with_patches: bool, arguments: dict, used, monkeypatch) -> None:
     if not with_patches:
-        monkeypatch.setattr(patches, "pays", lambda _: False)
+        monkeypatch.setattr(im2col, "pays", lambda _: False)
     assert_keras_own(kind, (*CLIP, 5), **arguments)
     assert bool(used) == with_patches
 

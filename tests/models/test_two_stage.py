@@ -12,7 +12,7 @@ import ssagan_tf
 from ssagan_tf import generate, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.models import Network, TwoStage
-from ssagan_tf.models.saved import load_generator, load_network
+from ssagan_tf.models.loading import load_generator, load_network
 from ssagan_tf.options import ComputeOptions, GenerateOptions, ModelOptions
 from tests.models.plain import noise, varied
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssagan_tf.evaluation.measures.steadiness import contrast, pumping, seam, sharpness
+from ssagan_tf.evaluation.metrics.stability import contrast, pumping, seam, sharpness
 from ssagan_tf.motion.field import Field, usual
 from ssagan_tf.motion.loop import FARTHEST, loop, phases
 from tests.drifting import clouds

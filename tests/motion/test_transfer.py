@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf import skies
-from ssagan_tf.motion import flow
+from ssagan_tf.motion import optical_flow
 from ssagan_tf.motion.transfer import NothingMoves, estimate, frames
 from tests.drifting import clouds, drifting
 
@@ -64,7 +64,7 @@ def test_frames_of_the_clips_own_pace() -> None:
     motion = estimate(still(photo), photo)
     made = list(frames(photo, motion, 5, loop=False))
     np.testing.assert_array_equal(made[0], photo)
-    drift = flow.dense_flow(*(cv2.cvtColor(made[i], cv2.COLOR_RGB2GRAY) for i in (1, 2)))
+    drift = optical_flow.dense_flow(*(cv2.cvtColor(made[i], cv2.COLOR_RGB2GRAY) for i in (1, 2)))
     expected = motion.field.at(120, 160)
     inside = np.s_[10:80, 10:-10]
     assert np.median(drift[inside][..., 0] / expected[inside][..., 0]) == pytest.approx(1, abs=0.1)

@@ -9,7 +9,7 @@ import pytest
 
 from ssagan_tf.skies.camera import Camera, View, draw_camera
 from ssagan_tf.skies.land import Land, draw_land
-from ssagan_tf.skies.light import draw_light, mix
+from ssagan_tf.skies.lighting import draw_light, mix
 from ssagan_tf.skies.randomness import Draws
 from ssagan_tf.skies.shapes import Canvas
 

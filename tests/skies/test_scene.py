@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf import skies
-from ssagan_tf.motion.flow import velocities
+from ssagan_tf.motion.optical_flow import velocities
 from ssagan_tf.skies.camera import View
 from ssagan_tf.skies.scene import draw_scene
 

@@ -21,7 +21,7 @@ import tensorflow as tf
 from ssagan_tf import layers, models
 from ssagan_tf.data import pipeline
 from ssagan_tf.data.augmentation import Augmentation
-from ssagan_tf.data.info import open_set
+from ssagan_tf.data.dataset_info import open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
 from ssagan_tf.skies.any_wind import synthetic_clip

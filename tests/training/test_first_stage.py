@@ -14,11 +14,11 @@ import tensorflow as tf
 from ssagan_tf import flags
 from ssagan_tf.errors import DataError
 from ssagan_tf.models import TwoStage
-from ssagan_tf.models.saved import fingerprint, load_generator
+from ssagan_tf.models.loading import fingerprint, load_generator
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
 from ssagan_tf.training import checkpoint, loop
 from ssagan_tf.training.first_stage import FirstStage
-from ssagan_tf.training.run import open_run
+from ssagan_tf.training.run_folder import open_run
 from tests.exactness import EPSILON, rms
 from tests.training import tiny
 

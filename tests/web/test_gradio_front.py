@@ -17,12 +17,12 @@ from PIL import Image
 pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
 from ssagan_tf import demo
+from ssagan_tf.demo_page.app import make_app
+from ssagan_tf.demo_page.maker import LARGEST, UnusableError
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import MotionOptions
-from ssagan_tf.page.app import make_app
-from ssagan_tf.page.maker import LARGEST, UnusableError
 from ssagan_tf.web.gradio_front import GradioFront
-from ssagan_tf.web.scratch import Scratch
+from ssagan_tf.web.temporary_files import Scratch
 from tests.asgi import Answer, Running, ask, asked, scope
 
 # Gradio's own.

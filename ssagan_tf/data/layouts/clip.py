@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ssagan_tf import limits, video
-from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.remote import StoreError, place

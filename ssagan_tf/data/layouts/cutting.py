@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts import motion
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
-from ssagan_tf.data.layouts.hashes import clip_hashes
+from ssagan_tf.data.layouts.perceptual_hash import clip_hashes
 from ssagan_tf.options import FRAMES, PrepareOptions
 
 AROUND = 8  # frames on either side whose changes tell what is usual, and before whose times do

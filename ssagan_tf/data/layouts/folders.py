@@ -8,8 +8,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ssagan_tf import names
-from ssagan_tf.data.info import SPLITS, Skipped
+from ssagan_tf import safe_names
+from ssagan_tf.data.dataset_info import SPLITS, Skipped
 from ssagan_tf.data.layouts.splits import own_split
 from ssagan_tf.remote import AnyPath, StoreError
 
@@ -61,7 +61,7 @@ def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
     seen = set()
 
     def unreadable(error: OSError) -> None:
-        where = names.escaped(_decoded(os.path.relpath(error.filename, source)))
+        where = safe_names.escaped(_decoded(os.path.relpath(error.filename, source)))
         skipped.append(Skipped(where, "cannot be read"))
 
     for path, subfolders, files in _all_folders(source, unreadable):
@@ -70,7 +70,7 @@ def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
         parts = relative.split(os.sep)
         for listed in (subfolders, files):  # what a reader would refuse has no place in a record
             for name, why in [(name, why) for name in listed if (why := _fault(name))]:
-                where = names.escaped(_decoded(os.path.join(relative, name)))
+                where = safe_names.escaped(_decoded(os.path.join(relative, name)))
                 skipped.append(Skipped(where, why))
                 listed.remove(name)
         if relative == "." and own:
@@ -148,14 +148,14 @@ def plainest(candidates: Iterable[Sequence[str]]) -> list[str]:
 def without_suffix(path: str) -> str:
     """The path of a file as a name: without its suffix, unless that leaves no plain name."""
     stem = os.path.splitext(path)[0]
-    return path if names.fault(stem) else stem
+    return path if safe_names.fault(stem) else stem
 
 
 def _fault(name: str) -> str | None:
     """Why a file or folder cannot be named in a set."""
     if _decoded(name) != name:
         return "name is not UTF-8"
-    why = names.fault(name)
+    why = safe_names.fault(name)
     return why and f"name {why}"
 
 

@@ -6,8 +6,8 @@ import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 
-from ssagan_tf import names
-from ssagan_tf.data.info import Skipped
+from ssagan_tf import safe_names
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
@@ -103,7 +103,7 @@ def list_frames(
         return (top if top != "." else folder.root[:-1] or of_source), folder.root
 
     of_source = source.resolve().name
-    if names.fault(of_source):
+    if safe_names.fault(of_source):
         of_source = "footage"
 
     tops = sorted({on_top(folder) for folder, long in found if long})

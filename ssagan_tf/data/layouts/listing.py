@@ -7,12 +7,12 @@ import os
 from collections.abc import Sequence
 
 from ssagan_tf import video
-from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import Item
-from ssagan_tf.data.layouts.clouds import list_clouds
 from ssagan_tf.data.layouts.folders import PICTURES, VIDEOS, Folder, suffix_of, walk
 from ssagan_tf.data.layouts.frames import list_frames
 from ssagan_tf.data.layouts.stacked import list_stacked
+from ssagan_tf.data.layouts.synthetic import list_clouds
 from ssagan_tf.data.layouts.videos import list_videos
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError, PrepareOptions, require

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ssagan_tf.data.layouts.clip import Picture, fit_of
-from ssagan_tf.motion.flow import velocities
+from ssagan_tf.motion.optical_flow import velocities
 from ssagan_tf.options import FRAMES, PrepareOptions
 
 SIDE = 128

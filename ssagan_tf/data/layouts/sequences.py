@@ -15,7 +15,7 @@ import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
-from ssagan_tf import names
+from ssagan_tf import safe_names
 
 LARGEST = (1 << 63) - 1  # number that a record can hold
 _WIDE = 1.5  # times the usual step in time: a gap. A picture that is missing makes 2
@@ -129,7 +129,7 @@ def labels(of: Sequence[Row]) -> list[str]:
         ["".join(row.text) for row in of],
     ):
         plain = [text.strip(" _-.") for text in kind]
-        if len(set(plain)) == len(of) and not any(map(names.fault, plain)):
+        if len(set(plain)) == len(of) and not any(map(safe_names.fault, plain)):
             return plain
     return [row.places[0].file for row in of]
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from ssagan_tf.data.info import SPLITS
+from ssagan_tf.data.dataset_info import SPLITS
 from ssagan_tf.options import PrepareOptions
 
 

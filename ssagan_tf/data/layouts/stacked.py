@@ -8,14 +8,14 @@ from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 
 from ssagan_tf import limits
-from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of, without_suffix
 from ssagan_tf.errors import DataError
-from ssagan_tf.names import checked
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 from ssagan_tf.remote import AnyPath, place
+from ssagan_tf.safe_names import checked
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from ssagan_tf import video
-from ssagan_tf.data.info import Skipped
+from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import VIDEOS, Folder, plainest, suffix_of, without_suffix

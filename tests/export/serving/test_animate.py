@@ -90,7 +90,7 @@ def test_a_server_that_fails_is_asked_once(monkeypatch) -> None:
             asked.append(files)
             return [[video.encode_png(landscape())] * 32]
 
-    monkeypatch.setattr("export.serving.clips.Rest", Server)
+    monkeypatch.setattr("export.serving.remote_generator.Rest", Server)
     photos = ("photo.png", "again.png")
     video.write_image("again.png", landscape())
     options = dataclasses.replace(HOW, image=photos, protocol="rest")

@@ -17,9 +17,9 @@ from PIL import Image
 
 from export.options import ClientOptions
 from export.serving.client import client, upright
-from export.serving.clips import frames
+from export.serving.remote_generator import frames
 from export.serving.servers import Grpc, Rest, is_here
-from ssagan_tf import timelapse, video
+from ssagan_tf import photo_jobs, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float, to_uint8
@@ -220,7 +220,7 @@ def test_photos_are_sent_as_the_server_reads_them(tmp_path: Path, monkeypatch) -
     for name in ("turned.jpg", "modern.webp", "p3.jpg", "alpha.png"):
         sent = video.decode_image(upright(str(tmp_path / name)))
         np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))
-    monkeypatch.setattr(timelapse, "ENOUGH", 600)
+    monkeypatch.setattr(photo_jobs, "ENOUGH", 600)
     assert video.decode_image(upright(str(tmp_path / "as_it_is.jpg"))).shape == (20, 30, 3)
 
 

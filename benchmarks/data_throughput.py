@@ -1,0 +1,193 @@
+"""`python -m benchmarks.data_throughput`: the pace of preparing sets and of reading them.
+
+    python -m benchmarks.data_throughput prepare --videos=FOLDER    against decoding and encoding alone
+    python -m benchmarks.data_throughput memory                     peak memory at 100 and at 10,000 clips
+    python -m benchmarks.data_throughput pipeline                   clips a second, and what a step takes
+
+What is compared takes turns within one run, as a machine's speed changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from PIL import Image
+
+from ssagan_tf.data import layouts, reading, writer
+from ssagan_tf.data.layouts.folders import VIDEOS
+from ssagan_tf.data.reading import Spooled
+from ssagan_tf.options import PrepareOptions
+from ssagan_tf.video import yuv_conversion
+
+SIDE, FRAMES = 128, 32
+
+
+BARE: dict[str, Callable[[str], Iterator[np.ndarray]]] = {
+    "PyAV": lambda path: decode(path, interpolation=yuv_conversion.EXACT),
+    "PyAV, quick colours": lambda path: decode(path),
+}
+"""Ways to decode a video: to the pixels that prepare has, and to some off by up to 35 levels."""
+
+
+def decode(path: str, **how: Any) -> Iterator[np.ndarray]:
+    """Decodes a video with PyAV."""
+    with av.open(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        for frame in container.decode(stream):
+            yield frame.to_ndarray(format="rgb24", **how)
+
+
+def bare(images: Iterator[np.ndarray]) -> int:
+    """Resizes by Pillow and encodes JPEGs; gives their number."""
+    count = 0
+    for image in images:
+        small = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        small.save(io.BytesIO(), "JPEG", quality=95, subsampling="4:4:4")
+        count += 1
+    return count
+
+
+def read(job: tuple[layouts.Item, PrepareOptions, str]) -> int:
+    """Reads a video as prepare does, into its spool; gives the frames of its clips."""
+    item, options, path = job
+    clips = [one for one in reading.spool_item(item, options, path) if isinstance(one, Spooled)]
+    return FRAMES * len(clips)
+
+
+def prepare(folder: Path, rounds: int) -> None:
+    """Frames a second of core time: of the files alone, and of prepare's workers on the same."""
+    options = PrepareOptions(source=str(folder), layout="videos", workers=1)
+    items = layouts.list_items(options).items
+    paces: dict[str, list[float]] = {name: [] for name in (*BARE, "prepare")}
+    for _ in range(rounds):
+        for name, decoder in BARE.items():
+            began = time.process_time()
+            frames = sum(bare(decoder(item.paths[0])) for item in items)
+            paces[name].append(frames / (time.process_time() - began))
+        with tempfile.TemporaryDirectory() as spool:
+            began = time.process_time()
+            for index, item in enumerate(items):
+                read((item, options, f"{spool}/{index}"))
+            paces["prepare"].append(frames / (time.process_time() - began))
+    for name, values in paces.items():
+        shown = ", ".join(f"{value:.0f}" for value in values)
+        print(f"{name:<20} {statistics.median(values):6.0f} frames per core second  ({shown})")
+    ours = paces.pop("prepare")
+    for name, values in paces.items():
+        ratios = [a / b for a, b in zip(ours, values, strict=True)]
+        print(f"prepare has {statistics.median(ratios):.0%} of the pace of {name}")
+
+
+def peak(clips: int, kind: str) -> None:
+    """Prepares so many small clips and prints the peak memory of the process, in MB."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
+        source = Path(folder) / "in"
+        given = {"output": f"{folder}/set", "resolution": 64, "workers": 1}
+        if kind == "frames":
+            _write_pictures(source, clips)
+            given["source"] = str(source)
+            given["still"] = 0.0
+        else:
+            given |= {"layout": "synthetic", "synthetic_clips": clips}
+        info = writer.prepare(PrepareOptions(**given))
+        assert sum(split.clips for split in info.splits.values()) == clips
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def _write_pictures(source: Path, clips: int) -> None:
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").resize((64, 64)).convert("RGB").save(buffer, "JPEG")
+    for clip in range(clips):
+        folder = source / f"video{clip // 8}" / str(clip)
+        folder.mkdir(parents=True)
+        for number in range(FRAMES):
+            (folder / f"frame_{number:08d}.jpg").write_bytes(buffer.getvalue())
+
+
+def memory(sizes: Sequence[int], kind: str) -> None:
+    """The peak of each size, in a process of its own."""
+    for clips in sizes:
+        command = [sys.executable, "-m", "benchmarks.data_throughput", "peak", f"--clips={clips}"]
+        done = subprocess.run(
+            [*command, f"--kind={kind}"], capture_output=True, text=True, check=True
+        )
+        print(f"{kind}: {clips} clips, peak {float(done.stdout.split()[-1]):.0f} MB", flush=True)
+
+
+def pipeline(clips: int, rounds: int) -> None:
+    """Clips of 128×128 a second: the pipeline with and without augmentation, from a local set."""
+    from ssagan_tf.data.augmentation import NOTHING, Augmentation
+    from ssagan_tf.data.dataset_info import open_set
+    from ssagan_tf.data.pipeline import training_batches
+
+    with tempfile.TemporaryDirectory() as folder:
+        writer.prepare(
+            PrepareOptions(layout="synthetic", output=folder, synthetic_clips=48, test_fraction=0.0)
+        )
+        prepared = open_set(folder)
+        kinds = {
+            "as they are": NOTHING,
+            "flipped": Augmentation(flip=True),
+            "flip, zoom, slow motion, colour": Augmentation(True, 0.2, 0.3, 0.1),
+        }
+        paces: dict[str, list[float]] = {}
+        for _ in range(rounds):
+            for name, augmentation in kinds.items():
+                batches = iter(
+                    training_batches(prepared, batch=8, seed=0, augmentation=augmentation)
+                )
+                pace = _pace(lambda batches=batches: next(batches), clips // 8)
+                paces.setdefault(name, []).append(8 * pace)
+        for name, values in paces.items():
+            shown = ", ".join(f"{value:.0f}" for value in values)
+            print(f"{name:<32} {statistics.median(values):6.1f} clips/s  ({shown})")
+
+
+def _pace(call: Callable[[], object], times: int) -> float:
+    call()  # builds, and fills what is read ahead
+    call()
+    call()
+    began = time.monotonic()
+    for _ in range(times):
+        call()
+    return times / (time.monotonic() - began)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", choices=("prepare", "memory", "peak", "pipeline"))
+    parser.add_argument("--videos", type=Path, help="folder of videos")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clips", type=int, default=96)
+    parser.add_argument("--kind", choices=("synthetic", "frames"), default="frames")
+    given = parser.parse_args()
+    if given.what == "prepare":
+        if given.videos is None or not any(
+            path.suffix.lower() in VIDEOS for path in given.videos.rglob("*")
+        ):
+            parser.error("prepare needs --videos=FOLDER, with videos in it")
+        prepare(given.videos, given.rounds)
+    elif given.what == "memory":
+        memory((100, 10_000), given.kind)
+    elif given.what == "peak":
+        peak(given.clips, given.kind)
+    else:
+        pipeline(given.clips, given.rounds)
+
+
+if __name__ == "__main__":
+    main()

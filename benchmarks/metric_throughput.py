@@ -1,0 +1,63 @@
+"""`python -m benchmarks.metric_throughput`: clips per second of every measure, and of scikit-image's SSIM."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from ssagan_tf.evaluation.metrics import motion, similarity
+from ssagan_tf.evaluation.protocols import PAPER
+from ssagan_tf.pixels import to_float
+from ssagan_tf.skies.any_wind import synthetic_clip
+
+SIDE, CLIPS, ROUNDS = 128, 8, 3
+
+
+def scikit_image(real: np.ndarray, fake: np.ndarray) -> list[float]:
+    """SSIM of a clip by scikit-image, a frame at a time as it takes them."""
+    from skimage.metrics import structural_similarity
+
+    return [
+        structural_similarity(*pair, channel_axis=-1, data_range=2)
+        for pair in zip(real, fake, strict=True)
+    ]
+
+
+def measures() -> dict[str, Callable[[np.ndarray], object]]:
+    """Each takes one real clip, uint8; the clip it is compared with is the same, mirrored."""
+
+    def pair(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values = PAPER.values(to_float(clip))
+        return values, values[:, :, ::-1]
+
+    return {
+        "MSE and PSNR": lambda clip: similarity.peak_signal_to_noise(
+            similarity.mean_squared_error(*pair(clip)), PAPER.peaks(pair(clip)[0])
+        ),
+        "SSIM": lambda clip: similarity.structural_similarity(*pair(clip), 2.0),
+        "SSIM, scikit-image": lambda clip: scikit_image(*pair(clip)),
+        "motion": lambda clip: motion.motion(pair(clip)[0]),
+        "optical flow": motion.optical_flow,
+    }
+
+
+def main() -> None:
+    clips = [synthetic_clip(0, number, SIDE, 32) for number in range(CLIPS)]
+    paces: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):  # in turns, as the machine's speed changes
+        for name, measure in measures().items():
+            began = time.process_time()
+            for clip in clips:
+                measure(clip)
+            paces.setdefault(name, []).append(CLIPS / (time.process_time() - began))
+    print(f"clips of 32 frames at {SIDE}×{SIDE} in a second of one core, by CPU time")
+    for name, values in paces.items():
+        shown = ", ".join(f"{value:.1f}" for value in values)
+        print(f"{name:<20} {statistics.median(values):7.1f}  ({shown})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""Folders of finished clips: the output of any system, a video or 32 pictures a clip."""
+
+from __future__ import annotations
+
+import collections
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ssagan_tf import safe_names, video
+from ssagan_tf.data import layouts
+from ssagan_tf.data.dataset_info import Skipped
+from ssagan_tf.data.layouts.clip import Picture
+from ssagan_tf.data.layouts.folders import PICTURES, suffix_of
+from ssagan_tf.data.layouts.frames import FrameRun
+from ssagan_tf.data.layouts.videos import VideoFile
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+from ssagan_tf.progress import Report
+from ssagan_tf.user_paths import same_name
+
+
+def named_paths(setting: str, values: Iterable[str]) -> dict[str, str]:
+    """Reads `NAME=PATH` or `PATH`, which is named by its last part.
+
+    Raises:
+      OptionError: No name, or one twice.
+    """
+    named: dict[str, str] = {}
+    for value in values:
+        name, sign, path = value.partition("=")
+        if not sign or os.sep in name or os.path.exists(value):
+            path = value
+            name = _last_part(path)
+        if not name.strip() or not path.strip():
+            raise OptionError(setting, value, "must be NAME=PATH")
+        if why := safe_names.fault(name):
+            raise OptionError(setting, value, f"must be NAME=PATH: the name {name!r} {why}")
+        if name in named:
+            raise OptionError(setting, value, f"there is a {name} already; give NAME={path}")
+        named[name] = path
+    return named
+
+
+def _last_part(path: str) -> str:
+    resolved = Path(path).resolve()
+    # generator.keras is the result of every run: the run's folder says more.
+    return resolved.parent.name if resolved.name == "generator.keras" else resolved.stem
+
+
+class ClipFolder:
+    """A folder of clips of 32 frames: video files, or folders of numbered pictures.
+
+    Args:
+      name: Of the system.
+      path: The folder.
+
+    Raises:
+      DataError: It is no such folder.
+    """
+
+    def __init__(self, name: str, path: str):
+        self.name, self.path = name, path
+        if not os.path.isdir(path):
+            raise DataError(f"{path}: no such folder; name one of the clips of {name}")
+        try:
+            listing = layouts.list_items(PrepareOptions(source=path))
+        except OptionError as error:
+            raise DataError(f"{path}: {error}") from error
+        # A video is one clip here; a folder may hold several, one after the other.
+        self._items: dict[str, layouts.Item] = {}
+        for item in listing.items:
+            for one in item.by_clips() if isinstance(item, FrameRun) else [item]:
+                self._items[one.name] = one
+        self._passed_over = {item.item: item.reason for item in listing.skipped}
+
+    @property
+    def names(self) -> list[str]:
+        """The clips, by their path without a suffix; of pictures with the first one's number."""
+        return list(self._items)
+
+    def why_missing(self, clip: str) -> str:
+        """What the listing says of a clip that is not there."""
+        for item, reason in self._passed_over.items():
+            path = os.path.splitext(item)[0]
+            if path and (clip == path or clip.startswith(f"{path}/") or path.endswith(f"/{clip}")):
+                return f": {item} is {reason}"
+        return ""
+
+    def read(self, name: str) -> np.ndarray:
+        """The clip of this name, `[32, H, W, 3]` uint8.
+
+        Raises:
+          DataError: It cannot be read, or has not 32 frames of one size.
+        """
+        item = self._items[name]
+        if isinstance(item, VideoFile):
+            frames, length = [], 0
+            for length, frame in enumerate(video.read_video(item.path), 1):
+                if length <= FRAMES:  # a whole film would not fit in memory
+                    frames.append(layouts.PIXELS(Picture(frame)))
+            where, fits = item.path, length == FRAMES
+        else:
+            # As they are: the still ones, too, and with whatever jumps.
+            how = PrepareOptions(source=self.path, scene_cut=0.0, still=0.0)
+            clip = next(item.clips(how, layouts.PIXELS))  # more only behind a broken picture
+            if isinstance(clip, Skipped):
+                raise DataError(clip.reason)
+            frames = list(clip.frames)
+            where, length = f"{self.path}: {name}", len(frames)
+            if isinstance(item, FrameRun):
+                where, length = item.folder, _numbered_pictures(item.folder)
+            fits = length % FRAMES == 0
+        if not fits:
+            raise DataError(f"{where} has {length} frames, not {FRAMES}")
+        if len({frame.shape for frame in frames}) > 1:
+            raise DataError(f"{where} has frames of different sizes")
+        return np.stack(frames)
+
+
+def _numbered_pictures(folder: str) -> int:
+    """Number of pictures in a folder: those beyond the last whole clip would be overlooked."""
+    pictures = [name for name in os.listdir(folder) if suffix_of(name) in PICTURES]
+    return sum(any(map(str.isdigit, os.path.splitext(name)[0])) for name in pictures)
+
+
+def check_clips(
+    folder: ClipFolder, wanted: Mapping[str, str], report: Report = lambda *_: None
+) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
+    """Reads every clip once.
+
+    Args:
+      folder: Where they lie.
+      wanted: The clips' own names, and their names in the folder.
+      report: Told how far it is.
+
+    Returns:
+      What is wrong, by clip, and the sizes (height, width) of the others.
+    """
+
+    def look(name: str) -> str | tuple[int, int]:
+        try:
+            return folder.read(name).shape[1:3]
+        except DataError as error:
+            return str(error)
+
+    problems, sizes = {}, {}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = zip(wanted, pool.map(look, wanted.values()), strict=True)
+        for done, (clip, found) in enumerate(looks, 1):
+            report(f"looking through {folder.name}", done, len(wanted))
+            (problems if isinstance(found, str) else sizes)[clip] = found
+    return problems, sizes
+
+
+def match(wanted: Sequence[str], found: Sequence[str]) -> dict[str, str]:
+    """Finds clips by name: the same name, or one that stands for one clip only.
+
+    `vid05/vid05_1/1` is also found as `vid05/vid05_1` (without the number of its first frame),
+    `vid05_1`, or with underscores for slashes, where no other clip could be meant; likewise a name
+    that is written the same and coded otherwise, as macOS does.
+
+    Returns:
+      For each wanted name that was found, its name among `found`.
+    """
+    matched = {name: name for name in set(wanted) & set(found)}
+    ours = _by_alias([name for name in wanted if name not in matched], set(wanted))
+    theirs = _by_alias([name for name in found if name not in matched], set(found))
+    taken = set(matched.values())
+    for alias, name in ours.items():
+        other = theirs.get(alias)
+        if other is not None and name not in matched and other not in taken:
+            matched[name] = other
+            taken.add(other)
+    return matched
+
+
+def _by_alias(names: Sequence[str], every: set[str]) -> dict[str, str]:
+    """Other names for the same clips, as far as each means one only."""
+    counts: collections.Counter[str] = collections.Counter()
+    for name in every:
+        counts.update(_aliases(name))
+    return {alias: name for name in names for alias in _aliases(name) if counts[alias] == 1}
+
+
+def _aliases(name: str) -> list[str]:
+    name = same_name(name)
+    without_start = os.path.dirname(name)
+    aliases = {name, without_start, os.path.basename(without_start)}
+    aliases |= {alias.replace("/", "_") for alias in aliases}
+    return sorted(aliases - {""})
+
+
+def open_folders(setting: str, values: Sequence[str]) -> list[ClipFolder]:
+    """Opens two or more folders given as NAME=FOLDER.
+
+    Raises:
+      OptionError: Fewer than two, or names missing or twice.
+      DataError: A folder is not there.
+    """
+    named = named_paths(setting, values)
+    if len(named) < 2:
+        raise OptionError(setting, ",".join(values), "must be two or more, as NAME=FOLDER")
+    return [ClipFolder(name, path) for name, path in named.items()]
+
+
+def clips_in_all(folders: Sequence[ClipFolder]) -> dict[str, dict[str, str]]:
+    """The clips that all folders have.
+
+    Returns:
+      For each clip, as the folder `real` names it (or the first folder), its name in each folder.
+
+    Raises:
+      DataError: There is none.
+    """
+    reference = next((folder for folder in folders if folder.name == "real"), folders[0])
+    found = {folder.name: match(reference.names, folder.names) for folder in folders}
+    clips = {
+        clip: {name: names[clip] for name, names in found.items()}
+        for clip in reference.names
+        if all(clip in names for names in found.values())
+    }
+    if not clips:
+        some = "; ".join(f"{f.path}: {', '.join(f.names[:2]) or 'none'}, …" for f in folders)
+        raise DataError(f"no clip has the same name in all folders ({some})")
+    return clips

@@ -1,0 +1,31 @@
+"""The measures of the tables. A new one is an entry in one of these files.
+
+What is measured of a clip, how that is put together over clips, its words, heads and formats: all
+outputs of `evaluate` follow from the entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ssagan_tf.evaluation.metrics import (
+    ground_truth,
+    motion,
+    moving_regions,
+    similarity,
+    stability,
+)
+from ssagan_tf.evaluation.metrics.metric import Measure
+
+MEASURES: tuple[Measure, ...] = (
+    *similarity.MEASURES,
+    *motion.MEASURES,
+    *moving_regions.MEASURES,
+    *stability.MEASURES,
+    *ground_truth.MEASURES,
+)
+
+
+def select(given: Iterable[str]) -> tuple[Measure, ...]:
+    """The measures that need no more than what is given, in the order of the tables."""
+    return tuple(measure for measure in MEASURES if measure.needs <= set(given))

@@ -1,0 +1,127 @@
+"""What network a state dict of the released code is of, read off its keys and shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ssagan_tf.errors import DataError
+from ssagan_tf.models import Discriminator, Network, UNet
+from ssagan_tf.models.table1 import encoder_rows
+from ssagan_tf.models.unet_variants import FORMS
+from ssagan_tf.options import ModelOptions, OptionError
+from ssagan_tf.torch_weights.state_dict import SLICES
+
+Shape = tuple[int, ...]
+NUMBER_OF_SLICE = {name: number for number, name in SLICES.items()}
+
+
+def read_off(
+    shapes: Mapping[str, Shape],
+    what: str,
+    model: str = "",
+    skips: str = "standard",
+    ssa_layers: str = "standard",
+) -> tuple[type[Network], ModelOptions]:
+    """Finds the class and options of the network.
+
+    Single keys that are missing or of the wrong shape don't mislead it: `load_state` names them.
+
+    Args:
+      shapes: By key.
+      what: The state dict, in messages.
+      model: Registered name; by default it is found out.
+      skips: As in `ModelOptions`. Which additive ones there are does not show.
+      ssa_layers: As in `ModelOptions`. Not read off either: a module that is not there could be
+        meant to be.
+
+    Returns:
+      `UNet` or `Discriminator`, and its options.
+
+    Raises:
+      DataError: It is of no network of the released code.
+      OptionError: It fits several, or there is no `model` of that name.
+    """
+    if model and model not in FORMS:
+        raise OptionError("model", model, f"must be one of {', '.join(FORMS)}")
+    kernels = _kernels(shapes)
+    down, up, scoring = (kernels[kind] for kind in ("downConv", "upConv", "slice"))
+    if not (down or scoring):
+        keys = ", ".join([*sorted(shapes)[:3], *(["…"] if len(shapes) > 3 else [])])
+        raise DataError(
+            f"{what} is no generator or discriminator of the released code: no downConv1 and no "
+            f"slice1.0, but {keys or 'nothing'}"
+        )
+    known: dict[str, Any] = {
+        "network": model or (_network(shapes, up, what) if down else "ssagan"),
+        # A deconvolution mirrors the convolution whose number and its own make 7.
+        "resolution": _resolution(min([*down, *(7 - number for number in up), *scoring])),
+        "spectral_norm": any(key.endswith(".weight_orig") for key in shapes),
+    }
+    if down:
+        known |= {"skips": skips, "ssa_layers": ssa_layers, **_attention(shapes)}
+    try:
+        known["base_filters"] = _base_filters(ModelOptions(**known), down or scoring)
+        return (UNet if down else Discriminator), ModelOptions(**known)
+    except OptionError as error:
+        raise DataError(f"{what} is of no network that there is: {error}") from error
+
+
+def _kernels(shapes: Mapping[str, Shape]) -> dict[str, dict[int, Shape]]:
+    """Shapes of the (de)convolutions by kind and number."""
+    kernels: dict[str, dict[int, Shape]] = {"downConv": {}, "upConv": {}, "slice": {}}
+    pattern = re.compile(r"(downConv|upConv|slice)(-?\d{1,2})((?:\.\d)?)\.weight(?:_orig)?")
+    for key, shape in shapes.items():
+        match = pattern.fullmatch(key)
+        if match and len(shape) == 5:
+            kind, number, index = match.groups()
+            kernels[kind][NUMBER_OF_SLICE.get(kind + number + index, int(number))] = shape
+    return kernels
+
+
+def _resolution(outermost: int) -> int:
+    """Of a network whose first convolution has this number: conv2 at 64², conv1 at 128²."""
+    return 64 * 2 ** max(0, 2 - outermost)
+
+
+def _network(shapes: Mapping[str, Shape], up: dict[int, Shape], what: str) -> str:
+    # Concatenated: twice the channels of the deconvolution before, its own and those of the skip.
+    doubled = [up[n][0] == 2 * up[n - 1][1] for n in up if n - 1 in up]
+    concatenates = 2 * sum(doubled) > len(doubled)
+    attends = any("attn_" in key for key in shapes)
+    fitting = [
+        name for name, form in FORMS.items() if (form.skips == "concatenate") == concatenates
+    ]
+    fitting = [name for name in fitting if FORMS[name].ssa == attends] or fitting
+    if len(fitting) > 1:
+        raise OptionError("model", "", f"is needed: {what} fits {' and '.join(fitting)}")
+    return fitting[0]
+
+
+def _attention(shapes: Mapping[str, Shape]) -> dict[str, Any]:
+    queries = [
+        shape
+        for key, shape in shapes.items()
+        if key.endswith(".query_conv.weight") and len(shape) == 5
+    ]
+    if not queries:
+        return {}
+    gate = "none"
+    if any(key.endswith(".gamma") for key in shapes):
+        gate = "gamma"
+    elif any(key.endswith(".W.0.weight") for key in shapes):
+        gate = "projected"
+    outputs, inputs = max(queries, key=lambda shape: shape[1])[:2]
+    return {"ssa_gate": gate, "ssa_ratio": min(1.0, outputs / inputs)}
+
+
+def _base_filters(options: ModelOptions, kernels: dict[int, Shape]) -> int:
+    """What most convolutions agree on."""
+    per_base = {row.name: row.filters / options.base_filters for row in encoder_rows(options)}
+    votes = [
+        shape[0] / per_base[f"conv{number}"]
+        for number, shape in kernels.items()
+        if f"conv{number}" in per_base and shape[0] > 1  # the discriminator's last has one filter
+    ]
+    return max(1, round(max(votes, key=votes.count, default=1)))

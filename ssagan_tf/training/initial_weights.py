@@ -1,0 +1,55 @@
+"""The weights that a run begins with, where it takes them from another one (`init_from`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from ssagan_tf import box, models
+from ssagan_tf.errors import DataError
+from ssagan_tf.models import Network
+from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError, TrainOptions
+from ssagan_tf.training import generator_source
+from ssagan_tf.training.checkpoint import newest_step
+from ssagan_tf.training.run_folder import CHECKPOINTS
+
+
+def load_initial(
+    model: ModelOptions, compute: ComputeOptions, options: TrainOptions
+) -> Network | None:
+    """The generator whose weights a run begins with.
+
+    Args:
+      model: What the run trains.
+      compute: How it is computed.
+      options: `init_from`, a run, a file or a model of the package.
+
+    Returns:
+      None if the run begins with new weights, or has a checkpoint to go on from.
+
+    Raises:
+      OptionError: The run trains a second stage, or the generator is of two stages or of other
+        settings.
+      DataError: It is missing, damaged, or no generator of clips from photos.
+    """
+    place = options.init_from
+    if not place or newest_step(Path(options.run_dir) / CHECKPOINTS) is not None:
+        return None
+    if models.system_of(model).takes_clip:
+        raise OptionError(
+            "init_from", place, f"{model.network}, a second stage, begins new; leave it out"
+        )
+    if not (box.is_name(place) or Path(place).exists()):
+        raise DataError(f"{place}: no such generator; name a run or a FILE.keras as --init_from")
+    network = generator_source.at(place).load(compute)
+    if len(network.stages()) > 1:
+        raise OptionError("init_from", place, "holds two stages as one; name a generator of one")
+    for field in dataclasses.fields(model):
+        given, has = getattr(model, field.name), getattr(network.options, field.name)
+        if given != has:
+            raise OptionError(
+                field.name,
+                given,
+                f"the generator of --init_from={place} has --{field.name}={has}; give that",
+            )
+    return network

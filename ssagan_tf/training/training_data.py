@@ -1,0 +1,176 @@
+"""The clips that a run trains on: a prepared set or synthetic clouds, checked, as batches."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ssagan_tf.data import cache, pipeline, salvage, seeds, writer
+from ssagan_tf.data.augmentation import Augmentation
+from ssagan_tf.data.dataset_info import FILE_NAME as INFO_FILE
+from ssagan_tf.data.dataset_info import PreparedSet, open_set
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOptions
+from ssagan_tf.progress import Progress
+from ssagan_tf.training import strategy
+from ssagan_tf.training.run_folder import (
+    SYNTHETIC,
+    SYNTHETIC_FOLDER,
+    WHOLE_FOLDER,
+    refuse_change,
+)
+
+
+def find_set(options: TrainOptions) -> PreparedSet | None:
+    """The set to train on; None if it is the synthetic one, which is yet to be written."""
+    if options.data != SYNTHETIC:
+        return open_set(options.data, truncated=options.skip_corrupt)
+    folder = Path(options.run_dir) / SYNTHETIC_FOLDER
+    if not (folder / INFO_FILE).is_file():
+        return None
+    prepared = open_set(folder)
+    for name in ("seed", "synthetic_clips", "wind"):
+        # Sets of earlier versions know of no wind.
+        was, given = prepared.info.settings.get(name, "any"), getattr(options, name)
+        if was != given:
+            refuse_change(name, was, given, f"the set of synthetic clouds in {folder}")
+    return prepared
+
+
+def synthetic_set(
+    model: ModelOptions, options: TrainOptions, devices: tf.distribute.Strategy
+) -> PreparedSet:
+    """Writes the synthetic clouds, or waits until another worker has."""
+    clouds = PrepareOptions(
+        output=str(Path(options.run_dir) / SYNTHETIC_FOLDER),
+        layout="synthetic",
+        resolution=model.resolution,
+        synthetic_clips=options.synthetic_clips,
+        wind=options.wind,
+        seed=options.seed,
+    )
+    if strategy.is_chief(devices):
+        with Progress("synthetic clouds", None) as progress:
+            writer.prepare(clouds, progress.at)
+    strategy.mean_of_workers(devices)
+    return open_set(clouds.output)
+
+
+def whole_records(
+    prepared: PreparedSet, run_dir: Path, devices: tf.distribute.Strategy
+) -> PreparedSet:
+    """The set without its damaged records, whose shards the run has copies of."""
+    folder = run_dir / WHOLE_FOLDER
+    if strategy.is_chief(devices):
+        with Progress("checking records", None) as progress:
+            for line in salvage.write_whole(prepared, folder, progress.at):
+                progress.say(f"skipped: {line}")
+    strategy.mean_of_workers(devices)
+    return salvage.open_whole(prepared, folder)
+
+
+def near(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
+    """The set as the run reads it: of each host the copy on its own disk, if one is wanted."""
+    if not options.cache:
+        return prepared
+    with Progress("copying the set", None) as progress:
+        return cache.copy_near(prepared, Path(options.cache), progress.at)
+
+
+def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOptions) -> None:
+    """Raises OptionError or DataError unless the set has clips of the right size, and enough."""
+    if not prepared.info.splits["train"].clips:
+        raise DataError(f"{prepared.folder} has no clips to train on; lower its --test_fraction")
+    if options.canonical_motion != "off":
+        _check_drifts(prepared, options)
+    clips = sum(map(Augmentation.of(options).takes, prepared.drifts("train")))
+    side = prepared.info.resolution
+    if side != model.resolution:
+        raise OptionError(
+            "resolution",
+            model.resolution,
+            f"the clips in {prepared.folder} are {side}×{side}; give --resolution={side}, "
+            "or prepare them at this size",
+        )
+    if clips < options.batch_size:
+        raise OptionError(
+            "batch_size",
+            options.batch_size,
+            f"there are only {clips} clips to train on in {prepared.folder}",
+        )
+
+
+def _check_drifts(prepared: PreparedSet, options: TrainOptions) -> None:
+    if prepared.info.layout == "synthetic":
+        why = f"the skies in {prepared.folder} were drawn, not measured; leave it out"
+        raise OptionError("canonical_motion", options.canonical_motion, why)
+    if prepared.info.drifts is None:
+        raise DataError(
+            f"{prepared.folder} does not say how its clips drift, which --canonical_motion needs; "
+            "prepare the set again"
+        )
+    if not any(map(Augmentation.of(options).takes, prepared.drifts("train"))):
+        raise OptionError(
+            "canonical_threshold",
+            options.canonical_threshold,
+            f"no training clip in {prepared.folder} drifts by so much; lower it",
+        )
+
+
+def sample_clips(prepared: PreparedSet, options: TrainOptions) -> tuple[str, np.ndarray]:
+    """Clips to look at, `[N, T, H, W, 3]` uint8, and the split they are of.
+
+    They drift as those that are trained on.
+    """
+    canonical = dataclasses.replace(Augmentation.of(options), flip=False)
+    drifts = prepared.drifts("test")
+    split = "test" if any(map(canonical.takes, drifts)) else "train"
+    wanted = max(options.test_clips, options.samples)
+    stored = pipeline.clips_in_order(prepared, split, batch=1)
+    drifting = zip(stored, prepared.drifts(split), strict=True)
+    taken = ((clip.numpy(), drift) for (clip, _), drift in drifting if canonical.takes(drift))
+    return split, np.concatenate(
+        [
+            clip[:, :, :, ::-1] if canonical.mirrors(drift, drawn=1.0) else clip
+            for clip, drift in itertools.islice(taken, wanted)
+        ]
+    )
+
+
+def training_batches(
+    prepared: PreparedSet,
+    options: TrainOptions,
+    devices: tf.distribute.Strategy,
+    *,
+    step: int,
+    rollbacks: int,
+) -> Any:
+    """Batches from a step on: uint8 clips `[B, discriminator_updates, T, H, W, 3]`, a replica's."""
+    clips_per_step = options.batch_size * options.discriminator_updates
+    seed = seeds.other_seed(options.seed, rollbacks)
+
+    def of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        dataset = pipeline.training_batches(
+            prepared,
+            batch=clips_per_step,
+            seed=seed,
+            start=step * clips_per_step,
+            augmentation=Augmentation.of(options),
+            shuffle_window=options.shuffle_window,
+            pipeline=context.input_pipeline_id,
+            pipelines=context.num_input_pipelines,
+            replicas=context.num_replicas_in_sync,
+        )
+        return dataset.map(lambda clips: _split_updates(clips, options))
+
+    return devices.distribute_datasets_from_function(of_host)
+
+
+def _split_updates(clips: Any, options: TrainOptions) -> Any:
+    updates = options.discriminator_updates
+    return tf.reshape(clips, (clips.shape[0] // updates, updates, *clips.shape[1:]))

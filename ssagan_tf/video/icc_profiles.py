@@ -1,0 +1,202 @@
+"""Which colours a picture's numbers mean, as an ICC profile, and their conversion to sRGB.
+
+What says so in other words (chunks of a PNG, EXIF, code points of ITU-T H.273) becomes a profile
+as well, so that one library, LittleCMS, converts them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import re
+import struct
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+
+from ssagan_tf.video import tone_mapping
+from ssagan_tf.video.primaries import BT709, D65, PRIMARIES, Corners, srgb_light, to_xyz
+
+_ADOBE = (*D65, 0.640, 0.330, 0.210, 0.710, 0.150, 0.060)
+_SRGB_GAMMA, _NEARLY = 1 / 2.2, 0.05  # a PNG's gAMA for sRGB, and the part that is no difference
+_NCLX = re.compile(rb"colrnclx(.{4})", re.DOTALL)
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+_D50 = np.array([0.9642, 1.0, 0.8249])
+_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}  # of a profile's numbers
+_PROBE = np.stack(np.meshgrid(*3 * [np.linspace(0, 255, 9)]), -1).round().astype(np.uint8)
+
+
+class PictureColours:
+    """What brings a picture to sRGB.
+
+    Args:
+      picture: As it was opened, not decoded yet: a PNG's or an AVIF's file is looked into.
+    """
+
+    def __init__(self, picture: Image.Image):
+        self._mode, self._transform, self._to_light = "RGB", None, None
+        points = _points(picture)
+        if points and points[1] in (tone_mapping.PQ, tone_mapping.HLG):
+            self._to_light = tone_mapping.conversion(points[1], points[0])
+        elif profile := _profile_of(picture, points):
+            self._mode, self._transform = _conversion(profile, _family(picture.mode))
+
+    @property
+    def are_srgb(self) -> bool:
+        """Whether there is nothing to convert, or to within a level."""
+        return self._transform is None and self._to_light is None
+
+    def to_srgb(self, part: Image.Image) -> Image.Image:
+        """A part of the picture, without its transparency, as mode RGB."""
+        if self._to_light is not None:  # of high dynamic range: as videos are
+            planes = np.asarray(part.convert("RGB")).transpose(2, 0, 1).astype(np.uint16)
+            return Image.fromarray(
+                np.ascontiguousarray(self._to_light(planes, 255).transpose(1, 2, 0))
+            )
+        if self._transform is None:
+            return part if part.mode == "RGB" else part.convert("RGB")
+        return ImageCms.applyTransform(part.convert(self._mode), self._transform)
+
+
+def _family(mode: str) -> str:
+    """The mode of 8 bits without transparency that a mode is brought to before it is converted."""
+    if mode in ("CMYK", "LAB"):
+        return mode
+    return "L" if mode in ("1", "L", "LA", "La") or mode.startswith("I") else "RGB"
+
+
+@functools.lru_cache(maxsize=8)
+def _conversion(profile: bytes, family: str) -> tuple[str, ImageCms.ImageCmsTransform | None]:
+    """The mode that a profile is of, and its conversion to sRGB, if it changes anything.
+
+    As in browsers, a profile that is broken, or of another kind of pixels, says nothing.
+    """
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = _MODES.get(opened.profile.xcolor_space, "")
+        if mode != family and (mode, family) != ("RGB", "L"):  # grey has a colour in RGB, too
+            return "RGB", None
+        transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB")
+        if mode == "RGB":
+            probe = Image.fromarray(_PROBE.reshape(1, -1, 3))
+            found = np.asarray(ImageCms.applyTransform(probe, transform)).astype(int)
+            if np.abs(found - np.asarray(probe)).max() <= 1:
+                transform = None
+        return mode, transform
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return "RGB", None
+
+
+def _points(picture: Image.Image) -> tuple[int, int] | None:
+    """Primaries and transfer as numbers of ITU-T H.273, where no profile says more."""
+    if picture.format == "PNG":  # which has this above a profile
+        return _cicp(picture)
+    if picture.info.get("icc_profile"):
+        return None
+    if picture.format == "HEIF" and (said := picture.info.get("nclx_profile")):
+        return int(said["color_primaries"]), int(said["transfer_characteristics"])
+    return _nclx(picture) if picture.format == "AVIF" else None
+
+
+def _profile_of(picture: Image.Image, points: tuple[int, int] | None) -> bytes | None:
+    """None for sRGB, and where nothing is said."""
+    if points:
+        return _of_points(*points)
+    if found := picture.info.get("icc_profile"):
+        return found
+    if picture.format == "PNG" and "srgb" not in picture.info:
+        return _of_chunks(picture.info.get("gamma"), picture.info.get("chromaticity"))
+    if picture.format in ("JPEG", "MPO") and _is_adobe_rgb(picture):
+        return _matrix_profile(_ADOBE, 563 / 256)
+    return None
+
+
+def _cicp(picture: Image.Image) -> tuple[int, int] | None:
+    """Primaries and transfer that a PNG names, before its pixels."""
+    file, at = picture.fp, picture.fp.tell()
+    file.seek(8)
+    try:
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"cICP" and length == 4:
+                return tuple(file.read(2))
+            if kind == b"IDAT":
+                break
+            file.seek(length + 4, io.SEEK_CUR)
+    finally:
+        file.seek(at)
+    return None
+
+
+def _nclx(picture: Image.Image) -> tuple[int, int] | None:
+    """Primaries and transfer that an AVIF names: the first ones are the picture's own."""
+    file, at = picture.fp, picture.fp.tell()
+    file.seek(0)
+    found = _NCLX.search(file.read(1 << 16))  # its description comes first
+    file.seek(at)
+    return struct.unpack(">HH", found[1]) if found else None
+
+
+def _is_adobe_rgb(picture: Image.Image) -> bool:
+    """As cameras say it without a profile (DCF 2.0: an "optional file")."""
+    with contextlib.suppress(Exception):  # Pillow's reader of EXIF raises all sorts of things
+        return picture.getexif().get_ifd(ExifTags.IFD.Interop).get(1) == "R03"
+    return False
+
+
+def _of_points(primaries: int, transfer: int) -> bytes | None:
+    """BT.709's transfer, as that of video, is shown like sRGB's."""
+    corners = PRIMARIES.get(primaries, PRIMARIES[BT709])
+    return _matrix_profile(corners, {4: 2.2, 5: 2.8, 8: 1.0}.get(transfer, 0.0))
+
+
+def _of_chunks(gamma: float | None, corners: Corners | None) -> bytes | None:
+    if not gamma and not corners:
+        return None
+    if not gamma or abs(gamma / _SRGB_GAMMA - 1) < _NEARLY:
+        gamma = 0.0
+    return _matrix_profile(corners or PRIMARIES[BT709], 1 / gamma if gamma else 0.0)
+
+
+@functools.lru_cache(maxsize=8)
+def _matrix_profile(corners: Corners, gamma: float) -> bytes | None:
+    """A profile (ICC.1, version 2) of three primaries.
+
+    Args:
+      corners: Of the colours.
+      gamma: Light is a value to this power; 0: sRGB's curve.
+
+    Returns:
+      None for sRGB itself, and for what cannot be.
+    """
+    if corners == PRIMARIES[BT709] and not gamma:
+        return None
+    try:
+        primaries, white = to_xyz(corners)
+    except ValueError:
+        return None
+    cones = _BRADFORD @ np.stack([white, _D50], 1)
+    adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones[:, 1] / cones[:, 0]) @ _BRADFORD @ primaries
+    values = np.linspace(0, 1, 4096)
+    shown = values**gamma if gamma else srgb_light(values)
+    curve = struct.pack(">4sII", b"curv", 0, len(shown))
+    curve += np.rint(shown * 65535).astype(">u2").tobytes()
+    tags = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, adapted.T), strict=True))
+    tags |= {b"wtpt": _xyz(_D50)}
+    at, directory, content = 128 + 4 + 12 * (len(tags) + 3), b"", b""
+    for name, data in [*tags.items(), (b"rTRC", curve)]:
+        directory += struct.pack(">4sII", name, at + len(content), len(data))
+        content += data
+    where = directory[-8:]  # one curve for all
+    directory += b"gTRC" + where + b"bTRC" + where
+    size = at + len(content)
+    head = struct.pack(">I4sI4s4s4s", size, b"", 0x02400000, b"mntr", b"RGB ", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + _xyz(_D50)[8:]
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags) + 3) + directory + content
+
+
+def _xyz(colour: np.ndarray) -> bytes:
+    return b"XYZ \0\0\0\0" + np.rint(colour * 65536).astype(">i4").tobytes()

@@ -1,0 +1,173 @@
+"""What the page makes of photos, within bounds; a stand-in for the generator drifts the photo."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ssagan_tf import video
+from ssagan_tf.demo_page import maker as making
+from ssagan_tf.demo_page.maker import Maker, UnusableError
+from ssagan_tf.errors import DataError
+from ssagan_tf.options import ComputeOptions, MotionOptions
+from ssagan_tf.web.temporary_files import Scratch
+from tests.landscapes import Drift, landscape, plain
+
+SHORT = MotionOptions(seconds=2, fps=5)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to be in, where nothing is written but into the scratch folder within."""
+    (tmp_path / "room").mkdir()
+    monkeypatch.chdir(tmp_path)
+    video.write_image("photo.png", landscape())
+    return tmp_path
+
+
+@pytest.fixture
+def animate(place: Path) -> Callable[..., tuple[Path, Path]]:
+    room = Scratch(place / "room", 3600.0, 2**30)
+    models: Any = {"drift": SimpleNamespace(load=lambda compute: Drift())}
+    maker = Maker(models, ComputeOptions(), room, 12.0)
+
+    def make(photo="photo.png", mask="", options=SHORT, report=lambda done: None):
+        mp4, picture = maker.animate(photo, mask, "drift", options, report)
+        return Path(mp4), Path(picture)
+
+    return make
+
+
+def test_a_photo_moves_at_its_own_size(animate, place: Path) -> None:
+    told: list[float] = []
+    mp4, picture = animate(report=told.append)
+    frames = np.stack(list(video.read_video(mp4)))
+    assert frames.shape == (10, 60, 98, 3)
+    assert (mp4.name, mp4.parent.parent) == ("photo.mp4", place / "room")
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    found = video.read_image(picture)
+    assert found.shape == (60, 97, 3)
+    assert found[:30].mean() > 200
+    assert found[-10:].max() == 0
+    assert {path.name for path in place.iterdir()} == {"photo.png", "room"}
+
+
+def test_a_mask_says_what_moves(animate) -> None:
+    """In another size than the photo, as it is painted."""
+    painted = np.zeros((120, 194, 3), np.uint8)
+    painted[:60, :80] = 255
+    video.write_image("mask.png", painted)
+    mp4, picture = animate(mask="mask.png")
+    used = video.read_image(picture)[..., 0] > 0
+    assert 0.15 < used.mean() < 0.25
+    change = np.ptp(np.stack(list(video.read_video(mp4))).astype(int), axis=0).max(axis=2)
+    assert change[:30, :40].mean() > 10 * change[:30, 50:].mean()
+
+
+def test_what_moves_is_shown_small(animate, monkeypatch) -> None:
+    monkeypatch.setattr(making, "PAINTED", 20)
+    assert video.read_image(animate()[1]).shape == (12, 20, 3)
+
+
+def _large() -> None:
+    Image.new("L", (9000, 8000)).save("bad.png")
+
+
+def _claiming(width: int, height: int) -> bytes:
+    """A PNG that says how large it is, and has nothing in it."""
+    parts = (b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT", b"IEND")
+    chunks = (
+        struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part))
+        for part in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+UNUSABLE = {
+    "no photo": (lambda: Path("bad.png").write_bytes(b"no"), {"photo": "bad.png"}, "give a JPEG"),
+    "empty": (lambda: Path("bad.png").touch(), {"photo": "bad.png"}, "^the file is empty; give a"),
+    "an iPhone's": (
+        lambda: Path("bad.png").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
+        {"photo": "bad.png"},
+        "^this is a HEIC photo, which cannot be read here; give a JPEG",
+    ),
+    "AVIF": (
+        lambda: Path("bad.png").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1"),
+        {"photo": "bad.png"},
+        "^this is an AVIF photo, which",
+    ),
+    "a video": (
+        lambda: Path("bad.png").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0mp42"),
+        {"photo": "bad.png"},
+        "^this is a video; give a JPEG",
+    ),
+    "far too large": (
+        lambda: Path("bad.png").write_bytes(_claiming(20_000, 10_000)),
+        {"photo": "bad.png"},
+        "at most 64 megapixels",
+    ),
+    "a bomb": (
+        lambda: Path("bad.png").write_bytes(_claiming(100_000, 100_000)),
+        {"photo": "bad.png"},
+        "at most 64 megapixels",
+    ),
+    "too large": (_large, {"photo": "bad.png"}, "at most 64 megapixels"),
+    "cut": (
+        lambda: Path("bad.png").write_bytes(Path("photo.png").read_bytes()[:2000]),
+        {"photo": "bad.png"},
+        "^the photo cannot be read: ",
+    ),
+    "fog": (
+        lambda: video.write_image("bad.png", plain(180, 185, 190)),
+        {"photo": "bad.png"},
+        "^nothing would move: .*smooth as fog",
+    ),
+    "a black mask": (
+        lambda: video.write_image("bad.png", plain(0, 0, 0)),
+        {"mask": "bad.png"},
+        "^nothing would move: the mask is black: white moves",
+    ),
+    "a mask of another photo": (
+        lambda: video.write_image("bad.png", np.full((60, 60, 3), 255, np.uint8)),
+        {"mask": "bad.png"},
+        "^the mask doesn't fit the photo: it has 60×60 pixels",
+    ),
+    "no mask": (lambda: Path("bad.png").write_bytes(b"no"), {"mask": "bad.png"}, "give a JPEG"),
+    "long": (lambda: None, {"options": MotionOptions(seconds=16)}, "^seconds=16: 15 at most here"),
+}
+
+
+@pytest.mark.parametrize(("prepare", "given", "why"), UNUSABLE.values(), ids=UNUSABLE)
+def test_visitors_are_told_why(animate, place: Path, prepare, given, why: str) -> None:
+    prepare()
+    with pytest.raises(UnusableError, match=why) as error:
+        animate(**given)
+    assert "bad.png" not in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not list((place / "room").iterdir())
+
+
+@pytest.mark.parametrize("error", [UnusableError("too long"), DataError("full"), KeyError("a bug")])
+def test_what_fails_leaves_nothing(animate, place: Path, error: Exception) -> None:
+    def report(done: float) -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        animate(report=report)
+    assert not list((place / "room").iterdir())
+
+
+def test_it_takes_no_longer_than_bounded(animate, place: Path, monkeypatch) -> None:
+    monkeypatch.setattr(making, "PATIENCE", 0.0)
+    with pytest.raises(UnusableError, match="takes too long here"):
+        animate()
+    assert not list((place / "room").iterdir())

@@ -1,0 +1,39 @@
+"""Networks of PyTorch, imported, give what they gave there: in float64, to its rounding.
+
+What they gave is stored (`python -m benchmarks.torch_references`), so PyTorch is not needed here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import torch_references
+from benchmarks.torch_references import CASES
+from ssagan_tf import torch_weights
+from tests.exactness import EXACT
+
+pytestmark = [pytest.mark.numeric, pytest.mark.slow]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.usefixtures("float64")
+def test_results_of_pytorch(name: str) -> None:
+    case = CASES[name]
+    shapes, expected = torch_references.read(name)
+    kind, options = torch_weights.read_off(shapes, name, case.model)
+    assert (options.resolution, options.spectral_norm) == (case.resolution, case.spectral_norm)
+    network = kind(options)
+    network.build_variables()
+    torch_weights.load_state(network, torch_references.made_up_state(shapes), name)
+    inputs = torch_references.made_up_inputs(case)
+    for mode in ("inference", "training"):  # the latter moves statistics, so it is last
+        result = np.asarray(network(inputs, training=mode == "training"))
+        assert result.dtype == np.float64
+        assert result.std() > 1e4 * EXACT
+        assert result.ndim == 2 or (abs(result) < 0.99).mean() > 0.9
+        np.testing.assert_allclose(
+            torch_references.kept(result), expected[mode], rtol=0, atol=EXACT, err_msg=mode
+        )
+    state = torch_references.kept_state(torch_weights.state_of(network))
+    np.testing.assert_allclose(state, expected["state"], rtol=0, atol=EXACT)
