@@ -141,9 +141,9 @@ def train(trial: str, clips: Path, output: Path) -> None:
             adversarial = losses.generator_adversarial_loss(logits, options.adversarial)
             loss += options.lambda_adv * adversarial
         if options.lambda_ssim:
-            loss += options.lambda_ssim * losses.structure_loss(real, fake)
+            loss += options.lambda_ssim * losses.ssim_loss(real, fake)
         if options.lambda_mse:
-            loss += options.lambda_mse * losses.squared_loss(real, fake)
+            loss += options.lambda_mse * losses.mse_loss(real, fake)
         return loss, (state, d, d_state, d_moments)
 
     def augmented(clip: Any, key: Any) -> Any:
@@ -192,7 +192,7 @@ def train(trial: str, clips: Path, output: Path) -> None:
         def of_some(clips: Any) -> Any:
             real = clips.astype("float32") / 127.5 - 1
             fake, _ = generator.stateless_call(g, state, real[:, 0], training=False)
-            return losses.content_loss(real, fake), losses.squared_loss(real, fake)
+            return losses.content_loss(real, fake), losses.mse_loss(real, fake)
 
         return [x.mean() for x in jax.lax.map(of_some, data.reshape(-1, 8, *data.shape[1:]))]
 

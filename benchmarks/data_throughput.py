@@ -1,8 +1,8 @@
 """`python -m benchmarks.data_throughput`: the pace of preparing sets and of reading them.
 
-    python -m benchmarks.data_throughput prepare --videos=FOLDER    against decoding and encoding alone
-    python -m benchmarks.data_throughput memory                     peak memory at 100 and at 10,000 clips
-    python -m benchmarks.data_throughput pipeline                   clips a second, and what a step takes
+    python -m benchmarks.data_throughput prepare --videos=FOLDER  beside decoding and encoding alone
+    python -m benchmarks.data_throughput memory                    peak with 100 and 10,000 clips
+    python -m benchmarks.data_throughput pipeline                  clips per second, time per step
 
 What is compared takes turns within one run, as a machine's speed changes.
 """
@@ -28,7 +28,7 @@ from PIL import Image
 
 from ssagan_tf.data import layouts, reading, writer
 from ssagan_tf.data.layouts.folders import VIDEOS
-from ssagan_tf.data.reading import Spooled
+from ssagan_tf.data.reading import SpooledClip
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.video import yuv_conversion
 
@@ -64,7 +64,7 @@ def bare(images: Iterator[np.ndarray]) -> int:
 def read(job: tuple[layouts.Item, PrepareOptions, str]) -> int:
     """Reads a video as prepare does, into its spool; gives the frames of its clips."""
     item, options, path = job
-    clips = [one for one in reading.spool_item(item, options, path) if isinstance(one, Spooled)]
+    clips = [one for one in reading.spool_item(item, options, path) if isinstance(one, SpooledClip)]
     return FRAMES * len(clips)
 
 
@@ -100,7 +100,7 @@ def peak(clips: int, kind: str) -> None:
         if kind == "frames":
             _write_pictures(source, clips)
             given["source"] = str(source)
-            given["still"] = 0.0
+            given["static_threshold"] = 0.0
         else:
             given |= {"layout": "synthetic", "synthetic_clips": clips}
         info = writer.prepare(PrepareOptions(**given))

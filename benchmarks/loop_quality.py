@@ -1,6 +1,7 @@
 """`python -m benchmarks.loop_quality`: how steady loops are, over many photos, and a sheet of them.
 
-    python -m benchmarks.loop_quality --photos=FOLDER --model=box --output=FOLDER [--number=24] [--width=0]
+    python -m benchmarks.loop_quality --photos=FOLDER --model=box --output=FOLDER [--number=24]
+        [--width=0]
 
 Photos are pictures, or the first frames of videos, anywhere in the folder: so many of them, evenly
 spread over their names. Each is animated with the settings of `animate` (8 s at 25 frames a
@@ -30,7 +31,7 @@ from ssagan_tf import video
 from ssagan_tf.animation import Animation, ClipsOf, animated, number_of_frames, reduced
 from ssagan_tf.data.layouts.folders import VIDEOS
 from ssagan_tf.evaluation.metrics.stability import pumping
-from ssagan_tf.motion.transfer import NothingMoves
+from ssagan_tf.motion.transfer import NothingMovesError
 from ssagan_tf.options import MotionOptions
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -136,7 +137,7 @@ def run(some: dict[str, np.ndarray], clips_of: ClipsOf, side: int, output: Path)
     for name, photo in some.items():
         try:
             animation = animated(photo, clips_of, side, MotionOptions())
-        except NothingMoves as nothing:
+        except NothingMovesError as nothing:
             still[name] = str(nothing)
             print(f"{name}: nothing would move: {nothing}", flush=True)
             continue

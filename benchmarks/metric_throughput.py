@@ -1,4 +1,4 @@
-"""`python -m benchmarks.metric_throughput`: clips per second of every measure, and of scikit-image's SSIM."""
+"""`python -m benchmarks.metric_throughput`: clips per second of each metric."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.motion_accuracy`: how skies usually move, and how near to it a model's motion comes.
+"""`python -m benchmarks.motion_accuracy`: how accurate a model's motion is.
 
-    python -m benchmarks.motion_accuracy prior                  what `motion/field.py` takes for usual
-    python -m benchmarks.motion_accuracy table --model=box      angle and speed of the transfer, on others
+    python -m benchmarks.motion_accuracy prior                how skies usually move: the prior
+    python -m benchmarks.motion_accuracy table --model=box    angle and speed errors on other skies
 
 Of procedural skies that are in no set: the truth is known. A field is fitted to the true velocities
 of each by least squares; their mean and standard deviation are `field._MEAN` and `field._SPREAD`.
@@ -62,7 +62,7 @@ def table(number: int, clips_of: Callable[[np.ndarray], np.ndarray]) -> str:
             found[f"{name}, flow of each pixel"] = optical_flow.velocities(clip[:14], 2)
             try:
                 motion = transfer.estimate(clip, real[0])
-            except transfer.NothingMoves:
+            except transfer.NothingMovesError:
                 continue
             found[f"{name}, transfer"] = motion.field.at(SIDE, SIDE)
         for name, other in found.items():

@@ -2,9 +2,9 @@
 
     python -m benchmarks.torch_references
 
-writes `tests/torch_weights/references/*.json`, a few KB each. Weights and inputs follow from names and
-shapes (`made_up_state`, `made_up_inputs`), so only a part of the results is stored: some of their
-numbers, and sums that every number goes into.
+writes `tests/torch_weights/references/*.json`, a few KB each. Weights and inputs follow from
+names and shapes (`made_up_state`, `made_up_inputs`), so only a part of the results is stored:
+some of their numbers, and sums that every number goes into.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-FOLDER = Path(__file__).parents[1] / "tests" / "released" / "references"
+FOLDER = Path(__file__).parents[1] / "tests" / "torch_weights" / "references"
 NUMBERS, SUMS = 96, 8  # that are kept of each result
 
 

@@ -19,7 +19,7 @@ from export.options import BoxOptions
 from ssagan_tf import box, cli, flags, limits
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.clip_folders import named_paths
-from ssagan_tf.evaluation.metrics import MEASURES
+from ssagan_tf.evaluation.metrics import METRICS
 from ssagan_tf.evaluation.metrics.stability import LOOPS
 from ssagan_tf.evaluation.motion_transfer import LOOP_SUFFIX, SUFFIX
 from ssagan_tf.evaluation.results import STILL
@@ -73,7 +73,7 @@ def to_box(options: BoxOptions) -> None:
         for name, path in named_paths("metrics", options.metrics).items()
     }
     load_tensorflow()
-    from ssagan_tf.models.float16_file import save_half
+    from ssagan_tf.models.float16_file import save_float16
     from ssagan_tf.models.loading import load_generator
 
     generator = origin.load(ComputeOptions())
@@ -81,7 +81,7 @@ def to_box(options: BoxOptions) -> None:
     file, card_file = folder / f"{options.name}.keras", folder / f"{options.name}.json"
     with replacing_file(file) as temporary, replacing_file(card_file) as card_temporary:
         try:
-            save_half(generator, temporary)
+            save_float16(generator, temporary)
         except ValueError as error:
             raise DataError(f"cannot pack {origin.about}: {error}") from error
         stored = load_generator(temporary)
@@ -191,7 +191,7 @@ def _measures(path: Path, name: str) -> dict[str, Any]:
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
     """Figures and their intervals, to four digits."""
-    names = {STILL, *(measure.figure for measure in MEASURES)}
+    names = {STILL, *(measure.figure for measure in METRICS)}
     kept = {key: value for key, value in row.items() if _is_of(key, names)}
     return {key: _rounded(value) for key, value in kept.items()}
 
@@ -215,7 +215,7 @@ def _not_better(measures: Mapping[str, Any], name: str) -> list[str]:
         for (ours, kind), baseline in itertools.product(kinds.items(), _NEED_NO_NETWORK):
             worse = [
                 measure.figure
-                for measure in MEASURES
+                for measure in METRICS
                 if measure.section is not LOOPS  # neither row is one
                 and _distance(measure.better, rows[baseline].get(measure.figure))
                 <= _distance(measure.better, rows[ours].get(measure.figure))

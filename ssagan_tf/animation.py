@@ -20,7 +20,7 @@ import ssagan_tf
 from ssagan_tf import photo_jobs, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.motion import transfer
-from ssagan_tf.motion.transfer import CLIP_RATE, Motion, NothingMoves
+from ssagan_tf.motion.transfer import CLIP_RATE, Motion, NothingMovesError
 from ssagan_tf.options import MotionOptions, OptionError, PhotosToAnimations
 from ssagan_tf.photo_jobs import Job
 from ssagan_tf.pixels import on_pixels
@@ -124,7 +124,7 @@ def animated(
       mask: `[h, w]` uint8 of about the photo's aspect: what moves (255), instead of what is found.
 
     Raises:
-      NothingMoves: Nothing would move.
+      NothingMovesError: Nothing would move.
     """
 
     def turned(picture: np.ndarray) -> np.ndarray:
@@ -170,7 +170,7 @@ def animate(
       Frames `[H, W, 3]` uint8, `seconds` times `fps`, made one at a time.
 
     Raises:
-      NothingMoves: There is no sky, or nothing to be seen in it; a ValueError.
+      NothingMovesError: There is no sky, or nothing to be seen in it; a ValueError.
       ValueError: An argument is impossible.
       DataError: No generator comes with the package.
     """
@@ -242,7 +242,7 @@ class Work:
                         made = _make(job, clips, side, self.options, self.mask, progress)
                     except _NoClip:
                         raise
-                    except NothingMoves as nothing:
+                    except NothingMovesError as nothing:
                         failed[job.photo] = f"{job.photo}: nothing would move: {nothing}"
                     except DataError as error:
                         failed[job.photo] = str(error)

@@ -15,14 +15,14 @@ from ssagan_tf.evaluation import metrics, plots, results
 from ssagan_tf.evaluation.baselines import OF_THE_PHOTO, baselines
 from ssagan_tf.evaluation.better_direction import RULE, BetterDirection, Mirrored
 from ssagan_tf.evaluation.clip_folders import ClipFolder, named_paths
-from ssagan_tf.evaluation.metrics.metric import Measure
+from ssagan_tf.evaluation.metrics.metric import Metric
 from ssagan_tf.evaluation.motion_transfer import LOOP_SUFFIX, SUFFIX, Transfer
 from ssagan_tf.evaluation.protocols import PROTOCOLS
 from ssagan_tf.evaluation.real_clips import RealClips, draw
 from ssagan_tf.evaluation.report import FILM, REPORT, Report, table_lines
 from ssagan_tf.evaluation.scoring import Keep, score
 from ssagan_tf.evaluation.selection import Selection, shown
-from ssagan_tf.evaluation.systems import BROUGHT, Folder, Generator, System
+from ssagan_tf.evaluation.systems import BROUGHT, ClipsFromFolder, Generator, System
 from ssagan_tf.files import replacing_folder
 from ssagan_tf.options import (
     BASELINES,
@@ -160,7 +160,7 @@ def _moved(options: EvaluateOptions) -> list[str]:
     """Suffixes of the rows of photos moved by a generator's clips."""
     if not options.transfer:
         return []
-    return [SUFFIX, LOOP_SUFFIX] if options.loop_measures else [SUFFIX]
+    return [SUFFIX, LOOP_SUFFIX] if options.loop_metrics else [SUFFIX]
 
 
 def _common_fit(fit: str, generators: Iterable[Source]) -> str:
@@ -199,7 +199,7 @@ def _how(options: EvaluateOptions) -> PrepareOptions:
         frame_stride=options.frame_stride,
         motion_target=options.motion_target,
         scene_cut=options.scene_cut,
-        still=options.still,
+        static_threshold=options.static_threshold,
     )
 
 
@@ -225,8 +225,8 @@ def _systems(
         )
         return [generator, *(Transfer(generator, loop=each == LOOP_SUFFIX) for each in moved)]
 
-    def clips_in(folder: ClipFolder) -> Folder:
-        return Folder(folder, selection.found[folder], real.names)
+    def clips_in(folder: ClipFolder) -> ClipsFromFolder:
+        return ClipsFromFolder(folder, selection.found[folder], real.names)
 
     def made() -> list[System]:
         return [row for name in networks for row in rows_of(name)]
@@ -249,7 +249,7 @@ def _systems(
 
 def _available(options: EvaluateOptions, real: RealClips) -> set[str]:
     """What measures may need."""
-    there = {name for name in ("optical_flow", "loop_measures") if getattr(options, name)}
+    there = {name for name in ("optical_flow", "loop_metrics") if getattr(options, name)}
     if options.optical_flow and real.truth(0) is not None:
         there.add("truth")
     return there
@@ -260,7 +260,7 @@ def _conditions(
     footage: Footage,
     real: RealClips,
     sides: Mapping[str, int],
-    measured: Sequence[Measure],
+    measured: Sequence[Metric],
 ) -> dict[str, str]:
     """All that the numbers depend on, in words."""
     about = dict(footage.about)

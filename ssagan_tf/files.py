@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ssagan_tf.errors import DataError
-from ssagan_tf.remote import RemotePath, is_remote, place
+from ssagan_tf.remote import RemotePath, as_path, is_remote
 
 LOCK_FILE = ".lock"
 _WILDCARDS = set("*?[]\\")
@@ -54,7 +54,7 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
       DataError: The file cannot be written: no permission, disk full, a folder is in its place.
         Errors of the caller's that are about other files are raised as they are.
     """
-    there = place(path)
+    there = as_path(path)
     if isinstance(there, RemotePath):
         with tempfile.TemporaryDirectory(prefix="ssagan_tf-") as folder:
             yield Path(folder) / there.name
@@ -285,7 +285,7 @@ def _about(temporary: Path, error: OSError) -> bool:
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
     checksum = hashlib.sha256()
-    with place(path).open("rb") as file:
+    with as_path(path).open("rb") as file:
         while block := file.read(1 << 20):
             checksum.update(block)
     return checksum.hexdigest()

@@ -1,8 +1,8 @@
 """What one input may claim, and reading that holds it to that before memory is taken.
 
 The bounds of data are here, each with its reason, but `options.LARGEST_RESOLUTION`, which settings
-have, too; models/keras_file.py has those of model files, web/guard.py those of requests. They are far
-above what cameras, archives and this package make.
+have, too; models/keras_file.py has those of model files, web/guard.py those of requests. They are
+far above what cameras, archives and this package make.
 """
 
 from __future__ import annotations

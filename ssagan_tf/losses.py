@@ -95,7 +95,7 @@ def content_loss(real: Any, fake: Any) -> Any:
     return ops.mean(ops.abs(real - fake))
 
 
-def squared_loss(real: Any, fake: Any) -> Any:
+def mse_loss(real: Any, fake: Any) -> Any:
     """Mean squared error of clips `[B, T, H, W, C]` in [-1, 1]: RNN-GAN's content loss."""
     return ops.mean(ops.square(real - fake))
 
@@ -105,7 +105,7 @@ def first_frame_loss(real: Any, fake: Any) -> Any:
     return ops.mean(ops.abs(real[:, 0] - fake[:, 0]))
 
 
-def structure_loss(real: Any, fake: Any) -> Any:
+def ssim_loss(real: Any, fake: Any) -> Any:
     """1 - SSIM, of the frames of clips `[B, T, H, W, C]` in [-1, 1], as in the released code.
 
     A Gaussian window of 11×11 with σ = 1.5, no padding, moments by the weights of the window

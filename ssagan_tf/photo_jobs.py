@@ -49,7 +49,7 @@ class Job:
         self.save(video.unfit(clip, size, how), fps)
 
     def save(self, frames: Iterable[np.ndarray], fps: float, repeat: int = 1) -> None:
-        """Writes frames `[H, W, 3]` uint8, one after the other; see `video.write_movie`.
+        """Writes frames `[H, W, 3]` uint8, one after the other; see `video.write_video`.
 
         Raises:
           DataError: They cannot be written.
@@ -57,7 +57,7 @@ class Job:
         if self.format == "frames":
             video.write_frames(self.path, frames, repeat)
         else:
-            video.write_movie(self.path, frames, fps, repeat)
+            video.write_video(self.path, frames, fps, repeat)
 
 
 def plan(options: PhotosToVideos) -> list[Job]:

@@ -15,7 +15,7 @@ from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo
 from ssagan_tf.data.layouts.perceptual_hash import BITS
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.progress import Progress
-from ssagan_tf.remote import place
+from ssagan_tf.remote import as_path
 
 ABOUT = f"""
 Cuts footage into clips of {FRAMES} square frames and writes them as TFRecord shards, for
@@ -41,7 +41,7 @@ def prepare(options: PrepareOptions) -> None:
         source = f"{options.synthetic_clips} synthetic clips"
     side = options.resolution
     print(f"preparing {source} at {side}×{side} into {options.output}", flush=True)
-    if writer.is_interrupted(place(options.output)):
+    if writer.is_interrupted(as_path(options.output)):
         print("an interrupted prepare was here; what it finished of the same is kept")
     start = time.monotonic()
     with Progress("listing", None) as progress:

@@ -30,7 +30,7 @@ class StoreError(OSError):
     """A store fails, or there is no room for a copy of what lies there: no fault of the file."""
 
 
-def place(path: str | os.PathLike[str]) -> AnyPath:
+def as_path(path: str | os.PathLike[str]) -> AnyPath:
     """A path of this machine, or of another."""
     if isinstance(path, RemotePath):
         return path
@@ -42,24 +42,24 @@ def place(path: str | os.PathLike[str]) -> AnyPath:
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
     """Whether a path is an address, as s3://bucket/set is."""
-    return isinstance(place(path), RemotePath)
+    return isinstance(as_path(path), RemotePath)
 
 
 def resolve(path: str | os.PathLike[str]) -> str:
     """The path as it can be kept for another working directory."""
-    there = place(path)
+    there = as_path(path)
     return str(there if isinstance(there, RemotePath) else there.resolve())
 
 
 @contextlib.contextmanager
-def near(path: str | os.PathLike[str]) -> Iterator[str]:
+def local_copy(path: str | os.PathLike[str]) -> Iterator[str]:
     """A file on this machine: itself, or for the moment a copy of it.
 
     Raises:
       FileNotFoundError: There is none.
       StoreError: It cannot be copied.
     """
-    there = place(path)
+    there = as_path(path)
     if isinstance(there, Path):
         yield str(path)
         return
@@ -112,7 +112,7 @@ class RemotePath(os.PathLike):
     def __truediv__(self, name: str) -> AnyPath:
         if name.startswith("/"):
             return Path(name)
-        return place(f"{self}/{name}")
+        return as_path(f"{self}/{name}")
 
     @property
     def name(self) -> str:
@@ -292,7 +292,7 @@ def no_such_folder(path: AnyPath) -> str:
 def why_unreachable(path: str | os.PathLike[str]) -> str | None:
     """Why it cannot even be told whether something is there; None if it can."""
     try:
-        place(path).exists()
+        as_path(path).exists()
     except DataError as error:
         return str(error)
     except OSError as error:

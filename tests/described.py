@@ -45,7 +45,7 @@ def describe() -> dict[str, Any]:
     found: dict[str, Any] = {name: _described(each) for name, each in networks.items()}
 
     options = TrainOptions(discriminator_updates=1, ema_decay=0.9)
-    falling = dataclasses.replace(options, learning_rate_drops=("3",))
+    falling = dataclasses.replace(options, learning_rate_milestones=("3",))
     gan = GAN(second, discriminator, falling, first)
     clips = np.random.default_rng(0).integers(0, 256, (1, 1, *second.input_axes), np.uint8)
     found["report"] = [f"{k} {v.dtype}" for k, v in gan.train_step(tf.constant(clips)).items()]

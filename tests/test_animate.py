@@ -17,7 +17,7 @@ from PIL import Image
 
 import ssagan_tf
 from ssagan_tf import animation, video
-from ssagan_tf.motion.transfer import NothingMoves
+from ssagan_tf.motion.transfer import NothingMovesError
 from ssagan_tf.options import AnimateOptions, ModelOptions, MotionOptions
 from ssagan_tf.training import generator_source
 from tests.landscapes import HEIGHT, HORIZON, WIDTH, Drift, clouds, landscape, plain
@@ -139,7 +139,7 @@ def test_pictures_of_any_shape(shape: tuple[int, int], loop: bool) -> None:
         frames = ssagan_tf.animate(
             clouds(*shape), 0.5, fps=8, loop=loop, light=1, generator=Drift()
         )
-    except NothingMoves:
+    except NothingMovesError:
         assert max(shape) < 20
     else:
         assert [frame.shape for frame in frames] == 4 * [(*shape, 3)]

@@ -37,43 +37,42 @@ ROOMS = {
     "options": {"options"},
     "errors": set(),
     "startup": ALWAYS,
-    "progress": {"names"},
+    "progress": {"safe_names"},
     "terminal": set(),
-    "given": ALWAYS,
+    "user_paths": ALWAYS,
     "pixels": set(),
     "precision": set(),
     "__init__": {"startup"},
-    "flags": ALWAYS | {"given", "limits"},
+    "flags": ALWAYS | {"user_paths", "limits"},
     "remote": ALWAYS | {"startup"},
-    "names": set(),
+    "safe_names": set(),
     "limits": ALWAYS | {"remote"},
-    "mp4": ALWAYS | {"limits"},
     "files": ALWAYS | {"remote"},
-    "video": ALWAYS | {"files", "limits", "mp4", "remote", "video"},
-    "timelapse": ALWAYS | {"files", "video", "progress", "names", "given"},
+    "video": ALWAYS | {"files", "limits", "remote", "video"},
+    "photo_jobs": ALWAYS | {"files", "video", "progress", "safe_names", "user_paths"},
     "motion": {"motion"},
-    "animation": ALWAYS | {"video", "motion", "timelapse", "pixels", "progress"},
+    "animation": ALWAYS | {"video", "motion", "photo_jobs", "pixels", "progress"},
     "skies": ALWAYS | {"skies"},
     "layers": {"layers", "precision"},
     "losses": {"precision"},
     "models": ALWAYS | {"layers", "models", "precision", "limits"},
     "box": ALWAYS | {"files", "limits"},
-    "released": ALWAYS | {"models", "released"},
+    "torch_weights": ALWAYS | {"models", "torch_weights"},
     "data": ALWAYS
-    | {"files", "video", "data", "startup", "progress", "remote", "names", "limits"}
+    | {"files", "video", "data", "startup", "progress", "remote", "safe_names", "limits"}
     | {"motion", "skies", "terminal"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote", "limits"}
     | {"losses", "models", "data", "training", "box"},
     "evaluation": ALWAYS
-    | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "names"}
-    | {"given", "motion", "skies"},
+    | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "safe_names"}
+    | {"user_paths", "motion", "skies"},
     "web": ALWAYS | {"files", "web"},
-    "page": ALWAYS
-    | {"animation", "motion", "pixels", "timelapse", "training", "video", "web", "page"},
+    "demo_page": ALWAYS
+    | {"animation", "motion", "pixels", "photo_jobs", "training", "video", "web", "demo_page"},
     "study": ALWAYS
-    | {"files", "video", "progress", "program", "evaluation", "web", "study", "names", "limits"},
-    "program": ALWAYS | {"flags", "names", "startup", "terminal"},
+    | {"files", "video", "progress", "cli", "evaluation", "web", "study", "safe_names", "limits"},
+    "cli": ALWAYS | {"flags", "safe_names", "startup", "terminal"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
     "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]
@@ -107,9 +106,15 @@ def test_imports_go_one_way(path: Path) -> None:
 @EVERY_MODULE
 def test_layers_and_models_run_on_every_backend(path: Path) -> None:
     # Replicas and graphs with unknown sizes are TensorFlow's; elsewhere there are none.
-    if room(path) in ("layers", "models", "released", "losses", "pixels") and path.stem not in (
+    if room(path) in (
+        "layers",
+        "models",
+        "torch_weights",
+        "losses",
+        "pixels",
+    ) and path.stem not in (
         "replicas",
-        "unknown_sizes",
+        "dynamic_blocks",
     ):
         assert not any(name.split(".")[0] == "tensorflow" for name in imports(path))
 
@@ -117,7 +122,7 @@ def test_layers_and_models_run_on_every_backend(path: Path) -> None:
 @EVERY_MODULE
 def test_only_programs_read_the_command_line(path: Path) -> None:
     source = path.read_text()
-    if room(path) not in ("program", "flags"):
+    if room(path) not in ("cli", "flags"):
         assert "FLAGS" not in source.replace("FLAGS_FILE", "")
         assert "sys.argv" not in source
 

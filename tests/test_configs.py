@@ -55,14 +55,14 @@ def test_the_released_recipe_is_the_papers_but_for_what_the_code_has_otherwise(
     monkeypatch.chdir(ROOT)
     values = flags.from_file("configs/cloud128_released.cfg")
     assert flags.read(options.ModelOptions, values) == options.ModelOptions(
-        spectral_norm=True, scale_stddev=0.02
+        spectral_norm=True, bn_gamma_stddev=0.02
     )
     assert flags.read(options.TrainOptions, values) == options.TrainOptions(
         steps=26_500,
         adversarial="wasserstein",
         lambda_penalty=10.0,
         lambda_ssim=1.0,
-        learning_rate_drops=("19908", "24332"),
+        learning_rate_milestones=("19908", "24332"),
     )
 
 

@@ -261,7 +261,7 @@ def test_the_transfer_beside_the_generator(model: Path, clips: Path, tmp_path: P
         "model": f"ours={model}",
         "transfer": True,
         "baselines": ("constant_wind",),
-        "still": 0.0,
+        "static_threshold": 0.0,
         "optical_flow": False,
         "direction": "better",
     }
@@ -270,7 +270,7 @@ def test_the_transfer_beside_the_generator(model: Path, clips: Path, tmp_path: P
     evaluate(
         **settings,
         generated=folder,
-        loop_measures=True,
+        loop_metrics=True,
         save_clips="frames",
         size=32,
         output=str(output),
@@ -323,7 +323,7 @@ def test_beside_the_truth_of_procedural_skies(
 
     monkeypatch.setattr(skies, "truth", truth)
     settings = {"data": str(synthetic_set), "model": str(model), "baselines": ("pan",)}
-    evaluate(**settings, loop_measures=True, output=str(tmp_path / "o"))
+    evaluate(**settings, loop_metrics=True, output=str(tmp_path / "o"))
     content = metrics(tmp_path / "o")
     rows = {row["name"]: row for row in content["rows"]}
     assert rows["pan"]["angle_error"] == pytest.approx(0, abs=8)

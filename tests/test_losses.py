@@ -105,7 +105,7 @@ def test_structure_is_ssim() -> None:
     clip = tf.constant(fake)
     with tf.GradientTape() as tape:
         tape.watch(clip)
-        value = losses.structure_loss(tf.constant(real), clip)
+        value = losses.ssim_loss(tf.constant(real), clip)
     equal(value, by_frame(fake))
     gradient = tape.gradient(value, clip).numpy()
     for seed in range(3):
@@ -113,16 +113,16 @@ def test_structure_is_ssim() -> None:
         ends = [by_frame(fake + step * direction) for step in (1e-5, -1e-5)]
         slope = (ends[0] - ends[1]) / 2e-5
         assert abs(slope - np.sum(gradient * direction)) < 1e-7 * np.linalg.norm(gradient)
-    equal(losses.structure_loss(real, real), 0, atol=EXACT)
+    equal(losses.ssim_loss(real, real), 0, atol=EXACT)
     with pytest.raises(ValueError, match="Received: 8×8"):
-        losses.structure_loss(real[:, :, :8, :8], fake[:, :, :8, :8])
+        losses.ssim_loss(real[:, :, :8, :8], fake[:, :, :8, :8])
 
 
 def test_losses_of_the_baselines() -> None:
     draw = np.random.default_rng(0)
     real, fake = (draw.uniform(-1, 1, (2, 3, 4, 5, 3)) for _ in range(2))
     difference = real - fake
-    equal(losses.squared_loss(real, fake), (difference**2).mean())
+    equal(losses.mse_loss(real, fake), (difference**2).mean())
     first = abs(difference[:, 0]).mean()
     equal(losses.first_frame_loss(real, fake), first)
 

@@ -173,7 +173,7 @@ def test_synthetic_data(tmp_path: Path) -> None:
         ("train", ["--seed=9999999999"], 2, "--seed=9999999999: must be between"),
         ("train", ["--learning_rate=inf"], 2, "--learning_rate=inf: must be a finite number"),
         ("train", ["--ssa_layers=conv9", "--data=synthetic", "--run_dir=r"], 2, "no conv9"),
-        ("train", ["--learning_rate_drops=9,3"], 2, "=9,3: must be whole numbers"),
+        ("train", ["--learning_rate_milestones=9,3"], 2, "=9,3: must be whole numbers"),
         ("train", ["--strategy=tpu"], 2, "--strategy"),
         ("train", ["--strategy=mirrored", "--data=d", "--run_dir=r"], 2, "there is no GPU"),
         (

@@ -15,8 +15,8 @@ from typing import Any
 from ssagan_tf.data import layouts, upload
 from ssagan_tf.data.dataset_info import SPLITS, DatasetInfo, Shard, Skipped, read_info
 from ssagan_tf.data.reading import spool_item
-from ssagan_tf.data.sharding import Arrangement, arrange
-from ssagan_tf.data.spool import Facts, Spooled
+from ssagan_tf.data.sharding import Sharding, arrange
+from ssagan_tf.data.spool import ClipMetadata, SpooledClip
 from ssagan_tf.data.writer import (
     check_output,
     is_interrupted,
@@ -27,9 +27,9 @@ from ssagan_tf.data.writer import (
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.files import errors_of_writing
 from ssagan_tf.options import PrepareOptions, require
-from ssagan_tf.remote import AnyPath, RemotePath, place
+from ssagan_tf.remote import AnyPath, RemotePath, as_path
 
-Place = tuple[int, int]  # of a clip among all: number of its item, number in the item
+ClipPosition = tuple[int, int]  # of a clip among all: number of its item, number in the item
 
 
 def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetInfo:
@@ -48,7 +48,7 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     """
     layouts.check_source(options)
     require(options, "output")
-    output = place(options.output)
+    output = as_path(options.output)
     check_output(options, output)
     if is_interrupted(output):
         where = upload.folder_of(output) if isinstance(output, RemotePath) else output
@@ -81,9 +81,11 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
 def _why(error: BaseException) -> str:
     """The line of a pipeline's error that tells most: of ours, else the last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    ours = [line for line in lines if re.search(r"(NothingUsable|DataError|StoreError): ", line)]
+    ours = [
+        line for line in lines if re.search(r"(NoUsableClipsError|DataError|StoreError): ", line)
+    ]
     if ours:
-        return re.sub(r".*?(NothingUsable|DataError|StoreError): ", "", ours[0])
+        return re.sub(r".*?(NoUsableClipsError|DataError|StoreError): ", "", ours[0])
     return lines[-1] if lines else type(error).__name__
 
 
@@ -100,12 +102,12 @@ def _build(
         | "spread" >> beam.Reshuffle()
         | "read" >> beam.FlatMap(_read, options)
     )
-    facts = clips | "facts" >> beam.Map(lambda one: one[:2])
+    metadata = clips | "metadata" >> beam.Map(lambda one: one[:2])
     arrangement = (
         pipeline
         | "once" >> beam.Create([None])
         | "arrange"
-        >> beam.Map(_arrange, beam.pvalue.AsIter(facts), tuple(listing.skipped), options)
+        >> beam.Map(_arrange, beam.pvalue.AsIter(metadata), tuple(listing.skipped), options)
     )
     places = arrangement | "places" >> beam.Map(_places)
     shards = (
@@ -121,30 +123,30 @@ def _build(
 
 def _read(
     numbered: tuple[int, layouts.Item], options: PrepareOptions
-) -> Iterator[tuple[Place, Facts | Skipped, Sequence[bytes]]]:
+) -> Iterator[tuple[ClipPosition, ClipMetadata | Skipped, Sequence[bytes]]]:
     """The clips of an item, once it is known that all of it can be read."""
     number, item = numbered
     with tempfile.TemporaryDirectory() as folder:
         for index, one in enumerate(spool_item(item, options, f"{folder}/item")):
-            if isinstance(one, Spooled):
-                yield (number, index), one.facts(), one.load()
+            if isinstance(one, SpooledClip):
+                yield (number, index), one.metadata(), one.load()
             else:
                 yield (number, index), one, ()
 
 
 def _arrange(
     _: None,
-    found: Iterable[tuple[Place, Facts | Skipped]],
+    found: Iterable[tuple[ClipPosition, ClipMetadata | Skipped]],
     skipped: Sequence[Skipped],
     options: PrepareOptions,
-) -> Arrangement[Facts]:
+) -> Sharding[ClipMetadata]:
     in_order = [one for _, one in sorted(found, key=lambda one: one[0])]
-    clips = [one for one in in_order if isinstance(one, Facts)]
+    clips = [one for one in in_order if isinstance(one, ClipMetadata)]
     left_out = [one for one in in_order if isinstance(one, Skipped)]
     return arrange(clips, [*skipped, *left_out], options)
 
 
-def _places(arrangement: Arrangement[Facts]) -> dict[str, tuple[str, int]]:
+def _places(arrangement: Sharding[ClipMetadata]) -> dict[str, tuple[str, int]]:
     """Shard and place in it of each clip."""
     return {
         clip.name: (shard, place)
@@ -155,16 +157,17 @@ def _places(arrangement: Arrangement[Facts]) -> dict[str, tuple[str, int]]:
 
 
 def _to_shard(
-    clip: tuple[Place, Facts | Skipped, Sequence[bytes]], places: dict[str, tuple[str, int]]
-) -> Iterator[tuple[str, tuple[int, Facts, Sequence[bytes]]]]:
-    _, facts, frames = clip
-    if isinstance(facts, Facts) and facts.name in places:
-        shard, place = places[facts.name]
-        yield shard, (place, facts, frames)
+    clip: tuple[ClipPosition, ClipMetadata | Skipped, Sequence[bytes]],
+    places: dict[str, tuple[str, int]],
+) -> Iterator[tuple[str, tuple[int, ClipMetadata, Sequence[bytes]]]]:
+    _, metadata, frames = clip
+    if isinstance(metadata, ClipMetadata) and metadata.name in places:
+        shard, place = places[metadata.name]
+        yield shard, (place, metadata, frames)
 
 
 def _write(
-    shard: tuple[str, Iterable[tuple[int, Facts, Sequence[bytes]]]],
+    shard: tuple[str, Iterable[tuple[int, ClipMetadata, Sequence[bytes]]]],
     output: AnyPath,
     resolution: int,
 ) -> Shard:
@@ -172,11 +175,11 @@ def _write(
     ordered = sorted(clips, key=lambda clip: clip[0])
     path = output / name
     write_shard(path, (clip[1:] for clip in ordered), resolution)
-    return shard_of(path, [facts for _, facts, _ in ordered])
+    return shard_of(path, [metadata for _, metadata, _ in ordered])
 
 
 def _describe(
-    arrangement: Arrangement[Facts],
+    arrangement: Sharding[ClipMetadata],
     shards: Iterable[Shard],
     options: PrepareOptions,
     layout: str,

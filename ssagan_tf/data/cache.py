@@ -12,7 +12,9 @@ from ssagan_tf.files import replacing_file, sha256_of
 from ssagan_tf.progress import Report
 
 
-def copy_near(prepared: PreparedSet, folder: Path, report: Report = lambda *_: None) -> PreparedSet:
+def copy_to_cache(
+    prepared: PreparedSet, folder: Path, report: Report = lambda *_: None
+) -> PreparedSet:
     """Copies the shards of a set, unless they are there already.
 
     Sets may share the folder: each has one of its own in it, named by its fingerprint.

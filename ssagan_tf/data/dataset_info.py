@@ -17,7 +17,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import LARGEST_RESOLUTION
 from ssagan_tf.options.shared import Fit, Layout
-from ssagan_tf.remote import AnyPath, no_such_folder, place
+from ssagan_tf.remote import AnyPath, as_path, no_such_folder
 
 FORMAT = 1  # raised when a reader of the old format would misread the new one
 FILE_NAME = "dataset_info.json"
@@ -174,7 +174,7 @@ class DatasetInfo:
         Raises:
           DataError: The file cannot be written.
         """
-        with replacing_file(place(folder) / FILE_NAME) as temporary:
+        with replacing_file(as_path(folder) / FILE_NAME) as temporary:
             temporary.write_text(self.to_json(), encoding="utf-8")
 
 
@@ -238,7 +238,7 @@ def read_info(folder: str | PathLike[str]) -> DatasetInfo:
     Raises:
       DataError: It is no prepared set, or one of another format version.
     """
-    folder = place(folder)
+    folder = as_path(folder)
     path = folder / FILE_NAME
     try:
         if not folder.is_dir():
@@ -285,7 +285,7 @@ def open_set(folder: str | PathLike[str], *, truncated: bool = False) -> Prepare
     Raises:
       DataError: It is no prepared set, an incomplete one, or one of another format version.
     """
-    prepared = PreparedSet(place(folder), read_info(folder))
+    prepared = PreparedSet(as_path(folder), read_info(folder))
     for split in SPLITS:
         for shard in prepared.shards(split):
             if fault := shard_fault(prepared.folder, shard, truncated=truncated):

@@ -8,13 +8,13 @@ import numpy as np
 
 from ssagan_tf.data.dataset_info import NearDuplicate
 from ssagan_tf.data.layouts.perceptual_hash import BITS, unpack
-from ssagan_tf.data.reading import Facts
+from ssagan_tf.data.reading import ClipMetadata
 
 NEAR = 30  # of 143 bits; see BUILD.md
 _BLOCK = 2048  # clips compared at once: bounds the memory
 
 
-def find(train: Sequence[Facts], test: Sequence[Facts]) -> tuple[NearDuplicate, ...]:
+def find(train: Sequence[ClipMetadata], test: Sequence[ClipMetadata]) -> tuple[NearDuplicate, ...]:
     """The training clips that have a near-duplicate among the test clips, with the nearest one.
 
     Two clips are near-duplicates if any hashed frame of the one and any of the other differ in at
@@ -44,6 +44,6 @@ def find(train: Sequence[Facts], test: Sequence[Facts]) -> tuple[NearDuplicate, 
     return tuple(found)
 
 
-def _signs(clips: Sequence[Facts]) -> np.ndarray:
+def _signs(clips: Sequence[ClipMetadata]) -> np.ndarray:
     bits = unpack([clip.hashes for clip in clips]).astype(np.float32)
     return (2 * bits - 1) * bits.any(-1, keepdims=True)  # plain pictures are like no other

@@ -18,14 +18,14 @@ from ssagan_tf.data import layouts
 from ssagan_tf.data.dataset_info import FILE_NAME, SPLITS, PreparedSet, Skipped, open_set
 from ssagan_tf.data.frame_decoding import decode_frames
 from ssagan_tf.data.layouts.clip import Picture
-from ssagan_tf.data.record_index import Place, find_records
+from ssagan_tf.data.record_index import RecordLocation, find_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.progress import Report
-from ssagan_tf.remote import no_such_folder, place
+from ssagan_tf.remote import as_path, no_such_folder
 from ssagan_tf.startup import load_tensorflow
 
-_CUTTING = ("frame_stride", "motion_target", "clip_stride", "scene_cut", "still")
+_CUTTING = ("frame_stride", "motion_target", "clip_stride", "scene_cut", "static_threshold")
 _NO_FAULT = ("too short", "still")
 
 
@@ -76,7 +76,7 @@ def open_footage(how: PrepareOptions, split: str, report: Report = lambda *_: No
       OptionError: The layout cannot be told.
       DataError: There is nothing of the kind, or no clips.
     """
-    source = place(how.source)
+    source = as_path(how.source)
     if (source / FILE_NAME).is_file():
         footage: Footage = _Prepared(open_set(source), split)
     elif source.is_dir():
@@ -149,7 +149,7 @@ class _Folder:
 
     def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         places = [self._places[index] for index in indices]
-        for item, some in itertools.groupby(places, key=lambda place: place[0]):
+        for item, some in itertools.groupby(places, key=lambda location: location[0]):
             wanted = {number for _, number in some}
             clips = item.clips(self._how, layouts.PIXELS)
             whole = (clip for clip in clips if not isinstance(clip, Skipped))
@@ -189,7 +189,7 @@ class _Prepared:
         self.fit = info.fit
         self.drawn_by = info.settings if info.layout == "synthetic" else None
         chosen = SPLITS if split == "all" else (split,)
-        self._places = [place for name in chosen for place in find_records(prepared, name)]
+        self._places = [location for name in chosen for location in find_records(prepared, name)]
         self.about = {
             "data": f"{prepared.folder}, prepared set {info.fingerprint[:12]}",
             "split": split,
@@ -198,27 +198,29 @@ class _Prepared:
         if (benchmark := info.settings.get("benchmark", "none")) != "none":
             self.about["benchmark"] = str(benchmark)
         size = (info.resolution, info.resolution)
-        described = (self._parse(place)[:2] for place in self._places)
+        described = (self._parse(location)[:2] for location in self._places)
         self.clips = [Described(name, of, size) for name, of in described]
         self._prepared, self._rest = prepared, [name for name in SPLITS if name not in chosen]
 
     def other_names(self) -> list[str]:
         places = (p for name in self._rest for p in find_records(self._prepared, name))
-        return [self._parse(place)[0] for place in places]
+        return [self._parse(location)[0] for location in places]
 
-    def _parse(self, place: Place) -> tuple[str, str, list[bytes]]:
+    def _parse(self, location: RecordLocation) -> tuple[str, str, list[bytes]]:
         try:
-            return self._parse_clip(place.read())
+            return self._parse_clip(location.read())
         except ValueError as error:
-            raise place.unusable(error) from error
+            raise location.unusable(error) from error
 
     def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         for index in indices:
-            place = self._places[index]
+            location = self._places[index]
             try:
-                frames = list(decode_frames(self._parse(place)[2], self._prepared.info.resolution))
+                frames = list(
+                    decode_frames(self._parse(location)[2], self._prepared.info.resolution)
+                )
             except ValueError as error:
-                raise place.unusable(error) from error
+                raise location.unusable(error) from error
             if len(frames) != FRAMES:
-                raise place.unusable(f"it has {len(frames)} frames instead of {FRAMES}")
+                raise location.unusable(f"it has {len(frames)} frames instead of {FRAMES}")
             yield np.stack(frames)

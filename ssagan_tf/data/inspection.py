@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ssagan_tf import video
-from ssagan_tf.data.spool import Spooled
+from ssagan_tf.data.spool import SpooledClip
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import PrepareOptions
 
@@ -16,7 +16,7 @@ SHEET, HISTOGRAM = "contact_sheet.png", "motion.png"
 _ROWS, _LABEL, _SIDE = 24, 40, 128  # clips in the sheet; letters of a name; pixels
 
 
-def draw(folder: Path, clips: Mapping[str, Sequence[Spooled]], options: PrepareOptions) -> None:
+def draw(folder: Path, clips: Mapping[str, Sequence[SpooledClip]], options: PrepareOptions) -> None:
     """Draws both pictures.
 
     Args:
@@ -32,7 +32,7 @@ def draw(folder: Path, clips: Mapping[str, Sequence[Spooled]], options: PrepareO
     _draw_motion(folder / HISTOGRAM, clips, options)
 
 
-def contact_sheet(clips: Sequence[Spooled]) -> np.ndarray:
+def contact_sheet(clips: Sequence[SpooledClip]) -> np.ndarray:
     """Frames of up to 24 clips, from the stillest to the liveliest, evenly taken.
 
     Returns:
@@ -51,7 +51,7 @@ def contact_sheet(clips: Sequence[Spooled]) -> np.ndarray:
 
 
 def _draw_motion(
-    path: Path, clips: Mapping[str, Sequence[Spooled]], options: PrepareOptions
+    path: Path, clips: Mapping[str, Sequence[SpooledClip]], options: PrepareOptions
 ) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -70,8 +70,13 @@ def _draw_motion(
     axes.axvline(
         options.motion_target, color="C2", linestyle="--", label=f"target {options.motion_target:g}"
     )
-    if options.still:
-        axes.axvline(options.still, color="C3", linestyle=":", label=f"still: {options.still:g}")
+    if options.static_threshold:
+        axes.axvline(
+            options.static_threshold,
+            color="C3",
+            linestyle=":",
+            label=f"still: {options.static_threshold:g}",
+        )
     axes.set_xscale("log")
     axes.set_xlabel("mean change from frame to frame, in [0, 1], at 128×128")
     axes.set_ylabel("clips")

@@ -20,7 +20,7 @@ from pathlib import Path
 from ssagan_tf import terminal
 from ssagan_tf.data import layouts, spool
 from ssagan_tf.data.dataset_info import Skipped
-from ssagan_tf.data.spool import Facts, Spooled
+from ssagan_tf.data.spool import ClipMetadata, SpooledClip
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.remote import StoreError
@@ -31,7 +31,7 @@ _PER_FOLDER = 1000
 
 def read_item(
     item: layouts.Item, options: PrepareOptions
-) -> Iterator[tuple[Facts, tuple[bytes, ...]] | Skipped]:
+) -> Iterator[tuple[ClipMetadata, tuple[bytes, ...]] | Skipped]:
     """Reads the clips of an item: what they are, and their frames as JPEGs.
 
     Raises:
@@ -53,7 +53,7 @@ def read_item(
         if isinstance(clip, Skipped):
             yield clip
             continue
-        facts = Facts(
+        metadata = ClipMetadata(
             name=clip.name,
             video=clip.video,
             split=item.split,
@@ -63,12 +63,12 @@ def read_item(
             hashes=clip.hashes,
             drift=clip.drift,
         )
-        yield facts, clip.frames
+        yield metadata, clip.frames
 
 
 def read_all(
     items: Sequence[layouts.Item], options: PrepareOptions, folder: Path
-) -> Iterator[list[Spooled | Skipped]]:
+) -> Iterator[list[SpooledClip | Skipped]]:
     """Reads in worker processes; the results come in the order of the items.
 
     Args:
@@ -127,7 +127,9 @@ def _place(folder: Path, index: int) -> str:
     return str(folder / f"{index // _PER_FOLDER:05d}" / f"{index % _PER_FOLDER:03d}")
 
 
-def spool_item(item: layouts.Item, options: PrepareOptions, path: str) -> list[Spooled | Skipped]:
+def spool_item(
+    item: layouts.Item, options: PrepareOptions, path: str
+) -> list[SpooledClip | Skipped]:
     """Reads the clips of an item into a file, unless that is done.
 
     Raises:

@@ -8,11 +8,11 @@ from ssagan_tf.data import tfrecord_format
 from ssagan_tf.data.dataset_info import PreparedSet, Shard
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import sha256_of
-from ssagan_tf.remote import AnyPath, place
+from ssagan_tf.remote import AnyPath, as_path
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class RecordLocation:
     """Where a record lies."""
 
     path: str
@@ -22,7 +22,7 @@ class Place:
 
     def read(self) -> bytes:
         """The record, as it was written."""
-        with place(self.path).open("rb") as file:
+        with as_path(self.path).open("rb") as file:
             file.seek(self.offset)
             return file.read(self.length)
 
@@ -31,7 +31,7 @@ class Place:
         return DataError(f"{self.path}: record {self.number}: {why}; prepare the set again")
 
 
-def find_records(prepared: PreparedSet, split: str) -> list[Place]:
+def find_records(prepared: PreparedSet, split: str) -> list[RecordLocation]:
     """The records of `train` or `test` in stored order, of shards that are as they were written.
 
     Raises:
@@ -42,13 +42,13 @@ def find_records(prepared: PreparedSet, split: str) -> list[Place]:
     ]
 
 
-def _records(path: AnyPath, shard: Shard) -> list[Place]:
+def _records(path: AnyPath, shard: Shard) -> list[RecordLocation]:
     try:
         # The checksum of the whole stands for those of the single records.
         if sha256_of(path) != shard.sha256:
             raise DataError(f"{path} is corrupt: not as it was written; prepare the set again")
         return [
-            Place(str(path), number, *span)
+            RecordLocation(str(path), number, *span)
             for number, span in enumerate(tfrecord_format.find_records(path))
         ]
     except ValueError as error:

@@ -19,7 +19,9 @@ from ssagan_tf.remote import AnyPath
 COPIES_FILE = "copies.json"  # of which damaged shards there are copies, and what they lack
 
 
-def write_whole(prepared: PreparedSet, folder: Path, report: Report = lambda *_: None) -> list[str]:
+def write_salvaged(
+    prepared: PreparedSet, folder: Path, report: Report = lambda *_: None
+) -> list[str]:
     """Copies the whole records of shards that are not as they were prepared.
 
     Args:
@@ -54,8 +56,8 @@ def write_whole(prepared: PreparedSet, folder: Path, report: Report = lambda *_:
     return lines
 
 
-def open_whole(prepared: PreparedSet, folder: Path) -> PreparedSet:
-    """The set with the copies that `write_whole` made in place of the damaged shards."""
+def open_salvaged(prepared: PreparedSet, folder: Path) -> PreparedSet:
+    """The set with the copies that `write_salvaged` made in place of the damaged shards."""
     copies = _copies(folder)
 
     def mended(shard: Shard) -> Shard:

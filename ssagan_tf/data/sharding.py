@@ -10,7 +10,7 @@ from ssagan_tf.data import duplicates, layouts
 from ssagan_tf.data.dataset_info import SPLITS, DatasetInfo, Shard, Skipped, Split
 from ssagan_tf.data.duplicates import NearDuplicate
 from ssagan_tf.data.layouts import splits
-from ssagan_tf.data.spool import Facts
+from ssagan_tf.data.spool import ClipMetadata
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 
@@ -18,11 +18,11 @@ SHARD_CLIPS, SHARD_BYTES = 256, 128 << 20  # at most, but for a single larger cl
 FEW_SHARDS, FEW_CLIPS = 4, 16  # at least 4 shards, as long as they hold 16 clips each
 _NOT_SETTINGS = ("output", "workers", "inspect")  # the content does not depend on them
 
-AnyFacts = TypeVar("AnyFacts", bound=Facts)
+AnyMetadata = TypeVar("AnyMetadata", bound=ClipMetadata)
 
 
 @dataclasses.dataclass(frozen=True)
-class Arrangement(Generic[AnyFacts]):
+class Sharding(Generic[AnyMetadata]):
     """The set to be written.
 
     Attributes:
@@ -31,11 +31,11 @@ class Arrangement(Generic[AnyFacts]):
       near_duplicates: Clips of training and of testing that look alike.
     """
 
-    shards: Mapping[str, Mapping[str, Sequence[AnyFacts]]]
+    shards: Mapping[str, Mapping[str, Sequence[AnyMetadata]]]
     skipped: tuple[Skipped, ...]
     near_duplicates: tuple[NearDuplicate, ...]
 
-    def clips(self, split: str) -> list[AnyFacts]:
+    def clips(self, split: str) -> list[AnyMetadata]:
         """The clips of a split, in order."""
         return [clip for clips in self.shards[split].values() for clip in clips]
 
@@ -67,8 +67,8 @@ def settings_of(options: PrepareOptions) -> dict[str, object]:
 
 
 def arrange(
-    clips: Sequence[AnyFacts], skipped: Sequence[Skipped], options: PrepareOptions
-) -> Arrangement[AnyFacts]:
+    clips: Sequence[AnyMetadata], skipped: Sequence[Skipped], options: PrepareOptions
+) -> Sharding[AnyMetadata]:
     """Divides, mixes and cuts into shards.
 
     Args:
@@ -77,7 +77,7 @@ def arrange(
       options: Split, seed, and what is done about near-duplicates.
 
     Raises:
-      NothingUsable: There is none to train on.
+      NoUsableClipsError: There is none to train on.
     """
     in_split = splits.divide(clips, options)
     alike: tuple[NearDuplicate, ...] = ()
@@ -92,30 +92,32 @@ def arrange(
         in_split["train"] = [clip for clip in in_split["train"] if clip.name not in of]
         alike = ()
     if not clips or (not in_split["train"] and options.test_fraction < 1):
-        raise nothing_usable(options, left_out)
+        raise no_usable_clips(options, left_out)
     shards = {}
     for split in SPLITS:
         ordered = sorted(in_split[split], key=lambda clip: splits.draw(options.seed, clip.name))
         shards[split] = dict(_shards(split, ordered))
-    return Arrangement(shards, tuple(left_out), alike)
+    return Sharding(shards, tuple(left_out), alike)
 
 
-class NothingUsable(DataError):
+class NoUsableClipsError(DataError):
     """A source without a clip to train on."""
 
 
-def nothing_usable(options: PrepareOptions, skipped: Sequence[Skipped]) -> NothingUsable:
+def no_usable_clips(options: PrepareOptions, skipped: Sequence[Skipped]) -> NoUsableClipsError:
     """The error of a source without clips, with what was found instead."""
     first = "; ".join(f"{item.item}: {item.reason}" for item in skipped[:3])
     more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
     source = options.source or options.layout
-    return NothingUsable(
+    return NoUsableClipsError(
         f"{source} holds no usable clip to train on ({first or 'empty'}{more}); give videos or "
         f"runs of {FRAMES} numbered pictures, or name another --layout"
     )
 
 
-def _shards(split: str, clips: Sequence[AnyFacts]) -> Iterator[tuple[str, Sequence[AnyFacts]]]:
+def _shards(
+    split: str, clips: Sequence[AnyMetadata]
+) -> Iterator[tuple[str, Sequence[AnyMetadata]]]:
     """Cuts into shards of about the same number of clips."""
     if not clips:
         return

@@ -28,7 +28,7 @@ _BLOCK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
+class ClipMetadata:
     """A clip without its frames."""
 
     name: str
@@ -42,16 +42,18 @@ class Facts:
 
 
 @dataclasses.dataclass(frozen=True)
-class Spooled(Facts):
+class SpooledClip(ClipMetadata):
     """A clip whose frames wait in a file, one after the other."""
 
     path: str
     offset: int
     lengths: tuple[int, ...]
 
-    def facts(self) -> Facts:
+    def metadata(self) -> ClipMetadata:
         """The clip without the file."""
-        return Facts(**{f.name: getattr(self, f.name) for f in dataclasses.fields(Facts)})
+        return ClipMetadata(
+            **{f.name: getattr(self, f.name) for f in dataclasses.fields(ClipMetadata)}
+        )
 
     def load(self) -> tuple[bytes, ...]:
         """The frames, as JPEGs.
@@ -83,16 +85,18 @@ class Writer:
         self._file.seek(0)
         self._file.truncate()
         self._sum = hashlib.sha256()
-        self.results: list[Spooled | Skipped] = []
+        self.results: list[SpooledClip | Skipped] = []
 
-    def add(self, one: tuple[Facts, Sequence[bytes]] | Skipped) -> None:
+    def add(self, one: tuple[ClipMetadata, Sequence[bytes]] | Skipped) -> None:
         if isinstance(one, Skipped):
             self.results.append(one)
             return
-        facts, frames = one
+        metadata, frames = one
         lengths = tuple(map(len, frames))
         self.results.append(
-            Spooled(**vars(facts), path=self._path, offset=self._file.tell(), lengths=lengths)
+            SpooledClip(
+                **vars(metadata), path=self._path, offset=self._file.tell(), lengths=lengths
+            )
         )
         for frame in frames:
             self._write(frame)
@@ -129,7 +133,7 @@ def writing(path: str) -> Iterator[Writer]:
         raise
 
 
-def load(path: str) -> list[Spooled | Skipped]:
+def load(path: str) -> list[SpooledClip | Skipped]:
     """What a file holds; all of it is read once, to see whether it is whole.
 
     Raises:
@@ -189,19 +193,19 @@ def _damaged(path: str, why: object) -> DataError:
     return DataError(f"{path} cannot be used: {why}")
 
 
-def _to_json(one: Spooled | Skipped) -> dict[str, Any]:
+def _to_json(one: SpooledClip | Skipped) -> dict[str, Any]:
     values = dataclasses.asdict(one)
-    if isinstance(one, Spooled):
+    if isinstance(one, SpooledClip):
         del values["path"]  # the output may be moved
         values["hashes"] = one.hashes.hex()
     return values
 
 
-def _from_json(values: dict[str, Any], path: str, end: int) -> Spooled | Skipped:
+def _from_json(values: dict[str, Any], path: str, end: int) -> SpooledClip | Skipped:
     if "reason" in values:
         return Skipped(str(values["item"]), str(values["reason"]))
     lengths = tuple(map(int, values["lengths"]))
-    clip = Spooled(
+    clip = SpooledClip(
         name=safe_names.checked(values["name"], "clip name"),
         video=safe_names.checked_video(values["video"]),
         split=values["split"],

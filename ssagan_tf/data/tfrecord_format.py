@@ -13,7 +13,7 @@ from os import PathLike
 from typing import BinaryIO
 
 from ssagan_tf import limits
-from ssagan_tf.remote import length_of, place
+from ssagan_tf.remote import as_path, length_of
 
 HEADER, FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reversed
@@ -39,7 +39,7 @@ def read_records(path: str | PathLike[str]) -> Iterator[Record]:
     Raises:
       OSError: The file cannot be read.
     """
-    with place(path).open("rb") as file:
+    with as_path(path).open("rb") as file:
         try:
             for head, _, length in _heads(file):
                 framed = head + file.read(length + FOOTER.size)
@@ -63,7 +63,7 @@ def find_records(path: str | PathLike[str]) -> Iterator[tuple[int, int]]:
       ValueError: A length is damaged, or the file ends within a record.
       OSError: The file cannot be read.
     """
-    with place(path).open("rb") as file:
+    with as_path(path).open("rb") as file:
         for _, offset, length in _heads(file):
             yield offset, length
 

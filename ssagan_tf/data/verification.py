@@ -22,7 +22,7 @@ from ssagan_tf.data.tfrecord_format import FOOTER, HEADER, find_records, read_re
 from ssagan_tf.files import sha256_of
 from ssagan_tf.options import FRAMES
 from ssagan_tf.progress import Report
-from ssagan_tf.remote import AnyPath, place
+from ssagan_tf.remote import AnyPath, as_path
 from ssagan_tf.startup import load_tensorflow
 
 _AHEAD = 8  # records per thread that are read before they are checked
@@ -64,7 +64,7 @@ class _Ahead:
             yield waiting.popleft().result()
 
 
-def check_set(
+def verify_set(
     folder: str | os.PathLike[str], workers: int = 0, report: Report = lambda *_: None
 ) -> Found:
     """Checks a prepared set; goes on after whatever it finds.
@@ -77,7 +77,7 @@ def check_set(
     Raises:
       DataError: It is no prepared set, or its description cannot be read.
     """
-    folder = place(folder)
+    folder = as_path(folder)
     info = read_info(folder)
     load_tensorflow()
     problems = list(_foreign(folder, info))

@@ -36,8 +36,8 @@ from ssagan_tf.data.output_folder import (
     keep_or_clear,
 )
 from ssagan_tf.data.reading import read_all
-from ssagan_tf.data.sharding import NothingUsable, arrange, nothing_usable, settings_of
-from ssagan_tf.data.spool import PART, Facts, Spooled
+from ssagan_tf.data.sharding import NoUsableClipsError, arrange, no_usable_clips, settings_of
+from ssagan_tf.data.spool import PART, ClipMetadata, SpooledClip
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import (
     LOCK_FILE,
@@ -49,7 +49,7 @@ from ssagan_tf.files import (
 )
 from ssagan_tf.options import OptionError, PrepareOptions, require
 from ssagan_tf.progress import Report
-from ssagan_tf.remote import AnyPath, RemotePath, StoreError, place, why_unreachable
+from ssagan_tf.remote import AnyPath, RemotePath, StoreError, as_path, why_unreachable
 from ssagan_tf.startup import load_tensorflow
 
 VERSION = 1  # of what is written for given settings and files
@@ -88,7 +88,7 @@ def plan(options: PrepareOptions) -> Callable[[Report], DatasetInfo]:
     require(options, "output")
     if options.inspect:
         require_extra("evaluate", "matplotlib")
-    output = place(options.output)
+    output = as_path(options.output)
     check_output(options, output)
     work = _prepare_there if isinstance(output, RemotePath) else _prepare_here
     return functools.partial(work, options, output)
@@ -136,11 +136,11 @@ def list_usable(options: PrepareOptions) -> layouts.Listing:
 
     Raises:
       OptionError: The layout cannot be told, or the list cannot be read.
-      NothingUsable: Nothing of the source is a clip to be.
+      NoUsableClipsError: Nothing of the source is a clip to be.
     """
     listing = layouts.list_items(options)
     if not listing.items:
-        raise nothing_usable(options, listing.skipped)
+        raise no_usable_clips(options, listing.skipped)
     return listing
 
 
@@ -189,7 +189,7 @@ def _prepare_listed(
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(KEPT) from None
             except BaseException as error:
-                if not isinstance(error, NothingUsable) and _has_finished(output):
+                if not isinstance(error, NoUsableClipsError) and _has_finished(output):
                     _keep(error, output)
                 _clear(output)
                 _remove_spool(output)
@@ -204,7 +204,7 @@ def _prepare_listed(
 def _write(
     options: PrepareOptions, output: Path, listing: layouts.Listing, report: Report
 ) -> DatasetInfo:
-    clips: list[Spooled] = []
+    clips: list[SpooledClip] = []
     skipped = list(listing.skipped)
     what, items = f"reading {listing.layout}", listing.items
     with contextlib.closing(read_all(items, options, output / SPOOL)) as results:
@@ -237,7 +237,7 @@ def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
     for item in listing.items:
         digest.update(repr((item.name, item.video, item.split)).encode())
         for path in item.paths:
-            there = place(path)
+            there = as_path(path)
             if isinstance(there, RemotePath) and suffix_of(path) not in VIDEOS:
                 digest.update(path.encode())  # to ask would take a request for each picture
                 continue
@@ -307,14 +307,14 @@ def _remove_spool(output: Path) -> None:
     shutil.rmtree(output / SPOOL, ignore_errors=True)
 
 
-def shard_of(path: AnyPath, clips: Sequence[Facts]) -> Shard:
+def shard_of(path: AnyPath, clips: Sequence[ClipMetadata]) -> Shard:
     """The description of a shard that was written, of its clips in order."""
     drifts = tuple(clip.drift for clip in clips if clip.drift is not None)
     return Shard(path.name, len(clips), path.stat().st_size, sha256_of(path), drifts)
 
 
 def write_shard(
-    path: AnyPath, clips: Iterable[tuple[Facts, Sequence[bytes]]], resolution: int
+    path: AnyPath, clips: Iterable[tuple[ClipMetadata, Sequence[bytes]]], resolution: int
 ) -> None:
     """Writes a shard as a whole or not at all.
 

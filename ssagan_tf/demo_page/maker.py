@@ -16,7 +16,7 @@ import numpy as np
 
 from ssagan_tf import animation, video
 from ssagan_tf.errors import DataError
-from ssagan_tf.motion.transfer import NothingMoves
+from ssagan_tf.motion.transfer import NothingMovesError
 from ssagan_tf.options import ComputeOptions, MotionOptions
 from ssagan_tf.photo_jobs import Job
 from ssagan_tf.pixels import on_pixels
@@ -146,7 +146,7 @@ class Maker:
         side = generator.options.resolution
         try:
             moving = animation.animated(image, on_pixels(generator), side, options, drawn)
-        except NothingMoves as error:
+        except NothingMovesError as error:
             raise UnusableError(f"nothing would move: {error}") from error
         with self._files(photo, "mp4", "png") as (mp4, picture):
             video.write_image(picture, _shown(moving.motion.mask))

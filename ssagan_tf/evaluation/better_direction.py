@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ssagan_tf.evaluation.metrics.similarity import mean_squared_error
-from ssagan_tf.evaluation.protocols import Protocol
+from ssagan_tf.evaluation.protocols import EvaluationProtocol
 from ssagan_tf.evaluation.systems import System, still_clips
 from ssagan_tf.pixels import to_float
 
@@ -50,7 +50,7 @@ class BetterDirection:
         once stays.
     """
 
-    def __init__(self, given: System, other: System | None, protocol: Protocol):
+    def __init__(self, given: System, other: System | None, protocol: EvaluationProtocol):
         self._given, self._other, self._protocol = given, other, protocol
         self.name = given.name
         self.needs_whole_batches = getattr(given, "needs_whole_batches", False)

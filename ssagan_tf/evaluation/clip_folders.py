@@ -105,7 +105,7 @@ class ClipFolder:
             where, fits = item.path, length == FRAMES
         else:
             # As they are: the still ones, too, and with whatever jumps.
-            how = PrepareOptions(source=self.path, scene_cut=0.0, still=0.0)
+            how = PrepareOptions(source=self.path, scene_cut=0.0, static_threshold=0.0)
             clip = next(item.clips(how, layouts.PIXELS))  # more only behind a broken picture
             if isinstance(clip, Skipped):
                 raise DataError(clip.reason)

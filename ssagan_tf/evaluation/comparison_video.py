@@ -60,4 +60,4 @@ def write_film(path: str | os.PathLike[str], film: np.ndarray, fps: float, loops
     Raises:
       DataError: The file cannot be written.
     """
-    video.write_movie(path, film, fps, loops)
+    video.write_video(path, film, fps, loops)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ssagan_tf.evaluation.systems import Generator
 from ssagan_tf.motion import transfer
-from ssagan_tf.motion.transfer import NothingMoves
+from ssagan_tf.motion.transfer import NothingMovesError
 from ssagan_tf.options import FRAMES, MotionOptions
 from ssagan_tf.pixels import to_float, to_uint8
 
@@ -54,7 +54,7 @@ class Transfer:
     def _moved(self, position: int, photo: np.ndarray, guide: np.ndarray) -> np.ndarray:
         try:
             motion = transfer.estimate(guide, photo)
-        except NothingMoves as nothing:
+        except NothingMovesError as nothing:
             self.still[position] = str(nothing)
             return np.broadcast_to(photo, (FRAMES, *photo.shape))
         frames = transfer.frames(photo, motion, FRAMES, loop=self._loop, fps=_LOOP_RATE)

@@ -27,7 +27,7 @@ def _peak_one(real: np.ndarray) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
-class Protocol:
+class EvaluationProtocol:
     """How a clip is compared with the real one.
 
     Attributes:
@@ -58,7 +58,7 @@ _SSIM = (
     "channel_axis=-1, data_range={})"
 )
 
-PAPER = Protocol(
+PAPER = EvaluationProtocol(
     name="paper",
     values=_as_they_are,
     peaks=_peak_of_frame,
@@ -75,7 +75,7 @@ PAPER = Protocol(
     },
 )
 
-STANDARD = Protocol(
+STANDARD = EvaluationProtocol(
     name="standard",
     values=_unit,
     peaks=_peak_one,

@@ -13,7 +13,7 @@ from ssagan_tf import video
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.evaluation import comparison_video, markdown, plots, results
 from ssagan_tf.evaluation.bootstrap import Estimate
-from ssagan_tf.evaluation.metrics.metric import LIKENESS, MOVEMENT, Measure, Section
+from ssagan_tf.evaluation.metrics.metric import LIKENESS, MOVEMENT, Metric, ReportSection
 from ssagan_tf.evaluation.published_results import TABLE_4_NOTE, reported_rows
 from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.evaluation.results import Table
@@ -163,10 +163,10 @@ class Report:
         lines += [f"- {each.row.name}: {each.row.about}" for each in self._table.rows]
         return [*lines, *self._what_stands_still(), *self._what_is_missing()]
 
-    def _measures(self, *sections: Section) -> list[Measure]:
+    def _measures(self, *sections: ReportSection) -> list[Metric]:
         return [measure for measure in self._table.scores.measures if measure.section in sections]
 
-    def _section(self, section: Section) -> list[str]:
+    def _section(self, section: ReportSection) -> list[str]:
         """The table of a section, how many clips count, and the differences."""
         measures = self._measures(section)
         lines = ["", f"## {section.title}", "", section.about, "", *self._rows_of(measures)]
@@ -176,14 +176,14 @@ class Report:
             lines += ["", f"Clips that count, of {of_all}: {', '.join(counts)}."]
         return [*lines, *self._differences(measures)]
 
-    def _clips_that_count(self, measure: Measure) -> str:
+    def _clips_that_count(self, measure: Metric) -> str:
         """How many; of each row, where they differ."""
         counts = {each.row.name: each.others[measure.figure].clips for each in self._table.rows}
         if len(set(counts.values())) == 1:
             return str(next(iter(counts.values())))
         return f"({', '.join(f'{name} {count}' for name, count in counts.items())})"
 
-    def _rows_of(self, measures: Sequence[Measure]) -> list[str]:
+    def _rows_of(self, measures: Sequence[Metric]) -> list[str]:
         """A table of some measures; likeness is that of frames 2 to 32."""
         rows = [
             [each.row.name, *_cells(measures, {**each.later, **each.others})]
@@ -193,7 +193,7 @@ class Report:
             rows.insert(0, [_REAL, *_cells(measures, self._table.real)])
         return markdown.table(["", *(measure.head for measure in measures)], rows)
 
-    def _differences(self, measures: Sequence[Measure]) -> list[str]:
+    def _differences(self, measures: Sequence[Metric]) -> list[str]:
         """What systems differ by in these measures; nothing where there is none to compare."""
         pairs = [line for line in self._table.differences() if line[0].row.name not in BASELINES]
         if not pairs:
@@ -275,14 +275,14 @@ def table_lines(table: Table) -> list[str]:
     return lines
 
 
-def _tables(measures: Sequence[Measure]) -> list[tuple[Section, ...]]:
+def _tables(measures: Sequence[Metric]) -> list[tuple[ReportSection, ...]]:
     """The sections that are shown together."""
     others = dict.fromkeys(measure.section for measure in measures)
     return [(LIKENESS, MOVEMENT), *((s,) for s in others if s not in (LIKENESS, MOVEMENT))]
 
 
 def _cells(
-    measures: Sequence[Measure], estimates: Mapping[str, Estimate], difference: bool = False
+    measures: Sequence[Metric], estimates: Mapping[str, Estimate], difference: bool = False
 ) -> list[str]:
     cells = []
     for measure in measures:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ssagan_tf.evaluation.bootstrap import DRAWS, LEVEL, Bootstrap, Estimate
-from ssagan_tf.evaluation.metrics.metric import LIKENESS, SPREAD, Measure
+from ssagan_tf.evaluation.metrics.metric import LIKENESS, SPREAD, Metric
 from ssagan_tf.evaluation.published_results import reported_rows
 from ssagan_tf.evaluation.scoring import Row, Scores
 from ssagan_tf.options import FRAMES
@@ -75,7 +75,7 @@ def tabulate(scores: Scores, seed: int) -> Table:
     likeness, others = _likeness_and_others(scores)
 
     def over_clips(
-        row: Row, measures: Sequence[Measure], frames: slice = EVERY
+        row: Row, measures: Sequence[Metric], frames: slice = EVERY
     ) -> dict[str, Estimate]:
         return {
             measure.figure: measure.over(
@@ -103,8 +103,8 @@ def tabulate(scores: Scores, seed: int) -> Table:
     return Table(scores, rows, real, bootstrap.videos, seed)
 
 
-def _likeness_and_others(scores: Scores) -> tuple[list[Measure], list[Measure]]:
-    parts: tuple[list[Measure], list[Measure]] = ([], [])
+def _likeness_and_others(scores: Scores) -> tuple[list[Metric], list[Metric]]:
+    parts: tuple[list[Metric], list[Metric]] = ([], [])
     for measure in scores.measures:
         parts[measure.section is not LIKENESS].append(measure)
     return parts
@@ -190,7 +190,7 @@ def _cell(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.6g}"
 
 
-def _plain(measures: Sequence[Measure], estimates: dict[str, Estimate]) -> dict[str, Any]:
+def _plain(measures: Sequence[Metric], estimates: dict[str, Estimate]) -> dict[str, Any]:
     plain: dict[str, Any] = {}
     for measure in measures:
         name = measure.figure
@@ -207,7 +207,7 @@ def _plain(measures: Sequence[Measure], estimates: dict[str, Estimate]) -> dict[
 
 
 def _per_frame(
-    measures: Sequence[Measure], values: dict[str, np.ndarray]
+    measures: Sequence[Metric], values: dict[str, np.ndarray]
 ) -> dict[str, list[float | None]]:
     means = {m.name: values[m.name].mean(axis=0) for m in measures if m.curve and m.name in values}
     return {

@@ -15,8 +15,8 @@ import numpy as np
 
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.better_direction import BetterDirection
-from ssagan_tf.evaluation.metrics.metric import Clip, Measure, Pair
-from ssagan_tf.evaluation.protocols import Protocol
+from ssagan_tf.evaluation.metrics.metric import Clip, Metric, Pair
+from ssagan_tf.evaluation.protocols import EvaluationProtocol
 from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.evaluation.systems import System, still_clips
 from ssagan_tf.pixels import to_uint8
@@ -52,8 +52,8 @@ class Scores:
       seconds: What took how long.
     """
 
-    protocol: Protocol
-    measures: Sequence[Measure]
+    protocol: EvaluationProtocol
+    measures: Sequence[Metric]
     names: list[str]
     videos: list[str]
     rows: list[Row]
@@ -64,8 +64,8 @@ class Scores:
 def score(
     real: RealClips,
     systems: Sequence[System],
-    protocol: Protocol,
-    measures: Sequence[Measure],
+    protocol: EvaluationProtocol,
+    measures: Sequence[Metric],
     *,
     batch: int,
     report: Callable[[str, int, int], None] = lambda *_: None,
@@ -138,7 +138,7 @@ def _mirrored(system: System) -> list[bool] | None:
     return [taken for _, taken in sorted(system.mirrored.items())]
 
 
-def _measure(measures: Sequence[Measure], real: Clip, fake: Clip) -> dict[str, np.ndarray]:
+def _measure(measures: Sequence[Metric], real: Clip, fake: Clip) -> dict[str, np.ndarray]:
     pair = Pair(real, fake)
     return {measure.name: measure.of(pair) for measure in measures}
 

@@ -51,7 +51,7 @@ def still_clips(system: System | None) -> dict[int, str]:
     return getattr(system, "still", {})
 
 
-class Folder:
+class ClipsFromFolder:
     """Clips that are there already.
 
     Args:

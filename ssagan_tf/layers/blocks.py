@@ -26,7 +26,7 @@ class ConvolutionBlock(keras.layers.Layer):
         `"valid"`, its padding of 0.
       transposed: Whether this is a deconvolution.
       normalize: Whether batch normalisation follows.
-      scale_stddev: Its scales are drawn from N(1, scale_stddev) at first.
+      bn_gamma_stddev: Its scales are drawn from N(1, bn_gamma_stddev) at first.
       activation: `None`, `"relu"` or `"leaky_relu"`.
       negative_slope: Of the leaky ReLU.
       ssa: `None`, or the arguments of the `SpatialSelfAttention` that follows.
@@ -47,7 +47,7 @@ class ConvolutionBlock(keras.layers.Layer):
         *,
         transposed: bool = False,
         normalize: bool = True,
-        scale_stddev: float = 0.0,
+        bn_gamma_stddev: float = 0.0,
         activation: str | None = None,
         negative_slope: float = 0.2,
         ssa: dict[str, Any] | None = None,
@@ -69,7 +69,7 @@ class ConvolutionBlock(keras.layers.Layer):
             "padding": padding,
             "transposed": transposed,
             "normalize": normalize,
-            "scale_stddev": scale_stddev,
+            "bn_gamma_stddev": bn_gamma_stddev,
             "activation": activation,
             "negative_slope": negative_slope,
             "ssa": ssa,
@@ -91,7 +91,7 @@ class ConvolutionBlock(keras.layers.Layer):
         self.batch_norm = self.ssa = None
         if normalize:
             self.batch_norm = BatchNormalization(
-                gamma_initializer=_normal(1.0, scale_stddev) if scale_stddev else "ones",
+                gamma_initializer=_normal(1.0, bn_gamma_stddev) if bn_gamma_stddev else "ones",
                 name="batch_norm",
                 dtype=self.dtype_policy,
             )

@@ -9,13 +9,13 @@ from ssagan_tf.models.network import Network, policy_of
 from ssagan_tf.models.rnngan import RNNGANDiscriminator, RNNGANGenerator
 from ssagan_tf.models.two_stage import TwoStage
 from ssagan_tf.models.unet import UNet
-from ssagan_tf.models.unet_variants import FORMS
+from ssagan_tf.models.unet_variants import UNET_VARIANTS
 from ssagan_tf.models.vgan import VGANDiscriminator, VGANGenerator
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError
 
 
 @dataclasses.dataclass(frozen=True)
-class System:
+class NetworkSpec:
     """A generator and the discriminator it is trained against.
 
     Attributes:
@@ -49,13 +49,13 @@ class System:
 # The settings that every network has; the others vary Table 1.
 SIZES = ("network", "resolution", "base_filters")
 
-REGISTRY: dict[str, System] = {
+REGISTRY: dict[str, NetworkSpec] = {
     **{
-        name: System(UNet, Discriminator, takes_clip=form.takes_clip)
-        for name, form in FORMS.items()
+        name: NetworkSpec(UNet, Discriminator, takes_clip=form.takes_clip)
+        for name, form in UNET_VARIANTS.items()
     },
-    "vgan": System(VGANGenerator, VGANDiscriminator, resolution=64, variants=False),
-    "rnngan": System(RNNGANGenerator, RNNGANDiscriminator, resolution=64, variants=False),
+    "vgan": NetworkSpec(VGANGenerator, VGANDiscriminator, resolution=64, variants=False),
+    "rnngan": NetworkSpec(RNNGANGenerator, RNNGANDiscriminator, resolution=64, variants=False),
 }
 NETWORKS = {
     kind for system in REGISTRY.values() for kind in (system.generator, system.discriminator)
@@ -66,16 +66,16 @@ __all__ = [
     "REGISTRY",
     "Discriminator",
     "Network",
+    "NetworkSpec",
     "RNNGANDiscriminator",
     "RNNGANGenerator",
-    "System",
     "TwoStage",
     "UNet",
     "VGANDiscriminator",
     "VGANGenerator",
     "build_discriminator",
     "build_generator",
-    "system_of",
+    "spec_of",
 ]
 
 
@@ -92,7 +92,7 @@ def build_generator(
       OptionError: No network of that name, or an option it cannot have.
     """
     options = options or ModelOptions()
-    return _built(system_of(options).generator, options, compute, "generator")
+    return _built(spec_of(options).generator, options, compute, "generator")
 
 
 def build_discriminator(
@@ -104,10 +104,10 @@ def build_discriminator(
       OptionError: No network of that name, or an option it cannot have.
     """
     options = options or ModelOptions()
-    return _built(system_of(options).discriminator, options, compute, "discriminator")
+    return _built(spec_of(options).discriminator, options, compute, "discriminator")
 
 
-def system_of(options: ModelOptions) -> System:
+def spec_of(options: ModelOptions) -> NetworkSpec:
     """What `options.network` names.
 
     Raises:

@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock
-from ssagan_tf.models.network import Network, build_in_turn, call_in_turn
+from ssagan_tf.models.network import Network, build_sequentially, call_sequentially
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, encoder_rows
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 from ssagan_tf.precision import widened
@@ -39,12 +39,12 @@ class ClipDiscriminator(Network):
 
     def build(self, input_shape: tuple) -> None:
         self.check_input(input_shape)
-        build_in_turn([*self.features, self.score], tuple(input_shape))
+        build_sequentially([*self.features, self.score], tuple(input_shape))
         self.built = True
 
     def call(self, clip: Any, training: bool | None = None) -> Any:
         self.check_input(clip.shape)
-        return self._logits(call_in_turn(self.features, clip, training), training)
+        return self._logits(call_sequentially(self.features, clip, training), training)
 
     def _logits(self, features: Any, training: bool | None) -> Any:
         """`[B, 1]`, or a score per frame, `[B, T]`."""
@@ -81,7 +81,7 @@ class Discriminator(ClipDiscriminator):
                 row.strides,
                 row.padding,
                 normalize=row is not features[0],
-                scale_stddev=self.options.scale_stddev,
+                bn_gamma_stddev=self.options.bn_gamma_stddev,
                 activation="leaky_relu",
                 negative_slope=CONV5_SLOPE if row.name == "conv5" else 0.2,
                 spectral_norm=self.options.spectral_norm,

@@ -23,7 +23,7 @@ MOST_LOST = 1e-3
 """Root mean square of what an array may lose, over its own: rounding to float16 is 2e-4."""
 
 
-def save_half(network: Network, path: Path) -> None:
+def save_float16(network: Network, path: Path) -> None:
     """Writes the file; the same network gives the same bytes.
 
     Kernels that would lose more than `MOST_LOST` stay as they are.

@@ -132,7 +132,7 @@ def _options(kind: type[Network], given: Any) -> ModelOptions:
     if not isinstance(given, dict) or not set(given) <= known:
         raise ValueError(f"its {kind.__name__} has other settings than this version knows")
     options = ModelOptions(**given)
-    system = models.system_of(options)
+    system = models.spec_of(options)
     if kind in models.NETWORKS and kind not in (system.generator, system.discriminator):
         raise ValueError(f"its {kind.__name__} is no network of {options.network}")
     return options

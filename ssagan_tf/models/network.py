@@ -148,7 +148,7 @@ def policy_of(compute: ComputeOptions) -> str:
     return compute.precision
 
 
-def build_in_turn(layers: Iterable[keras.layers.Layer], shape: tuple) -> tuple:
+def build_sequentially(layers: Iterable[keras.layers.Layer], shape: tuple) -> tuple:
     """Builds layers, each for the output of the one before; returns the shape of the last's."""
     for layer in layers:
         layer.build(shape)
@@ -156,7 +156,7 @@ def build_in_turn(layers: Iterable[keras.layers.Layer], shape: tuple) -> tuple:
     return shape
 
 
-def call_in_turn(layers: Iterable[keras.layers.Layer], x: Any, training: bool | None) -> Any:
+def call_sequentially(layers: Iterable[keras.layers.Layer], x: Any, training: bool | None) -> Any:
     """Calls layers, each with the output of the one before."""
     for layer in layers:
         x = layer(x, training=training)

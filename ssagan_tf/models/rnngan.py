@@ -18,7 +18,7 @@ from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.models.discriminator import ClipDiscriminator
-from ssagan_tf.models.network import Network, build_in_turn, call_in_turn
+from ssagan_tf.models.network import Network, build_sequentially, call_sequentially
 from ssagan_tf.models.table1 import IMAGE_CHANNELS
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 from ssagan_tf.precision import widened
@@ -80,18 +80,18 @@ class RNNGANGenerator(Network):
 
     def build(self, input_shape: tuple) -> None:
         self.check_input(input_shape)
-        build_in_turn(self.encoder, (input_shape[0], 1, *input_shape[1:]))
+        build_sequentially(self.encoder, (input_shape[0], 1, *input_shape[1:]))
         self.lstm.build((input_shape[0], FRAMES, self.code_size))
-        build_in_turn(self.decoder, (input_shape[0], FRAMES, 1, 1, self.code_size))
+        build_sequentially(self.decoder, (input_shape[0], FRAMES, 1, 1, self.code_size))
         self.built = True
 
     def call(self, image: Any, training: bool | None = None) -> Any:
         self.check_input(image.shape)
-        code = call_in_turn(self.encoder, ops.expand_dims(image, 1), training)
+        code = call_sequentially(self.encoder, ops.expand_dims(image, 1), training)
         code = ops.tanh(ops.reshape(code, (-1, 1, self.code_size)))
         codes = self.lstm(ops.repeat(code, FRAMES, axis=1))
         frames = ops.reshape(codes, (-1, FRAMES, 1, 1, self.code_size))
-        frames = call_in_turn(self.decoder, frames, training)
+        frames = call_sequentially(self.decoder, frames, training)
         return ops.tanh(widened(frames))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:

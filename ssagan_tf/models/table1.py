@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from ssagan_tf.models.unet_variants import form_of
+from ssagan_tf.models.unet_variants import variant_of
 from ssagan_tf.options import ModelOptions, OptionError, outer_levels
 
 IMAGE_CHANNELS = 3
@@ -62,7 +62,7 @@ def ssa_layers(options: ModelOptions) -> set[str]:
     if options.ssa_layers == "none":
         return set()
     if options.ssa_layers == "standard":
-        return set(every) - {"conv6", every[-1]} if form_of(options).ssa else set()
+        return set(every) - {"conv6", every[-1]} if variant_of(options).ssa else set()
     chosen = set(options.ssa_layers.split(","))
     if unknown := sorted(chosen - set(every)):
         raise OptionError(

@@ -15,7 +15,7 @@ from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.layers.static_clip import expand
 from ssagan_tf.models.network import Network
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
-from ssagan_tf.models.unet_variants import form_of, skips_of
+from ssagan_tf.models.unet_variants import skips_of, variant_of
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 from ssagan_tf.precision import widened
 
@@ -31,7 +31,7 @@ class UNet(Network):
     SSA. Encoder features join the decoder's of the same size.
 
     Args:
-      options: Form (`forms.py`), size and variants; the paper's 128² network by default.
+      options: Variant (`unet_variants.py`), size, ablations; the paper's 128² network by default.
       compute: How it is computed; the precision is the layer argument `dtype`.
 
     Raises:
@@ -48,7 +48,7 @@ class UNet(Network):
     ):
         super().__init__(options, compute, **kwargs)
         options = self.options
-        self.takes_clip = form_of(options).takes_clip
+        self.takes_clip = variant_of(options).takes_clip
         self.skips = skips_of(options)
         with_ssa = ssa_layers(options)
         attention = {
@@ -65,7 +65,7 @@ class UNet(Network):
                 row.padding,
                 transposed=transposed,
                 normalize=not plain,
-                scale_stddev=options.scale_stddev,
+                bn_gamma_stddev=options.bn_gamma_stddev,
                 activation=None if plain else activation,
                 ssa=attention if row.name in with_ssa else None,
                 spectral_norm=options.spectral_norm,

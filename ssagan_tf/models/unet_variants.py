@@ -8,7 +8,7 @@ from ssagan_tf.options import ModelOptions, OptionError
 
 
 @dataclasses.dataclass(frozen=True)
-class Form:
+class UNetVariant:
     """What a registered name makes of Table 1.
 
     Attributes:
@@ -24,25 +24,25 @@ class Form:
 
 # SSA-GAN (a): Horita & Yanai, ACPR 2019. MD-GAN: Xiong et al., CVPR 2018, the same network without
 # attention, in two stages. SSA-GAN (b): MD-GAN's second stage with attention.
-FORMS: dict[str, Form] = {
-    "ssagan": Form("concatenate", ssa=True),
-    "ssagan_stage2": Form("add_inner", ssa=True, takes_clip=True),
-    "mdgan_stage1": Form("add", ssa=False),
-    "mdgan_stage2": Form("add_inner", ssa=False, takes_clip=True),
+UNET_VARIANTS: dict[str, UNetVariant] = {
+    "ssagan": UNetVariant("concatenate", ssa=True),
+    "ssagan_stage2": UNetVariant("add_inner", ssa=True, takes_clip=True),
+    "mdgan_stage1": UNetVariant("add", ssa=False),
+    "mdgan_stage2": UNetVariant("add_inner", ssa=False, takes_clip=True),
 }
 
 
-def form_of(options: ModelOptions) -> Form:
+def variant_of(options: ModelOptions) -> UNetVariant:
     """The form that `options.network` names.
 
     Raises:
       OptionError: It is none of the U-Net's.
     """
-    if options.network not in FORMS:
-        raise OptionError("network", options.network, f"must be one of {', '.join(FORMS)}")
-    return FORMS[options.network]
+    if options.network not in UNET_VARIANTS:
+        raise OptionError("network", options.network, f"must be one of {', '.join(UNET_VARIANTS)}")
+    return UNET_VARIANTS[options.network]
 
 
 def skips_of(options: ModelOptions) -> str:
     """`concatenate`, `add` or `add_inner`."""
-    return form_of(options).skips if options.skips == "standard" else options.skips
+    return variant_of(options).skips if options.skips == "standard" else options.skips

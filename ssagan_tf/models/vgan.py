@@ -17,7 +17,7 @@ from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.models.discriminator import ClipDiscriminator
-from ssagan_tf.models.network import Network, build_in_turn, call_in_turn
+from ssagan_tf.models.network import Network, build_sequentially, call_sequentially
 from ssagan_tf.models.table1 import IMAGE_CHANNELS
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
 from ssagan_tf.precision import widened
@@ -77,18 +77,18 @@ class VGANGenerator(Network):
 
     def build(self, input_shape: tuple) -> None:
         self.check_input(input_shape)
-        code = build_in_turn(self.encoder, (input_shape[0], 1, *input_shape[1:]))
-        build_in_turn(self.background, code)
-        moving = build_in_turn(self.foreground, code)
+        code = build_sequentially(self.encoder, (input_shape[0], 1, *input_shape[1:]))
+        build_sequentially(self.background, code)
+        moving = build_sequentially(self.foreground, code)
         self.colour.build(moving)
         self.mask.build(moving)
         self.built = True
 
     def call(self, image: Any, training: bool | None = None) -> Any:
         self.check_input(image.shape)
-        code = call_in_turn(self.encoder, ops.expand_dims(image, 1), training)
-        still = call_in_turn(self.background, code, training)
-        moving = call_in_turn(self.foreground, code, training)
+        code = call_sequentially(self.encoder, ops.expand_dims(image, 1), training)
+        still = call_sequentially(self.background, code, training)
+        moving = call_sequentially(self.foreground, code, training)
         colour, mask = (layer(moving, training=training) for layer in (self.colour, self.mask))
         still, colour, mask = (widened(x) for x in (still, colour, mask))
         mask = ops.sigmoid(mask)

@@ -78,7 +78,7 @@ def loop(
       number: Of frames.
       advance: Frames of the field's clip from one to the next, at least 0.
       strength: How far copies drift in a phase, as a share of `FARTHEST`; less has more phases.
-      source: See `displacement.displaced`.
+      source: See `displacement.warped`.
 
     Yields:
       `number` frames `[H, W, 3]` uint8, one at a time. No more than one phase is kept.

@@ -22,7 +22,7 @@ from ssagan_tf.motion.moving_mask import horizon_of, moving_mask
 from ssagan_tf.motion.relighting import Light, light_of
 from ssagan_tf.motion.sky_segmentation import find_sky, oddity
 from ssagan_tf.motion.sun import Sun, find_sun
-from ssagan_tf.motion.warping import displaced_frames
+from ssagan_tf.motion.warping import warped_frames
 
 Direction = Literal["right", "left"]
 
@@ -35,7 +35,7 @@ _VISIBLE = 0.35  # of 255: mean change by a twentieth of the width that can be s
 _GRAIN = 1 / 64  # σ in widths below which what changes is noise and no cloud
 
 
-class NothingMoves(ValueError):
+class NothingMovesError(ValueError):
     """Nothing would move in this photo. The message says why, without naming it."""
 
 
@@ -82,7 +82,7 @@ def estimate(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None
         Brought to the photo's size.
 
     Raises:
-      NothingMoves: There is no sky, or nothing to be seen in it.
+      NothingMovesError: There is no sky, or nothing to be seen in it.
     """
     seen = clip[:_FIRST]
     apart = min(_APART, len(seen) - 1)
@@ -97,7 +97,7 @@ def estimate(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None
     small = cv2.resize(moving, (width, height), interpolation=cv2.INTER_AREA)
     explained = _explained(change, rest, small)
     if mask is None and oddity(photo, moving, explained) > _ODD:
-        raise NothingMoves("it doesn't look like a sky; give a mask that says what moves")
+        raise NothingMovesError("it doesn't look like a sky; give a mask that says what moves")
     speeds = np.hypot(measured[..., 0], measured[..., 1])
     weights = small * optical_flow.texture(seen) ** 0.25 * np.sqrt(speeds)
     trust = max(0.0, explained) ** 2  # on skies of known motion, the best
@@ -152,7 +152,7 @@ def frames(
     else:
         velocities = field.at(*photo.shape[:2])
         times = speed * np.arange(number)
-        moved = displaced_frames(photo, velocities, times, motion.mask, source)
+        moved = warped_frames(photo, velocities, times, motion.mask, source)
     for index, frame in enumerate(moved):
         if glow is not None:
             frame = cv2.add(frame, glow)
@@ -190,7 +190,7 @@ def _given(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
 def _look(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
     """Whether anybody would see something move."""
     if mask.mean() < _LEAST:
-        raise NothingMoves(
+        raise NothingMovesError(
             "no sky was found in it; give a mask that says what moves"
             if found
             else "the mask is black: white moves"
@@ -203,11 +203,13 @@ def _look(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
     share = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     shifted = max(1, size[0] // 20)
     if size[0] <= shifted:
-        raise NothingMoves("it is too small")
+        raise NothingMovesError("it is too small")
     change = np.abs(small[:, shifted:] - small[:, :-shifted]).mean(axis=2)
     both = np.minimum(share[:, shifted:], share[:, :-shifted])
     if (change * both).sum() < _VISIBLE * max(float(both.sum()), 1e-6):
-        raise NothingMoves("what would move is as smooth as fog, so that nothing would be seen")
+        raise NothingMovesError(
+            "what would move is as smooth as fog, so that nothing would be seen"
+        )
 
 
 def _explained(change: np.ndarray, rest: np.ndarray, mask: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""A picture displaced by a field of velocities that stays the same over time."""
+"""A picture warped by a field of velocities that stays the same over time."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ def origins(field: np.ndarray, times: Iterable[float]) -> Iterator[np.ndarray]:
         yield place
 
 
-def displaced_frames(
+def warped_frames(
     picture: np.ndarray,
     field: np.ndarray,
     times: Iterable[float],
     mask: np.ndarray | None = None,
     source: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """The frames of `displaced`, one after the other."""
+    """The frames of `warped`, one after the other."""
     height, width = picture.shape[:2]
     field = resized_field(field, (height, width))
     moving = moving_side(picture, mask if source is None else source).astype(np.float32)
@@ -88,14 +88,14 @@ def displaced_frames(
         yield np.where(share > 0, frame, picture).astype(picture.dtype)
 
 
-def displaced(
+def warped(
     picture: np.ndarray,
     field: np.ndarray,
     times: Iterable[float],
     mask: np.ndarray | None = None,
     source: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A picture displaced by a field: sampled bicubically, mirrored at its borders.
+    """A picture warped by a field: sampled bicubically, mirrored at its borders.
 
     Args:
       picture: `[H, W, C]`, uint8 or float.
@@ -111,7 +111,7 @@ def displaced(
     Returns:
       `[T, H, W, C]` of the picture's type.
     """
-    return np.stack(list(displaced_frames(picture, field, times, mask, source)))
+    return np.stack(list(warped_frames(picture, field, times, mask, source)))
 
 
 def _with(times: Iterable[float], field: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:

@@ -47,7 +47,7 @@ class PrepareOptions(Section):
     frame_stride: Stride = shared.frame_stride()
     motion_target: float = shared.motion_target()
     scene_cut: float = shared.scene_cut()
-    still: float = shared.still()
+    static_threshold: float = shared.static_threshold()
     near_duplicates: Literal["report", "drop", "ignore"] = setting(
         "report",
         "Training clips that look like a test clip (perceptual hash): report them, drop them from "

@@ -48,7 +48,7 @@ class EvaluateOptions(SourceOptions):
     frame_stride: Stride = shared.frame_stride()
     motion_target: float = shared.motion_target()
     scene_cut: float = shared.scene_cut()
-    still: float = shared.still()
+    static_threshold: float = shared.static_threshold()
     fit: Fit = shared.fit()
     split: Literal["test", "train", "all"] = setting(
         "test", "Clips to take, where the data has a split of its own; else it is read whole."
@@ -87,7 +87,7 @@ class EvaluateOptions(SourceOptions):
     transfer: bool = setting(
         False,
         "Beside every generator, a row NAME_transfer: photos moved by the motion of its clips, as "
-        "animate --noloop does. With --loop_measures also NAME_loop: 32 frames of the endless loop "
+        "animate --noloop does. With --loop_metrics also NAME_loop: 32 frames of the endless loop "
         "that animate makes.",
     )
     size: int = setting(
@@ -110,7 +110,7 @@ class EvaluateOptions(SourceOptions):
     optical_flow: bool = setting(
         True, "Measure optical flow, and velocities by it; it takes most of the time."
     )
-    loop_measures: bool = setting(
+    loop_metrics: bool = setting(
         False, "Measure seam and pumping, which say something of clips that loop."
     )
     incomplete: Literal["error", "skip"] = setting(

@@ -43,7 +43,7 @@ class ModelOptions(Section):
     spectral_norm: bool = setting(
         False, "Spectral normalisation of all convolutions but those of the attention."
     )
-    scale_stddev: float = setting(
+    bn_gamma_stddev: float = setting(
         0.0,
         "Standard deviation about 1 of batch norm's scales at first (0.02 as released).",
         at_least(0.0),

@@ -178,7 +178,7 @@ def scene_cut() -> Any:
     )
 
 
-def still() -> Any:
+def static_threshold() -> Any:
     return setting(
         0.0005,
         "Clips that change by less than this from frame to frame, in [0, 1], are dropped as still "

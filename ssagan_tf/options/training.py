@@ -105,7 +105,7 @@ class TrainOptions(Section):
         "it, as in MD-GAN; or the generator alone.",
     )
     learning_rate: float = setting(2e-4, "Adam's learning rate at first.", above_zero)
-    learning_rate_drops: tuple[str, ...] = setting(
+    learning_rate_milestones: tuple[str, ...] = setting(
         (),
         "Numbers of steps after which the learning rate is a tenth of what it was, separated by "
         "commas; none: it is fixed.",

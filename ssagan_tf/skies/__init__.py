@@ -25,7 +25,7 @@ _NAME = re.compile(r"clouds(\d+)/0")  # of a clip in a set: the only one of its 
 def procedural_clip(
     seed: int, index: int, resolution: int, frames: int = 32, wind: Wind = "any"
 ) -> np.ndarray:
-    """Draws one clip of a moving sky.
+    """RandomStream one clip of a moving sky.
 
     Args:
       seed: Seed of the whole set, at least 0.
@@ -45,7 +45,7 @@ def procedural_clip(
     _check(seed, index, resolution, frames, wind)
     if wind == "any":
         return any_wind.synthetic_clip(seed, index, resolution, frames)
-    return np.stack(list(scene.Stage(scene.draw_scene(seed, index), resolution).frames(frames)))
+    return np.stack(list(scene.Stage(scene.sample_scene(seed, index), resolution).frames(frames)))
 
 
 def clip_truth(
@@ -59,7 +59,7 @@ def clip_truth(
     _check(seed, index, resolution, frames, wind)
     if wind == "any":
         return any_wind.synthetic_truth(seed, index, resolution, frames)
-    return scene.Stage(scene.draw_scene(seed, index), resolution).truth(frames)
+    return scene.Stage(scene.sample_scene(seed, index), resolution).truth(frames)
 
 
 def video_name(index: int) -> str:

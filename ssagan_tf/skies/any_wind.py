@@ -63,7 +63,7 @@ _LIGHTS = {
 
 
 def synthetic_clip(seed: int, index: int, resolution: int, frames: int = 32) -> np.ndarray:
-    """Draws one clip of a moving sky.
+    """RandomStream one clip of a moving sky.
 
     Args:
       seed: Seed of the whole set.

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 
 _SHAPES = {"1.0": 2.0, "1.3333": 3.0, "1.5": 2.0, "1.7778": 4.0, "0.75": 1.0, "0.5625": 0.5}
 _LEAST_RISE = 0.02  # the farthest clouds stay at a finite distance
@@ -32,15 +32,15 @@ class Camera:
         return 0.5 + self.focal[1] * float(np.tan(self.pitch)) / float(np.cos(self.roll))
 
 
-def draw_camera(draws: Draws, with_ground: bool) -> Camera:
+def sample_camera(rng: RandomStream, with_ground: bool) -> Camera:
     """A camera whose horizon lies at 0.3 to 0.95 of the picture's height, or below it."""
-    across = 0.5 / np.tan(np.radians(draws.uniform(30, 80)) / 2)
-    shape = float(draws.choice(_SHAPES))  # width over height
+    across = 0.5 / np.tan(np.radians(rng.uniform(30, 80)) / 2)
+    shape = float(rng.choice(_SHAPES))  # width over height
     focal = (float(across), float(across * shape))
-    horizon = draws.uniform(0.3, 0.7) if draws.chance(0.35) else draws.uniform(0.65, 0.95)
-    above = draws.uniform(1.05, 1.8)
+    horizon = rng.uniform(0.3, 0.7) if rng.chance(0.35) else rng.uniform(0.65, 0.95)
+    above = rng.uniform(1.05, 1.8)
     pitch = float(np.arctan(((horizon if with_ground else above) - 0.5) / focal[1]))
-    return Camera(focal, min(pitch, 1.2), draws.normal(0, 0.025))
+    return Camera(focal, min(pitch, 1.2), rng.normal(0, 0.025))
 
 
 class View:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.skies.scene import draw_scene
+from ssagan_tf.skies.scene import sample_scene
 
 CHECKED = 48  # clips from the first on
 # Of the sets that are frozen (`options.BENCHMARKS`), by name.
@@ -25,7 +25,7 @@ def parameters(seed: int, indices: Iterable[int]) -> str:
     """
     digest = hashlib.sha256()
     for index in indices:
-        for line in _leaves(draw_scene(seed, index)):
+        for line in _leaves(sample_scene(seed, index)):
             digest.update(f"{line}\n".encode())
     return digest.hexdigest()
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ssagan_tf.skies.camera import Camera, View
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 
 _WIND_SPREAD = 0.25  # standard deviation of the wind's angle to the right, radians
 _LAYER_SPREAD = 0.2  # of each layer's angle to that
@@ -157,11 +157,11 @@ _SKIES: dict[str, float] = {
 }
 
 
-def draw_layers(draws: Draws, camera: Camera, overcast: float) -> tuple[Layer, ...]:
+def sample_layers(rng: RandomStream, camera: Camera, overcast: float) -> tuple[Layer, ...]:
     """The clouds of a sky whose wind blows to the right, from the farthest to the nearest.
 
     Args:
-      draws: Where they come from.
+      rng: Where they come from.
       camera: What it sees, velocities are fitted to.
       overcast: 0 of a clear day to 1 of a grey one.
     """
@@ -169,25 +169,25 @@ def draw_layers(draws: Draws, camera: Camera, overcast: float) -> tuple[Layer, .
         kinds: weight * (1 if overcast < 0.4 else 3.0 * ("strat" in kinds) + 0.15)
         for kinds, weight in _SKIES.items()
     }
-    kinds = draws.choice(weights).split()
-    angle = draws.normal(0, _WIND_SPREAD)
-    pace = _PACE * np.exp(draws.normal(0, _PACE_SPREAD))
+    kinds = rng.choice(weights).split()
+    angle = rng.normal(0, _WIND_SPREAD)
+    pace = _PACE * np.exp(rng.normal(0, _PACE_SPREAD))
     layers = []
     for number, kind in enumerate(kinds):
-        part = draws.part(number)
+        part = rng.part(number)
         own = part.normal(angle, _LAYER_SPREAD)
         layers.append(_draw_layer(part, kind, camera, own, pace, 0.5 * overcast))
     return tuple(layers)
 
 
 def _draw_layer(
-    draws: Draws, kind: str, camera: Camera, angle: float, pace: float, cover: float
+    rng: RandomStream, kind: str, camera: Camera, angle: float, pace: float, cover: float
 ) -> Layer:
     ranges: Mapping[str, Any] = _USUAL | _KINDS[kind]
-    drawn = {name: draws.uniform(*between) for name, between in sorted(ranges.items())}
-    along, top = draws.uniform(0, np.pi), draws.uniform(0.15, 0.7)
+    drawn = {name: rng.uniform(*between) for name, between in sorted(ranges.items())}
+    along, top = rng.uniform(0, np.pi), rng.uniform(0.15, 0.7)
     wall = kind == "towers"
-    key = tuple(int(draws.uniform(0, 2**31)) for _ in range(2))
+    key = tuple(int(rng.uniform(0, 2**31)) for _ in range(2))
     own_pace = pace * drawn.pop("pace")
     drawn["cover"] += cover
     layer = Layer(kind, key, wall, 1.0, (1.0, 0.0), along=along, top=top, **drawn)
@@ -301,7 +301,7 @@ def _spectrum(layer: Layer, number: int, size: int) -> tuple[np.ndarray, tuple[A
         low, high = 2**octave, 2 ** (octave + 1)
         ky, kx = np.arange(1 - high, high)[:, None], np.arange(high)[None]
         shape = np.broadcast_shapes(ky.shape, kx.shape)
-        real, imaginary = Draws(*layer.key, number, octave).normal(size=(2, *shape))
+        real, imaginary = RandomStream(*layer.key, number, octave).normal(size=(2, *shape))
         ring = np.maximum(abs(ky), kx) >= low
         # Streaks: waves along them are long.
         k = np.hypot(layer.stretch * (cos * kx + sin * ky), cos * ky - sin * kx)
@@ -325,11 +325,11 @@ def _warped(field: np.ndarray, layer: Layer, number: int) -> np.ndarray:
     size = len(field)
     centres = np.arange(size) / size
     u, v = np.meshgrid(centres, centres)
-    draws = Draws(*layer.key, number, 99)
+    rng = RandomStream(*layer.key, number, 99)
     shift = np.zeros((2, size, size))
     for _ in range(6):
-        k = np.rint(draws.uniform(-3.49, 3.49, 2))
-        phases = draws.uniform(0, 2 * np.pi, 2)
+        k = np.rint(rng.uniform(-3.49, 3.49, 2))
+        phases = rng.uniform(0, 2 * np.pi, 2)
         wave = 2 * np.pi * (k[0] * u + k[1] * v)
         shift += np.sin(wave + phases[:, None, None]) / np.sqrt(3)
     u, v = u + layer.swirl * shift[0], v + layer.swirl * shift[1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 from ssagan_tf.skies.shapes import Box, Ellipse, Lines, Polygon
 from ssagan_tf.skies.site import GLASS, METAL, PAINTS, ROCK, SNOW, WALLS, WOOD, Site, pick
 from ssagan_tf.skies.trees import Crown, crown
@@ -16,26 +16,26 @@ CLUTTER = {"people": 0.25, "cars": 0.15, "fence": 0.18, "sign": 0.1, "rocks": 0.
 AFLOAT = {"boats": 0.45, "rocks": 0.2, "pier": 0.2, "people": 0.15}
 
 
-def draw_clutter(draws: Draws, site: Site, kind: str) -> tuple:
+def sample_clutter(rng: RandomStream, site: Site, kind: str) -> tuple:
     """Things of a kind in `CLUTTER` or `AFLOAT`."""
     return {
         "people": _people, "cars": _cars, "fence": _fence, "sign": _sign, "rocks": _rocks,
         "bushes": _bushes, "boats": _boats, "pier": _pier,
-    }[kind](draws, site)  # fmt: skip
+    }[kind](rng, site)  # fmt: skip
 
 
-def _foot(draws: Draws, site: Site) -> float:
+def _foot(rng: RandomStream, site: Site) -> float:
     """A y on the ground."""
-    return site.level + (1.02 - site.level) * draws.uniform(0.1, 1.0) ** 1.5
+    return site.level + (1.02 - site.level) * rng.uniform(0.1, 1.0) ** 1.5
 
 
-def _people(draws: Draws, site: Site) -> tuple[Any, ...]:
+def _people(rng: RandomStream, site: Site) -> tuple[Any, ...]:
     found: list[Any] = []
-    number = 1 + int(draws.uniform(0, 3) if draws.chance(0.7) else draws.uniform(3, 9))
+    number = 1 + int(rng.uniform(0, 3) if rng.chance(0.7) else rng.uniform(3, 9))
     # In a crowd before the camera all stand at the lower border.
-    foot, middle = _foot(draws, site), draws.uniform(0.1, 0.9)
+    foot, middle = _foot(rng, site), rng.uniform(0.1, 0.9)
     for person in range(number):
-        part = draws.part(person)
+        part = rng.part(person)
         height = float(np.clip(1.7 * site.metre(foot) * part.uniform(0.85, 1.1), 0.025, 0.4))
         x = middle + part.normal(0, 0.12) * min(number, 4) / 2
         wide = 0.13 * height / site.aspect
@@ -54,11 +54,11 @@ def _people(draws: Draws, site: Site) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _cars(draws: Draws, site: Site) -> tuple[Any, ...]:
+def _cars(rng: RandomStream, site: Site) -> tuple[Any, ...]:
     found: list[Any] = []
-    foot = _foot(draws, site)
-    for car in range(1 + int(draws.uniform(0, 4))):
-        part = draws.part(car)
+    foot = _foot(rng, site)
+    for car in range(1 + int(rng.uniform(0, 4))):
+        part = rng.part(car)
         height = float(np.clip(1.5 * site.metre(foot), 0.02, 0.18))
         half = 1.4 * height / site.aspect
         x = part.uniform(0, 1)
@@ -83,17 +83,17 @@ def _cars(draws: Draws, site: Site) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _fence(draws: Draws, site: Site) -> tuple[Lines, ...]:
+def _fence(rng: RandomStream, site: Site) -> tuple[Lines, ...]:
     """Posts and rails across the picture, or along a slope."""
-    foot = site.level + (1.0 - site.level) * draws.uniform(0.3, 1.0)
+    foot = site.level + (1.0 - site.level) * rng.uniform(0.3, 1.0)
     tall = float(np.clip(1.2 * site.metre(foot), 0.03, 0.25))
-    slope, gap = draws.normal(0, 0.12), tall * draws.uniform(0.25, 1.5) / site.aspect
-    white = draws.chance(0.3)
-    colour = site.lit((0.88, 0.88, 0.86) if white else np.array(WOOD) * draws.uniform(0.4, 1.3),
-                      draws.uniform(0, 0.8))  # fmt: skip
+    slope, gap = rng.normal(0, 0.12), tall * rng.uniform(0.25, 1.5) / site.aspect
+    white = rng.chance(0.3)
+    colour = site.lit((0.88, 0.88, 0.86) if white else np.array(WOOD) * rng.uniform(0.4, 1.3),
+                      rng.uniform(0, 0.8))  # fmt: skip
     thick = 0.07 * tall
     lines: list[Any] = []
-    start = draws.uniform(-0.1, 0.5) if draws.chance(0.4) else -0.05
+    start = rng.uniform(-0.1, 0.5) if rng.chance(0.4) else -0.05
     number = min(int((1.1 - start) / gap), 40)
     for post in range(number):
         x = start + post * gap
@@ -105,25 +105,25 @@ def _fence(draws: Draws, site: Site) -> tuple[Lines, ...]:
     return (Lines(tuple(lines), colour),)
 
 
-def _sign(draws: Draws, site: Site) -> tuple[Any, ...]:
-    foot = _foot(draws, site)
+def _sign(rng: RandomStream, site: Site) -> tuple[Any, ...]:
+    foot = _foot(rng, site)
     height = float(np.clip(2.6 * site.metre(foot), 0.08, 0.5))
-    x, thin = draws.uniform(0.05, 0.95), 0.04 * height
-    plate = site.lit(pick(draws, PAINTS), draws.uniform(0.2, 1.0))
-    size = height * draws.uniform(0.12, 0.25)
+    x, thin = rng.uniform(0.05, 0.95), 0.04 * height
+    plate = site.lit(pick(rng, PAINTS), rng.uniform(0.2, 1.0))
+    size = height * rng.uniform(0.12, 0.25)
     top = foot - height
     post = Lines(((x, foot, x, top, thin, thin),), site.lit(METAL, 0.5))
-    if draws.chance(0.4):
+    if rng.chance(0.4):
         return post, Ellipse(x, top, 0.6 * size / site.aspect, 0.6 * size, plate)
-    half = size * draws.uniform(0.5, 1.6) / site.aspect
+    half = size * rng.uniform(0.5, 1.6) / site.aspect
     return post, Box(x - half, top - 0.3 * size, x + half, top + 0.6 * size, plate)
 
 
-def _rocks(draws: Draws, site: Site) -> tuple[Crown, ...]:
+def _rocks(rng: RandomStream, site: Site) -> tuple[Crown, ...]:
     found = []
-    places = sorted(draws.uniform(0.3, 1, 1 + int(draws.uniform(0, 5))).tolist())
+    places = sorted(rng.uniform(0.3, 1, 1 + int(rng.uniform(0, 5))).tolist())
     for rock, place in enumerate(places):
-        part = draws.part(rock)
+        part = rng.part(rock)
         foot = site.level + (1.05 - site.level) * place
         size = (foot - site.level) * part.uniform(0.1, 0.4)
         albedo = np.array(pick(part, ROCK))
@@ -138,11 +138,11 @@ def _rocks(draws: Draws, site: Site) -> tuple[Crown, ...]:
     return tuple(found)
 
 
-def _bushes(draws: Draws, site: Site) -> tuple[Crown, ...]:
+def _bushes(rng: RandomStream, site: Site) -> tuple[Crown, ...]:
     found = []
-    places = sorted(draws.uniform(0.1, 1.0, 2 + int(draws.uniform(0, 6))).tolist())
+    places = sorted(rng.uniform(0.1, 1.0, 2 + int(rng.uniform(0, 6))).tolist())
     for bush, place in enumerate(places):
-        part = draws.part(bush)
+        part = rng.part(bush)
         foot = site.level + (1.02 - site.level) * place**1.5
         size = float(np.clip((foot - site.level) * part.uniform(0.15, 0.5), 0.015, 0.15))
         x = part.uniform(-0.05, 1.05)
@@ -152,11 +152,11 @@ def _bushes(draws: Draws, site: Site) -> tuple[Crown, ...]:
     return tuple(found)
 
 
-def _boats(draws: Draws, site: Site) -> tuple[Any, ...]:
+def _boats(rng: RandomStream, site: Site) -> tuple[Any, ...]:
     found: list[Any] = []
-    places = sorted(draws.uniform(0.02, 0.5, 1 + int(draws.uniform(0, 4))).tolist())
+    places = sorted(rng.uniform(0.02, 0.5, 1 + int(rng.uniform(0, 4))).tolist())
     for boat, place in enumerate(places):
-        part = draws.part(boat)
+        part = rng.part(boat)
         foot = site.level + (1.0 - site.level) * place**1.5 + 0.004
         long = float(np.clip((foot - site.level) * part.uniform(0.6, 1.4) + 0.015, 0.02, 0.25))
         x, half, deep = part.uniform(0.05, 0.95), long / site.aspect, 0.28 * long
@@ -182,13 +182,13 @@ def _boats(draws: Draws, site: Site) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _pier(draws: Draws, site: Site) -> tuple[Any, ...]:
+def _pier(rng: RandomStream, site: Site) -> tuple[Any, ...]:
     """A jetty from one side, on posts."""
-    foot = site.level + (1.0 - site.level) * draws.uniform(0.1, 0.6)
+    foot = site.level + (1.0 - site.level) * rng.uniform(0.1, 0.6)
     tall = float(np.clip(1.5 * site.metre(foot), 0.015, 0.08))
-    end, left = draws.uniform(0.3, 0.8), draws.chance(0.5)
+    end, left = rng.uniform(0.3, 0.8), rng.chance(0.5)
     start = -0.05 if left else 1.05
-    colour = site.lit(np.array(WOOD) * draws.uniform(0.5, 1.6), draws.uniform(0, 0.8))
+    colour = site.lit(np.array(WOOD) * rng.uniform(0.5, 1.6), rng.uniform(0, 0.8))
     lines = [(start, foot - tall, end, foot - tall, 0.35 * tall, 0.3 * tall)]
     posts = 10
     for post in range(posts):

@@ -10,7 +10,7 @@ import numpy as np
 from ssagan_tf.skies.lighting import Colour, mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.outlines import Outline
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 from ssagan_tf.skies.shapes import Canvas, Lines, Polygon, inner
 from ssagan_tf.skies.site import ASPHALT, CROPS, GRASS, LEAVES, ROCK, SAND, SNOW, Site, pick
 
@@ -94,7 +94,7 @@ class Ground:
         canvas.paint(window, mix(colour, np.array(self.haze), haze), share)
 
 
-def draw_ground(draws: Draws, site: Site, kind: str, edge: Outline | None = None) -> tuple:
+def sample_ground(rng: RandomStream, site: Site, kind: str, edge: Outline | None = None) -> tuple:
     """Ground of a kind in `GROUNDS`, and what is drawn on it."""
     first, second = {
         "grass": (GRASS, GRASS), "field": (CROPS, CROPS), "sand": (SAND, SAND),
@@ -107,52 +107,52 @@ def draw_ground(draws: Draws, site: Site, kind: str, edge: Outline | None = None
         "plaza": 0.1, "patchwork": 0.15, "forest": 0.5,
     }[kind]  # fmt: skip
     # A near hill, or the plain up to the horizon.
-    hill = draws.uniform(0.02, 0.12) if draws.chance(0.3) else draws.uniform(0.0, 0.01)
+    hill = rng.uniform(0.02, 0.12) if rng.chance(0.3) else rng.uniform(0.0, 0.01)
     edge = edge or Outline(
         level=site.level,
         height=hill,
-        length=draws.uniform(0.3, 1.2),
-        offset=draws.uniform(0, 250),
+        length=rng.uniform(0.3, 1.2),
+        offset=rng.uniform(0, 250),
         rough=0.35,
-        tilt=draws.normal(0, 0.6) * hill,
+        tilt=rng.normal(0, 0.6) * hill,
     )
-    sun = draws.uniform(0.2, 0.9)
+    sun = rng.uniform(0.2, 0.9)
     ground = Ground(
         edge=edge,
         level=min(site.level, edge.level - edge.height - abs(edge.tilt)),
         aspect=site.aspect,
         focal=site.camera.focal[1],
-        colours=(site.lit(pick(draws, first), sun), site.lit(pick(draws, second), sun)),
+        colours=(site.lit(pick(rng, first), sun), site.lit(pick(rng, second), sun)),
         haze=site.lit((0.5, 0.5, 0.5), 0.5, 0.8),
-        hazy=draws.uniform(0, 0.6) if hill < 0.02 else draws.uniform(0, 0.1),
-        patches=draws.uniform(0.3, 1.2) * (2.5 if kind == "patchwork" else 1),
-        sharp=draws.uniform(1.2, 3.5) if kind in ("patchwork", "snow") else draws.uniform(0.4, 1.5),
-        tufts=draws.uniform(20, 90),
-        contrast=strength * draws.uniform(0.5, 1.4),
-        furrows=draws.uniform(1, 5) if kind == "field" and draws.chance(0.6) else 0.0,
-        turned=draws.normal(0, 0.6),
-        fade=draws.uniform(-0.6, 0.1),
-        offset=draws.uniform(0, 250),
+        hazy=rng.uniform(0, 0.6) if hill < 0.02 else rng.uniform(0, 0.1),
+        patches=rng.uniform(0.3, 1.2) * (2.5 if kind == "patchwork" else 1),
+        sharp=rng.uniform(1.2, 3.5) if kind in ("patchwork", "snow") else rng.uniform(0.4, 1.5),
+        tufts=rng.uniform(20, 90),
+        contrast=strength * rng.uniform(0.5, 1.4),
+        furrows=rng.uniform(1, 5) if kind == "field" and rng.chance(0.6) else 0.0,
+        turned=rng.normal(0, 0.6),
+        fade=rng.uniform(-0.6, 0.1),
+        offset=rng.uniform(0, 250),
     )
     extra: tuple[Any, ...] = ()
     if kind == "road" and site.grounded:
-        extra = _road(draws.part(1), site)
+        extra = _road(rng.part(1), site)
     return (ground, *extra)
 
 
-def _road(draws: Draws, site: Site) -> tuple[Polygon | Lines, ...]:
+def _road(rng: RandomStream, site: Site) -> tuple[Polygon | Lines, ...]:
     """A straight road to the horizon, with its markings."""
-    end, start = draws.uniform(0.2, 0.8), draws.uniform(-0.1, 1.1)
-    half = draws.uniform(0.15, 0.7) / site.aspect
+    end, start = rng.uniform(0.2, 0.8), rng.uniform(-0.1, 1.1)
+    half = rng.uniform(0.15, 0.7) / site.aspect
     top, bottom = site.level + 0.004, 1.1
-    albedo = pick(draws, (ASPHALT, ASPHALT, SAND[1], _WET))
-    colour = site.lit(albedo, draws.uniform(0.3, 0.8))
+    albedo = pick(rng, (ASPHALT, ASPHALT, SAND[1], _WET))
+    colour = site.lit(albedo, rng.uniform(0.3, 0.8))
     white = site.lit((0.85, 0.85, 0.82), 0.5)
     road = Polygon(
         ((end - 0.003, top), (end + 0.003, top), (start + half, bottom), (start - half, bottom)),
         colour,
     )
-    if draws.chance(0.4):
+    if rng.chance(0.4):
         return (road,)
     dashes = []
     for dash in range(8):

@@ -6,21 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 from ssagan_tf.skies.shapes import Lines, curve
 from ssagan_tf.skies.site import LEAVES, WOOD, Site, pick
-from ssagan_tf.skies.trees import Fir, branches, crown, draw_tree, leaf_colours
+from ssagan_tf.skies.trees import Fir, branches, crown, leaf_colours, sample_tree
 
 
-def draw_frame(draws: Draws, site: Site) -> tuple:
+def sample_frame(rng: RandomStream, site: Site) -> tuple:
     """Trees at the borders that frame the picture; the trunks are out of it."""
-    kind = draws.choice({"leaves": 0.45, "branches": 0.25, "firs": 0.15, "hanging": 0.15})
-    sides = draws.choice({"left": 0.35, "right": 0.35, "both": 0.3})
+    kind = rng.choice({"leaves": 0.45, "branches": 0.25, "firs": 0.15, "hanging": 0.15})
+    sides = rng.choice({"left": 0.35, "right": 0.35, "both": 0.3})
     found: list[Any] = []
     for number, side in enumerate(("left", "right")):
         if sides not in (side, "both"):
             continue
-        part, inward = draws.part(number), 1.0 if side == "left" else -1.0
+        part, inward = rng.part(number), 1.0 if side == "left" else -1.0
         border = 0.0 if side == "left" else 1.0
         if kind == "leaves":
             wide = part.uniform(0.05, 0.2) * (0.7 if sides == "both" else 1.2)
@@ -52,16 +52,16 @@ def draw_frame(draws: Draws, site: Site) -> tuple:
             for tree in range(2 + int(part.uniform(0, 3))):
                 height = part.uniform(0.35, 1.0) / (1 + 0.4 * tree)
                 x = border + inward * part.uniform(-0.03, 0.06 + 0.06 * tree)
-                found += draw_tree(part.part(tree), site, "fir", x, 1.1, height + 0.1)
+                found += sample_tree(part.part(tree), site, "fir", x, 1.1, height + 0.1)
     return tuple(found)
 
 
-def draw_looking_up(draws: Draws, site: Site) -> tuple:
+def sample_looking_up(rng: RandomStream, site: Site) -> tuple:
     """Tops of trees all round, as seen by who looks up in a forest."""
     found: list[Any] = []
-    number = int(draws.uniform(5, 14))
+    number = int(rng.uniform(5, 14))
     for tree in range(number):
-        part = draws.part(tree)
+        part = rng.part(tree)
         angle = 2 * np.pi * (tree + part.uniform(0, 0.9)) / number
         out = np.array([np.cos(angle), np.sin(angle)])
         foot = 0.5 + 0.85 * out
@@ -75,27 +75,27 @@ def draw_looking_up(draws: Draws, site: Site) -> tuple:
     return tuple(found)
 
 
-def draw_grove(draws: Draws, site: Site, kind: str, height: float) -> tuple:
+def sample_grove(rng: RandomStream, site: Site, kind: str, height: float) -> tuple:
     """Some trees in the middle distance."""
     found: list[Any] = []
-    for tree in range(2 + int(draws.uniform(0, 6))):
-        part = draws.part(tree)
+    for tree in range(2 + int(rng.uniform(0, 6))):
+        part = rng.part(tree)
         size = height * part.uniform(0.5, 1.2)
         foot = site.level + 0.25 * size * part.uniform()
         kind_here = kind if kind != "bare" or tree < 2 else "leafy"
-        found += draw_tree(part, site, kind_here, part.uniform(0, 1), foot, size)
+        found += sample_tree(part, site, kind_here, part.uniform(0, 1), foot, size)
     return tuple(found)
 
 
-def grass_blades(draws: Draws, site: Site) -> Lines:
+def grass_blades(rng: RandomStream, site: Site) -> Lines:
     """Blades of grass before the lens, at the lower border."""
     lines = []
-    for _ in range(int(draws.uniform(25, 60))):
-        x, size = draws.uniform(-0.05, 1.05), draws.uniform(0.04, 0.22)
-        lean = draws.normal(0, 0.35) * size / site.aspect
+    for _ in range(int(rng.uniform(25, 60))):
+        x, size = rng.uniform(-0.05, 1.05), rng.uniform(0.04, 0.22)
+        lean = rng.normal(0, 0.35) * size / site.aspect
         lines += curve(
             ((x, 1.02), (x + 0.3 * lean, 1.02 - 0.6 * size), (x + lean, 1.02 - size)),
             0.009,
             0.002,
         )
-    return Lines(tuple(lines), site.lit(pick(draws, LEAVES), draws.uniform(0, 0.8)))
+    return Lines(tuple(lines), site.lit(pick(rng, LEAVES), rng.uniform(0, 0.8)))

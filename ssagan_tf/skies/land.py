@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from ssagan_tf.skies.camera import Camera, View
-from ssagan_tf.skies.landscapes import draw_above, draw_coast, draw_inland
+from ssagan_tf.skies.landscapes import sample_above, sample_coast, sample_inland
 from ssagan_tf.skies.lighting import Light
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 from ssagan_tf.skies.shapes import Canvas
-from ssagan_tf.skies.site import draw_site
+from ssagan_tf.skies.site import sample_site
 
 
 class Thing(Protocol):
@@ -50,22 +50,22 @@ class Land:
         return _painted(self.nearby, Canvas.of_picture(self.camera, side))
 
 
-def draw_land(draws: Draws, camera: Camera, light: Light, water: bool) -> Land:
+def sample_land(rng: RandomStream, camera: Camera, light: Light, water: bool) -> Land:
     """Some land.
 
     Args:
-      draws: Random numbers.
+      rng: Random numbers.
       camera: Of the clip.
       light: Of the clip.
       water: Whether the ground is a sea or a lake, which isn't part of the land.
     """
-    site = draw_site(draws.part(0), camera, light, water)
+    site = sample_site(rng.part(0), camera, light, water)
     if not site.grounded:
-        parts = draw_above(draws.part(1), site)
+        parts = sample_above(rng.part(1), site)
     elif water:
-        parts = draw_coast(draws.part(1), site)
+        parts = sample_coast(rng.part(1), site)
     else:
-        parts = draw_inland(draws.part(1), site)
+        parts = sample_inland(rng.part(1), site)
     kinds = parts.kinds
     return Land(camera, tuple(kinds), tuple(parts.distant), tuple(parts.nearby))
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ssagan_tf.skies.camera import axes
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 
 _GREY = np.array([0.299, 0.587, 0.114])
 _NOISE_SIDE = 64  # side of the pictures that `noise` is told for
@@ -73,28 +73,30 @@ class Lens:
         if self.softness * side > 0.15:
             picture = _blurred(picture, self.softness * side)
         if self.noise:
-            noise = Draws(*self.key, frame).normal(0, self.noise * side / _NOISE_SIDE, light.shape)
+            noise = RandomStream(*self.key, frame).normal(
+                0, self.noise * side / _NOISE_SIDE, light.shape
+            )
             picture = picture + noise
         pixels = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
         return _stored(pixels, self.quality) if self.quality else pixels
 
 
-def draw_lens(draws: Draws) -> Lens:
+def sample_lens(rng: RandomStream) -> Lens:
     """Some camera, phone or archive of pictures."""
-    vivid = draws.chance(0.2)
-    balance = 1 + draws.normal(0, 0.07 if draws.chance(0.3) else 0.025, 3)
+    vivid = rng.chance(0.2)
+    balance = 1 + rng.normal(0, 0.07 if rng.chance(0.3) else 0.025, 3)
     return Lens(
-        exposure=float(np.clip(np.exp(draws.normal(0.10, 0.14)), 0.7, 1.5)),
-        brightening=draws.uniform(-0.10, 0.10) if draws.chance(0.3) else 0.0,
+        exposure=float(np.clip(np.exp(rng.normal(0.10, 0.14)), 0.7, 1.5)),
+        brightening=rng.uniform(-0.10, 0.10) if rng.chance(0.3) else 0.0,
         balance=tuple(float(np.clip(factor, 0.75, 1.25)) for factor in balance),
-        contrast=draws.uniform(0.85, 1.4) if vivid else draws.uniform(0.8, 1.15),
-        saturation=draws.uniform(1.2, 1.8) if vivid else draws.uniform(0.6, 1.2),
-        vignette=draws.uniform(0.05, 0.5) if draws.chance(0.4) else 0.0,
-        softness=draws.uniform(0.003, 0.012) if draws.chance(0.3) else 0.0,
-        noise=draws.uniform(0.002, 0.010) if draws.chance(0.25) else 0.0,
-        quality=int(draws.uniform(35, 90)) if draws.chance(0.3) else 0,
-        bars=draws.uniform(0.04, 0.14) if draws.chance(0.04) else 0.0,
-        key=(int(draws.uniform(0, 2**31)),),
+        contrast=rng.uniform(0.85, 1.4) if vivid else rng.uniform(0.8, 1.15),
+        saturation=rng.uniform(1.2, 1.8) if vivid else rng.uniform(0.6, 1.2),
+        vignette=rng.uniform(0.05, 0.5) if rng.chance(0.4) else 0.0,
+        softness=rng.uniform(0.003, 0.012) if rng.chance(0.3) else 0.0,
+        noise=rng.uniform(0.002, 0.010) if rng.chance(0.25) else 0.0,
+        quality=int(rng.uniform(35, 90)) if rng.chance(0.3) else 0,
+        bars=rng.uniform(0.04, 0.14) if rng.chance(0.04) else 0.0,
+        key=(int(rng.uniform(0, 2**31)),),
     )
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from ssagan_tf.skies.camera import View
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 
 Colour = tuple[float, float, float]
 """sRGB in [0, 1]."""
@@ -130,27 +130,27 @@ class Light:
         return np.arccos(np.clip(cosine, -1, 1 - 1e-12))
 
 
-def draw_light(draws: Draws) -> Light:
+def sample_light(rng: RandomStream) -> Light:
     """The light of some hour and weather."""
-    hour = draws.choice(_WEIGHTS)
-    elevation = draws.uniform(*_SPANS[hour])
-    overcast = draws.uniform(0.4, 1.0) if draws.chance(0.36) else draws.uniform(0, 0.25)
+    hour = rng.choice(_WEIGHTS)
+    elevation = rng.uniform(*_SPANS[hour])
+    overcast = rng.uniform(0.4, 1.0) if rng.chance(0.36) else rng.uniform(0, 0.25)
     found = _at(elevation)
     share = overcast * (0.9 if elevation > 5 else 0.4)
-    rose = np.array([1.0, 0.94, 1.03]) if draws.chance(0.12) else np.ones(3)
-    tint = rose * (1 + draws.normal(0, 0.03, 3))
+    rose = np.array([1.0, 0.94, 1.03]) if rng.chance(0.12) else np.ones(3)
+    tint = rose * (1 + rng.normal(0, 0.03, 3))
 
     def colour(name: str, jitter: float = 0.02) -> np.ndarray:
         mixed = mix(np.array(found[name]), np.array(getattr(_GREY, name)) * found["dim"], share)
-        return np.clip(mixed * tint + draws.normal(0, jitter, 3), 0.004, 1)
+        return np.clip(mixed * tint + rng.normal(0, jitter, 3), 0.004, 1)
 
     moon = elevation < -6
     if moon:
-        sun = draws.uniform(-0.8, 0.8), draws.uniform(0.1, 0.9)
-        disc = draws.uniform(0.008, 0.02) if draws.chance(0.4) else 0.0
+        sun = rng.uniform(-0.8, 0.8), rng.uniform(0.1, 0.9)
+        disc = rng.uniform(0.008, 0.02) if rng.chance(0.4) else 0.0
     else:
-        sun = draws.uniform(-1.4, 1.4), float(np.radians(max(elevation, -1.0)))
-        disc = draws.uniform(0.008, 0.03) if overcast < 0.4 and elevation > 0 else 0.0
+        sun = rng.uniform(-1.4, 1.4), float(np.radians(max(elevation, -1.0)))
+        disc = rng.uniform(0.008, 0.03) if overcast < 0.4 and elevation > 0 else 0.0
     return Light(
         zenith=colour("zenith"),
         horizon=colour("horizon"),
@@ -159,13 +159,13 @@ def draw_light(draws: Draws) -> Light:
         beam=colour("beam", 0.01),
         ground=colour("ground", 0.015),
         daylight=float(found["daylight"] * (1 - 0.3 * overcast)),
-        lamps=float(np.clip((4 - elevation) / 10, 0, 1) * draws.uniform(0.3, 1.0)),
+        lamps=float(np.clip((4 - elevation) / 10, 0, 1) * rng.uniform(0.3, 1.0)),
         overcast=overcast,
-        haze=draws.uniform(0.02, 0.12) + (draws.uniform(0, 0.5) if draws.chance(0.35) else 0),
+        haze=rng.uniform(0.02, 0.12) + (rng.uniform(0, 0.5) if rng.chance(0.35) else 0),
         sun=sun,
         disc=disc,
-        glow=float(found["glow"]) * (1 - 0.8 * overcast) * draws.uniform(0.3, 1.1),
-        stars=draws.uniform(0.3, 1.0) if moon and overcast < 0.4 else 0.0,
+        glow=float(found["glow"]) * (1 - 0.8 * overcast) * rng.uniform(0.3, 1.1),
+        stars=rng.uniform(0.3, 1.0) if moon and overcast < 0.4 else 0.0,
     )
 
 

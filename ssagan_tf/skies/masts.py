@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ssagan_tf.skies.lighting import Colour
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 from ssagan_tf.skies.shapes import Canvas, Ellipse, Lines, curve
 from ssagan_tf.skies.site import METAL, WOOD, Site
 
@@ -42,41 +42,41 @@ class Wire:
         canvas.paint(window, self.colour, share)
 
 
-def draw_wires(draws: Draws, site: Site) -> tuple[Wire, ...]:
+def sample_wires(rng: RandomStream, site: Site) -> tuple[Wire, ...]:
     """Some wires before the sky, nearly parallel."""
     colour = site.lit((0.12, 0.12, 0.13), 0.2)
-    height, slope = draws.uniform(0.05, 0.6), draws.normal(0, 0.25)
-    sag, lowest = draws.uniform(0.02, 0.2), draws.uniform(-0.5, 1.5)
-    number, gap = 1 + int(draws.uniform(0, 5)), draws.uniform(0.02, 0.09)
+    height, slope = rng.uniform(0.05, 0.6), rng.normal(0, 0.25)
+    sag, lowest = rng.uniform(0.02, 0.2), rng.uniform(-0.5, 1.5)
+    number, gap = 1 + int(rng.uniform(0, 5)), rng.uniform(0.02, 0.09)
     return tuple(
         Wire(
-            height + gap * wire + draws.normal(0, 0.006), slope + draws.normal(0, 0.02),
-            sag, lowest, draws.uniform(0.003, 0.009), colour,
+            height + gap * wire + rng.normal(0, 0.006), slope + rng.normal(0, 0.02),
+            sag, lowest, rng.uniform(0.003, 0.009), colour,
         )
         for wire in range(number)
     )  # fmt: skip
 
 
-def draw_mast(draws: Draws, site: Site, kind: str) -> tuple:
+def sample_mast(rng: RandomStream, site: Site, kind: str) -> tuple:
     """Things of a kind in `MASTS`."""
     if kind == "wires":
-        return draw_wires(draws, site)
+        return sample_wires(rng, site)
     return {
         "poles": _poles, "pylon": _pylon, "crane": _crane, "turbines": _turbines, "lamp": _lamps,
-    }[kind](draws, site)  # fmt: skip
+    }[kind](rng, site)  # fmt: skip
 
 
-def _poles(draws: Draws, site: Site) -> tuple[Lines, ...]:
+def _poles(rng: RandomStream, site: Site) -> tuple[Lines, ...]:
     """A row of poles that shrinks into the distance, and its wires."""
-    colour = site.lit(np.array(WOOD) * draws.uniform(0.5, 1.2), draws.uniform(0, 0.6))
-    near, far = draws.uniform(-0.2, 1.2), draws.uniform(0.2, 0.8)
-    tall, ratio = draws.uniform(0.3, 0.75) * min(site.level, 1), draws.uniform(0.5, 0.7)
+    colour = site.lit(np.array(WOOD) * rng.uniform(0.5, 1.2), rng.uniform(0, 0.6))
+    near, far = rng.uniform(-0.2, 1.2), rng.uniform(0.2, 0.8)
+    tall, ratio = rng.uniform(0.3, 0.75) * min(site.level, 1), rng.uniform(0.5, 0.7)
     lines: list[Any] = []
     tops: list[Any] = []
     for pole in range(5):
         share = ratio**pole
         x, foot = far + (near - far) * share, site.level + 0.25 * tall * share
-        height, wide = tall * 1.25 * share, 0.02 * share * draws.uniform(0.8, 1.2)
+        height, wide = tall * 1.25 * share, 0.02 * share * rng.uniform(0.8, 1.2)
         lines.append((x, foot, x, foot - height, wide, 0.7 * wide))
         arm, y = 0.11 * height / site.aspect, foot - 0.93 * height
         lines.append((x - arm, y, x + arm, y, 0.5 * wide, 0.5 * wide))
@@ -89,10 +89,10 @@ def _poles(draws: Draws, site: Site) -> tuple[Lines, ...]:
     return Lines(tuple(lines), colour), Lines(tuple(wires), site.lit((0.1, 0.1, 0.1), 0.1))
 
 
-def _pylon(draws: Draws, site: Site) -> tuple[Any, ...]:
+def _pylon(rng: RandomStream, site: Site) -> tuple[Any, ...]:
     """A lattice tower with its wires."""
-    colour = site.lit(METAL, draws.uniform(0, 0.8), draws.uniform(0, 0.3))
-    x, height = draws.uniform(0.1, 0.9), draws.uniform(0.25, 0.7) * min(site.level, 1)
+    colour = site.lit(METAL, rng.uniform(0, 0.8), rng.uniform(0, 0.3))
+    x, height = rng.uniform(0.1, 0.9), rng.uniform(0.25, 0.7) * min(site.level, 1)
     foot, half = site.level + 0.1 * height, 0.11 * height / site.aspect
     thin, brace = 0.016 * height, 0.01 * height
     lines: list[Any] = []
@@ -115,7 +115,7 @@ def _pylon(draws: Draws, site: Site) -> tuple[Any, ...]:
             lines.append((x, y, x + side * reach, y, thin, 0.6 * thin))
             ends.append((x + side * reach, y + 0.03 * height))
     wires: list[Any] = []
-    aim = draws.uniform(0.1, 0.5)
+    aim = rng.uniform(0.1, 0.5)
     for end_x, end_y in ends:
         for way in (-1, 1):
             to = (end_x + way * 1.2, end_y + aim * (0.3 if way > 0 else -0.1) * height)
@@ -124,22 +124,22 @@ def _pylon(draws: Draws, site: Site) -> tuple[Any, ...]:
     return Lines(tuple(lines), colour), Lines(tuple(wires), site.lit((0.15, 0.15, 0.16), 0.1))
 
 
-def _crane(draws: Draws, site: Site) -> tuple[Any, ...]:
+def _crane(rng: RandomStream, site: Site) -> tuple[Any, ...]:
     """A tower crane."""
-    albedo = (0.80, 0.62, 0.12) if draws.chance(0.5) else METAL
-    colour = site.lit(albedo, draws.uniform(0, 0.9))
-    x, height = draws.uniform(0.1, 0.9), draws.uniform(0.3, 0.75) * min(site.level, 1)
+    albedo = (0.80, 0.62, 0.12) if rng.chance(0.5) else METAL
+    colour = site.lit(albedo, rng.uniform(0, 0.9))
+    x, height = rng.uniform(0.1, 0.9), rng.uniform(0.3, 0.75) * min(site.level, 1)
     side = 1 if x < 0.5 else -1
     y, top = site.level - 0.85 * height, site.level - height
-    jib, back = side * draws.uniform(0.25, 0.5), -side * draws.uniform(0.08, 0.15)
-    wide = draws.uniform(0.008, 0.018)
+    jib, back = side * rng.uniform(0.25, 0.5), -side * rng.uniform(0.08, 0.15)
+    wide = rng.uniform(0.008, 0.018)
     lines = [
         (x, site.level + 0.05, x, top, wide, 0.6 * wide),
         (x + back, y, x + jib, y, 0.8 * wide, 0.6 * wide),
         (x, top, x + 0.7 * jib, y, 0.003, 0.003),
         (x, top, x + back, y, 0.003, 0.003),
         (x + 0.95 * back, y, x + 0.95 * back, y + 0.05, 2 * wide, 2 * wide),
-        (x + 0.6 * jib, y, x + 0.6 * jib, y + draws.uniform(0.05, 0.3), 0.003, 0.003),
+        (x + 0.6 * jib, y, x + 0.6 * jib, y + rng.uniform(0.05, 0.3), 0.003, 0.003),
     ]
     found: list[Any] = [Lines(tuple(lines), colour)]
     if site.light.lamps > 0:
@@ -148,13 +148,13 @@ def _crane(draws: Draws, site: Site) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _turbines(draws: Draws, site: Site) -> tuple[Lines, ...]:
+def _turbines(rng: RandomStream, site: Site) -> tuple[Lines, ...]:
     """Wind turbines that stand still."""
     found = []
-    for turbine in range(1 + int(draws.uniform(0, 4))):
+    for turbine in range(1 + int(rng.uniform(0, 4))):
         far = 0.15 * turbine
-        height = draws.uniform(0.35, 0.6) * min(site.level, 1) / (1 + turbine)
-        x, turn = draws.uniform(0.05, 0.95), draws.uniform(0, 2.1)
+        height = rng.uniform(0.35, 0.6) * min(site.level, 1) / (1 + turbine)
+        x, turn = rng.uniform(0.05, 0.95), rng.uniform(0, 2.1)
         foot = site.level + 0.02 + 0.1 * height
         hub, thin = foot - height, 0.03 * height
         lines = [(x, foot, x, hub, 1.3 * thin, 0.7 * thin)]
@@ -162,18 +162,18 @@ def _turbines(draws: Draws, site: Site) -> tuple[Lines, ...]:
             angle, long = turn + blade * 2 * np.pi / 3, 0.55 * height
             tip = (x + float(np.cos(angle)) * long / site.aspect, hub + float(np.sin(angle)) * long)
             lines.append((x, hub, *tip, 0.8 * thin, 0.3 * thin))
-        white = site.lit((0.9, 0.9, 0.9), draws.uniform(0.1, 1), far)
+        white = site.lit((0.9, 0.9, 0.9), rng.uniform(0.1, 1), far)
         found.append(Lines(tuple(lines), white))
     return tuple(found[::-1])
 
 
-def _lamps(draws: Draws, site: Site) -> tuple[Any, ...]:
+def _lamps(rng: RandomStream, site: Site) -> tuple[Any, ...]:
     """Street lamps, lit at night."""
     found: list[Any] = []
-    colour = site.lit(METAL, draws.uniform(0, 0.6))
-    start, tall = draws.uniform(0.0, 1.0), draws.uniform(0.3, 0.6) * min(site.level, 1)
-    step = draws.uniform(0.15, 0.35) * (1 if start < 0.5 else -1)
-    for lamp in range(1 + int(draws.uniform(0, 4))):
+    colour = site.lit(METAL, rng.uniform(0, 0.6))
+    start, tall = rng.uniform(0.0, 1.0), rng.uniform(0.3, 0.6) * min(site.level, 1)
+    step = rng.uniform(0.15, 0.35) * (1 if start < 0.5 else -1)
+    for lamp in range(1 + int(rng.uniform(0, 4))):
         size = tall * 0.7**lamp
         x, foot = start + step * (1 - 0.7**lamp) * 3, site.level + 0.2 * size
         arm = (0.12 if step > 0 else -0.12) * size / site.aspect
@@ -183,7 +183,7 @@ def _lamps(draws: Draws, site: Site) -> tuple[Any, ...]:
             (x, top, x + arm, top - 0.03 * size, thin, thin),
         ]
         found.append(Lines(tuple(lines), colour))
-        glow = site.lamp(draws) if site.light.lamps > 0.2 else site.lit((0.8, 0.8, 0.8), 0.5)
+        glow = site.lamp(rng) if site.light.lamps > 0.2 else site.lit((0.8, 0.8, 0.8), 0.5)
         head = 0.05 * size
         found.append(Ellipse(x + arm, top - 0.02 * size, head / site.aspect, 0.5 * head, glow))
     return tuple(found)

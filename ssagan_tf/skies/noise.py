@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 
 _SIDE = 256  # the noise repeats after so many units
 _SOFT = 1.3  # √12 standard deviations of the noise
-_TABLE = Draws(0x51E5).uniform(-1, 1, _SIDE * _SIDE)
+_TABLE = RandomStream(0x51E5).uniform(-1, 1, _SIDE * _SIDE)
 
 
 def lookup(column: np.ndarray, row: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 Name = TypeVar("Name", bound=str)
 
 
-class Draws:
+class RandomStream:
     """A stream of random numbers that is a pure function of its key.
 
     Args:
@@ -25,9 +25,9 @@ class Draws:
         # NumPy fills short keys up with zeros: by itself a stream would be that of its part 0.
         self._bits = np.random.PCG64(np.random.SeedSequence((len(key), *key)))
 
-    def part(self, *number: int) -> Draws:
+    def part(self, *number: int) -> RandomStream:
         """A stream of its own, whatever is drawn from this one."""
-        return Draws(*self._key, *number)
+        return RandomStream(*self._key, *number)
 
     def uniform(
         self, low: float = 0.0, high: float = 1.0, size: int | tuple[int, ...] | None = None

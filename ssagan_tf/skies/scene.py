@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from ssagan_tf.skies import clouds, sea
-from ssagan_tf.skies.camera import Camera, View, draw_camera
-from ssagan_tf.skies.clouds import Layer, draw_layers
-from ssagan_tf.skies.land import Land, draw_land
-from ssagan_tf.skies.lens import Lens, draw_lens
-from ssagan_tf.skies.lighting import Light, draw_light, mix, screen
-from ssagan_tf.skies.randomness import Draws
-from ssagan_tf.skies.sea import Sea, draw_sea
+from ssagan_tf.skies.camera import Camera, View, sample_camera
+from ssagan_tf.skies.clouds import Layer, sample_layers
+from ssagan_tf.skies.land import Land, sample_land
+from ssagan_tf.skies.lens import Lens, sample_lens
+from ssagan_tf.skies.lighting import Light, mix, sample_light, screen
+from ssagan_tf.skies.randomness import RandomStream
+from ssagan_tf.skies.sea import Sea, sample_sea
 from ssagan_tf.skies.truth import Truth
 
 _STARS = 150
@@ -38,17 +38,17 @@ class Scene:
     lens: Lens
 
 
-def draw_scene(seed: int, index: int) -> Scene:
+def sample_scene(seed: int, index: int) -> Scene:
     """The scene of a clip."""
-    draws = Draws(seed, index)
-    ground = draws.choice({"none": 0.14, "land": 0.60, "sea": 0.26})
-    camera = draw_camera(draws.part(0), ground != "none")
-    light = draw_light(draws.part(1))
-    layers = draw_layers(draws.part(2), camera, light.overcast)
-    water = draw_sea(draws.part(3), camera, light) if ground == "sea" else None
-    land = draw_land(draws.part(4), camera, light, ground == "sea")
-    stars = draws.part(5).uniform(size=(_STARS, 3))
-    return Scene(camera, light, layers, water, land, stars, draw_lens(draws.part(6)))
+    rng = RandomStream(seed, index)
+    ground = rng.choice({"none": 0.14, "land": 0.60, "sea": 0.26})
+    camera = sample_camera(rng.part(0), ground != "none")
+    light = sample_light(rng.part(1))
+    layers = sample_layers(rng.part(2), camera, light.overcast)
+    water = sample_sea(rng.part(3), camera, light) if ground == "sea" else None
+    land = sample_land(rng.part(4), camera, light, ground == "sea")
+    stars = rng.part(5).uniform(size=(_STARS, 3))
+    return Scene(camera, light, layers, water, land, stars, sample_lens(rng.part(6)))
 
 
 class Stage:

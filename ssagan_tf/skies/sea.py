@@ -8,7 +8,7 @@ import numpy as np
 
 from ssagan_tf.skies.camera import Camera, View
 from ssagan_tf.skies.lighting import Light, mix
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,33 +43,33 @@ class Sea:
     clear: float
 
 
-def draw_sea(draws: Draws, camera: Camera, light: Light) -> Sea:
+def sample_sea(rng: RandomStream, camera: Camera, light: Light) -> Sea:
     """Some water, from a lake at rest to a rough sea."""
-    rough = draws.uniform(0.005, 0.07)
+    rough = rng.uniform(0.005, 0.07)
     # Lengths are fitted to the picture: in widths, at its bottom.
     bottom = View(camera, np.array([[0.5]]), np.array([[1.0]]))
     scale = 1 / (camera.focal[0] * float(np.maximum(bottom.elevation[0, 0], 0.02)))
-    longest, heading = draws.uniform(0.06, 0.3), draws.uniform(0.15, 1.1)
-    pace = draws.uniform(0.004, 0.012)
+    longest, heading = rng.uniform(0.06, 0.3), rng.uniform(0.15, 1.1)
+    pace = rng.uniform(0.004, 0.012)
     waves = []
     for number in range(9):
         length = longest * 0.72**number
         k = 2 * np.pi / (length * scale)
-        angle = heading + draws.normal(0, 0.35)
+        angle = heading + rng.normal(0, 0.35)
         waves.append(
             Wave(
                 (float(k * np.cos(angle)), float(-k * np.sin(angle))),
-                rough * draws.uniform(0.5, 1.0) / 3,
+                rough * rng.uniform(0.5, 1.0) / 3,
                 # In deep water, speed grows with the root of the length.
                 2 * np.pi * pace / np.sqrt(length * longest),
-                draws.uniform(0, 2 * np.pi),
+                rng.uniform(0, 2 * np.pi),
             )
         )
-    kind = draws.choice({"blue": 0.5, "green": 0.3, "grey": 0.2})
+    kind = rng.choice({"blue": 0.5, "green": 0.3, "grey": 0.2})
     own = {"blue": (0.10, 0.24, 0.38), "green": (0.12, 0.32, 0.33), "grey": (0.25, 0.28, 0.30)}
-    deep = np.array(own[kind]) * (0.08 + 0.92 * light.daylight) * draws.uniform(0.5, 1.2)
+    deep = np.array(own[kind]) * (0.08 + 0.92 * light.daylight) * rng.uniform(0.5, 1.2)
     deep = mix(deep, light.horizon * light.daylight, 0.2)
-    return Sea(tuple(waves), tuple(float(c) for c in deep), draws.uniform(0.55, 0.95))
+    return Sea(tuple(waves), tuple(float(c) for c in deep), rng.uniform(0.55, 0.95))
 
 
 class Surface:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ssagan_tf.skies.camera import Camera
 from ssagan_tf.skies.lighting import Colour, Light, mix
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 
 LEAVES = ((0.16, 0.26, 0.08), (0.25, 0.36, 0.12), (0.10, 0.19, 0.07), (0.36, 0.34, 0.12),
           (0.45, 0.27, 0.10), (0.22, 0.28, 0.16))  # fmt: skip
@@ -84,10 +84,10 @@ class Site:
         seen = np.array(colour) * light.daylight * self.exposure * (ambient + direct)
         return plain(mix(seen + 0.08 * light.ground, light.horizon, far))
 
-    def lamplit(self, draws: Draws) -> Site:
+    def lamplit(self, rng: RandomStream) -> Site:
         """The same between lamps: by night it isn't dark there."""
         light = self.light
-        glow = light.lamps * draws.uniform(0.0, 0.35)
+        glow = light.lamps * rng.uniform(0.0, 0.35)
         share = glow / (glow + light.daylight)
         beam = mix(light.beam, np.array(LAMP), share)
         zenith = mix(light.zenith, np.array(LAMP), share)
@@ -99,36 +99,36 @@ class Site:
             ),
         )
 
-    def lamp(self, draws: Draws, strength: float = 1.0) -> Colour:
+    def lamp(self, rng: RandomStream, strength: float = 1.0) -> Colour:
         """Colour of a lamp or a lit window."""
-        warm = mix(np.array(LAMP), np.array((0.95, 0.97, 1.0)), draws.uniform(0, 0.7))
+        warm = mix(np.array(LAMP), np.array((0.95, 0.97, 1.0)), rng.uniform(0, 0.7))
         return plain(warm * strength)
 
 
-def draw_site(draws: Draws, camera: Camera, light: Light, water: bool) -> Site:
+def sample_site(rng: RandomStream, camera: Camera, light: Light, water: bool) -> Site:
     """Height and exposure of the camera."""
     azimuth, elevation = light.sun
     against = np.clip(1.3 - abs(azimuth), 0, 1) * np.clip(1 - elevation / 0.5, 0, 1)
-    dark = draws.chance(0.3)
-    exposure = draws.uniform(0.08, 0.5) if dark else draws.uniform(0.75, 1.15)
-    exposure *= 1 - draws.uniform(0.3, 0.8) * float(against) * (1 - light.overcast)
-    high = draws.chance(0.3)
+    dark = rng.chance(0.3)
+    exposure = rng.uniform(0.08, 0.5) if dark else rng.uniform(0.75, 1.15)
+    exposure *= 1 - rng.uniform(0.3, 0.8) * float(against) * (1 - light.overcast)
+    high = rng.chance(0.3)
     level = 0.5 + camera.focal[1] * float(np.tan(camera.pitch))
     return Site(
         camera=camera,
         light=light,
         level=min(level, 1.02),
         aspect=camera.focal[1] / camera.focal[0],
-        eye=draws.uniform(4, 25) if high else draws.uniform(1.4, 2.2),
+        eye=rng.uniform(4, 25) if high else rng.uniform(1.4, 2.2),
         exposure=float(exposure),
         water=water,
     )
 
 
-def pick(draws: Draws, colours: Sequence[Colour], jitter: float = 0.03) -> Colour:
+def pick(rng: RandomStream, colours: Sequence[Colour], jitter: float = 0.03) -> Colour:
     """One of the colours, not quite."""
-    colour = np.array(colours[int(draws.uniform(0, len(colours)))])
-    return plain(colour * (1 + draws.normal(0, 0.08)) + draws.normal(0, jitter, 3))
+    colour = np.array(colours[int(rng.uniform(0, len(colours)))])
+    return plain(colour * (1 + rng.normal(0, 0.08)) + rng.normal(0, jitter, 3))
 
 
 def plain(colour: np.ndarray) -> Colour:

@@ -9,7 +9,7 @@ import numpy as np
 from ssagan_tf.skies.lighting import Colour, mix
 from ssagan_tf.skies.noise import fractal
 from ssagan_tf.skies.outlines import Outline
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 from ssagan_tf.skies.shapes import Canvas
 from ssagan_tf.skies.site import GRASS, LEAVES, ROCK, SAND, SNOW, Site, pick
 
@@ -67,13 +67,13 @@ class Ridge:
         canvas.paint(window, colour, share)
 
 
-def draw_ridge(
-    draws: Draws, site: Site, kind: str, height: float, far: float, **outline: float
+def sample_ridge(
+    rng: RandomStream, site: Site, kind: str, height: float, far: float, **outline: float
 ) -> Ridge:
     """A ridge of a kind.
 
     Args:
-      draws: Random numbers.
+      rng: Random numbers.
       site: With the level that the ridge stands on.
       kind: "mountains", "snow", "hills", "forest", "desert", "fields".
       height: Of its highest parts, in heights of the picture.
@@ -84,55 +84,55 @@ def draw_ridge(
         "mountains": ROCK, "snow": ROCK, "hills": GRASS, "forest": LEAVES,
         "desert": (SAND[3], ROCK[2], SAND[0]), "fields": GRASS,
     }[kind]  # fmt: skip
-    first, second = pick(draws, albedo), pick(draws, albedo)
+    first, second = pick(rng, albedo), pick(rng, albedo)
     steep = kind in ("mountains", "snow")
     shape = {
-        "length": draws.uniform(0.25, 0.7) if steep else draws.uniform(0.4, 1.6),
-        "sharp": draws.uniform(0.2, 0.9) if steep else draws.uniform(0, 0.25),
-        "rough": draws.uniform(0.42, 0.56) if steep else draws.uniform(0.25, 0.42),
-        "offset": draws.uniform(0, 250),
-        "tilt": draws.normal(0, 0.35) * height,
+        "length": rng.uniform(0.25, 0.7) if steep else rng.uniform(0.4, 1.6),
+        "sharp": rng.uniform(0.2, 0.9) if steep else rng.uniform(0, 0.25),
+        "rough": rng.uniform(0.42, 0.56) if steep else rng.uniform(0.25, 0.42),
+        "offset": rng.uniform(0, 250),
+        "tilt": rng.normal(0, 0.35) * height,
     }
     if kind == "forest":
-        fir = draws.uniform()
+        fir = rng.uniform()
         shape |= {
-            "tooth": draws.uniform(0.008, 0.03),
-            "tall": draws.uniform(0.008, 0.035),
+            "tooth": rng.uniform(0.008, 0.03),
+            "tall": rng.uniform(0.008, 0.035),
             "pointed": fir,
             "dense": 1.0,
         }
     outline = {**shape, **outline}
-    snowline = height * draws.uniform(-0.3, 0.75) if kind == "snow" else 10.0
-    sunny = draws.uniform(0.5, 1.0)
+    snowline = height * rng.uniform(-0.3, 0.75) if kind == "snow" else 10.0
+    sunny = rng.uniform(0.5, 1.0)
     return Ridge(
         outline=Outline(level=site.level, height=height, **outline),
-        shaded=site.lit(np.array(first) * draws.uniform(0.45, 0.8), 0.0, far),
+        shaded=site.lit(np.array(first) * rng.uniform(0.45, 0.8), 0.0, far),
         sunny=site.lit(second, sunny, far),
         snowy=(site.lit((0.70, 0.77, 0.92), 0.1, far), site.lit(SNOW, sunny, far)),
         snowline=site.level - snowline,
         mist=site.lit((0.5, 0.5, 0.5), 0.3, 0.5 + 0.5 * far),
-        misty=draws.uniform(0, 0.7) if draws.chance(0.5) else 0.0,
-        grain=draws.uniform(0.06, 0.22),
+        misty=rng.uniform(0, 0.7) if rng.chance(0.5) else 0.0,
+        grain=rng.uniform(0.06, 0.22),
         relief={"mountains": 1.0, "snow": 1.2, "desert": 0.9}.get(kind, 0.6)
-        * draws.uniform(0.5, 1.2),
-        flat=draws.uniform(0.5, 1.3) if steep else draws.uniform(1.0, 4.0),
-        offset=draws.uniform(0, 250),
+        * rng.uniform(0.5, 1.2),
+        flat=rng.uniform(0.5, 1.3) if steep else rng.uniform(1.0, 4.0),
+        offset=rng.uniform(0, 250),
     )
 
 
-def draw_range(draws: Draws, site: Site, kind: str, height: float) -> tuple[Ridge, ...]:
+def sample_range(rng: RandomStream, site: Site, kind: str, height: float) -> tuple[Ridge, ...]:
     """Ridges one behind another; the farthest are highest and nearly as bright as the sky."""
-    number = 1 + int(draws.uniform(0, 3.2))
-    haziest = draws.uniform(0.1, 0.9) * (0.7 + 0.6 * min(site.light.haze * 4, 0.5))
+    number = 1 + int(rng.uniform(0, 3.2))
+    haziest = rng.uniform(0.1, 0.9) * (0.7 + 0.6 * min(site.light.haze * 4, 0.5))
     ridges = []
     for place in range(number):
         near = (place + 1) / number
-        part = draws.part(place)
+        part = rng.part(place)
         last = place == number - 1
         kinds = {kind: 1.0} if not last or number == 1 else {kind: 0.4, "hills": 0.3, "forest": 0.3}
         far = haziest * (1 - near) + 0.25 * haziest * near
         ridges.append(
-            draw_ridge(
+            sample_ridge(
                 part, site, part.choice(kinds), height * (1 - 0.6 * (near - 1 / number)), far
             )
         )

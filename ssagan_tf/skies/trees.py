@@ -9,7 +9,7 @@ import numpy as np
 
 from ssagan_tf.skies.lighting import Colour, mix
 from ssagan_tf.skies.noise import fractal
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.randomness import RandomStream
 from ssagan_tf.skies.shapes import Canvas, Lines, curve, inner
 from ssagan_tf.skies.site import LEAVES, WOOD, Site, pick
 
@@ -111,36 +111,38 @@ class Fir:
         canvas.paint(window, mix(np.array(self.dark), np.array(self.bright), bright), share)
 
 
-def leaf_colours(draws: Draws, site: Site) -> tuple[Colour, Colour]:
+def leaf_colours(rng: RandomStream, site: Site) -> tuple[Colour, Colour]:
     """Of the shaded and the sunny leaves of a tree."""
-    albedo = np.array(pick(draws, LEAVES))
+    albedo = np.array(pick(rng, LEAVES))
     return (
-        site.lit(albedo * draws.uniform(0.25, 0.6), 0.0),
-        site.lit(albedo * draws.uniform(0.9, 1.5), draws.uniform(0.1, 0.9)),
+        site.lit(albedo * rng.uniform(0.25, 0.6), 0.0),
+        site.lit(albedo * rng.uniform(0.9, 1.5), rng.uniform(0.1, 0.9)),
     )
 
 
-def draw_tree(draws: Draws, site: Site, kind: str, x: float, foot: float, height: float) -> tuple:
+def sample_tree(
+    rng: RandomStream, site: Site, kind: str, x: float, foot: float, height: float
+) -> tuple:
     """A tree of a kind in `TREES` that stands at (x, foot)."""
     if kind == "fir":
-        dark, bright = leaf_colours(draws, site)
-        width = height * draws.uniform(0.3, 0.6)
-        tip = (x + draws.normal(0, 0.01) * height, foot - height)
+        dark, bright = leaf_colours(rng, site)
+        width = height * rng.uniform(0.3, 0.6)
+        tip = (x + rng.normal(0, 0.01) * height, foot - height)
         return (
-            Fir((x, foot), tip, width, draws.uniform(6, 14), dark, bright, site.aspect,
-                draws.uniform(0, 250)),
+            Fir((x, foot), tip, width, rng.uniform(6, 14), dark, bright, site.aspect,
+                rng.uniform(0, 250)),
         )  # fmt: skip
     if kind == "palm":
-        return _palm(draws, site, x, foot, height)
-    bark = site.lit(np.array(pick(draws, (WOOD, (0.3, 0.28, 0.26)))), draws.uniform(0, 0.6))
+        return _palm(rng, site, x, foot, height)
+    bark = site.lit(np.array(pick(rng, (WOOD, (0.3, 0.28, 0.26)))), rng.uniform(0, 0.6))
     if kind == "bare":
-        return (branches(draws, site, (x, foot), -np.pi / 2, height, bark, 6),)
-    trunk = draws.uniform(0.1, 0.3) * height
-    across = height * draws.uniform(0.22, 0.42) / site.aspect
+        return (branches(rng, site, (x, foot), -np.pi / 2, height, bark, 6),)
+    trunk = rng.uniform(0.1, 0.3) * height
+    across = height * rng.uniform(0.22, 0.42) / site.aspect
     lobes = [(x, foot - trunk - 0.42 * (height - trunk), 0.8 * across, 0.4 * (height - trunk))]
-    for _ in range(int(draws.uniform(3, 7))):
-        angle, far = draws.uniform(0, 2 * np.pi), draws.uniform(0.4, 0.75)
-        size = draws.uniform(0.35, 0.6)
+    for _ in range(int(rng.uniform(3, 7))):
+        angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 0.75)
+        size = rng.uniform(0.35, 0.6)
         lobes.append((
             float(x + across * far * np.cos(angle)),
             float(foot - trunk - (height - trunk) * (0.5 + 0.45 * far * np.sin(angle))),
@@ -148,25 +150,28 @@ def draw_tree(draws: Draws, site: Site, kind: str, x: float, foot: float, height
             0.5 * (height - trunk) * size,
         ))  # fmt: skip
     stem = (x, foot, x, foot - trunk - 0.2 * height, 0.06 * height, 0.04 * height)
-    return (Lines((stem,), bark), crown(draws, site, tuple(lobes), height))
+    return (Lines((stem,), bark), crown(rng, site, tuple(lobes), height))
 
 
 def crown(
-    draws: Draws, site: Site, lobes: tuple[tuple[float, float, float, float], ...], height: float
+    rng: RandomStream,
+    site: Site,
+    lobes: tuple[tuple[float, float, float, float], ...],
+    height: float,
 ) -> Crown:
     """Leaves of a tree of that height."""
     return Crown(
         lobes,
-        *leaf_colours(draws, site),
-        rough=height * draws.uniform(0.04, 0.12),
-        clump=height * draws.uniform(0.08, 0.25),
+        *leaf_colours(rng, site),
+        rough=height * rng.uniform(0.04, 0.12),
+        clump=height * rng.uniform(0.08, 0.25),
         aspect=site.aspect,
-        offset=draws.uniform(0, 250),
+        offset=rng.uniform(0, 250),
     )
 
 
 def branches(
-    draws: Draws,
+    rng: RandomStream,
     site: Site,
     start: tuple[float, float],
     angle: float,
@@ -176,8 +181,8 @@ def branches(
 ) -> Lines:
     """A bare tree or a branch that forks and forks."""
     lines: list[Any] = []
-    spread, upward = draws.uniform(0.3, 0.6), draws.uniform(0, 0.15)
-    ends = [(*start, angle, length * draws.uniform(0.25, 0.36), length * draws.uniform(0.03, 0.06))]
+    spread, upward = rng.uniform(0.3, 0.6), rng.uniform(0, 0.15)
+    ends = [(*start, angle, length * rng.uniform(0.25, 0.36), length * rng.uniform(0.03, 0.06))]
     for level in range(depth):
         found = []
         for x, y, way, long, width in ends:
@@ -185,22 +190,24 @@ def branches(
             to_y = y + float(np.sin(way)) * long
             lines.append((x, y, to_x, to_y, width, 0.7 * width))
             for side in (-1, 1) if level else (-1, 0.1, 1):
-                turn = side * spread * draws.uniform(0.4, 1.5)
+                turn = side * spread * rng.uniform(0.4, 1.5)
                 turn -= upward * float(np.sin(way + np.pi / 2))
-                found.append((to_x, to_y, way + turn, long * draws.uniform(0.6, 0.9), 0.6 * width))
+                found.append((to_x, to_y, way + turn, long * rng.uniform(0.6, 0.9), 0.6 * width))
         ends = found
     return Lines(tuple(lines), colour)
 
 
-def _palm(draws: Draws, site: Site, x: float, foot: float, height: float) -> tuple[Lines, Lines]:
-    lean, aspect = draws.normal(0, 0.12) * height / site.aspect, site.aspect
+def _palm(
+    rng: RandomStream, site: Site, x: float, foot: float, height: float
+) -> tuple[Lines, Lines]:
+    lean, aspect = rng.normal(0, 0.12) * height / site.aspect, site.aspect
     top = (x + lean, foot - 0.75 * height)
     trunk = curve(((x, foot), (x + 0.3 * lean, foot - 0.4 * height), top), 0.045 * height,
                   0.03 * height)  # fmt: skip
     fronds: list[Any] = []
-    for frond in range(int(draws.uniform(8, 13))):
-        way = np.pi * (-0.05 + 1.1 * (frond + draws.uniform()) / 12)
-        long, droop = height * draws.uniform(0.28, 0.42), draws.uniform(0.3, 0.8)
+    for frond in range(int(rng.uniform(8, 13))):
+        way = np.pi * (-0.05 + 1.1 * (frond + rng.uniform()) / 12)
+        long, droop = height * rng.uniform(0.28, 0.42), rng.uniform(0.3, 0.8)
         points = [
             (
                 float(top[0] + np.cos(way) * long * t / aspect),
@@ -213,8 +220,8 @@ def _palm(draws: Draws, site: Site, x: float, foot: float, height: float) -> tup
             for side in (-1, 1):
                 tip = (px + side * 0.05 * height / aspect, py + 0.09 * height)
                 fronds.append((px, py, *tip, 0.016 * height, 0.004 * height))
-    dark, bright = leaf_colours(draws, site)
+    dark, bright = leaf_colours(rng, site)
     return (
         Lines(trunk, site.lit(WOOD, 0.4)),
-        Lines(tuple(fronds), dark if draws.chance(0.6) else bright),
+        Lines(tuple(fronds), dark if rng.chance(0.6) else bright),
     )

@@ -9,7 +9,7 @@ from typing import Any
 from ssagan_tf.errors import DataError
 from ssagan_tf.models import Discriminator, Network, UNet
 from ssagan_tf.models.table1 import encoder_rows
-from ssagan_tf.models.unet_variants import FORMS
+from ssagan_tf.models.unet_variants import UNET_VARIANTS
 from ssagan_tf.options import ModelOptions, OptionError
 from ssagan_tf.torch_weights.state_dict import SLICES
 
@@ -43,8 +43,8 @@ def read_off(
       DataError: It is of no network of the released code.
       OptionError: It fits several, or there is no `model` of that name.
     """
-    if model and model not in FORMS:
-        raise OptionError("model", model, f"must be one of {', '.join(FORMS)}")
+    if model and model not in UNET_VARIANTS:
+        raise OptionError("model", model, f"must be one of {', '.join(UNET_VARIANTS)}")
     kernels = _kernels(shapes)
     down, up, scoring = (kernels[kind] for kind in ("downConv", "upConv", "slice"))
     if not (down or scoring):
@@ -91,9 +91,11 @@ def _network(shapes: Mapping[str, Shape], up: dict[int, Shape], what: str) -> st
     concatenates = 2 * sum(doubled) > len(doubled)
     attends = any("attn_" in key for key in shapes)
     fitting = [
-        name for name, form in FORMS.items() if (form.skips == "concatenate") == concatenates
+        name
+        for name, form in UNET_VARIANTS.items()
+        if (form.skips == "concatenate") == concatenates
     ]
-    fitting = [name for name in fitting if FORMS[name].ssa == attends] or fitting
+    fitting = [name for name in fitting if UNET_VARIANTS[name].ssa == attends] or fitting
     if len(fitting) > 1:
         raise OptionError("model", "", f"is needed: {what} fits {' and '.join(fitting)}")
     return fitting[0]

@@ -27,7 +27,7 @@ from ssagan_tf.training.gan import (
 )
 from ssagan_tf.training.run_folder import METRICS_FILE, TENSORBOARD
 from ssagan_tf.training.signals import Interruption
-from ssagan_tf.training.tensorboard_events import drop_later
+from ssagan_tf.training.tensorboard_events import drop_later_steps
 
 
 class EverySteps(keras.callbacks.Callback):
@@ -59,7 +59,7 @@ class MetricsLog:
         self._path = folder / METRICS_FILE
         # A run that begins again from step 0 writes that line again, too.
         step = step or -1
-        drop_later(folder / TENSORBOARD, step)
+        drop_later_steps(folder / TENSORBOARD, step)
         if self._path.exists():
             with (
                 replacing_file(self._path) as temporary,

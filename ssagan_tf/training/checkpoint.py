@@ -17,7 +17,7 @@ from ssagan_tf.files import remove_leftovers, replacing_file, without_wildcards
 from ssagan_tf.models import loading
 from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import ComputeOptions, OptionError
-from ssagan_tf.training.ema import Averages
+from ssagan_tf.training.ema import ExponentialMovingAverages
 from ssagan_tf.training.gan import GAN
 from ssagan_tf.training.run_folder import CHECKPOINTS, GENERATOR_FILE, STAGE1_FILE, Run
 
@@ -189,7 +189,7 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
         paths = [paths[steps.index(step)]]
     _check_size(run, paths)
     generator = models.build_generator(run.model, compute)
-    averages = Averages(generator, run.train) if run.train.ema_decay else None
+    averages = ExponentialMovingAverages(generator, run.train) if run.train.ema_decay else None
     checkpoint = tf.train.Checkpoint(
         generator=_by_name(generator.weights),
         generator_optimizer=_by_name(_variables(averages)),
@@ -198,7 +198,7 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
     if averages:
         averages.assign_to(generator)
     print(f"generator: {restored}" + ("" if which else ", as the run is not finished"))
-    if models.system_of(run.model).takes_clip:
+    if models.spec_of(run.model).takes_clip:
         return joined(loading.load_generator(run.folder / STAGE1_FILE, compute), generator)
     return generator
 
@@ -209,14 +209,14 @@ def _check_size(run: Run, paths: list[Path]) -> None:
         sum(part.stat().st_size for part in path.parent.glob(f"{path.name}.data-*"))
         for path in paths
     )
-    if 4 * models.system_of(run.model).generator.least_weights(run.model) > held:
+    if 4 * models.spec_of(run.model).generator.least_weights(run.model) > held:
         raise DataError(
             f"the settings in {run.folder} need more weights than its checkpoints hold; "
             "they are damaged, or not this run's"
         )
 
 
-def _variables(averages: Averages | None) -> list[keras.Variable]:
+def _variables(averages: ExponentialMovingAverages | None) -> list[keras.Variable]:
     return averages.variables if averages else []
 
 

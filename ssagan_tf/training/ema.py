@@ -12,7 +12,7 @@ from ssagan_tf.options import TrainOptions
 _STATISTICS = ("moving_mean", "moving_variance")  # of batch norm
 
 
-class Averages:
+class ExponentialMovingAverages:
     """Averages of a network's weights and, where they ramp up, of its moving statistics.
 
     After each step, average ← d · average + (1 − d) · value, where d is 0 after the first and then

@@ -67,7 +67,7 @@ def check_first_stage(model: ModelOptions, options: TrainOptions) -> None:
       OptionError: It is missing, not wanted, has two stages itself, or is of another resolution.
       DataError: There is no such run or file.
     """
-    takes_clip, path = models.system_of(model).takes_clip, Path(options.stage1)
+    takes_clip, path = models.spec_of(model).takes_clip, Path(options.stage1)
     if not takes_clip and options.stage1:
         raise OptionError("stage1", path, f"{model.network} has one stage; leave it out")
     if not takes_clip:
@@ -107,7 +107,7 @@ def load_first_stage(
       OptionError: It is not the one that the run was begun with, or does not fit.
       DataError: It is damaged, or no generator of clips from photos.
     """
-    if not models.system_of(model).takes_clip:
+    if not models.spec_of(model).takes_clip:
         return None
     folder = Path(options.run_dir)
     place = options.stage1 or folder / STAGE1_FILE
@@ -127,7 +127,7 @@ def load_first_stage(
 
 
 def _check_fit(first: ModelOptions, place: str | Path, second: ModelOptions) -> None:
-    if models.system_of(first).takes_clip:
+    if models.spec_of(first).takes_clip:
         raise OptionError(
             "stage1", place, f"has two stages: {first.network} and its first one; name that one"
         )

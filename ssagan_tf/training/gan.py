@@ -18,7 +18,7 @@ from ssagan_tf.models.two_stage import joined
 from ssagan_tf.options import TrainOptions
 from ssagan_tf.pixels import to_float
 from ssagan_tf.precision import at_least_float32
-from ssagan_tf.training.ema import Averages
+from ssagan_tf.training.ema import ExponentialMovingAverages
 from ssagan_tf.training.objectives import Objective
 from ssagan_tf.training.optimizer import make_optimizer
 
@@ -32,8 +32,8 @@ METRICS = (
     "discriminator_gradient",
     "adversarial_loss",
     "content_loss",
-    "structure_loss",
-    "squared_loss",
+    "ssim_loss",
+    "mse_loss",
     "first_frame_loss",
     "ranking_loss",
     "generator_loss",
@@ -90,7 +90,7 @@ class GAN(keras.Model):
         self.options = options
         self.clip_dtype = at_least_float32(generator.compute_dtype)
         self.generator_optimizer = make_optimizer(generator, options)
-        self.averages = Averages(generator, options) if options.ema_decay else None
+        self.averages = ExponentialMovingAverages(generator, options) if options.ema_decay else None
         self.discriminator_optimizer = make_optimizer(
             discriminator, options, updates=options.discriminator_updates
         )

@@ -35,7 +35,7 @@ def load_initial(
     place = options.init_from
     if not place or newest_step(Path(options.run_dir) / CHECKPOINTS) is not None:
         return None
-    if models.system_of(model).takes_clip:
+    if models.spec_of(model).takes_clip:
         raise OptionError(
             "init_from", place, f"{model.network}, a second stage, begins new; leave it out"
         )

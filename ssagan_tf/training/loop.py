@@ -140,7 +140,7 @@ def _train_in_folder(
         checkpoints.remove_leftovers()
         write_settings(model, compute, options, prepared.info)
     if options.skip_corrupt:
-        prepared = training_data.whole_records(prepared, run_dir, devices)
+        prepared = training_data.salvaged_records(prepared, run_dir, devices)
         training_data.check_clips(prepared, model, options)
     elif start < options.steps:
         prepared = training_data.near(prepared, options)

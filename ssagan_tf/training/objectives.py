@@ -19,8 +19,8 @@ from ssagan_tf.options import ModelOptions, OptionError, TrainOptions
 ASKED: dict[str, dict[str, bool]] = {"rnngan": {"every_frame": True}}
 # Terms of real and generated clips: as reported, the setting of the weight, the loss.
 TERMS: tuple[tuple[str, str, Callable[[Any, Any], Any]], ...] = (
-    ("structure_loss", "lambda_ssim", losses.structure_loss),
-    ("squared_loss", "lambda_mse", losses.squared_loss),
+    ("ssim_loss", "lambda_ssim", losses.ssim_loss),
+    ("mse_loss", "lambda_mse", losses.mse_loss),
     ("first_frame_loss", "lambda_first_frame", losses.first_frame_loss),
 )
 
@@ -33,7 +33,7 @@ Part = Callable[[], tuple[Any, Report]]
 
 def check_objective(model: ModelOptions, options: TrainOptions) -> None:
     """Raises OptionError if the system cannot have such losses, or does not exist."""
-    if options.lambda_rank and not models.system_of(model).takes_clip:
+    if options.lambda_rank and not models.spec_of(model).takes_clip:
         raise OptionError(
             "lambda_rank",
             options.lambda_rank,

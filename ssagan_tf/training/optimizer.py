@@ -10,7 +10,7 @@ import numpy as np
 
 from ssagan_tf.options import TrainOptions
 
-DROP = 0.1  # factor of the learning rate at each of --learning_rate_drops
+DROP = 0.1  # factor of the learning rate at each of --learning_rate_milestones
 
 
 def make_optimizer(
@@ -49,7 +49,7 @@ def _learning_rates_in_float32() -> Iterator[None]:
 def _learning_rate(
     options: TrainOptions, updates: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    drops = [int(step) for step in options.learning_rate_drops]
+    drops = [int(step) for step in options.learning_rate_milestones]
     if not drops:
         return options.learning_rate
     # The schedule's boundaries are the last updates at a rate, counted from 0.

@@ -27,7 +27,7 @@ TENSORBOARD = "tensorboard"
 METRICS_FILE = "metrics.jsonl"
 SYNTHETIC = "synthetic"  # instead of a set
 SYNTHETIC_FOLDER = "data"  # where a run on synthetic clouds keeps them
-WHOLE_FOLDER = "whole"  # copies of damaged shards without their damaged records
+SALVAGE_FOLDER = "whole"  # copies of damaged shards without their damaged records
 GENERATOR_FILE = "generator.keras"
 STAGE1_FILE, STAGE1_RECORD = "stage1.keras", "stage1.json"
 SECTIONS = (ModelOptions, ComputeOptions, TrainOptions)  # what a run is made with
@@ -126,7 +126,7 @@ def check_same_run(
 def _refuse_links(folder: Path, train: TrainOptions) -> None:
     """What a run writes and removes is in its folder, whoever began it."""
     parts = (FLAGS_FILE, INFO_FILE, METRICS_FILE, GENERATOR_FILE, STAGE1_FILE, STAGE1_RECORD)
-    parts += (CHECKPOINTS, SAMPLES, TENSORBOARD, WHOLE_FOLDER)
+    parts += (CHECKPOINTS, SAMPLES, TENSORBOARD, SALVAGE_FOLDER)
     parts += (SYNTHETIC_FOLDER,) if train.data == SYNTHETIC else ()
     advice = f"; put what it leads to there, or link all of {folder}"
     refuse_links((folder / name for name in parts), advice)

@@ -12,7 +12,7 @@ from ssagan_tf.data.tfrecord_format import FOOTER, HEADER, find_records
 from ssagan_tf.files import replacing_file
 
 
-def drop_later(folder: Path, step: int) -> None:
+def drop_later_steps(folder: Path, step: int) -> None:
     """Takes out of all files what was logged of later steps, and half an event at an end.
 
     Args:

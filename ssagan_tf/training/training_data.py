@@ -19,9 +19,9 @@ from ssagan_tf.options import ModelOptions, OptionError, PrepareOptions, TrainOp
 from ssagan_tf.progress import Progress
 from ssagan_tf.training import strategy
 from ssagan_tf.training.run_folder import (
+    SALVAGE_FOLDER,
     SYNTHETIC,
     SYNTHETIC_FOLDER,
-    WHOLE_FOLDER,
     refuse_change,
 )
 
@@ -61,17 +61,17 @@ def synthetic_set(
     return open_set(clouds.output)
 
 
-def whole_records(
+def salvaged_records(
     prepared: PreparedSet, run_dir: Path, devices: tf.distribute.Strategy
 ) -> PreparedSet:
     """The set without its damaged records, whose shards the run has copies of."""
-    folder = run_dir / WHOLE_FOLDER
+    folder = run_dir / SALVAGE_FOLDER
     if strategy.is_chief(devices):
         with Progress("checking records", None) as progress:
-            for line in salvage.write_whole(prepared, folder, progress.at):
+            for line in salvage.write_salvaged(prepared, folder, progress.at):
                 progress.say(f"skipped: {line}")
     strategy.mean_of_workers(devices)
-    return salvage.open_whole(prepared, folder)
+    return salvage.open_salvaged(prepared, folder)
 
 
 def near(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
@@ -79,7 +79,7 @@ def near(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
     if not options.cache:
         return prepared
     with Progress("copying the set", None) as progress:
-        return cache.copy_near(prepared, Path(options.cache), progress.at)
+        return cache.copy_to_cache(prepared, Path(options.cache), progress.at)
 
 
 def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOptions) -> None:

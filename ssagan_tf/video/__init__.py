@@ -27,8 +27,8 @@ from ssagan_tf.video.writing import (
     encode_gif,
     write_frames,
     write_gif,
-    write_movie,
     write_mp4,
+    write_video,
 )
 
 __all__ = [
@@ -57,6 +57,6 @@ __all__ = [
     "write_frames",
     "write_gif",
     "write_image",
-    "write_movie",
     "write_mp4",
+    "write_video",
 ]

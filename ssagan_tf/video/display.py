@@ -43,7 +43,7 @@ def shown_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
     return (round(width * aspect), height) if aspect > 1 else (width, round(height / aspect))
 
 
-def without_combs(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """Deinterlaces frames from the first interlaced one on; as many come out."""
     graph = kind = None
     for frame in frames:

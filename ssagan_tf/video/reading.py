@@ -15,7 +15,7 @@ from av.stream import Disposition
 
 from ssagan_tf import limits
 from ssagan_tf.video import mp4_header
-from ssagan_tf.video.display import shown_size, upright, without_combs
+from ssagan_tf.video.display import deinterlaced, shown_size, upright
 from ssagan_tf.video.frames import PathLike
 from ssagan_tf.video.unreadable import UnreadableError
 from ssagan_tf.video.yuv_conversion import Colours
@@ -101,7 +101,7 @@ def _decode(path: PathLike, step: int) -> Iterator[Seen]:
         stream.codec_context.options = bounds
         end = size = None
         colours = Colours()
-        for index, frame in enumerate(without_combs(_sound(container, stream))):
+        for index, frame in enumerate(deinterlaced(_sound(container, stream))):
             if size is None:
                 size = shown_size(frame, stream)
                 _check_size(*size)

@@ -37,7 +37,7 @@ _FOLDER = "folder"
 _PNG_LEVEL = 1  # a fifth of the time of the usual 6, for files a fifth larger
 
 
-def write_movie(
+def write_video(
     path: PathLike, frames: Frames, fps: float | Fraction, repeat: int = 1, crf: float = CRF
 ) -> None:
     """Writes a movie as what its name ends in.
@@ -65,7 +65,7 @@ def write_movie(
 
 
 def check_encoder(path: PathLike, size: tuple[int, int] | None = None) -> None:
-    """Finds out before the work whether `write_movie` can write there, as far as can be told.
+    """Finds out before the work whether `write_video` can write there, as far as can be told.
 
     Args:
       path: As it takes it.
@@ -108,7 +108,7 @@ def write_mp4(
 
     Raises:
       ValueError: Wrong frames, suffix, fps, repeat or crf.
-      DataError: As `write_movie`.
+      DataError: As `write_video`.
     """
     check_suffix(path, ".mp4")
     _check_repeat(repeat)
@@ -122,7 +122,7 @@ def write_gif(path: PathLike, frames: Frames, fps: float | Fraction) -> None:
 
     Raises:
       ValueError: Wrong frames, suffix or fps.
-      DataError: As `write_movie`.
+      DataError: As `write_video`.
     """
     check_suffix(path, ".gif")
     _write(path, ".gif", frames, fps)

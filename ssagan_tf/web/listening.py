@@ -19,7 +19,7 @@ _BACKLOG = 512
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class Endpoint:
     """Where a server listens.
 
     Attributes:
@@ -64,7 +64,7 @@ class Place:
         return {"names": names, "any_address": self.address.is_unspecified}
 
 
-def listen(host: str, port: int, names: Iterable[str] = ()) -> Place:
+def listen(host: str, port: int, names: Iterable[str] = ()) -> Endpoint:
     """Begins to listen.
 
     Args:
@@ -85,7 +85,7 @@ def listen(host: str, port: int, names: Iterable[str] = ()) -> Place:
         raise DataError(
             f"cannot listen on {host}:{port}: {why}; give another --port or --host"
         ) from error
-    return Place(listening, host, tuple(names))
+    return Endpoint(listening, host, tuple(names))
 
 
 def serve(

@@ -24,7 +24,7 @@ def test_wheel_and_sdist_have_them(tmp_path: Path) -> None:
     pytest.importorskip("setuptools", reason="setuptools is not installed")
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
-    for room in (".", "box", "page", "study", "study/page"):  # enough, and quick
+    for room in (".", "box", "demo_page", "study", "study/page"):  # enough, and quick
         folder = tmp_path / "ssagan_tf" / room
         folder.mkdir(exist_ok=True)
         for path in (ROOT / "ssagan_tf" / room).iterdir():

@@ -18,7 +18,7 @@ from PIL import Image
 from ssagan_tf import video
 from ssagan_tf.data import writer
 from ssagan_tf.data.evaluation_clips import open_footage
-from ssagan_tf.data.verification import check_set
+from ssagan_tf.data.verification import verify_set
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.skies.any_wind import synthetic_clip
 
@@ -36,7 +36,7 @@ def outcome(source: Path, output: Path, **settings: object) -> tuple[list[str], 
     common = {"resolution": 64, "workers": 1, "near_duplicates": "ignore"}
     given = PrepareOptions(source=str(source), output=str(output), **{**common, **settings})
     info = writer.prepare(given)
-    assert check_set(output).problems == ()
+    assert verify_set(output).problems == ()
     prepared = open_footage(PrepareOptions(source=str(output)), "all")
     names = sorted(clip.name for clip in prepared.clips)
     assert sorted(clip.name for clip in open_footage(given, "all").clips) == names

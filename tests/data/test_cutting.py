@@ -133,7 +133,7 @@ def test_still_clips_are_dropped(scenes: list[np.ndarray]) -> None:
     starts, skipped = cut_up([*still, *scenes[0]])
     assert starts == [32, 64]
     assert skipped == {"a/0": "still: changes by 0.00000 from frame to frame"}
-    assert cut_up([*still, *scenes[0]], still=0.0)[0] == [0, 32, 64]
+    assert cut_up([*still, *scenes[0]], static_threshold=0.0)[0] == [0, 32, 64]
     # One pixel value of eight, by one level: where the default is.
     almost = still[:32].copy()
     almost[::2, :, ::8] ^= 1
@@ -142,7 +142,7 @@ def test_still_clips_are_dropped(scenes: list[np.ndarray]) -> None:
     for threshold, kept in ((change * 0.9, [0]), (change * 1.1, [])):
         # 128×128 is where it is measured: no rescaling in between.
         large = almost.repeat(2, 1).repeat(2, 2)
-        assert cut_up(large, still=threshold)[0] == kept
+        assert cut_up(large, static_threshold=threshold)[0] == kept
 
 
 @pytest.mark.parametrize(

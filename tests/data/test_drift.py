@@ -19,7 +19,7 @@ from ssagan_tf.data.augmentation import Augmentation
 from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo, PreparedSet, open_set
 from ssagan_tf.data.layouts import motion
 from ssagan_tf.data.layouts.clip import Picture
-from ssagan_tf.data.salvage import open_whole, write_whole
+from ssagan_tf.data.salvage import open_salvaged, write_salvaged
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, ModelOptions, OptionError, PrepareOptions, TrainOptions
 from ssagan_tf.training import training_data
@@ -60,7 +60,7 @@ def test_prepare_tells_it(tmp_path: Path) -> None:
         output=str(tmp_path / "set"),
         layout="frames",
         resolution=64,
-        still=0.0,
+        static_threshold=0.0,
         workers=1,
         test_fraction=0.3,
     )
@@ -198,8 +198,8 @@ def test_damaged_records_take_their_drifts_with_them(synthetic_set: Path, tmp_pa
     content[len(content) * 45 // 100] ^= 1
     (folder / TRAIN).write_bytes(bytes(content))
     damaged = open_set(folder)
-    write_whole(damaged, tmp_path / "copies")
-    whole = open_whole(damaged, tmp_path / "copies")
+    write_salvaged(damaged, tmp_path / "copies")
+    whole = open_salvaged(damaged, tmp_path / "copies")
     names = [name.numpy()[0] for _, name in pipeline.clips_in_order(whole, "train", 1)]
     assert len(names) == 9
     assert whole.drifts("train") == [before[name] for name in names]
@@ -207,7 +207,7 @@ def test_damaged_records_take_their_drifts_with_them(synthetic_set: Path, tmp_pa
     path = tmp_path / "copies" / "copies.json"
     path.write_text(path.read_text().replace('"clips": 9', '"clips": 10'))
     with pytest.raises(DataError, match=r"cannot read .*copies\.json: .*; remove it"):
-        open_whole(damaged, tmp_path / "copies")
+        open_salvaged(damaged, tmp_path / "copies")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from ssagan_tf import video
 from ssagan_tf.data import duplicates, writer
 from ssagan_tf.data.dataset_info import NearDuplicate, open_set
 from ssagan_tf.data.layouts import perceptual_hash
-from ssagan_tf.data.reading import Facts
+from ssagan_tf.data.reading import ClipMetadata
 from ssagan_tf.options import PrepareOptions
 from ssagan_tf.prepare import summary
 from ssagan_tf.skies.any_wind import synthetic_clip
@@ -54,8 +54,8 @@ def test_hashes_outlast(skies: list[np.ndarray], change: Callable) -> None:
     assert (others > duplicates.NEAR).mean() > 0.98  # drawn skies have much in common
 
 
-def facts(name: str, bits: np.ndarray) -> Facts:
-    return Facts(name, name, None, 0, 0, 0.0, np.packbits(bits, axis=1).tobytes(), None)
+def metadata(name: str, bits: np.ndarray) -> ClipMetadata:
+    return ClipMetadata(name, name, None, 0, 0, 0.0, np.packbits(bits, axis=1).tobytes(), None)
 
 
 def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +73,8 @@ def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         train.append(near if number % 4 else generator.integers(0, 2, shape))
     train[7][:] = 0  # a plain picture has no bits, and is like none
     found = duplicates.find(
-        [facts(f"train{i}", bits) for i, bits in enumerate(train)],
-        [facts(f"test{i}", bits) for i, bits in enumerate(test)],
+        [metadata(f"train{i}", bits) for i, bits in enumerate(train)],
+        [metadata(f"test{i}", bits) for i, bits in enumerate(test)],
     )
     expected = []
     for i, ours in enumerate(train):
@@ -86,7 +86,7 @@ def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
             expected.append(NearDuplicate(f"train{i}", f"test{which}", bits))
     assert list(found) == expected
     assert len(expected) >= 4
-    assert duplicates.find([], [facts("a", test[0])]) == ()
+    assert duplicates.find([], [metadata("a", test[0])]) == ()
 
 
 @pytest.mark.parametrize("what", ["report", "drop", "ignore"])

@@ -10,7 +10,7 @@ import pytest
 from ssagan_tf import video
 from ssagan_tf.data import inspection, writer
 from ssagan_tf.data.dataset_info import FILE_NAME
-from ssagan_tf.data.reading import Spooled
+from ssagan_tf.data.reading import SpooledClip
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 
@@ -19,7 +19,7 @@ def test_both_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[float, np.ndarray]] = []
     original = inspection.contact_sheet
 
-    def recording(clips: Sequence[Spooled]) -> np.ndarray:
+    def recording(clips: Sequence[SpooledClip]) -> np.ndarray:
         drawn.extend((clip.motion, video.decode_image(clip.load()[0])) for clip in clips)
         return original(clips)
 

@@ -323,7 +323,7 @@ def test_jpegs_are_kept_when_they_fit(
     data = make(Image.fromarray(noise(64, 64, 3)))
     for number in range(FRAMES):
         (tmp_path / f"{number}.jpg").write_bytes(data)
-    given = options(tmp_path, layout="frames", still=0.0)
+    given = options(tmp_path, layout="frames", static_threshold=0.0)
     [item] = layouts.list_items(given).items
     [clip] = item.clips(given)
     assert set(clip.frames) == {clip.frames[0]}
@@ -341,7 +341,7 @@ def test_fit(tmp_path: Path) -> None:
         Image.fromarray(image).save(tmp_path / f"{number}.png")
     means = {}
     for fit in ("auto", "stretch", "crop", "letterbox"):
-        given = options(tmp_path, layout="frames", fit=fit, still=0.0)
+        given = options(tmp_path, layout="frames", fit=fit, static_threshold=0.0)
         [item] = layouts.list_items(given).items
         [clip] = item.clips(given)
         means[fit] = pixels(clip.frames[0]).mean() / 255

@@ -29,7 +29,7 @@ from ssagan_tf.data.dataset_info import FILE_NAME, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import locked_folder, replacing_file, replacing_folder, sha256_of
 from ssagan_tf.options import OptionError, PrepareOptions
-from ssagan_tf.remote import RemotePath, StoreError, place, resolve
+from ssagan_tf.remote import RemotePath, StoreError, as_path, resolve
 
 without_io = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_io") is not None, reason="the extra 'io' is installed"
@@ -39,7 +39,7 @@ without_io = pytest.mark.skipif(
 @pytest.fixture
 def there() -> RemotePath:
     """A folder of its own."""
-    return place(f"ram://{uuid.uuid4().hex}/folder")
+    return as_path(f"ram://{uuid.uuid4().hex}/folder")
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,7 @@ def options(source: object, output: object, **settings: object) -> PrepareOption
     ],
 )
 def test_addresses(address: str, text: str, name: str) -> None:
-    path = place(address)
+    path = as_path(address)
     assert (str(path), path.name) == (text, name)
     assert resolve(address) == text
     assert str(path / "x.jpg") == f"{text.rstrip('/')}/x.jpg"
@@ -92,7 +92,7 @@ def test_addresses(address: str, text: str, name: str) -> None:
 
 @pytest.mark.parametrize("path", ["a/b", "/a:/b", "./s3://x", "C:/x", "ab:/c", "C://x"])
 def test_paths_of_this_machine(path: str) -> None:
-    assert place(path) == Path(path)
+    assert as_path(path) == Path(path)
     assert resolve(path) == str(Path(path).resolve())
 
 
@@ -121,7 +121,7 @@ def test_what_lies_there(tmp_path: Path, there: RemotePath) -> None:
     assert error.value.filename == str(file)
     # A store that does not answer has no files and no folders.
     with pytest.raises(StoreError, match="or the store does not answer"):
-        place("ram://nowhere/folder/file").read_bytes()
+        as_path("ram://nowhere/folder/file").read_bytes()
 
 
 def test_a_file_is_there_as_a_whole_or_not_at_all(there: RemotePath) -> None:
@@ -160,13 +160,13 @@ def test_a_set_made_there_is_the_one_made_here(
     assert not list((tmp_path / "temporary").glob("*/*"))
 
     # And it is read as one of this machine.
-    assert verification.check_set(str(there / "set")).problems == ()
+    assert verification.verify_set(str(there / "set")).problems == ()
     sets = open_set(tmp_path / "set"), open_set(str(there / "set"))
     for batch, other in zip(
         *(pipeline.training_batches(one, batch=2, seed=1).take(3) for one in sets), strict=True
     ):
         np.testing.assert_array_equal(batch, other)
-    near = cache.copy_near(sets[1], tmp_path / "near")
+    near = cache.copy_to_cache(sets[1], tmp_path / "near")
     assert near.folder.parent == tmp_path / "near"
     clips = evaluation_clips.open_footage(options(there / "set", ""), "all")
     frames = evaluation_clips.open_footage(options(there / "pictures", ""), "all")
@@ -183,13 +183,13 @@ def test_a_damaged_set_there(tmp_path: Path, there: RemotePath) -> None:
     (tmp_path / "damaged").write_bytes(content)
     (there / "set" / shard.name).unlink()  # TensorFlow would append to it
     (there / "set" / shard.name).upload(tmp_path / "damaged")
-    problems = verification.check_set(str(there / "set")).problems
+    problems = verification.verify_set(str(there / "set")).problems
     assert any(f"{there}/set/{shard.name}: record" in line for line in problems)
     prepared = open_set(there / "set")
     (tmp_path / "copies").mkdir()
-    [line] = salvage.write_whole(prepared, tmp_path / "copies")
+    [line] = salvage.write_salvaged(prepared, tmp_path / "copies")
     assert line.startswith(f"1 of the {shard.clips} records of {there}/set/{shard.name}")
-    mended = salvage.open_whole(prepared, tmp_path / "copies")
+    mended = salvage.open_salvaged(prepared, tmp_path / "copies")
     assert len(list(tf.data.TFRecordDataset(mended.paths("train")))) == shard.clips - 1
     (there / "set" / shard.name).unlink()
     with pytest.raises(DataError, match="is missing; prepare the set again"):
@@ -223,13 +223,13 @@ def interrupt(line: Line, made: PrepareOptions, after: int) -> None:
     with pytest.raises(DataError, match="the line is cut; what is finished is kept"):
         writer.prepare(made)
     line.cut_after, line.sent = None, []
-    assert writer.is_interrupted(place(made.output))
+    assert writer.is_interrupted(as_path(made.output))
     with pytest.raises(DataError, match="is no prepared set"):
         open_set(made.output)
 
 
 def assert_whole(there: RemotePath, tmp_path: Path) -> None:
-    assert verification.check_set(there).problems == ()
+    assert verification.verify_set(there).problems == ()
     info = open_set(there).info
     shards = {shard.name for split in info.splits.values() for shard in split.shards}
     names = {path.name for path in there.iterdir()} - {"contact_sheet.png", "motion.png"}
@@ -256,7 +256,7 @@ def test_an_interrupted_one_goes_on(
     clouds = dataclasses.replace(clouds, inspect=True)
     interrupt(line, clouds, after=3)
     assert len([*there.iterdir()]) == 3
-    monkeypatch.setattr(layouts.clouds.skies, "procedural_clip", None)
+    monkeypatch.setattr(layouts.synthetic.skies, "procedural_clip", None)
     writer.prepare(clouds)
     assert len(line.sent) == len(set(line.sent)) == 4 + 2 + 1 - 2
     assert line.sent[-1] == FILE_NAME
@@ -510,7 +510,7 @@ def test_rests_of_others_are_replaced(
     (tmp_path / "rest").write_bytes(b"rest")
     (there / "train-00000-of-00009.tfrecord").upload(tmp_path / "rest")
     writer.prepare(options("", there, layout="synthetic", synthetic_clips=4))
-    assert verification.check_set(there).problems == ()
+    assert verification.verify_set(there).problems == ()
     (there / "holiday.jpg").upload(tmp_path / "rest")
     (there / FILE_NAME).unlink()
     with pytest.raises(DataError, match="holds something already"):

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from ssagan_tf.data import pipeline
 from ssagan_tf.data.dataset_info import PreparedSet, open_set
-from ssagan_tf.data.salvage import open_whole, write_whole
+from ssagan_tf.data.salvage import open_salvaged, write_salvaged
 from ssagan_tf.errors import DataError
 
 
@@ -28,8 +28,8 @@ def names(prepared: PreparedSet, split: str = "train") -> list[bytes]:
 
 def test_nothing_to_do(synthetic_set: Path, tmp_path: Path) -> None:
     prepared = open_set(synthetic_set)
-    assert write_whole(prepared, tmp_path) == []
-    assert open_whole(prepared, tmp_path) == prepared
+    assert write_salvaged(prepared, tmp_path) == []
+    assert open_salvaged(prepared, tmp_path) == prepared
     assert not list(tmp_path.iterdir())
 
 
@@ -47,10 +47,10 @@ def test_flipped_bytes(damaged: Path, tmp_path: Path, pytestconfig) -> None:
         with pytest.raises(DataError) as error, pipeline.reading_errors(prepared):
             list(pipeline.clips_in_order(prepared, "train", batch=1))
         copies = tmp_path / f"copies{position}"
-        [line] = write_whole(prepared, copies)
+        [line] = write_salvaged(prepared, copies)
         index = int(line.rpartition(" ")[2])
         assert f"{path}: record {index} of 10 is corrupt" in str(error.value)
-        kept = names(open_whole(prepared, copies))
+        kept = names(open_salvaged(prepared, copies))
         assert kept in (before[:index] + before[index + 1 :], before[:index])
         assert line.startswith(f"{10 - len(kept)} of the 10 records of {path}")
 
@@ -63,21 +63,21 @@ def test_truncated(damaged: Path, tmp_path: Path) -> None:
         open_set(damaged)
     prepared = open_set(damaged, truncated=True)
     copies = tmp_path / "copies"
-    [line] = write_whole(prepared, copies)
+    [line] = write_salvaged(prepared, copies)
     assert line == f"1 of the 10 records of {path}, the first of them record 9"
-    assert names(open_whole(prepared, copies)) == before[:9]
+    assert names(open_salvaged(prepared, copies)) == before[:9]
     # A second call takes the copies that are there, and a mended set needs none.
     [copy] = copies.glob("*.tfrecord")
     stamp = copy.stat().st_mtime_ns
-    assert write_whole(prepared, copies) == [line]
+    assert write_salvaged(prepared, copies) == [line]
     assert copy.stat().st_mtime_ns == stamp
 
 
 def test_an_empty_shard(damaged: Path, tmp_path: Path) -> None:
     (damaged / "train-00000-of-00001.tfrecord").write_bytes(b"")
     prepared = open_set(damaged, truncated=True)
-    assert write_whole(prepared, tmp_path / "copies")[0].startswith("10 of the 10 records")
-    whole = open_whole(prepared, tmp_path / "copies")
+    assert write_salvaged(prepared, tmp_path / "copies")[0].startswith("10 of the 10 records")
+    whole = open_salvaged(prepared, tmp_path / "copies")
     assert whole.info.splits["train"].clips == 0
     with pytest.raises(DataError, match="no clips to train on"):
         pipeline.training_batches(whole, batch=1, seed=0)
@@ -87,8 +87,8 @@ def test_the_order_of_training_goes_on_with_the_copies(damaged: Path, tmp_path: 
     path = damaged / "train-00000-of-00001.tfrecord"
     path.write_bytes(path.read_bytes()[:-1000])
     prepared = open_set(damaged, truncated=True)
-    write_whole(prepared, tmp_path / "copies")
-    whole = open_whole(prepared, tmp_path / "copies")
+    write_salvaged(prepared, tmp_path / "copies")
+    whole = open_salvaged(prepared, tmp_path / "copies")
     batches = [
         next(iter(pipeline.training_batches(whole, batch=3, seed=1, start=start)))
         for start in (0, 9)

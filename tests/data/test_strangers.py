@@ -26,7 +26,7 @@ from ssagan_tf.data import (
 )
 from ssagan_tf.data.dataset_info import FILE_NAME, open_set
 from ssagan_tf.data.evaluation_clips import open_footage
-from ssagan_tf.data.verification import check_set
+from ssagan_tf.data.verification import verify_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 from tests import bombs, programs
@@ -125,7 +125,7 @@ def test_links_that_stay(strange: Path, room: Path) -> None:
     redescribe(
         strange, lambda values: values["splits"]["test"]["shards"][0].update(name="more/test")
     )
-    assert check_set(strange).problems == ()
+    assert verify_set(strange).problems == ()
 
 
 def test_a_shard_that_never_ends(strange: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_shard_that_never_ends(strange: Path) -> None:
     redescribe(strange, lambda values: values["splits"]["test"]["shards"][0].update(bytes=0))
     with pytest.raises(DataError, match=f"{TEST} is no regular file"):
         open_set(strange)
-    assert f"{strange / TEST} is no regular file" in check_set(strange).problems
+    assert f"{strange / TEST} is no regular file" in verify_set(strange).problems
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_copies_of_a_run(strange: Path, tmp_path: Path) -> None:
     for text in (negative, *others):
         (tmp_path / salvage.COPIES_FILE).write_text(text)
         with pytest.raises(DataError, match=r"cannot read .*copies.json: it is .*; remove it"):
-            salvage.open_whole(open_set(strange), tmp_path)
+            salvage.open_salvaged(open_set(strange), tmp_path)
 
 
 # Clip names.
@@ -215,7 +215,7 @@ def test_clip_names(strange: Path, room: Path, name: bytes, key: str) -> None:
     assert line.isprintable()
     assert others(room) == before
     assert not list((room / "mine").iterdir())
-    [problem, *_] = check_set(strange).problems
+    [problem, *_] = verify_set(strange).problems
     assert f"{TEST}: record 0 is no record of a clip: " in problem
 
 
@@ -260,7 +260,7 @@ def test_records_that_claim_much(strange: Path, length: int, tmp_path: Path) -> 
         list(pipeline.clips_in_order(prepared, "test", batch=1))
     with pytest.raises(DataError, match=f"{why}; prepare the set again"):
         record_index.find_records(prepared, "test")
-    assert f"{strange / TEST}: record 1 claims {length:,} bytes" in check_set(strange).problems
+    assert f"{strange / TEST}: record 1 claims {length:,} bytes" in verify_set(strange).problems
     found = list(tfrecord_format.read_records(strange / TEST))
     assert [record.whole for record in found] == [True, False]
 
@@ -283,7 +283,7 @@ def test_frames_that_claim_much(strange: Path, frame: bytes) -> None:
     why = f"{TEST}: record 0 of 2 is corrupt"
     with pytest.raises(DataError, match=why), pipeline.reading_errors(prepared):
         list(pipeline.clips_in_order(prepared, "test", batch=1))
-    [problem, *_] = check_set(strange).problems
+    [problem, *_] = verify_set(strange).problems
     assert "frame 2 is " in problem
     footage = open_footage(PrepareOptions(source=str(strange)), "test")
     with pytest.raises(DataError, match=f"{TEST}: record 0: frame 2 is .*; prepare the set again"):
@@ -498,4 +498,4 @@ def test_what_lies_behind_a_picture(tmp_path: Path, write_pictures) -> None:
     info = writer.prepare(given)
     assert info.splits["train"].shards[0].bytes < 1 << 20
     assert {item.reason for item in info.skipped} == {"its number is too large"}
-    assert check_set(tmp_path / "set").problems == ()
+    assert verify_set(tmp_path / "set").problems == ()

@@ -12,7 +12,7 @@ import tensorflow as tf
 from ssagan_tf.data import cache, schema, verification
 from ssagan_tf.data.dataset_info import FILE_NAME, open_set
 from ssagan_tf.data.tfrecord_format import read_records
-from ssagan_tf.data.verification import check_set
+from ssagan_tf.data.verification import verify_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import VerifyOptions
 from ssagan_tf.verify import verify
@@ -25,7 +25,7 @@ def copy(tmp_path: Path, synthetic_set: Path) -> Path:
 
 
 def problems(folder: Path) -> list[str]:
-    return [line.replace(f"{folder}/", "") for line in check_set(folder, 2).problems]
+    return [line.replace(f"{folder}/", "") for line in verify_set(folder, 2).problems]
 
 
 def test_a_failing_disk(synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_a_failing_disk(synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_whole_set(synthetic_set: Path, capsys: pytest.CaptureFixture) -> None:
     calls: list[tuple] = []
-    found = check_set(synthetic_set, 2, lambda *given: calls.append(given))
+    found = verify_set(synthetic_set, 2, lambda *given: calls.append(given))
     assert (found.clips, found.shards, found.problems) == (12, 2, ())
     assert calls[-1] == ("checking records", 12, 12)
     verify(VerifyOptions(data=str(synthetic_set)))
@@ -131,14 +131,14 @@ def test_no_set(tmp_path: Path) -> None:
 
 def test_a_near_copy_is_the_set(synthetic_set: Path, copy: Path, tmp_path: Path) -> None:
     prepared = open_set(copy)
-    near = cache.copy_near(prepared, tmp_path / "near")
+    near = cache.copy_to_cache(prepared, tmp_path / "near")
     assert near.folder.parent == tmp_path / "near"
     for split in ("train", "test"):
         for ours, theirs in zip(near.paths(split), prepared.paths(split), strict=True):
             assert Path(ours).read_bytes() == Path(theirs).read_bytes()
     before = {path: path.stat().st_mtime_ns for path in near.folder.iterdir()}
     shutil.rmtree(copy)  # not read again
-    assert cache.copy_near(prepared, tmp_path / "near") == near
+    assert cache.copy_to_cache(prepared, tmp_path / "near") == near
     assert {path: path.stat().st_mtime_ns for path in near.folder.iterdir()} == before
 
     shutil.copytree(synthetic_set, copy)
@@ -146,5 +146,5 @@ def test_a_near_copy_is_the_set(synthetic_set: Path, copy: Path, tmp_path: Path)
     content[-100] ^= 1
     (copy / TEST).write_bytes(content)
     with pytest.raises(DataError, match=f"{TEST} is corrupt: not as it was written"):
-        cache.copy_near(prepared, tmp_path / "other")
+        cache.copy_to_cache(prepared, tmp_path / "other")
     assert not (tmp_path / "other" / near.folder.name / TEST).exists()

@@ -120,7 +120,7 @@ def test_the_split_of_the_beach_clips(tmp_path: Path) -> None:
             layout="stacked",
             list=str(tmp_path / "beach.txt"),
             test_fraction=0.9,
-            still=0.0,
+            static_threshold=0.0,
         )
     )
     assert (info.splits["train"].clips, info.splits["test"].clips) == (2, 18)

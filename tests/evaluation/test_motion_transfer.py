@@ -10,13 +10,13 @@ import pytest
 
 from ssagan_tf import skies, video
 from ssagan_tf.evaluation.better_direction import BetterDirection, Mirrored
-from ssagan_tf.evaluation.metrics import MEASURES
+from ssagan_tf.evaluation.metrics import METRICS
 from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.motion_transfer import Transfer
 from ssagan_tf.evaluation.protocols import PAPER, STANDARD
 from ssagan_tf.evaluation.systems import Generator, System
 from ssagan_tf.motion import transfer
-from ssagan_tf.motion.warping import displaced
+from ssagan_tf.motion.warping import warped
 from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_float, to_uint8
 from tests.drifting import clouds
@@ -41,7 +41,7 @@ class Drift:
 
 def drifted(photo: np.ndarray, velocity: tuple[float, float]) -> np.ndarray:
     """32 frames, mirrored at the border."""
-    return displaced(photo, np.broadcast_to(np.float32(velocity), (*photo.shape[:2], 2)), range(32))
+    return warped(photo, np.broadcast_to(np.float32(velocity), (*photo.shape[:2], 2)), range(32))
 
 
 def generator(network: Drift, **settings: bool) -> Generator:
@@ -73,7 +73,7 @@ def figures(system: System, real: np.ndarray, velocity: tuple[float, float]) -> 
     )
     [fake] = system.clips([0], real[None])
     pair = Pair(Clip(real, STANDARD, lambda: truth), Clip(fake, STANDARD))
-    return {m.name: float(m.of(pair)) for m in MEASURES if m.name in ("angle_error", "speed_ratio")}
+    return {m.name: float(m.of(pair)) for m in METRICS if m.name in ("angle_error", "speed_ratio")}
 
 
 @pytest.mark.parametrize("side", [SIDE, 96])
@@ -127,8 +127,8 @@ def test_where_nothing_moves_the_photo_stands_still() -> None:
 
 def test_the_better_of_two_directions() -> None:
     photo = sky(96)[0]
-    right = displaced(photo, np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
-    left = displaced(photo[:, ::-1], np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
+    right = warped(photo, np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
+    left = warped(photo[:, ::-1], np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
     real = np.stack([right, left[:, :, ::-1], plain(96)])
     network = Drift((0.6, 0.0))
     row = BetterDirection(

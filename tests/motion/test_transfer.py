@@ -6,7 +6,7 @@ import pytest
 
 from ssagan_tf import skies
 from ssagan_tf.motion import optical_flow
-from ssagan_tf.motion.transfer import NothingMoves, estimate, frames
+from ssagan_tf.motion.transfer import NothingMovesError, estimate, frames
 from tests.drifting import clouds, drifting
 
 
@@ -113,7 +113,7 @@ def test_speed_is_the_same_share_of_any_picture() -> None:
     ],
 )
 def test_it_says_where_nothing_would_move(photo: np.ndarray, word: str) -> None:
-    with pytest.raises(NothingMoves, match=word):
+    with pytest.raises(NothingMovesError, match=word):
         estimate(still(photo), photo)
 
 
@@ -142,7 +142,7 @@ def face(side: int = 256) -> np.ndarray:
 @pytest.mark.parametrize("side", [120, 256, 600])
 def test_a_face_does_not_drift(side: int) -> None:
     photo = face(side)
-    with pytest.raises(NothingMoves, match=r"doesn't look like a sky|no sky"):
+    with pytest.raises(NothingMovesError, match=r"doesn't look like a sky|no sky"):
         estimate(still(photo), photo)
     given = estimate(still(photo), photo, np.ones((side, side), np.uint8) * 255)
     assert given.mask.min() == 1  # who says what moves is not asked
@@ -158,14 +158,14 @@ def test_walls_do_not_drift(size: tuple[int, int]) -> None:
         shift = long // 2 * (course % 2)
         for joint in range(shift, width, long):
             bricks[course * high : (course + 1) * high, joint : joint + mortar] = 200, 195, 185
-    with pytest.raises(NothingMoves):
+    with pytest.raises(NothingMovesError):
         estimate(still(bricks), bricks)
 
 
 def test_noise_is_no_cloud() -> None:
     noise = np.random.default_rng(0).normal(0, 5, (300, 400, 3))
     fog = np.clip(190 + noise + np.linspace(0, 10, 300)[:, None, None], 0, 255).astype(np.uint8)
-    with pytest.raises(NothingMoves, match="smooth"):
+    with pytest.raises(NothingMovesError, match="smooth"):
         estimate(still(fog), fog)
     faint = 130 + clouds(300, 400) // 4 + noise
     cloudy = np.clip(faint, 0, 255).astype(np.uint8)
@@ -174,7 +174,7 @@ def test_noise_is_no_cloud() -> None:
 
 def test_a_mask_of_ones_own() -> None:
     photo = land(clouds(60, 80))
-    with pytest.raises(NothingMoves, match="white moves"):
+    with pytest.raises(NothingMovesError, match="white moves"):
         estimate(still(photo), photo, np.zeros((60, 80), np.uint8))
     given = np.zeros((60, 80), np.uint8)
     given[:, 40:] = 255

@@ -7,17 +7,17 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ssagan_tf.skies.camera import Camera, View, draw_camera
-from ssagan_tf.skies.land import Land, draw_land
-from ssagan_tf.skies.lighting import draw_light, mix
-from ssagan_tf.skies.randomness import Draws
+from ssagan_tf.skies.camera import Camera, View, sample_camera
+from ssagan_tf.skies.land import Land, sample_land
+from ssagan_tf.skies.lighting import mix, sample_light
+from ssagan_tf.skies.randomness import RandomStream
 from ssagan_tf.skies.shapes import Canvas
 
 
 def _land(number: int, with_ground: bool = True, water: bool = False) -> Land:
-    draws = Draws(11, number)
-    camera = draw_camera(draws.part(0), with_ground)
-    return draw_land(draws.part(1), camera, draw_light(draws.part(2)), water)
+    rng = RandomStream(11, number)
+    camera = sample_camera(rng.part(0), with_ground)
+    return sample_land(rng.part(1), camera, sample_light(rng.part(2)), water)
 
 
 def _any_land(number: int) -> Land:
@@ -136,8 +136,8 @@ def test_water_mirrors_what_is_far():
     view = View.of_square(camera, 64)
     covered = 0.0
     for number in range(20):
-        draws = Draws(5, number)
-        land = draw_land(draws, camera, draw_light(draws.part(9)), water=True)
+        rng = RandomStream(5, number)
+        land = sample_land(rng, camera, sample_light(rng.part(9)), water=True)
         colour, coverage = land.far(view)
         np.testing.assert_allclose(coverage, coverage[::-1], atol=1e-9)
         np.testing.assert_allclose(colour, colour[::-1], atol=1e-9)

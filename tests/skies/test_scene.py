@@ -13,7 +13,7 @@ import pytest
 from ssagan_tf import skies
 from ssagan_tf.motion.optical_flow import velocities
 from ssagan_tf.skies.camera import View
-from ssagan_tf.skies.scene import draw_scene
+from ssagan_tf.skies.scene import sample_scene
 
 MANY = range(300)
 
@@ -24,7 +24,7 @@ def clip(index: int, side: int = 64, frames: int = 32) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def scenes():
-    return [draw_scene(7, index) for index in MANY]
+    return [sample_scene(7, index) for index in MANY]
 
 
 def test_shape_and_type():
@@ -85,7 +85,7 @@ def test_same_sky_at_every_resolution():
         large = clip(index, 128, 2).astype(float)
         halved = large.reshape(2, 64, 2, 64, 2, 3).mean((2, 4))
         # A JPEG's blocks are of 8 pixels whatever the resolution.
-        assert np.abs(small - halved).mean() < (7 if draw_scene(7, index).lens.quality else 4)
+        assert np.abs(small - halved).mean() < (7 if sample_scene(7, index).lens.quality else 4)
         assert np.corrcoef(small.ravel(), halved.ravel())[0, 1] > 0.97
 
 
@@ -177,7 +177,7 @@ def test_what_stands_still_stands_still(wind):
     """Where the truth says that nothing moves, frames change by the light, noise and JPEG only."""
     for index in range(12):
         if wind == "canonical":
-            lens = draw_scene(7, index).lens
+            lens = sample_scene(7, index).lens
             if lens.noise or lens.quality or lens.brightening or lens.softness:
                 continue
         drawn = skies.procedural_clip(7, index, 64, 6, wind=wind).astype(int)

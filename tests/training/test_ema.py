@@ -1,4 +1,4 @@
-"""Averages of weights and moving statistics, against NumPy in float64."""
+"""ExponentialMovingAverages of weights and moving statistics, against NumPy in float64."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 from ssagan_tf.models import Network
 from ssagan_tf.options import ModelOptions, TrainOptions
 from ssagan_tf.training.checkpoint import Checkpoints
-from ssagan_tf.training.ema import Averages
+from ssagan_tf.training.ema import ExponentialMovingAverages
 from ssagan_tf.training.gan import GAN
 from tests.training import tiny
 
@@ -33,7 +33,9 @@ def decays(decay: float, ramp_up: str, steps: int) -> list[float]:
 @pytest.mark.parametrize("decay", [0.3, 0.999])
 def test_as_numpy_has_them(decay: float, ramp_up: str) -> None:
     network, averaged = generator(), generator()
-    averages = Averages(network, TrainOptions(ema_decay=decay, ema_ramp_up=ramp_up))
+    averages = ExponentialMovingAverages(
+        network, TrainOptions(ema_decay=decay, ema_ramp_up=ramp_up)
+    )
     random = np.random.default_rng(0)
     expected: dict[str, np.ndarray] = {}
     for step, share in enumerate(decays(decay, ramp_up, 12)):
@@ -60,7 +62,9 @@ def test_the_first_weights_are_forgotten() -> None:
     network = generator()
     left = {}
     for ramp_up in ("on", "off"):
-        averages = Averages(network, TrainOptions(ema_decay=0.999, ema_ramp_up=ramp_up))
+        averages = ExponentialMovingAverages(
+            network, TrainOptions(ema_decay=0.999, ema_ramp_up=ramp_up)
+        )
         for step in range(100):
             network.trainable_variables[0].assign(
                 tf.ones_like(network.trainable_variables[0]) * float(step == 0)
@@ -126,5 +130,7 @@ def test_names_are_those_of_keras() -> None:
     optimizer = keras.optimizers.Adam(use_ema=True, name="adam")
     optimizer.build(network.trainable_variables)
     theirs = {each.path for each in optimizer.variables if each.name.endswith("_average")}
-    ours = Averages(network, TrainOptions(ema_decay=0.5, ema_ramp_up="off")).variables
+    ours = ExponentialMovingAverages(
+        network, TrainOptions(ema_decay=0.5, ema_ramp_up="off")
+    ).variables
     assert {each.path for each in ours} == theirs

@@ -211,11 +211,11 @@ def test_the_released_recipe(batch: tf.Tensor) -> None:
         score = tf.reduce_sum(tf.sigmoid(d(mixed, training=True)))
     slopes = tape.gradient(score, mixed).numpy()
     penalty = np.mean((np.sqrt(np.square(slopes).sum((1, 2, 3, 4))) - 1) ** 2)
-    structure = losses.structure_loss(real, fake)
+    structure = losses.ssim_loss(real, fake)
     expected = {
         "gradient_penalty": penalty,
         "discriminator_loss": np.mean(scores[1]) - np.mean(scores[0]) + 10 * penalty,
-        "structure_loss": structure,
+        "ssim_loss": structure,
         "generator_loss": logs["adversarial_loss"] + logs["content_loss"] + structure,
     }
     for name, value in expected.items():

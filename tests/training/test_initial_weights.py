@@ -107,7 +107,7 @@ def test_a_run_that_is_resumed_needs_them_no_more(
         (MODEL, "second.keras", DataError, "holds no generator that takes photos"),
         (MODEL, "both.keras", OptionError, r"^init_from=.*both\.keras: holds two stages as one"),
         (
-            dataclasses.replace(MODEL, base_filters=8, scale_stddev=0.5),
+            dataclasses.replace(MODEL, base_filters=8, bn_gamma_stddev=0.5),
             "first",
             OptionError,
             "^base_filters=8: the generator of --init_from=.*first has --base_filters=32; give",

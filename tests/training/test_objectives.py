@@ -26,7 +26,7 @@ TERMS = {
     "mdgan_stage1": {"adversarial_loss": 1.0, "content_loss": 1.0},
     "mdgan_stage2": {"adversarial_loss": 1.0, "content_loss": 1.0, "ranking_loss": 1.0},
     "vgan": {"adversarial_loss": 1.0, "first_frame_loss": 10.0},
-    "rnngan": {"adversarial_loss": 0.2, "squared_loss": 1.0},
+    "rnngan": {"adversarial_loss": 0.2, "mse_loss": 1.0},
 }
 UPDATES = {"ssagan": 5, "ssagan_stage2": 5}  # of the discriminator; the others': 1
 

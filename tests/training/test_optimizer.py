@@ -12,7 +12,7 @@ def network() -> keras.Model:
 
 
 def test_the_learning_rate_falls_by_steps() -> None:
-    options = TrainOptions(learning_rate=1.0, learning_rate_drops=("2", "3"))
+    options = TrainOptions(learning_rate=1.0, learning_rate_milestones=("2", "3"))
     for updates in (1, 5):
         model = network()
         optimizer = make_optimizer(model, options, updates=updates)

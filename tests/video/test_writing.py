@@ -99,7 +99,7 @@ def test_mp4_has_the_colours_of_bt709(tmp_path) -> None:
     values = (0, 90, 255)
     flat = [np.full((16, 16, 3), rgb, np.uint8) for rgb in itertools.product(values, repeat=3)]
     path = tmp_path / "a.mp4"
-    video.write_movie(path, flat, 25, crf=1)
+    video.write_video(path, flat, 25, crf=1)
     with av.open(str(path)) as container:
         codec = container.streams.video[0].codec_context
         # In FFmpeg's numbers BT.709 is 1, limited range is 1.
@@ -116,7 +116,7 @@ def test_mp4_has_the_colours_of_bt709(tmp_path) -> None:
         assert np.abs(seen.astype(int) - frame).max() <= 3
     sweep = np.linspace([20, 60, 200], [230, 220, 40], 128).round().astype(np.uint8)
     frame = np.broadcast_to(sweep[None], (32, 128, 3))
-    video.write_movie(path, [frame] * 3, 25, crf=1)
+    video.write_video(path, [frame] * 3, 25, crf=1)
     assert np.abs(next(planes(path)) - to_bt709(frame)).mean((1, 2)).max() < 1
     assert np.abs(by_ffmpeg(path)[0][1].astype(int) - frame).mean() < 2
 
@@ -137,7 +137,7 @@ def test_mp4_has_the_colours_of_bt709(tmp_path) -> None:
 @pytest.mark.parametrize("repeat", [1, 3])
 def test_rate_and_duration_of_an_mp4(tmp_path, fps, rate, repeat) -> None:
     path = tmp_path / "a.mp4"
-    video.write_movie(path, drifting(7, 16, 16), fps, repeat)
+    video.write_video(path, drifting(7, 16, 16), fps, repeat)
     frames, seconds = by_ffmpeg(path)
     assert len(frames) == 7 * repeat
     assert seconds == Fraction(7 * repeat) / rate
@@ -150,8 +150,8 @@ def test_rate_and_duration_of_an_mp4(tmp_path, fps, rate, repeat) -> None:
 
 
 def test_a_repeated_mp4_is_the_same_each_time(tmp_path) -> None:
-    video.write_movie(tmp_path / "once.mp4", drifting(40), 25)
-    video.write_movie(tmp_path / "often.mp4", drifting(40), 25, repeat=3)
+    video.write_video(tmp_path / "once.mp4", drifting(40), 25)
+    video.write_video(tmp_path / "often.mp4", drifting(40), 25, repeat=3)
     once, _ = by_ffmpeg(tmp_path / "once.mp4")
     often, _ = by_ffmpeg(tmp_path / "often.mp4")
     np.testing.assert_array_equal(often, often[:40] * 3)
@@ -169,12 +169,12 @@ def test_a_repeated_mp4_is_the_same_each_time(tmp_path) -> None:
 @pytest.mark.parametrize("count", [1, 17])
 def test_times_of_a_gif_and_a_webp(tmp_path, fps, same, count) -> None:
     frames = [next(drifting(1))] * count if same else list(drifting(count))
-    seconds = count / float(video.timing.exact_rate(fps))
+    seconds = count / float(video.timestamps.exact_rate(fps))
     for ending, unit in ((".gif", 10), (".webp", 1)):
         if (ending, count) == (".webp", 1):
             continue  # a still picture
         path = tmp_path / f"a{ending}"
-        video.write_movie(path, iter(frames), fps)
+        video.write_video(path, iter(frames), fps)
         shown, times = by_pillow(path)
         assert abs(sum(times) - 1000 * seconds) <= unit / 2
         if not same:
@@ -188,7 +188,7 @@ def test_times_of_a_gif_and_a_webp(tmp_path, fps, same, count) -> None:
 
 def test_webp_by_its_bytes(tmp_path) -> None:
     frames = list(drifting(5, 35, 63))
-    video.write_movie(tmp_path / "a.webp", frames, 24)
+    video.write_video(tmp_path / "a.webp", frames, 24)
     chunks = list(chunks_of_webp((tmp_path / "a.webp").read_bytes()))
     assert [name for name, _ in chunks] == [b"VP8X", b"ANIM"] + [b"ANMF"] * 5
     assert chunks[1][1][4:] == b"\0\0"  # loops: for ever
@@ -207,7 +207,7 @@ def test_webp_by_its_bytes(tmp_path) -> None:
 def test_too_fast_for_players_leaves_frames_out(tmp_path, ending, shortest, fps, count) -> None:
     path = tmp_path / f"a{ending}"
     levels = np.linspace(0, 255, count).round().astype(np.uint8)
-    video.write_movie(path, (np.full((8, 8, 3), level, np.uint8) for level in levels), fps)
+    video.write_video(path, (np.full((8, 8, 3), level, np.uint8) for level in levels), fps)
     with Image.open(path) as image:
         if getattr(image, "n_frames", 1) == 1:  # shorter than any frame is shown
             assert 1000 * count / fps < 2 * shortest
@@ -227,7 +227,7 @@ def test_what_stands_still_in_a_gif_does_not_flicker(tmp_path) -> None:
     for number in range(6):
         frames.append(still.copy())
         frames[-1][:24] = np.roll(still[:24], 5 * number, 1)  # above all the rest
-    video.write_movie(tmp_path / "a.gif", frames, 25)
+    video.write_video(tmp_path / "a.gif", frames, 25)
     shown, _ = by_pillow(tmp_path / "a.gif")
     assert (np.stack(shown)[:, 24:] == shown[0][24:]).all()
     assert (shown[1][:24] != shown[0][:24]).any()
@@ -239,7 +239,7 @@ def test_gif_has_no_bands(tmp_path, monkeypatch, ground) -> None:
 
     def bands() -> float:
         """How steep the error's steps are when the eye has mixed the colours."""
-        video.write_movie(tmp_path / "a.gif", [frame], 25)
+        video.write_video(tmp_path / "a.gif", [frame], 25)
         error = by_pillow(tmp_path / "a.gif")[0][0].astype(float) - frame
         blurred = cv2.GaussianBlur(error[: 240 - ground], (0, 0), 4)
         assert np.abs(blurred).mean() < 1
@@ -254,7 +254,7 @@ def test_gif_takes_new_colours_when_the_picture_changes(tmp_path) -> None:
     blue = sky()
     sunset = np.ascontiguousarray(blue[..., ::-1])
     path, frames = tmp_path / "a.gif", [blue, blue, sunset, sunset, blue]
-    video.write_movie(path, frames, 25)
+    video.write_video(path, frames, 25)
     for shown, frame in zip(by_pillow(path)[0], frames, strict=True):
         # The palette of the other one would be off by tens of levels.
         assert np.abs(cv2.GaussianBlur(shown[:64].astype(float) - frame[:64], (0, 0), 4)).mean() < 4
@@ -265,7 +265,7 @@ def test_gif_takes_new_colours_when_the_picture_changes(tmp_path) -> None:
 def test_any_size(tmp_path, ending, size) -> None:
     path = tmp_path / f"a{ending}"
     frame = np.full((*size, 3), (200, 120, 60), np.uint8)
-    video.write_movie(path, [frame] * 3, 25)
+    video.write_video(path, [frame] * 3, 25)
     if ending == ".mp4":
         shown = by_ffmpeg(path)[0]
         assert shown[0].shape == (*(length + length % 2 for length in size), 3)
@@ -280,7 +280,7 @@ def test_any_size(tmp_path, ending, size) -> None:
 
 def test_a_folder_of_frames_several_times(tmp_path) -> None:
     frames = list(drifting(3))
-    video.write_movie(f"{tmp_path}/clip.v1/", iter(frames), 25, repeat=2)
+    video.write_video(f"{tmp_path}/clip.v1/", iter(frames), 25, repeat=2)
     names = sorted(os.listdir(tmp_path / "clip.v1"))
     assert names == [f"frame_{number:05d}.png" for number in range(1, 7)]
     for name, frame in zip(names, frames * 2, strict=True):
@@ -307,7 +307,7 @@ def test_frames_are_not_kept(tmp_path, ending, repeat) -> None:
             yield mine
             del mine
 
-    video.write_movie(tmp_path / f"a{ending}", frames(), 25, repeat)
+    video.write_video(tmp_path / f"a{ending}", frames(), 25, repeat)
     assert 1 <= most <= 6
 
 
@@ -326,7 +326,7 @@ def test_an_error_leaves_nothing(tmp_path, ending, repeat, error) -> None:
         raise error
 
     with pytest.raises(DataError if isinstance(error, OSError) else type(error)):
-        video.write_movie(path, frames(), 25, repeat)
+        video.write_video(path, frames(), 25, repeat)
     assert os.listdir(tmp_path) == ([f"a{ending}"] if ending else [])
     assert not ending or path.read_text() == "old"
 
@@ -336,7 +336,7 @@ def test_an_error_leaves_nothing(tmp_path, ending, repeat, error) -> None:
 @pytest.mark.parametrize("left", [0, 0.5, -1])
 def test_a_full_disk_leaves_nothing(tmp_path, ending, repeat, left) -> None:
     frames = list(np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), dtype=np.uint8))
-    video.write_movie(tmp_path / f"whole{ending}", frames, 25, repeat)
+    video.write_video(tmp_path / f"whole{ending}", frames, 25, repeat)
     whole = tmp_path / f"whole{ending}" / ("" if ending else "frame_00003.png")
     size = whole.stat().st_size
     room = {0.5: size // 2, -1: size - 1}.get(left, left)
@@ -344,7 +344,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, ending, repeat, left) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))  # as good as a full disk
     try:
         with pytest.raises(DataError, match=rf"cannot write .*a{ending}: ") as raised:
-            video.write_movie(tmp_path / f"a{ending}", frames, 25, repeat)
+            video.write_video(tmp_path / f"a{ending}", frames, 25, repeat)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(raised.value)
@@ -356,19 +356,19 @@ def test_wrong_frames(tmp_path) -> None:
     for ending in ALL:
         path = tmp_path / f"a{ending}"
         with pytest.raises(ValueError, match="there are none"):
-            video.write_movie(path, iter([]), 25)
+            video.write_video(path, iter([]), 25)
         with pytest.raises(ValueError, match=r"frame 3 is \(6, 6\), those before it are \(4, 6\)"):
-            video.write_movie(path, [good, good, np.zeros((6, 6, 3), np.uint8)], 25)
+            video.write_video(path, [good, good, np.zeros((6, 6, 3), np.uint8)], 25)
         for bad in (good[0], good[..., :2], good.astype(np.float32), np.zeros((0, 4, 3), "u1")):
             with pytest.raises(ValueError, match="must be uint8"):
-                video.write_movie(path, [good, bad], 25)
+                video.write_video(path, [good, bad], 25)
         for repeat in (0, -1):
             if ending in (".mp4", ""):
                 with pytest.raises(ValueError, match="repeat"):
-                    video.write_movie(path, [good], 25, repeat)
+                    video.write_video(path, [good], 25, repeat)
     for crf in (0, 52):
         with pytest.raises(ValueError, match="between 1 and 51"):
-            video.write_movie(tmp_path / "a.mp4", [good], 25, crf=crf)
+            video.write_video(tmp_path / "a.mp4", [good], 25, crf=crf)
     assert os.listdir(tmp_path) == []
 
 
@@ -376,7 +376,7 @@ def test_wrong_frames(tmp_path) -> None:
 def test_unknown_endings(tmp_path, name) -> None:
     for call in (
         lambda: video.check_encoder(tmp_path / name),
-        lambda: video.write_movie(tmp_path / name, drifting(2), 25),
+        lambda: video.write_video(tmp_path / name, drifting(2), 25),
     ):
         with pytest.raises(DataError, match=r"must end in \.mp4, \.gif, \.webp, or be a folder"):
             call()
@@ -393,13 +393,13 @@ def test_places_where_nothing_can_be_written(tmp_path) -> None:
         ("file", "a file has this name"),
         ("taken.mp4", "it is a folder"),
     ):
-        for call in (video.check_encoder, lambda path: video.write_movie(path, drifting(2), 25)):
+        for call in (video.check_encoder, lambda path: video.write_video(path, drifting(2), 25)):
             with pytest.raises(DataError, match=why):
                 call(tmp_path / name)
     for ending in ALL:
         drawn = drifting(2)
         with pytest.raises(DataError, match="cannot write"):
-            video.write_movie(tmp_path / "file" / f"a{ending}", drawn, 25)
+            video.write_video(tmp_path / "file" / f"a{ending}", drawn, 25)
         assert len(list(drawn)) == 2  # before the work
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -413,10 +413,10 @@ def test_frames_too_large_for_the_encoder(tmp_path, ending, largest) -> None:
         with pytest.raises(DataError, match=f"too large for {ending[1:]}, which has {largest}"):
             video.check_encoder(path, size)
         with pytest.raises(DataError, match="make them smaller"):
-            video.write_movie(path, [np.zeros((*size, 3), np.uint8)] * 2, 25)
+            video.write_video(path, [np.zeros((*size, 3), np.uint8)] * 2, 25)
     assert os.listdir(tmp_path) == []
     video.check_encoder(path, (1, largest))
-    video.write_movie(path, [np.zeros((1, largest, 3), np.uint8)] * 2, 25)
+    video.write_video(path, [np.zeros((1, largest, 3), np.uint8)] * 2, 25)
     assert path.stat().st_size
 
 
@@ -426,7 +426,7 @@ def test_a_missing_encoder_is_named_before_the_work(tmp_path, monkeypatch, endin
     monkeypatch.setitem(encoding.FORMATS, ending, lacking)
     others = " or ".join([*sorted({*FILES} - {ending}), "a folder"][1:])
     drawn = drifting(2)
-    for call in (video.check_encoder, lambda path: video.write_movie(path, drawn, 25)):
+    for call in (video.check_encoder, lambda path: video.write_video(path, drawn, 25)):
         with pytest.raises(DataError, match="lacks the encoder none") as raised:
             call(tmp_path / f"a{ending}")
         assert others in str(raised.value)
@@ -439,5 +439,5 @@ def test_an_encoder_that_fails_is_one_line(tmp_path, monkeypatch) -> None:
     larger = dataclasses.replace(encoding.FORMATS[".mp4"], largest=20000)
     monkeypatch.setitem(encoding.FORMATS, ".mp4", larger)
     with pytest.raises(DataError, match=r"cannot write .*a\.mp4: FFmpeg's encoder libx264 failed"):
-        video.write_movie(tmp_path / "a.mp4", [np.zeros((2, 17000, 3), np.uint8)], 25)
+        video.write_video(tmp_path / "a.mp4", [np.zeros((2, 17000, 3), np.uint8)], 25)
     assert os.listdir(tmp_path) == []

@@ -15,14 +15,14 @@ Listing looks at names only (and, for the layout `auto`, at one picture). Items 
 picklable; reading is done in worker processes, so nothing here imports TensorFlow.
 """
 
-from ssagan_tf.data.layouts.clip import JPEGS, PIXELS, Clip, Form, Item, Unusable, fit_of
+from ssagan_tf.data.layouts.clip import JPEGS, PIXELS, Clip, FrameEncoder, Item, Unusable, fit_of
 from ssagan_tf.data.layouts.listing import Listing, check_source, list_items
 
 __all__ = [
     "JPEGS",
     "PIXELS",
     "Clip",
-    "Form",
+    "FrameEncoder",
     "Item",
     "Listing",
     "Unusable",

@@ -14,7 +14,7 @@ from ssagan_tf import limits, video
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
-from ssagan_tf.remote import StoreError, place
+from ssagan_tf.remote import StoreError, as_path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Picture:
         return self._squares[side, how]
 
 
-Form = Callable[[Picture, PrepareOptions], Any]
+FrameEncoder = Callable[[Picture, PrepareOptions], Any]
 """What is made of a frame."""
 
 
@@ -72,13 +72,13 @@ def read_picture(path: str) -> Picture:
       StoreError: The store fails.
     """
     try:
-        data = limits.read_bytes(place(path), limits.PICTURE_BYTES)
+        data = limits.read_bytes(as_path(path), limits.PICTURE_BYTES)
         return Picture(video.decode_image(data), data)
     except StoreError:
         raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise DataError(f"broken picture: {place(path)}: {why}") from error
+        raise DataError(f"broken picture: {as_path(path)}: {why}") from error
 
 
 def as_jpeg(picture: Picture, options: PrepareOptions) -> bytes:
@@ -120,8 +120,8 @@ def as_pixels(picture: Picture, _: PrepareOptions | None = None) -> np.ndarray:
     return picture.image
 
 
-JPEGS: Form = as_jpeg  # for a prepared set
-PIXELS: Form = as_pixels  # for evaluation
+JPEGS: FrameEncoder = as_jpeg  # for a prepared set
+PIXELS: FrameEncoder = as_pixels  # for evaluation
 
 
 class Unusable(Exception):
@@ -149,7 +149,9 @@ class Item(Protocol):
     @property
     def paths(self) -> Sequence[str]: ...
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
+    def clips(
+        self, options: PrepareOptions, encoder: FrameEncoder = JPEGS
+    ) -> Iterator[Clip | Skipped]:
         """Reads the clips one by one, and what is passed over between them.
 
         Args:

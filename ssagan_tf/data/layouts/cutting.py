@@ -13,7 +13,7 @@ import numpy as np
 
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts import motion
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
 from ssagan_tf.data.layouts.perceptual_hash import clip_hashes
 from ssagan_tf.options import FRAMES, PrepareOptions
 
@@ -49,7 +49,11 @@ class _Break:
 
 
 def cut(
-    frames: Iterable[Frame], name: str, video: str, options: PrepareOptions, form: Form = JPEGS
+    frames: Iterable[Frame],
+    name: str,
+    video: str,
+    options: PrepareOptions,
+    encoder: FrameEncoder = JPEGS,
 ) -> Iterator[Clip | Skipped]:
     """Cuts the frames of one video, or of one folder without gaps, into clips.
 
@@ -61,7 +65,7 @@ def cut(
       name: A clip's name is this and the number of its first frame.
       video: The clips' video.
       options: Clip rule and stride, and the thresholds of cuts and of stillness.
-      form: What becomes of the frames.
+      encoder: What becomes of the frames.
 
     Yields:
       Clips, and what is passed over: what is broken, still, or too short.
@@ -69,7 +73,7 @@ def cut(
     gathered: list[_Taken] = []
     left_out = seen = clips = 0  # frames between clips that lie apart; frames and clips of a scene
     whole, before = False, ""  # whether there was a clip at all; what the scene began with
-    for one in _with_cuts(_take(frames, options, form), options.scene_cut):
+    for one in _with_cuts(_take(frames, options, encoder), options.scene_cut):
         if isinstance(one, _Break):
             start = gathered[0].number if gathered else one.number
             if one.reason:
@@ -87,7 +91,7 @@ def cut(
         if len(gathered) < FRAMES:
             continue
         clips, whole = clips + 1, True
-        yield _clip(gathered, name, video, options, form)
+        yield _clip(gathered, name, video, options, encoder)
         if options.clip_rule == "first":
             return
         left_out = max(options.clip_stride - FRAMES, 0)
@@ -103,15 +107,15 @@ def _too_short(frames: int) -> str:
 
 
 def _clip(
-    frames: Sequence[_Taken], name: str, video: str, options: PrepareOptions, form: Form
+    frames: Sequence[_Taken], name: str, video: str, options: PrepareOptions, encoder: FrameEncoder
 ) -> Clip | Skipped:
     changes = sorted(frame.change for frame in frames[1:] if frame.change is not None)
     start, usual = frames[0].number, statistics.fmean(changes[:-JUMPS])
-    if usual < options.still:
+    if usual < options.static_threshold:
         return Skipped(f"{name}/{start}", f"still: changes by {usual:.5f} from frame to frame")
     values = tuple(frame.value for frame in frames)
     clip = Clip(f"{name}/{start}", video, start, values, statistics.fmean(changes))
-    if form is not JPEGS:
+    if encoder is not JPEGS:
         return clip
     smalls = [frame.small for frame in frames]
     # Skies that are drawn drift as they are told, and are not measured.
@@ -120,7 +124,7 @@ def _clip(
 
 
 def _take(
-    frames: Iterable[Frame], options: PrepareOptions, form: Form
+    frames: Iterable[Frame], options: PrepareOptions, encoder: FrameEncoder
 ) -> Iterator[_Taken | _Break]:
     last: np.ndarray | None = None
     pace, size = _Pace(), ()
@@ -139,7 +143,7 @@ def _take(
             yield _Break(frame.number, "a jump in time")
         small = motion.small(frame.picture, options)
         change = None if last is None else motion.difference(last, small)
-        yield _Taken(frame.number, form(frame.picture, options), small, change)
+        yield _Taken(frame.number, encoder(frame.picture, options), small, change)
         last = small
 
 

@@ -26,7 +26,7 @@ _HIDDEN = (".", "@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information
 
 
 @dataclasses.dataclass(frozen=True)
-class Folder:
+class SourceFolder:
     """A folder of the source, with the files that lie in it."""
 
     split: str | None
@@ -43,7 +43,7 @@ class Folder:
         return self.below(name)[len(self.root) :] or "."
 
 
-def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
+def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[SourceFolder]:
     """Goes through all folders. A split of the source's own bounds what is looked at.
 
     It takes both `*_train` and `*_test` folders. Where all folders are `*_train`, or all `*_test`,
@@ -90,7 +90,7 @@ def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[Folder]:
             skipped.append(Skipped(relative, "empty folder"))
             continue
         root = parts[0] + "/" if looked_into and relative != "." else ""
-        yield Folder(splits[parts[0]] if own else None, root, relative, tuple(sorted(files)))
+        yield SourceFolder(splits[parts[0]] if own else None, root, relative, tuple(sorted(files)))
 
 
 def _all_folders(

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from ssagan_tf import safe_names
 from ssagan_tf.data.dataset_info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, read_picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of
+from ssagan_tf.data.layouts.folders import PICTURES, SourceFolder, plainest, suffix_of
 from ssagan_tf.data.layouts.motion import choose_stride
-from ssagan_tf.data.layouts.sequences import Place, Row, labels, rows
+from ssagan_tf.data.layouts.sequences import NumberedFile, Row, labels, rows
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.remote import AnyPath
@@ -43,12 +43,14 @@ class FrameRun:
             some = slice(index, index + FRAMES)
             yield dataclasses.replace(self, files=self.files[some], numbers=self.numbers[some])
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
+    def clips(
+        self, options: PrepareOptions, encoder: FrameEncoder = JPEGS
+    ) -> Iterator[Clip | Skipped]:
         stride = options.frame_stride
         if stride == "auto":
             frames = (frame.picture for frame in self._frames(1) if frame.picture)
             stride = choose_stride(frames, options)
-        yield from cut(self._frames(stride), self.folder_name, self.video, options, form)
+        yield from cut(self._frames(stride), self.folder_name, self.video, options, encoder)
 
     def _frames(self, stride: int) -> Iterator[Frame]:
         for number, path in list(zip(self.numbers, self.paths, strict=True))[::stride]:
@@ -60,7 +62,7 @@ class FrameRun:
 
 def list_frames(
     source: AnyPath,
-    folders: Sequence[Folder],
+    folders: Sequence[SourceFolder],
     options: PrepareOptions,
     skipped: list[Skipped],
 ) -> Iterator[FrameRun]:
@@ -79,7 +81,7 @@ def list_frames(
         in_order = _rows(folder, skipped)
         if not in_order:
             continue
-        long: list[tuple[Row, list[tuple[Place, ...]]]] = []
+        long: list[tuple[Row, list[tuple[NumberedFile, ...]]]] = []
         short: list[tuple[str, int]] = []
         for row in in_order:
             runs = list(row.runs())
@@ -98,7 +100,7 @@ def list_frames(
         found.append((folder, long))
 
     # The video is the folder on top. One that holds all the pictures itself is one video.
-    def on_top(folder: Folder) -> tuple[str, str]:
+    def on_top(folder: SourceFolder) -> tuple[str, str]:
         top = folder.in_root().split("/")[0]
         return (top if top != "." else folder.root[:-1] or of_source), folder.root
 
@@ -122,7 +124,7 @@ def list_frames(
                 yield FrameRun(of_row, video, folder.split, path, files, numbers)
 
 
-def _rows(folder: Folder, skipped: list[Skipped]) -> list[Row]:
+def _rows(folder: SourceFolder, skipped: list[Skipped]) -> list[Row]:
     """The sequences of a folder's pictures."""
     are = {name: suffix_of(name) in PICTURES for name in folder.files}
     found, passed_over = rows(name for name, is_picture in are.items() if is_picture)

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from ssagan_tf import video
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import Item
-from ssagan_tf.data.layouts.folders import PICTURES, VIDEOS, Folder, suffix_of, walk
+from ssagan_tf.data.layouts.folders import PICTURES, VIDEOS, SourceFolder, suffix_of, walk
 from ssagan_tf.data.layouts.frames import list_frames
 from ssagan_tf.data.layouts.stacked import list_stacked
 from ssagan_tf.data.layouts.synthetic import list_clouds
 from ssagan_tf.data.layouts.videos import list_videos
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError, PrepareOptions, require
-from ssagan_tf.remote import AnyPath, StoreError, no_such_folder, place, why_unreachable
+from ssagan_tf.remote import AnyPath, StoreError, as_path, no_such_folder, why_unreachable
 from ssagan_tf.skies import checksum
 
 _LISTERS = {"frames": list_frames, "videos": list_videos, "stacked": list_stacked}
@@ -52,7 +52,7 @@ def check_source(options: PrepareOptions) -> None:
     require(options, "source")
     if why := why_unreachable(options.source):
         raise OptionError("source", options.source, why)
-    source = place(options.source)
+    source = as_path(options.source)
     if not source.is_dir():
         why = "is a file, not a folder" if source.exists() else no_such_folder(source)
         raise OptionError("source", options.source, why)
@@ -70,7 +70,7 @@ def list_items(options: PrepareOptions) -> Listing:
     """
     if options.layout == "synthetic":
         return Listing("synthetic", tuple(list_clouds(options)), ())
-    source = place(options.source)
+    source = as_path(options.source)
     skipped: list[Skipped] = []
     layout = options.layout
     try:
@@ -84,7 +84,7 @@ def list_items(options: PrepareOptions) -> Listing:
     return Listing(layout, items, tuple(skipped))
 
 
-def _guess(source: AnyPath, folders: Sequence[Folder]) -> str:
+def _guess(source: AnyPath, folders: Sequence[SourceFolder]) -> str:
     files = [folder.below(name) for folder in folders for name in folder.files]
     pictures = [name for name in files if suffix_of(os.path.basename(name)) in PICTURES]
     has_videos = any(suffix_of(os.path.basename(name)) in VIDEOS for name in files)

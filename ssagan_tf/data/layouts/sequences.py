@@ -34,7 +34,7 @@ _TIME = re.compile(
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class NumberedFile:
     """A picture's place in its sequence.
 
     Attributes:
@@ -59,10 +59,10 @@ class Row:
     """
 
     text: tuple[str, str]
-    places: tuple[Place, ...]
+    places: tuple[NumberedFile, ...]
     precision: float = 0.0
 
-    def runs(self) -> Iterator[tuple[Place, ...]]:
+    def runs(self) -> Iterator[tuple[NumberedFile, ...]]:
         """From gap to gap."""
         steps = [after.at - before.at for before, after in itertools.pairwise(self.places)]
         usual = self._usual(steps) if steps else 0.0
@@ -106,7 +106,7 @@ def rows(files: Iterable[str]) -> tuple[list[Row], dict[str, str]]:
     found = []
     for group in alike.values():
         for text, places, precision in _timed(group) or _numbered(group):
-            kept: dict[int, Place] = {}
+            kept: dict[int, NumberedFile] = {}
             for place in sorted(places, key=lambda place: (place.at, place.file)):
                 if place.number > LARGEST:
                     passed_over[place.file] = "its number is too large"
@@ -134,7 +134,7 @@ def labels(of: Sequence[Row]) -> list[str]:
     return [row.places[0].file for row in of]
 
 
-_Found = list[tuple[tuple[str, str], list[Place], float]]
+_Found = list[tuple[tuple[str, str], list[NumberedFile], float]]
 
 
 def _numbered(files: Sequence[str]) -> _Found:
@@ -145,16 +145,16 @@ def _numbered(files: Sequence[str]) -> _Found:
         # No two are: numbers that rise together count the same pictures.
         rising = sorted([int(one) for one in part[1::2]] for part in parts.values())
         if all(a[0] < b[0] and a[1:] < b[1:] for a, b in itertools.pairwise(rising)):
-            places = [_place(part[1], file) for file, part in parts.items()]
+            places = [_numbered_file(part[1], file) for file, part in parts.items()]
             return [((parts[files[0]][0], ""), places, 0.0)]
     sequences = collections.defaultdict(list)
     for file, part in parts.items():
-        sequences["".join(part[:column]), part[-1]].append(_place(part[column], file))
+        sequences["".join(part[:column]), part[-1]].append(_numbered_file(part[column], file))
     return [(text, places, 0.0) for text, places in sequences.items()]
 
 
-def _place(digits: str | int, file: str) -> Place:
-    return Place(int(digits), int(digits), file)
+def _numbered_file(digits: str | int, file: str) -> NumberedFile:
+    return NumberedFile(int(digits), int(digits), file)
 
 
 def _timed(files: Sequence[str]) -> _Found | None:
@@ -169,13 +169,13 @@ def _timed(files: Sequence[str]) -> _Found | None:
             return None
         number, at, precision = read
         text = stem[: found.start()], stem[found.end() :]
-        sequences[text].append(Place(number, at, file))
+        sequences[text].append(NumberedFile(number, at, file))
         counter = [found["part"]] if found["joint"] else _DIGITS.findall("".join(text))[-1:]
         counted.append((at, [int(one) for one in counter], file))
     text = next(iter(sequences))
     if len(files) > 1 and all(counter for _, counter, _ in counted):
         # A counter beside the time, or behind its seconds, says more than the time.
-        places = [_place(counter[0], file) for _, counter, file in sorted(counted)]
+        places = [_numbered_file(counter[0], file) for _, counter, file in sorted(counted)]
         if all(a.number < b.number for a, b in itertools.pairwise(places)):
             return [((text[0], ""), places, 0.0)]
     if len(sequences) == len(files):  # other numbers that no two have say nothing

@@ -9,12 +9,18 @@ from pathlib import Path
 
 from ssagan_tf import limits
 from ssagan_tf.data.dataset_info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture, read_picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.layouts.folders import PICTURES, Folder, plainest, suffix_of, without_suffix
+from ssagan_tf.data.layouts.folders import (
+    PICTURES,
+    SourceFolder,
+    plainest,
+    suffix_of,
+    without_suffix,
+)
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
-from ssagan_tf.remote import AnyPath, place
+from ssagan_tf.remote import AnyPath, as_path
 from ssagan_tf.safe_names import checked
 
 
@@ -31,19 +37,21 @@ class StackedPicture:
     def paths(self) -> tuple[str, ...]:
         return (self.path,)
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
+    def clips(
+        self, options: PrepareOptions, encoder: FrameEncoder = JPEGS
+    ) -> Iterator[Clip | Skipped]:
         image = read_picture(self.path).image
         height, width = image.shape[:2]
         if height % width or height == width:
             size = f"{width}×{height} pixels"
-            raise DataError(f"no stacked frames: {place(self.path)}: {size}")
+            raise DataError(f"no stacked frames: {as_path(self.path)}: {size}")
         squares = image.reshape(height // width, width, width, 3)[:FRAMES]
         pictures = [Picture(square) for square in squares]
         pictures += pictures[-1:] * (FRAMES - len(pictures))
         # The picture is the clip already: a jump in it is its own.
         whole = dataclasses.replace(options, scene_cut=0.0)
         frames = (Frame(number, picture) for number, picture in enumerate(pictures))
-        for clip in cut(frames, self.name, self.video, whole, form):
+        for clip in cut(frames, self.name, self.video, whole, encoder):
             if isinstance(clip, Clip):
                 clip = dataclasses.replace(clip, name=self.name)
             yield clip
@@ -51,7 +59,7 @@ class StackedPicture:
 
 def list_stacked(
     source: AnyPath,
-    folders: Sequence[Folder],
+    folders: Sequence[SourceFolder],
     options: PrepareOptions,
     skipped: list[Skipped],
 ) -> Iterator[StackedPicture]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ssagan_tf import skies
 from ssagan_tf.data.dataset_info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.options import FRAMES, PrepareOptions
 
@@ -29,13 +29,15 @@ class SyntheticClip:
 
     paths: tuple[str, ...] = ()
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
+    def clips(
+        self, options: PrepareOptions, encoder: FrameEncoder = JPEGS
+    ) -> Iterator[Clip | Skipped]:
         images = skies.procedural_clip(
             options.seed, self.index, options.resolution, FRAMES, options.wind
         )
         frames = (Frame(number, Picture(image)) for number, image in enumerate(images))
-        whole = dataclasses.replace(options, scene_cut=0.0, still=0.0)
-        yield from cut(frames, self.video, self.video, whole, form)
+        whole = dataclasses.replace(options, scene_cut=0.0, static_threshold=0.0)
+        yield from cut(frames, self.video, self.video, whole, encoder)
 
 
 def list_clouds(options: PrepareOptions) -> Iterator[SyntheticClip]:

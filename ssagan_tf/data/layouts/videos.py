@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from ssagan_tf import video
 from ssagan_tf.data.dataset_info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, Form, Picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.layouts.folders import VIDEOS, Folder, plainest, suffix_of, without_suffix
+from ssagan_tf.data.layouts.folders import VIDEOS, SourceFolder, plainest, suffix_of, without_suffix
 from ssagan_tf.data.layouts.motion import choose_stride
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
-from ssagan_tf.remote import AnyPath, near, place
+from ssagan_tf.remote import AnyPath, as_path, local_copy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +30,12 @@ class VideoFile:
     def paths(self) -> tuple[str, ...]:
         return (self.path,)
 
-    def clips(self, options: PrepareOptions, form: Form = JPEGS) -> Iterator[Clip | Skipped]:
+    def clips(
+        self, options: PrepareOptions, encoder: FrameEncoder = JPEGS
+    ) -> Iterator[Clip | Skipped]:
         stride = options.frame_stride
         try:
-            with near(self.path) as path:
+            with local_copy(self.path) as path:
                 if stride == "auto":
                     pictures = map(Picture, video.read_video(path))
                     stride = choose_stride(pictures, options)
@@ -41,17 +43,17 @@ class VideoFile:
                     Frame(index * stride, Picture(image), time=time)
                     for index, (image, time) in enumerate(video.read_timed(path, stride))
                 )
-                for clip in cut(frames, self.name, self.video, options, form):
+                for clip in cut(frames, self.name, self.video, options, encoder):
                     if isinstance(clip, Skipped) and clip.kind == "too short" and stride > 1:
                         clip = Skipped(clip.item, f"{clip.reason}, at stride {stride}")
                     yield clip
         except video.UnreadableError as error:
-            raise DataError(f"broken video: {place(self.path)}: {error.why}") from error
+            raise DataError(f"broken video: {as_path(self.path)}: {error.why}") from error
 
 
 def list_videos(
     source: AnyPath,
-    folders: Sequence[Folder],
+    folders: Sequence[SourceFolder],
     options: PrepareOptions,
     skipped: list[Skipped],
 ) -> Iterator[VideoFile]:

@@ -15,17 +15,17 @@ from ssagan_tf.evaluation.metrics import (
     similarity,
     stability,
 )
-from ssagan_tf.evaluation.metrics.metric import Measure
+from ssagan_tf.evaluation.metrics.metric import Metric
 
-MEASURES: tuple[Measure, ...] = (
-    *similarity.MEASURES,
-    *motion.MEASURES,
-    *moving_regions.MEASURES,
-    *stability.MEASURES,
-    *ground_truth.MEASURES,
+METRICS: tuple[Metric, ...] = (
+    *similarity.METRICS,
+    *motion.METRICS,
+    *moving_regions.METRICS,
+    *stability.METRICS,
+    *ground_truth.METRICS,
 )
 
 
-def select(given: Iterable[str]) -> tuple[Measure, ...]:
+def select(given: Iterable[str]) -> tuple[Metric, ...]:
     """The measures that need no more than what is given, in the order of the tables."""
-    return tuple(measure for measure in MEASURES if measure.needs <= set(given))
+    return tuple(measure for measure in METRICS if measure.needs <= set(given))

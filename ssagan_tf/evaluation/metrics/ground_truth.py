@@ -7,9 +7,9 @@ import numpy as np
 from ssagan_tf.evaluation.metrics.metric import (
     SPREAD,
     Clip,
-    Measure,
+    Metric,
     Pair,
-    Section,
+    ReportSection,
     median_and_spread,
 )
 from ssagan_tf.motion.optical_flow import velocities
@@ -18,7 +18,7 @@ CLOUDS = 0.3  # opacity above which it is they that move
 FREE = 0.99  # share of a pixel that may move: nothing in front of the sky
 
 _PERCENTILES = "{:g}th to {:g}th percentile".format(*SPREAD)
-VELOCITY = Section(
+VELOCITY = ReportSection(
     "Beside the true velocities",
     "Of procedural skies, where clouds are. The row *real* is what the estimator makes of the true "
     f"clips. Parentheses: {_PERCENTILES} of the clips.",
@@ -78,8 +78,8 @@ def _speed_ratio(pair: Pair) -> float:
     return float(np.median(estimated / true))
 
 
-MEASURES = (
-    Measure(
+METRICS = (
+    Metric(
         name="angle_error",
         figure="angle_error",
         section=VELOCITY,
@@ -94,7 +94,7 @@ MEASURES = (
         partial=True,
         needs=_NEEDS,
     ),
-    Measure(
+    Metric(
         name="speed_ratio",
         figure="speed_ratio",
         section=VELOCITY,

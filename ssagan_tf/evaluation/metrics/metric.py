@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ssagan_tf.evaluation.bootstrap import Bootstrap, Estimate
-from ssagan_tf.evaluation.protocols import Protocol
+from ssagan_tf.evaluation.protocols import EvaluationProtocol
 from ssagan_tf.pixels import to_float, to_uint8
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Clip(_Subject):
     def __init__(
         self,
         frames: np.ndarray,
-        protocol: Protocol,
+        protocol: EvaluationProtocol,
         truth: Callable[[], Truth | None] = lambda: None,
     ):
         super().__init__()
@@ -110,7 +110,7 @@ def ratio_of_means(bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | 
 
 
 @dataclasses.dataclass(frozen=True)
-class Section:
+class ReportSection:
     """Measures that share a table of the report."""
 
     title: str
@@ -118,16 +118,16 @@ class Section:
 
 
 # These two have tables of their own making: the paper's form, and both of frames 2 to 32.
-LIKENESS = Section("Likeness")
-MOVEMENT = Section("Movement")
-REGIONS = Section(
+LIKENESS = ReportSection("Likeness")
+MOVEMENT = ReportSection("Movement")
+REGIONS = ReportSection(
     "What moves, and how sharp it is",
     "Of all frames. Whether what moves in the real clips moves, and nothing else.",
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class Measure:
+class Metric:
     """A figure of the tables.
 
     Attributes:
@@ -149,7 +149,7 @@ class Measure:
 
     name: str
     figure: str
-    section: Section
+    section: ReportSection
     title: str
     better: str
     format: str

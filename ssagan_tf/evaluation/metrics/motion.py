@@ -11,7 +11,7 @@ from ssagan_tf.evaluation.metrics.metric import (
     MOVEMENT,
     REGIONS,
     Clip,
-    Measure,
+    Metric,
     Pair,
     median,
     ratio_of_means,
@@ -55,8 +55,8 @@ def _ratio(pair: Pair) -> float:
     return pair.fake.once(_motion).mean() / real if real else np.nan
 
 
-MEASURES = (
-    Measure(
+METRICS = (
+    Metric(
         name="motion",
         figure="motion_ratio",
         section=MOVEMENT,
@@ -70,7 +70,7 @@ MEASURES = (
         curve="mean change from frame to frame",
         of_real=True,
     ),
-    Measure(
+    Metric(
         name="flow",
         figure="flow_ratio",
         section=MOVEMENT,
@@ -86,7 +86,7 @@ MEASURES = (
         of_real=True,
         needs=frozenset({"optical_flow"}),
     ),
-    Measure(
+    Metric(
         name="motion_ratio",
         figure="motion_ratio_median",
         section=REGIONS,

@@ -9,7 +9,7 @@ from PIL import Image
 from ssagan_tf.evaluation.metrics.metric import (
     REGIONS,
     Clip,
-    Measure,
+    Metric,
     Pair,
     mean,
     median,
@@ -79,8 +79,8 @@ def _leak(pair: Pair) -> float:
     return quotient(change[none].mean(), change[plain].mean(), of_nothing=0.0)
 
 
-MEASURES = (
-    Measure(
+METRICS = (
+    Metric(
         name="moving_auc",
         figure="moving_auc",
         section=REGIONS,
@@ -93,7 +93,7 @@ MEASURES = (
         f"(ties half): mean over the clips that count; 0.5 is chance, a still picture. {_MAP}",
         partial=True,
     ),
-    Measure(
+    Metric(
         name="ground_leak",
         figure="ground_leak",
         section=REGIONS,

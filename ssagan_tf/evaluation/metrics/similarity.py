@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ssagan_tf.evaluation.metrics.metric import LIKENESS, Measure, Pair, mean
+from ssagan_tf.evaluation.metrics.metric import LIKENESS, Metric, Pair, mean
 
 WINDOW = 7
 K1, K2 = 0.01, 0.03
@@ -100,8 +100,8 @@ def _ssim(pair: Pair) -> np.ndarray:
     return structural_similarity(*pair.once(_values), pair.protocol.data_range)
 
 
-MEASURES = (
-    Measure(
+METRICS = (
+    Metric(
         name="mse",
         figure="mse",
         section=LIKENESS,
@@ -112,7 +112,7 @@ MEASURES = (
         over=mean,
         curve="MSE (lower is better)",
     ),
-    Measure(
+    Metric(
         name="psnr",
         figure="psnr",
         section=LIKENESS,
@@ -123,7 +123,7 @@ MEASURES = (
         over=mean,
         curve="PSNR in dB (higher is better)",
     ),
-    Measure(
+    Metric(
         name="ssim",
         figure="ssim",
         section=LIKENESS,

@@ -8,17 +8,17 @@ import numpy as np
 from ssagan_tf.evaluation.metrics.metric import (
     REGIONS,
     Clip,
-    Measure,
+    Metric,
     Pair,
-    Section,
+    ReportSection,
     mean,
     median,
     quotient,
 )
 
-LOOPS = Section("Loops", "Of clips that are meant to be repeated without an end.")
+LOOPS = ReportSection("Loops", "Of clips that are meant to be repeated without an end.")
 SEEN = slice(4, None, 8)  # frames 5, 13, 21, 29
-_NEEDS_LOOPS = frozenset({"loop_measures"})
+_NEEDS_LOOPS = frozenset({"loop_metrics"})
 
 
 def contrast(grey: np.ndarray) -> np.ndarray:
@@ -61,8 +61,8 @@ def _relative_sharpness(pair: Pair) -> float:
     return pair.fake.once(_seen) / real if real else np.nan
 
 
-MEASURES = (
-    Measure(
+METRICS = (
+    Metric(
         name="sharpness",
         figure="sharpness",
         section=REGIONS,
@@ -75,7 +75,7 @@ MEASURES = (
         "and 29, over the real clip's: mean over clips",
         partial=True,
     ),
-    Measure(
+    Metric(
         name="flicker",
         figure="flicker",
         section=REGIONS,
@@ -88,7 +88,7 @@ MEASURES = (
         "clips; 0 where nothing changes",
         of_real=True,
     ),
-    Measure(
+    Metric(
         name="seam",
         figure="seam",
         section=LOOPS,
@@ -102,7 +102,7 @@ MEASURES = (
         of_real=True,
         needs=_NEEDS_LOOPS,
     ),
-    Measure(
+    Metric(
         name="pumping_contrast",
         figure="pumping_contrast",
         section=LOOPS,
@@ -116,7 +116,7 @@ MEASURES = (
         of_real=True,
         needs=_NEEDS_LOOPS,
     ),
-    Measure(
+    Metric(
         name="pumping_sharpness",
         figure="pumping_sharpness",
         section=LOOPS,

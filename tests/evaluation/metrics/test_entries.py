@@ -5,27 +5,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssagan_tf.evaluation.metrics import MEASURES, select
+from ssagan_tf.evaluation.metrics import METRICS, select
 from ssagan_tf.evaluation.metrics.metric import LIKENESS, Clip, Pair
 from ssagan_tf.evaluation.protocols import PROTOCOLS
 from ssagan_tf.pixels import to_float
 from tests.drifting import drifting
 
-EVERY = pytest.mark.parametrize("measure", MEASURES, ids=[each.figure for each in MEASURES])
+EVERY = pytest.mark.parametrize("measure", METRICS, ids=[each.figure for each in METRICS])
 
 
 def test_names_are_of_one_measure() -> None:
-    names = [each.name for each in MEASURES]
-    columns = names + [f"{each.name}_real" for each in MEASURES if each.of_real]
+    names = [each.name for each in METRICS]
+    columns = names + [f"{each.name}_real" for each in METRICS if each.of_real]
     assert len(set(columns)) == len(columns)
-    assert len({each.figure for each in MEASURES}) == len(MEASURES)
+    assert len({each.figure for each in METRICS}) == len(METRICS)
 
 
 def test_what_is_not_there_is_not_measured() -> None:
     plain = {each.name for each in select(())}
     assert plain.isdisjoint({"flow", "seam", "angle_error"})
-    with_all = select({"optical_flow", "loop_measures", "truth"})
-    assert with_all == MEASURES
+    with_all = select({"optical_flow", "loop_metrics", "truth"})
+    assert with_all == METRICS
     assert "angle_error" not in {each.name for each in select({"truth"})}
 
 

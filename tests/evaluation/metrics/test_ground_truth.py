@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssagan_tf.evaluation.metrics import MEASURES
+from ssagan_tf.evaluation.metrics import METRICS
 from ssagan_tf.evaluation.metrics.ground_truth import angle_between
 from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.protocols import PAPER
 from ssagan_tf.skies.truth import Truth
 from tests.drifting import drifting
 
-OF = {measure.figure: measure.of for measure in MEASURES}
+OF = {measure.figure: measure.of for measure in METRICS}
 TRUE = (0.9, 0.3)
 
 

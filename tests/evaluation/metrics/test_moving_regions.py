@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssagan_tf.evaluation.metrics import MEASURES
+from ssagan_tf.evaluation.metrics import METRICS
 from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.metrics.moving_regions import area_under_curve, change_map, regions
 from ssagan_tf.evaluation.protocols import PAPER
 from ssagan_tf.pixels import to_float
 
-OF = {measure.figure: measure.of for measure in MEASURES}
+OF = {measure.figure: measure.of for measure in METRICS}
 
 
 def blinking(share: float, height: int = 128, width: int = 128, by: int = 10) -> np.ndarray:

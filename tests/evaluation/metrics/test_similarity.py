@@ -6,7 +6,7 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structu
 
 from ssagan_tf.evaluation.metrics import select, similarity
 from ssagan_tf.evaluation.metrics.metric import LIKENESS, Clip, Pair
-from ssagan_tf.evaluation.protocols import PAPER, PROTOCOLS, STANDARD, Protocol
+from ssagan_tf.evaluation.protocols import PAPER, PROTOCOLS, STANDARD, EvaluationProtocol
 from ssagan_tf.pixels import to_float
 
 
@@ -18,7 +18,9 @@ def pair(noise) -> tuple[np.ndarray, np.ndarray]:
     return real, fake
 
 
-def measured(real: np.ndarray, fake: np.ndarray, protocol: Protocol) -> dict[str, np.ndarray]:
+def measured(
+    real: np.ndarray, fake: np.ndarray, protocol: EvaluationProtocol
+) -> dict[str, np.ndarray]:
     pair = Pair(Clip(real, protocol), Clip(fake, protocol))
     return {each.name: each.of(pair) for each in select(()) if each.section is LIKENESS}
 

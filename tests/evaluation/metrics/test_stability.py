@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from ssagan_tf.evaluation.metrics import MEASURES
+from ssagan_tf.evaluation.metrics import METRICS
 from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.metrics.stability import contrast, flicker, pumping, seam, sharpness
 from ssagan_tf.evaluation.protocols import PAPER
 from tests.drifting import drifting
 
-OF = {measure.figure: measure.of for measure in MEASURES}
+OF = {measure.figure: measure.of for measure in METRICS}
 
 
 def rising(step: float, frames: int = 32) -> np.ndarray:
