@@ -172,13 +172,14 @@ def from_file(path: str, alone: bool = False) -> flags.FlagValues:
                 raise ValueError(f"{path} names another flag file")
         else:
             lines = with_files([f"--flagfile={path}"])
-        values(["", *lines])
+        values(["", *map(_by_current_name, lines)])
     except flags.Error as error:
         raise ValueError(str(error)) from error
     return values
 
 
 _FLAGFILE = re.compile("--?flagfile(?:=(.*))?$", re.DOTALL)
+_RENAMED = re.compile(rf"^(--?(?:no)?)({'|'.join(options.RENAMED)})(?==|$)")
 
 
 def with_files(arguments: Iterable[str], within: Sequence[str] = ()) -> list[str]:
@@ -198,6 +199,7 @@ def with_files(arguments: Iterable[str], within: Sequence[str] = ()) -> list[str
     for argument in rest:
         if argument == "--":
             return [*result, argument, *rest]
+        argument = _by_current_name(argument)
         match = _FLAGFILE.match(argument)
         if not match:
             result.append(argument)
@@ -219,6 +221,10 @@ def with_files(arguments: Iterable[str], within: Sequence[str] = ()) -> list[str
             raise flags.Error(f"--flagfile names a file that is no text: {path}") from error
         result += with_files(lines, [*within, path])
     return result
+
+
+def _by_current_name(argument: str) -> str:
+    return _RENAMED.sub(lambda match: match[1] + options.RENAMED[match[2]], argument, count=1)
 
 
 def _lines(data: bytes) -> list[str]:

@@ -19,7 +19,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.models import keras_file
 from ssagan_tf.models.network import Network
 from ssagan_tf.models.two_stage import TwoStage
-from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.options import ComputeOptions, ModelOptions, current_names, original_names
 
 # What Keras notes of any model. Beside it there are our settings, or two stages.
 _NOTED = {"name", "trainable", "dtype"}
@@ -129,7 +129,8 @@ def _precision(policy: Any) -> str:
 
 def _options(kind: type[Network], given: Any) -> ModelOptions:
     known = {field.name for field in dataclasses.fields(ModelOptions)}
-    if not isinstance(given, dict) or not set(given) <= known:
+    given = current_names(given) if isinstance(given, dict) else {"": None}
+    if not set(given) <= known:
         raise ValueError(f"its {kind.__name__} has other settings than this version knows")
     options = ModelOptions(**given)
     system = models.spec_of(options)
@@ -140,7 +141,7 @@ def _options(kind: type[Network], given: Any) -> ModelOptions:
 
 def fingerprint(network: Network) -> str:
     """Tells networks apart: SHA-256 over the settings and all weights, not random states."""
-    settings = [dataclasses.asdict(stage.options) for stage in network.stages()]
+    settings = [original_names(dataclasses.asdict(stage.options)) for stage in network.stages()]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for variable in network.weights:
         value = np.ascontiguousarray(variable.numpy())

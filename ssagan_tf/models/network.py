@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.options import ComputeOptions, ModelOptions, current_names
 
 # What `quantize` knows to do without more than a mode, and a file can therefore tell.
 QUANTIZERS = {
@@ -117,7 +117,7 @@ class Network(keras.Model):
     def from_config(cls, config: dict[str, Any]) -> Network:
         quantized = config.get("quantized", {})
         config = {name: value for name, value in config.items() if name != "quantized"}
-        network = cls(**{**config, "options": ModelOptions(**config["options"])})
+        network = cls(**{**config, "options": ModelOptions(**current_names(config["options"]))})
         if quantized:
             network.build_variables()
             network.quantize_again(quantized)

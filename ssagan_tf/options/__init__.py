@@ -27,6 +27,7 @@ from ssagan_tf.options.generation import (
     SourceOptions,
 )
 from ssagan_tf.options.networks import ComputeOptions, ModelOptions
+from ssagan_tf.options.renamed import RENAMED, current_names, original_names
 from ssagan_tf.options.setting import (
     ADDRESS,
     OptionError,
@@ -51,6 +52,7 @@ __all__ = [
     "FRAMES",
     "LARGEST_RESOLUTION",
     "RECIPES",
+    "RENAMED",
     "AnimateOptions",
     "ClipRule",
     "CompareOptions",
@@ -78,6 +80,8 @@ __all__ = [
     "above_zero",
     "at_least",
     "between",
+    "current_names",
+    "original_names",
     "outer_levels",
     "require",
     "setting",

@@ -527,7 +527,12 @@ def test_videos_and_pictures_of_both_kinds(tmp_path: Path, there: RemotePath, no
     (source / "cut.mp4").write_bytes((source / "film.mp4").read_bytes()[:300])
     copy(source, there / "films")
     # `auto` looks through the video twice.
-    given = {"frame_stride": "auto", "test_fraction": 0.0, "still": 0.0, "scene_cut": 0.0}
+    given = {
+        "frame_stride": "auto",
+        "test_fraction": 0.0,
+        "static_threshold": 0.0,
+        "scene_cut": 0.0,
+    }
     here = writer.prepare(options(source, tmp_path / "set", **given))
     info = writer.prepare(options(there / "films", tmp_path / "from_there", **given))
     assert info.fingerprint == here.fingerprint

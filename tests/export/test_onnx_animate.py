@@ -65,7 +65,7 @@ class Drifting:
 def test_it_makes_what_animate_makes(how: tuple[str, ...], place: Path, monkeypatch) -> None:
     program = importlib.import_module("ssagan_tf.animate")
     found = SimpleNamespace(load=lambda compute: Drifting(), name="drifting")
-    monkeypatch.setattr(program.source, "find", lambda options, otherwise: found)
+    monkeypatch.setattr(program.generator_source, "find", lambda options, otherwise: found)
     monkeypatch.setattr(program, "load_tensorflow", lambda: None)
     result = onnx_animate(place, *how)
     assert (result.returncode, result.stderr) == (0, "")
