@@ -20,8 +20,8 @@ from ssagan_tf import animation, video
 from ssagan_tf.motion.transfer import NothingMovesError
 from ssagan_tf.options import AnimateOptions, ModelOptions, MotionOptions
 from ssagan_tf.training import generator_source
-from tests.landscapes import HEIGHT, HORIZON, WIDTH, Drift, clouds, landscape, plain
 from tests.programs import Result, complaint, run, run_apart
+from tests.sample_photos import HEIGHT, HORIZON, WIDTH, Drift, clouds, landscape, plain
 
 
 @pytest.fixture

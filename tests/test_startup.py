@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ssagan_tf import startup
-from tests import described
+from tests import network_snapshots
 from tests.programs import ROOT
 from tests.surroundings import NOWHERE, elsewhere
 
@@ -56,12 +56,12 @@ def test_programs_that_ask_nobody_know_no_proxy(monkeypatch) -> None:
 def test_a_keras_json_does_not_get_into_networks_and_files(tmp_path: Path) -> None:
     path = tmp_path / "described.json"
     there = subprocess.Popen(
-        [sys.executable, "-m", "tests.described", path],
+        [sys.executable, "-m", "tests.network_snapshots", path],
         cwd=ROOT,
         env=elsewhere(tmp_path),
         stderr=subprocess.DEVNULL,
     )
-    ours = json.loads(json.dumps(described.describe()))
+    ours = json.loads(json.dumps(network_snapshots.describe()))
     assert there.wait() == 0
     told = json.loads(path.read_text("utf-8"))
     assert told.pop("clip") == ["float32", pytest.approx(ours.pop("clip")[1], rel=1e-4)]

@@ -19,7 +19,7 @@ from ssagan_tf.demo_page.maker import Maker, UnusableError
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, MotionOptions
 from ssagan_tf.web.temporary_files import Scratch
-from tests.landscapes import Drift, landscape, plain
+from tests.sample_photos import Drift, landscape, plain
 
 SHORT = MotionOptions(seconds=2, fps=5)
 

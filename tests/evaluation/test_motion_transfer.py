@@ -19,7 +19,7 @@ from ssagan_tf.motion import transfer
 from ssagan_tf.motion.warping import warped
 from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_float, to_uint8
-from tests.drifting import clouds
+from tests.drifting_clips import clouds
 
 SIDE = 64
 RIGHT = (0.6, 0.2)  # pixels a frame at that side

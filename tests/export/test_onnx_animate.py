@@ -14,8 +14,8 @@ import pytest
 from ssagan_tf import video
 from tests.export.made import Exports
 from tests.export.onnx_files import COLUMNS, drifting, onnx
-from tests.landscapes import HORIZON, landscape, plain
 from tests.programs import ROOT, Result, complaint, run
+from tests.sample_photos import HORIZON, landscape, plain
 
 pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
 

@@ -9,7 +9,7 @@ import pytest
 from ssagan_tf.evaluation.metrics.stability import contrast, pumping, seam, sharpness
 from ssagan_tf.motion.field import Field, usual
 from ssagan_tf.motion.loop import FARTHEST, loop, phases
-from tests.drifting import clouds
+from tests.drifting_clips import clouds
 
 WIND = usual(0.9)
 

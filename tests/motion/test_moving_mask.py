@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf.motion.moving_mask import horizon_of, moving_mask
-from tests.drifting import clouds
+from tests.drifting_clips import clouds
 
 
 def scene(height: int = 180, width: int = 240) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf.motion.optical_flow import velocities
-from tests.drifting import drifting
+from tests.drifting_clips import drifting
 
 
 @pytest.mark.parametrize("velocity", [(0.8, 0.0), (-0.5, 0.4), (0.0, 1.2)])

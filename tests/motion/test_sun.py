@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf.motion.sun import find_sun
-from tests.drifting import clouds
+from tests.drifting_clips import clouds
 
 
 def sunset(height: int = 240, width: int = 320, x: float = 0.4, y: float = 0.3) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from ssagan_tf import skies
 from ssagan_tf.motion import optical_flow
 from ssagan_tf.motion.transfer import NothingMovesError, estimate, frames
-from tests.drifting import clouds, drifting
+from tests.drifting_clips import clouds, drifting
 
 
 def land(photo: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from av.stream import Disposition
 
 from ssagan_tf import video
 from ssagan_tf.errors import DataError
-from tests.recorded import filtered, planes, record
+from tests.sample_videos import filtered, planes, record
 
 
 def read(path: Path) -> np.ndarray:

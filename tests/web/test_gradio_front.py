@@ -23,7 +23,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import MotionOptions
 from ssagan_tf.web.gradio_front import GradioFront
 from ssagan_tf.web.temporary_files import Scratch
-from tests.asgi import Answer, Running, ask, asked, scope
+from tests.asgi_requests import Answer, Running, ask, asked, scope
 
 # Gradio's own.
 pytestmark = [

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("starlette", reason="neither extra 'demo' nor 'study' is installed")
 
 from ssagan_tf.web.guard import Guard, Limits, cookie_name
-from tests.asgi import Answer, ask, asked, scope
+from tests.asgi_requests import Answer, ask, asked, scope
 
 JSON = ("Content-Type", "application/json")
 FORM = ("Content-Type", "multipart/form-data; boundary=x")

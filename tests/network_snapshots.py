@@ -1,6 +1,6 @@
 """What networks, their files and a step of training are like, in words and numbers.
 
-`python -m tests.described FILE.json` describes those of another process.
+`python -m tests.network_snapshots FILE.json` describes those of another process.
 """
 
 from __future__ import annotations
