@@ -16,7 +16,7 @@ import numpy as np
 
 from ssagan_tf import skies
 from ssagan_tf.motion import field, optical_flow, transfer
-from ssagan_tf.motion.moving_mask import horizon_of
+from ssagan_tf.motion.moving_mask import horizon_height
 
 FITTED, MEASURED = 65, 66  # seeds of the skies; that of the benchmark is 64
 SIDE, CLOUDY = 64, 0.3  # least opacity of what is seen to move
@@ -28,7 +28,7 @@ def truth(seed: int, index: int) -> tuple[np.ndarray, np.ndarray, float] | None:
     seen = (np.median(known.opacity, axis=0) > CLOUDY) & (known.moving > 0.99)
     if seen.mean() < 0.02:
         return None
-    return np.median(known.velocity, axis=0), seen, horizon_of(known.moving)
+    return np.median(known.velocity, axis=0), seen, horizon_height(known.moving)
 
 
 def prior(number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +47,7 @@ def prior(number: int) -> tuple[np.ndarray, np.ndarray]:
     return np.mean(found, axis=0), np.std(found, axis=0)
 
 
-def table(number: int, clips_of: Callable[[np.ndarray], np.ndarray]) -> str:
+def table(number: int, make_clips: Callable[[np.ndarray], np.ndarray]) -> str:
     """Angle and speed ratio of usual wind, of flow, and of the transfer."""
     results: dict[str, list[tuple[float, float]]] = {}
     for index in range(number):
@@ -56,15 +56,15 @@ def table(number: int, clips_of: Callable[[np.ndarray], np.ndarray]) -> str:
             continue
         velocities, seen, horizon = known
         real = skies.procedural_clip(MEASURED, index, SIDE, wind="canonical")
-        [made] = clips_of(real[:1])
-        found = {"usual wind, no clip": field.usual(horizon).at(SIDE, SIDE)}
+        [made] = make_clips(real[:1])
+        found = {"usual wind, no clip": field.prior_mean(horizon).velocities(SIDE, SIDE)}
         for name, clip in (("true clip", real), ("network's clip", made)):
             found[f"{name}, flow of each pixel"] = optical_flow.velocities(clip[:14], 2)
             try:
-                motion = transfer.estimate(clip, real[0])
+                motion = transfer.estimate_motion(clip, real[0])
             except transfer.NothingMovesError:
                 continue
-            found[f"{name}, transfer"] = motion.field.at(SIDE, SIDE)
+            found[f"{name}, transfer"] = motion.field.velocities(SIDE, SIDE)
         for name, other in found.items():
             results.setdefault(name, []).append(_compared(other[seen], velocities[seen]))
     lines = [f"{'':<32} {'angle':>6} {'speed':>6} {'10 to 90 %':>14} {'0.6-1.4':>8} {'clips':>6}"]

@@ -25,7 +25,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
         output cannot be written.
     """
     require(options, "model")
-    jobs = photo_jobs.plan(options)
+    jobs = photo_jobs.plan_jobs(options)
     for job in jobs:
         job.check()
     generator = OnnxGenerator(options.model, options.require_gpu, options.threads)
@@ -36,7 +36,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
         f"by {generator.provider}",
         flush=True,
     )
-    photo_jobs.make(jobs, generator.on_pixels, side, how, options.fps)
+    photo_jobs.run_jobs(jobs, generator.on_pixels, side, how, options.fps)
 
 
 def main() -> None:

@@ -27,13 +27,13 @@ from ssagan_tf.pixels import on_pixels
 from ssagan_tf.progress import Progress
 from ssagan_tf.video import PathLike
 
-PIXELS = photo_jobs.ENOUGH
+PIXELS = photo_jobs.MIN_PIXELS
 """Of the largest photo that is moved as it is: 4K. Larger ones are reduced."""
 LONGEST = 4096  # pixels of a side, as few players show more
 _ASPECT = 0.02  # part by which that of a mask may differ
 _AHEAD = 2  # frames that are made while others are written
 
-ClipsOf = Callable[[np.ndarray], np.ndarray]
+ClipGenerator = Callable[[np.ndarray], np.ndarray]
 """Square photos, uint8 `[B, S, S, 3]` → clips, uint8 `[B, T, S, S, 3]`."""
 
 
@@ -61,7 +61,7 @@ class Animation:
         """How many times over it has the same frames."""
         if self.options.light or not self.options.loop:
             return 1
-        return transfer.repeats(
+        return transfer.loop_repeats(
             self.motion,
             number_of_frames(self.options),
             fps=self.options.fps,
@@ -73,12 +73,12 @@ class Animation:
     def velocities(self) -> np.ndarray:
         """How far each pixel moves from a frame to the next, `[H, W, 2]` float32, in pixels."""
         field = self.motion.field.scaled(self._advance)
-        return field.at(*self.photo.shape[:2]) * self.motion.mask[..., None]
+        return field.velocities(*self.photo.shape[:2]) * self.motion.mask[..., None]
 
     def frames(self) -> Iterator[np.ndarray]:
         """`[H, W, 3]` uint8, one at a time."""
         loop = self.options.loop
-        return transfer.frames(
+        return transfer.render_frames(
             self.photo,
             self.motion,
             number_of_frames(self.options),
@@ -104,9 +104,9 @@ def number_of_frames(options: MotionOptions) -> int:
     return number
 
 
-def animated(
+def make_animation(
     photo: np.ndarray,
-    clips_of: ClipsOf,
+    make_clips: ClipGenerator,
     side: int,
     options: MotionOptions,
     mask: np.ndarray | None = None,
@@ -118,7 +118,7 @@ def animated(
 
     Args:
       photo: `[H, W, 3]` uint8.
-      clips_of: What makes the clip.
+      make_clips: What makes the clip.
       side: S.
       options: How it is shown.
       mask: `[h, w]` uint8 of about the photo's aspect: what moves (255), instead of what is found.
@@ -132,8 +132,8 @@ def animated(
         return np.ascontiguousarray(picture[:, ::-1]) if left else picture
 
     square = video.fit(turned(photo), side, "stretch")
-    [clip] = clips_of(square[None])
-    motion = transfer.estimate(clip, turned(photo), None if mask is None else turned(mask))
+    [clip] = make_clips(square[None])
+    motion = transfer.estimate_motion(clip, turned(photo), None if mask is None else turned(mask))
     return Animation(photo, motion.mirrored() if options.direction == "left" else motion, options)
 
 
@@ -190,7 +190,7 @@ def animate(
     if generator is None:
         generator = ssagan_tf.load_generator()
     side = generator.options.resolution
-    return animated(photo, on_pixels(generator), side, options, mask).frames()
+    return make_animation(photo, on_pixels(generator), side, options, mask).frames()
 
 
 class _NoClip(DataError):
@@ -213,11 +213,11 @@ class Work:
     mask: np.ndarray | None
     unusable: Mapping[str, str]
 
-    def make(self, clips_of: ClipsOf, side: int, by: str) -> None:
+    def make(self, make_clips: ClipGenerator, side: int, by: str) -> None:
         """Makes the videos; a photo that fails doesn't keep others from being made.
 
         Args:
-          clips_of: What makes the clips.
+          make_clips: What makes the clips.
           side: S.
           by: What that is, in words.
 
@@ -228,7 +228,7 @@ class Work:
 
         def clips(photos: np.ndarray) -> np.ndarray:
             try:
-                return clips_of(photos)
+                return make_clips(photos)
             except DataError as error:
                 raise _NoClip(str(error)) from error
 
@@ -246,9 +246,9 @@ class Work:
                         failed[job.photo] = f"{job.photo}: nothing would move: {nothing}"
                     except DataError as error:
                         failed[job.photo] = str(error)
-                progress.at("animate", position * number, len(jobs) * number)
+                progress.update("animate", position * number, len(jobs) * number)
                 if made:
-                    progress.say(made)
+                    progress.print(made)
         if failed:
             raise _failure(jobs, failed)
 
@@ -260,11 +260,11 @@ def plan(options: PhotosToAnimations) -> Work:
       OptionError: A setting is missing or impossible, or some don't go together.
       DataError: The mask cannot be read, or no photo can be used.
     """
-    jobs = photo_jobs.plan(options)
+    jobs = photo_jobs.plan_jobs(options)
     number_of_frames(options)
     written = _files(options, jobs)
     if options.mask:
-        photo_jobs.spare([options.mask], "mask", *written)
+        photo_jobs.refuse_to_overwrite([options.mask], "mask", *written)
     mask = read_mask(options.mask) if options.mask else None
     unusable = {}
     for job in jobs:
@@ -288,7 +288,9 @@ def _files(options: PhotosToAnimations, jobs: Sequence[Job]) -> list[PathLike]:
         )
     written = [job.path for job in jobs]
     if options.save_motion:
-        photo_jobs.spare([job.photo for job in jobs], "save_motion", options.save_motion)
+        photo_jobs.refuse_to_overwrite(
+            [job.photo for job in jobs], "save_motion", options.save_motion
+        )
         if Path(options.save_motion).is_dir():
             raise OptionError("save_motion", options.save_motion, "is a folder")
         written.append(options.save_motion)
@@ -323,7 +325,7 @@ def _failure(jobs: Sequence[Job], failed: Mapping[str, str]) -> DataError:
 
 def _make(
     job: Job,
-    clips_of: ClipsOf,
+    make_clips: ClipGenerator,
     side: int,
     options: PhotosToAnimations,
     mask: np.ndarray | None,
@@ -333,13 +335,13 @@ def _make(
     photo, (height, width) = read_photo(job.photo)
     now = f"{photo.shape[1]}×{photo.shape[0]}"
     if photo.shape[:2] != (height, width):
-        progress.say(f"{job.photo}: reduced from {width}×{height} to {now}, as 4K is the most")
+        progress.print(f"{job.photo}: reduced from {width}×{height} to {now}, as 4K is the most")
     if mask is not None:
         try:
             check_mask(mask, photo)
         except ValueError as error:
             raise DataError(f"the mask {options.mask} doesn't fit {job.photo}: {error}") from error
-    animation = animated(photo, clips_of, side, options, mask)
+    animation = make_animation(photo, make_clips, side, options, mask)
     save(animation, job, options.repeat, progress.advance)
     if options.save_motion:
         video.write_flow(options.save_motion, animation.velocities)

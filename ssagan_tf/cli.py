@@ -49,7 +49,7 @@ def run(
       package: Where the program is.
       pass_on: Whether what follows `--` is given to `call` as well, as a list.
     """
-    terminal.settle()
+    terminal.harden_streams()
     argv = list(sys.argv if argv is None else argv)
     end = argv.index("--") if pass_on and "--" in argv else len(argv)
     passed_on = [argv[end + 1 :]] if pass_on else []
@@ -132,7 +132,7 @@ def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
             lines.append(f"  --{field.name}={_default(field, hints[field.name])}")
             lines += textwrap.wrap(
                 field.metadata["help"],
-                terminal.width(),
+                terminal.line_width(),
                 initial_indent=" " * 6,
                 subsequent_indent=" " * 6,
             )
@@ -159,7 +159,7 @@ def _fail(name: str, message: str, code: int) -> NoReturn:
 
 
 def _exit(code: int, name: str) -> NoReturn:
-    if (error := terminal.lost(sys.stdout)) and not code:
+    if (error := terminal.write_error(sys.stdout)) and not code:
         print(f"{name}: cannot write what it says: {error.strerror}", file=sys.stderr)
         code = EXIT_DATA
     if "tensorflow_io" in sys.modules:  # its AWS library would abort when it is taken down

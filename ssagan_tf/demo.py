@@ -15,7 +15,7 @@ from ssagan_tf.startup import load_tensorflow, without_proxies
 from ssagan_tf.training import generator_source
 from ssagan_tf.training.generator_source import Source
 from ssagan_tf.training.run_folder import FLAGS_FILE
-from ssagan_tf.web.temporary_files import scratch
+from ssagan_tf.web.temporary_files import temporary_files
 
 ABOUT = """
 Opens a page in the browser: drop a photo of a sky or a sea and see it move, at its own size; paint
@@ -23,7 +23,7 @@ what moves; download the video. Or see the frames of the network itself. The gen
 that comes with the package, or another one (--run_dir, --model or --runs). Nothing leaves this
 machine, and no network is needed. Photos and videos are removed after an hour and at the end.
 """
-KEPT = 3600  # seconds that a photo stays, and a video to be downloaded
+KEEP_SECONDS = 3600  # seconds that a photo stays, and a video to be downloaded
 _DISK = 2**30  # bytes of photos and videos together
 _CONNECTIONS = 128
 _FOLDER = "ssagan-demo-"
@@ -100,9 +100,9 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
     access = secrets.token_urlsafe(16) if place.is_open else ""
     for number in (signal.SIGTERM, signal.SIGHUP):  # by default they end it without clearing up
         signal.signal(number, _stop)
-    with scratch(_FOLDER, KEPT, _DISK) as room:
+    with temporary_files(_FOLDER, KEEP_SECONDS, _DISK) as room:
         maker = Maker(models, compute, room, options.fps)
-        app = make_app(maker, list(models), room, access=access, called=place.called())
+        app = make_app(maker, list(models), room, access=access, called=place.allowed_hosts())
         if access:
             print(
                 f"warning: --host={options.host} opens the page to others on the network, without "

@@ -98,7 +98,7 @@ class _PathsParser(flags.ArgumentParser):
     syntactic_help = "paths, separated by commas"
 
     def parse(self, argument: str | list[str]) -> list[str]:
-        return user_paths.paths(argument) if isinstance(argument, str) else argument
+        return user_paths.split_paths(argument) if isinstance(argument, str) else argument
 
 
 class _PathsFlag(flags.Flag):
@@ -127,7 +127,7 @@ def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
 
 def _as_meant(value: Any) -> Any:
     if isinstance(value, str):
-        return user_paths.path(value)
+        return user_paths.resolve(value)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -204,7 +204,7 @@ def with_files(arguments: Iterable[str], within: Sequence[str] = ()) -> list[str
         if not match:
             result.append(argument)
             continue
-        path = user_paths.path((next(rest, "") if match[1] is None else match[1]).strip())
+        path = user_paths.resolve((next(rest, "") if match[1] is None else match[1]).strip())
         if not path:  # as absl has it
             continue
         if path in within:

@@ -21,7 +21,7 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
       OptionError: A setting is missing or impossible.
       DataError: A photo or the generator cannot be read, or an output not be written.
     """
-    jobs = photo_jobs.plan(options)
+    jobs = photo_jobs.plan_jobs(options)
     origin = generator_source.find(options, otherwise=box.BOX)
     for job in jobs:
         job.check()  # all photos can be read, or nothing is written
@@ -33,7 +33,7 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
         f"{len(jobs)} photo(s), {how} to {side}×{side}, {FRAMES} frames each, by {origin.name}",
         flush=True,
     )
-    photo_jobs.make(jobs, on_pixels(generator), side, how, options.fps)
+    photo_jobs.run_jobs(jobs, on_pixels(generator), side, how, options.fps)
 
 
 def main() -> None:

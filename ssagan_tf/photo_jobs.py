@@ -20,7 +20,7 @@ from ssagan_tf.progress import Progress
 from ssagan_tf.safe_names import shown
 
 PHOTOS_AT_ONCE = 4
-ENOUGH = 3840 * 2160
+MIN_PIXELS = 3840 * 2160
 """Pixels of a photo that are read at least: 4K. JPEGs of many more are reduced while decoded."""
 
 
@@ -38,7 +38,7 @@ class Job:
             check_new_folder(self.path)
         else:
             video.check_encoder(self.path)
-        video.read_reduced(self.photo, ENOUGH)
+        video.read_reduced(self.photo, MIN_PIXELS)
 
     def write(self, clip: np.ndarray, size: tuple[int, int], how: str, fps: float) -> None:
         """Writes a clip, uint8 `[T, S, S, 3]`, in the aspect of its photo of `size`.
@@ -60,20 +60,20 @@ class Job:
             video.write_video(self.path, frames, fps, repeat)
 
 
-def plan(options: PhotosToVideos) -> list[Job]:
+def plan_jobs(options: PhotosToVideos) -> list[Job]:
     """What is to be done, by the settings alone.
 
     Raises:
       OptionError: A setting is missing or impossible.
     """
     require(options, "image", "output")
-    photos = list(itertools.chain.from_iterable(map(user_paths.expanded, options.image)))
+    photos = list(itertools.chain.from_iterable(map(user_paths.expand_pattern, options.image)))
     targets = _targets(options, photos)
-    spare(photos, "output", *(path for path, _ in targets))
+    refuse_to_overwrite(photos, "output", *(path for path, _ in targets))
     return [Job(photo, *target) for photo, target in zip(photos, targets, strict=True)]
 
 
-def spare(inputs: Iterable[str], setting: str, *outputs: str | Path) -> None:
+def refuse_to_overwrite(inputs: Iterable[str], setting: str, *outputs: str | Path) -> None:
     """Raises OptionError if what is to be written would replace what is read."""
     read = {os.path.realpath(name) for name in inputs}
     for output in outputs:
@@ -122,9 +122,9 @@ def _name(photo: Path) -> str:
     raise OptionError("image", photo, f"{shown(photo)} is the name of no photo")
 
 
-def make(
+def run_jobs(
     jobs: Sequence[Job],
-    clips_of: Callable[[np.ndarray], np.ndarray],
+    make_clips: Callable[[np.ndarray], np.ndarray],
     side: int,
     how: str,
     fps: float,
@@ -134,7 +134,7 @@ def make(
 
     Args:
       jobs: What to make.
-      clips_of: Square photos, uint8 `[B, S, S, 3]` → clips, uint8 `[B, T, S, S, 3]`.
+      make_clips: Square photos, uint8 `[B, S, S, 3]` → clips, uint8 `[B, T, S, S, 3]`.
       side: S.
       how: How photos are made square (`video.fit`).
       fps: Frames per second.
@@ -146,8 +146,8 @@ def make(
     with Progress(what, len(jobs)) as progress:
         for first in range(0, len(jobs), PHOTOS_AT_ONCE):
             some = jobs[first : first + PHOTOS_AT_ONCE]
-            photos = [video.read_reduced(job.photo, ENOUGH) for job in some]
-            clips = clips_of(np.stack([video.fit(image, side, how) for image, _ in photos]))
+            photos = [video.read_reduced(job.photo, MIN_PIXELS) for job in some]
+            clips = make_clips(np.stack([video.fit(image, side, how) for image, _ in photos]))
             for job, (_, size), clip in zip(some, photos, clips, strict=True):
                 job.write(clip, size, how, fps)
                 progress.advance(note=str(job.path))

@@ -25,7 +25,7 @@ from ssagan_tf.safe_names import escaped
 SECONDS_BETWEEN_LINES = 10.0
 
 Report = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much: `Progress.at` is one."""
+"""Told what is being done, how much of it is done, and of how much: `Progress.update` is one."""
 
 
 class _NoteColumn(ProgressColumn):
@@ -71,9 +71,9 @@ class Progress:
     def advance(self, pieces: int = 1, note: str | None = None) -> None:
         """Counts pieces as done; `note` (such as the losses) replaces the last one."""
         self._note = self._note if note is None else escaped(note)
-        self.at(self._what, self._done + pieces, self._total)
+        self.update(self._what, self._done + pieces, self._total)
 
-    def at(self, what: str, done: int, total: int | None) -> None:
+    def update(self, what: str, done: int, total: int | None) -> None:
         """Says how far which work is; work of several stages calls this itself."""
         if what != self._what:
             self._first, self._began = done, time.monotonic()
@@ -88,7 +88,7 @@ class Progress:
             self._printed_at = time.monotonic()
             print(self._line(), flush=True)
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Prints a line above the bar."""
         line = escaped(line)
         if self._bar is not None:

@@ -12,7 +12,7 @@ import shutil
 import sys
 from typing import TextIO
 
-_LOOKS_LIKE = {
+_ASCII_SUBSTITUTES = {
     **{"×": "x", "·": "-", "→": "->", "←": "<-", "…": "...", "–": "-", "−": "-", "±": "+-"},
     **{
         "↑": "^",
@@ -30,19 +30,19 @@ _LOOKS_LIKE = {
     **{"α": "alpha", "β": "beta", "γ": "gamma", "κ": "kappa", "λ": "lambda", "σ": "sigma"},
 }
 _NARROWEST, _WIDEST = 24, 92  # letters of a line of help
-_PLAIN = "ssagan_tf.plain"
+_ERROR_HANDLER = "ssagan_tf.plain"
 
 
-def _plainly(error: UnicodeError) -> tuple[str, int]:
+def _substitute(error: UnicodeError) -> tuple[str, int]:
     """Signs as what they look like; letters of names as Python writes them, as they must be told
     apart."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
-    return "".join(_LOOKS_LIKE.get(c, ascii(c)[1:-1]) for c in text), error.end
+    return "".join(_ASCII_SUBSTITUTES.get(c, ascii(c)[1:-1]) for c in text), error.end
 
 
-codecs.register_error(_PLAIN, _plainly)
+codecs.register_error(_ERROR_HANDLER, _substitute)
 
 
 class _Output(io.TextIOWrapper):
@@ -74,7 +74,7 @@ class _Output(io.TextIOWrapper):
         os.close(nowhere)
 
 
-def settle() -> None:
+def harden_streams() -> None:
     """Makes the standard streams such that nothing printed ends a program."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     while nowhere <= 2:  # one was closed: its number would be taken by the next file
@@ -83,7 +83,7 @@ def settle() -> None:
     for number, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         if stream is None:
-            stream = open(number, "w", encoding="utf-8", errors=_PLAIN, closefd=False)  # noqa: SIM115
+            stream = open(number, "w", encoding="utf-8", errors=_ERROR_HANDLER, closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
         elif type(stream) is io.TextIOWrapper:  # not what a test or a notebook puts there
             with contextlib.suppress(OSError):
@@ -91,23 +91,23 @@ def settle() -> None:
             output = _Output(
                 stream.buffer,
                 encoding=stream.encoding,
-                errors=_PLAIN,
+                errors=_ERROR_HANDLER,
                 line_buffering=stream.line_buffering,
                 write_through=stream.write_through,
             )
             setattr(sys, name, output)
         elif isinstance(stream, io.TextIOWrapper) and not isinstance(stream, _Output):
-            stream.reconfigure(errors=_PLAIN)
+            stream.reconfigure(errors=_ERROR_HANDLER)
 
 
-def lost(stream: TextIO | None) -> OSError | None:
+def write_error(stream: TextIO | None) -> OSError | None:
     """Why something that was printed is not where it should be; None if nothing is missing."""
     if stream is not None:
         stream.flush()
     return getattr(stream, "lost", None)
 
 
-def width() -> int:
+def line_width() -> int:
     """Letters of a line of running text."""
     columns = shutil.get_terminal_size((_WIDEST, 24)).columns
     return max(_NARROWEST, min(_WIDEST, columns))

@@ -14,42 +14,42 @@ from ssagan_tf.options import ADDRESS
 _LONGEST = 255  # bytes of a name
 
 
-def path(text: str) -> str:
+def resolve(text: str) -> str:
     """A path of this machine. Addresses, and whatever else nothing is called like, stay as given.
 
     `~` is the home folder. What is there under a name that is written the same, but coded otherwise
     (macOS has é as two characters, which most systems have as one), is meant.
     """
-    return text if ADDRESS.match(text) else _as_spelled(os.path.expanduser(text))
+    return text if ADDRESS.match(text) else _existing_spelling(os.path.expanduser(text))
 
 
-def named_path(text: str) -> str:
+def resolve_named(text: str) -> str:
     """Likewise `PATH`, or that of `NAME=PATH`."""
     name, sign, rest = text.partition("=")
-    found = path(text)
+    found = resolve(text)
     if not sign or os.sep in name or os.path.lexists(found):
         return found
-    return f"{name}={path(rest)}"
+    return f"{name}={resolve(rest)}"
 
 
-def paths(text: str) -> list[str]:
+def split_paths(text: str) -> list[str]:
     """Splits a list of `PATH` or `NAME=PATH` at its commas, but not a name that is there.
 
     A pattern that fits something counts as one that is there.
 
     Returns:
-      Each as `named_path` has it.
+      Each as `resolve_named` has it.
     """
     parts, found = text.split(","), []
     while parts:
         number = _parts_of_first(parts)
         first = ",".join(parts[:number])
-        found.append(named_path(first if _is_there(first) else first.strip()))
+        found.append(resolve_named(first if _exists(first) else first.strip()))
         del parts[:number]
     return list(filter(None, found))
 
 
-def expanded(name: str) -> list[str]:
+def expand_pattern(name: str) -> list[str]:
     """The files that a pattern fits, in order; else, or where it is there itself, the name.
 
     Folders that are there are meant as they are called, whatever is in their names.
@@ -70,9 +70,9 @@ def _parts_of_first(parts: list[str]) -> int:
     longest = 1
     for number in range(2, len(parts) + 1):
         text = ",".join(parts[:number])
-        if not any(map(_may_begin_one, _readings(text))):  # nor may any longer one
+        if not any(map(_may_be_prefix, _readings(text))):  # nor may any longer one
             break
-        if _is_there(text):
+        if _exists(text):
             longest = number
     return longest
 
@@ -80,10 +80,10 @@ def _parts_of_first(parts: list[str]) -> int:
 def _readings(text: str) -> Iterable[str]:
     """A list's entry as `PATH` and as that of `NAME=PATH`."""
     name, _, rest = text.partition("=")
-    return (path(each) for each in (text, "" if {",", os.sep} & set(name) else rest) if each)
+    return (resolve(each) for each in (text, "" if {",", os.sep} & set(name) else rest) if each)
 
 
-def _may_begin_one(name: str) -> bool:
+def _may_be_prefix(name: str) -> bool:
     """Whether a name, or a longer one, may be there."""
     folder, last = os.path.split(name)
     if len(os.fsencode(last)) > _LONGEST or ADDRESS.match(name):
@@ -91,21 +91,25 @@ def _may_begin_one(name: str) -> bool:
     return not folder or os.path.isdir(folder) or glob.has_magic(folder)
 
 
-def _is_there(text: str) -> bool:
-    return any(os.path.lexists(expanded(name)[0]) for name in _readings(text))
+def _exists(text: str) -> bool:
+    return any(os.path.lexists(expand_pattern(name)[0]) for name in _readings(text))
 
 
-def _as_spelled(text: str) -> str:
+def _existing_spelling(text: str) -> str:
     if text.isascii() or os.path.lexists(text):
         return text
     folder, name = os.path.split(text)
-    folder = _as_spelled(folder)
+    folder = _existing_spelling(folder)
     alike = []
     with contextlib.suppress(OSError):
-        alike = [each for each in os.listdir(folder or ".") if same_name(each) == same_name(name)]
+        alike = [
+            each
+            for each in os.listdir(folder or ".")
+            if normalized_name(each) == normalized_name(name)
+        ]
     return os.path.join(folder, alike[0] if len(alike) == 1 else name)
 
 
-def same_name(name: str) -> str:
+def normalized_name(name: str) -> str:
     """The same text for all ways to code a name."""
     return unicodedata.normalize("NFC", name)

@@ -100,7 +100,7 @@ def test_without_a_generator_it_takes_that_of_the_package(monkeypatch) -> None:
 
 def test_speed_is_a_share_of_the_picture() -> None:
     for photo in (landscape(), landscape(3 * HEIGHT, 3 * WIDTH)):
-        moving = animation.animated(photo, animation.on_pixels(Drift()), 64, MotionOptions())
+        moving = animation.make_animation(photo, animation.on_pixels(Drift()), 64, MotionOptions())
         speed = np.median(moving.velocities[: photo.shape[0] // 2, :, 0]) / photo.shape[1]
         assert speed * MotionOptions().fps == pytest.approx(0.015, rel=0.4)
 

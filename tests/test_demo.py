@@ -21,7 +21,7 @@ from ssagan_tf.demo_page.maker import Maker
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, DemoOptions, ModelOptions
 from ssagan_tf.skies.any_wind import synthetic_clip
-from ssagan_tf.web.temporary_files import Scratch
+from ssagan_tf.web.temporary_files import TemporaryFiles
 from tests.surroundings import elsewhere
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
     models = find_models(DemoOptions(model=str(model)))
     assert list(models) == ["generator.keras"]
     (tmp_path / "room").mkdir()
-    room = Scratch(tmp_path / "room", seconds=3600, most=2**30)
+    room = TemporaryFiles(tmp_path / "room", seconds=3600, most=2**30)
     maker = Maker(models, ComputeOptions(), room, fps=12.0)
     mp4, gif, strip = maker.generate(str(photo), "generator.keras", "auto")
     frames = list(video.read_video(mp4))

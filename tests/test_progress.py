@@ -12,10 +12,10 @@ def test_lines_where_there_is_no_terminal(capsys, monkeypatch) -> None:
     clock = iter(range(0, 1000, 6))
     monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
     with progress.Progress("train", 300, done=100) as bar:
-        bar.say("resuming")
+        bar.print("resuming")
         for step in range(3):
             bar.advance(note=f"D {step}.0")
-        bar.at("train", 300, 300)
+        bar.update("train", 300, 300)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "resuming"
     assert lines[-1] == "train: 300/300 · D 2.0"
@@ -29,7 +29,7 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with progress.Progress("train", 5) as bar:
         bar.advance(2, note="D 0.693  G 1.2 [b]/[/b].mp4")
-        bar.say("step 2: sample [a]:cloud:.mp4")
+        bar.print("step 2: sample [a]:cloud:.mp4")
         bar.advance(3)
     shown = screen.getvalue()
     assert "5/5" in shown

@@ -21,7 +21,7 @@ LINES = 5000
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.errors import DataError
 
 def work():
@@ -31,7 +31,7 @@ def work():
     if Path("bad").exists():
         raise DataError("bad\\nname\\udce9 ×")
 
-program.run("work", "64×64 → λ", [], work)
+cli.run("work", "64×64 → λ", [], work)
 """
 
 
@@ -92,14 +92,14 @@ def test_output_that_nobody_takes(tmp_path: Path, shell: str, code: int, message
 def test_a_bar_where_little_can_be_shown(tmp_path: Path, encoding: str) -> None:
     """On a real terminal of 40 columns."""
     source = """
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.progress import Progress
 
 def work():
     with Progress("64×64 →", 10) as bar:
         bar.advance(10, note="a/name/that/is/longer/than/the/terminal.mp4")
 
-program.run("work", "About.", [], work)
+cli.run("work", "About.", [], work)
 """
     ours, theirs = pty.openpty()
     environment = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": f"{encoding}:strict"}
@@ -123,13 +123,13 @@ program.run("work", "About.", [], work)
 
 def test_signs_have_a_plain_look() -> None:
     """All that programs print by themselves; the rest are letters of names."""
-    for sign, plain in terminal._LOOKS_LIKE.items():
+    for sign, plain in terminal._ASCII_SUBSTITUTES.items():
         assert plain.isascii()
-        assert sign.encode("ascii", terminal._PLAIN).decode() == plain
-    assert "é".encode("ascii", terminal._PLAIN) == rb"\xe9"
+        assert sign.encode("ascii", terminal._ERROR_HANDLER).decode() == plain
+    assert "é".encode("ascii", terminal._ERROR_HANDLER) == rb"\xe9"
     for path in (ROOT / "ssagan_tf" / "options").glob("*.py"):
         odd = {sign for sign in path.read_text("utf-8") if not sign.isascii()}
-        assert odd <= set(terminal._LOOKS_LIKE), {unicodedata.name(sign) for sign in odd}
+        assert odd <= set(terminal._ASCII_SUBSTITUTES), {unicodedata.name(sign) for sign in odd}
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 300])
@@ -154,7 +154,7 @@ def test_a_bar_in_a_narrow_terminal(monkeypatch, width: int, colour: bool) -> No
     long = "/a/path/longer/than/the/terminal/is/wide/step_000002.mp4"
     with progress.Progress("train", 500) as bar:
         bar.advance(200, note="D 0.693  G 1.234  content 0.1234\nmore")
-        bar.say(f"step 2: sample {long}")
+        bar.print(f"step 2: sample {long}")
     shown = screen.getvalue()
     assert "200/500" in shown
     assert long in shown  # in one piece, to be copied
@@ -168,5 +168,5 @@ def test_no_bar_where_none_can_move(capsys, monkeypatch, variables: dict) -> Non
         monkeypatch.setenv(name, value)
     with progress.Progress("train", 5) as bar:
         bar.advance(5, note="done")
-        bar.say("x")
+        bar.print("x")
     assert capsys.readouterr().out == "train: 5/5 · done\nx\n"

@@ -31,10 +31,10 @@ def animate(options: ServingAnimateOptions) -> None:
     work = animation.plan(options)
     clips = Clips(options)
 
-    def clips_of(photos: np.ndarray) -> np.ndarray:
+    def make_clips(photos: np.ndarray) -> np.ndarray:
         return np.stack(clips.of([video.encode_png(photo) for photo in photos]))
 
-    work.make(clips_of, SIDE, f"{options.name} at {options.server}")
+    work.make(make_clips, SIDE, f"{options.name} at {options.server}")
 
 
 def main() -> None:

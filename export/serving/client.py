@@ -23,7 +23,7 @@ def client(options: ClientOptions) -> None:
       DataError: A photo cannot be read, the server gives no clip, or a video cannot be written.
     """
     require(options, "server")
-    jobs = photo_jobs.plan(options)
+    jobs = photo_jobs.plan_jobs(options)
     for job in jobs:
         job.check()
     how = "stretch" if options.fit == "auto" else options.fit
@@ -33,7 +33,7 @@ def client(options: ClientOptions) -> None:
             some = jobs[first : first + options.batch]
             made = clips.of([upright(job.photo) for job in some])
             for job, clip in zip(some, made, strict=True):
-                _, size = video.read_reduced(job.photo, photo_jobs.ENOUGH)
+                _, size = video.read_reduced(job.photo, photo_jobs.MIN_PIXELS)
                 job.write(clip, size, how, options.fps)
                 progress.advance(note=str(job.path))
 
@@ -41,11 +41,11 @@ def client(options: ClientOptions) -> None:
 def upright(photo: str) -> bytes:
     """A photo's file, if the server reads it as it is meant; else it anew, as a PNG."""
     with open(photo, "rb") as opened, video.open_image(opened) as image:
-        small = image.width * image.height < 4 * photo_jobs.ENOUGH
+        small = image.width * image.height < 4 * photo_jobs.MIN_PIXELS
         if small and image.format in KINDS and video.is_plain(image):
             opened.seek(0)
             return opened.read()
-    return video.encode_png(video.read_reduced(photo, photo_jobs.ENOUGH)[0])
+    return video.encode_png(video.read_reduced(photo, photo_jobs.MIN_PIXELS)[0])
 
 
 def main() -> None:

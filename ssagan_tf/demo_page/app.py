@@ -8,7 +8,7 @@ from typing import Any
 
 from ssagan_tf.demo_page.layout import import_gradio, page
 from ssagan_tf.demo_page.maker import LARGEST, Maker, check_photo
-from ssagan_tf.web.temporary_files import Scratch
+from ssagan_tf.web.temporary_files import TemporaryFiles
 
 _WAITING = 16  # visitors; the videos are made one after the other
 # Gradio's page has its scripts and styles within; whatever runs there reaches this server only.
@@ -23,7 +23,7 @@ _POLICY = (
 def make_app(
     maker: Maker,
     names: Sequence[str],
-    room: Scratch,
+    room: TemporaryFiles,
     *,
     access: str = "",
     called: Mapping[str, Any] | None = None,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from importlib import resources
 from typing import Any
 
-from ssagan_tf.demo_page.maker import SECONDS, Maker, UnusableError
+from ssagan_tf.demo_page.maker import SECONDS, Maker, VisitorError
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import MotionOptions, OptionError
 
@@ -151,7 +151,7 @@ def page(maker: Maker, names: Sequence[str]) -> Any:
 
 def _given(photo: str | None) -> str:
     if not photo:
-        raise UnusableError("first drop a photo")
+        raise VisitorError("first drop a photo")
     return photo
 
 
@@ -160,7 +160,7 @@ def _telling(gradio: Any) -> Iterator[None]:
     """Tells the visitor in a line what is wrong, but nothing about this machine."""
     try:
         yield
-    except (UnusableError, OptionError) as error:
+    except (VisitorError, OptionError) as error:
         line = str(error)
         raise gradio.Error(line[0].upper() + line[1:], print_exception=False) from error
     except DataError as error:  # it may name files of this machine

@@ -21,7 +21,7 @@ from ssagan_tf.options import ComputeOptions, MotionOptions
 from ssagan_tf.photo_jobs import Job
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.training.generator_source import Source
-from ssagan_tf.web.temporary_files import Scratch
+from ssagan_tf.web.temporary_files import TemporaryFiles
 
 LARGEST = 32 * 2**20  # bytes of a photo
 MEGAPIXELS = 64
@@ -40,7 +40,7 @@ Report = Callable[[float], None]
 """Told which part of the work is done."""
 
 
-class UnusableError(DataError):
+class VisitorError(DataError):
     """What a visitor gave cannot be used. Says why, and names nothing of this machine."""
 
 
@@ -52,17 +52,17 @@ def check_photo(path: Path, what: str = "photo") -> None:
       what: What it is given as.
 
     Raises:
-      UnusableError: It is no picture of the usual kinds, or too large.
+      VisitorError: It is no picture of the usual kinds, or too large.
     """
     try:
         with path.open("rb") as file, video.open_image(file, *PHOTOS) as image:
             width, height = image.size
-    except video.TooManyPixels as error:
-        raise UnusableError(f"the {what} is too large; at most {MEGAPIXELS} megapixels") from error
+    except video.TooManyPixelsError as error:
+        raise VisitorError(f"the {what} is too large; at most {MEGAPIXELS} megapixels") from error
     except (OSError, ValueError) as error:
-        raise UnusableError(f"{_kind(path)}; give a JPEG, PNG or WebP") from error
+        raise VisitorError(f"{_kind(path)}; give a JPEG, PNG or WebP") from error
     if width * height > MEGAPIXELS * 10**6:
-        raise UnusableError(
+        raise VisitorError(
             f"the {what} is too large: {width}×{height} pixels; at most {MEGAPIXELS} megapixels"
         )
 
@@ -96,7 +96,11 @@ class Maker:
     """
 
     def __init__(
-        self, models: Mapping[str, Source], compute: ComputeOptions, room: Scratch, fps: float
+        self,
+        models: Mapping[str, Source],
+        compute: ComputeOptions,
+        room: TemporaryFiles,
+        fps: float,
     ):
         self._models, self._room, self._fps = models, room, fps
         self._load = functools.lru_cache(maxsize=2)(lambda name: models[name].load(compute))
@@ -117,12 +121,12 @@ class Maker:
           Paths of the mp4, and of a PNG of what moves in it, `PAINTED` a side at most.
 
         Raises:
-          UnusableError: The photo or the mask cannot be used, nothing would move, or it takes too
+          VisitorError: The photo or the mask cannot be used, nothing would move, or it takes too
             long.
           DataError: The model cannot be read, or the video not be written.
         """
         if options.seconds > SECONDS:
-            raise UnusableError(f"seconds={options.seconds:g}: {SECONDS:g} at most here")
+            raise VisitorError(f"seconds={options.seconds:g}: {SECONDS:g} at most here")
         number = animation.number_of_frames(options)
         done, began = 0, time.monotonic()
 
@@ -131,7 +135,7 @@ class Maker:
             done += frames
             report(done / number)
             if time.monotonic() - began > PATIENCE:
-                raise UnusableError(
+                raise VisitorError(
                     "this takes too long here; give a smaller photo, or fewer seconds"
                 )
 
@@ -141,13 +145,13 @@ class Maker:
             try:
                 animation.check_mask(drawn, image)
             except ValueError as error:
-                raise UnusableError(f"the mask doesn't fit the photo: {error}") from error
+                raise VisitorError(f"the mask doesn't fit the photo: {error}") from error
         generator = self._load(name)
         side = generator.options.resolution
         try:
-            moving = animation.animated(image, on_pixels(generator), side, options, drawn)
+            moving = animation.make_animation(image, on_pixels(generator), side, options, drawn)
         except NothingMovesError as error:
-            raise UnusableError(f"nothing would move: {error}") from error
+            raise VisitorError(f"nothing would move: {error}") from error
         with self._files(photo, "mp4", "png") as (mp4, picture):
             video.write_image(picture, _shown(moving.motion.mask))
             animation.save(moving, Job(photo, mp4, "mp4"), advance=advance)
@@ -165,7 +169,7 @@ class Maker:
           Paths of the mp4, the GIF and the strip.
 
         Raises:
-          UnusableError: The photo cannot be used.
+          VisitorError: The photo cannot be used.
           DataError: The model cannot be read, or a file not be written.
         """
         image = _read(photo, "photo", video.read_image)
@@ -177,7 +181,9 @@ class Maker:
         with self._files(photo, "mp4", "gif", "png") as (mp4, gif, strip):
             video.write_mp4(mp4, frames, self._fps)
             video.write_gif(gif, frames, self._fps)
-            video.write_image(strip, video.strip([("photo", input_frame), ("video", frames)]))
+            video.write_image(
+                strip, video.contact_strip([("photo", input_frame), ("video", frames)])
+            )
         return str(mp4), str(gif), str(strip)
 
     @contextlib.contextmanager
@@ -198,7 +204,7 @@ def _read(path: str, what: str, read: Callable[[str], _Read]) -> _Read:
         check_photo(Path(path), what)
         return read(path)
     except video.UnreadableError as error:
-        raise UnusableError(f"the {what} cannot be read: {error.why}") from error
+        raise VisitorError(f"the {what} cannot be read: {error.why}") from error
 
 
 def _shown(mask: np.ndarray) -> np.ndarray:

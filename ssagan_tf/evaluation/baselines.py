@@ -11,7 +11,7 @@ from ssagan_tf import skies
 from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.motion.optical_flow import velocities
 from ssagan_tf.motion.sky_segmentation import find_sky
-from ssagan_tf.motion.warping import warped
+from ssagan_tf.motion.warping import warp
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float
 
@@ -50,12 +50,12 @@ def constant_wind(real: np.ndarray) -> np.ndarray:
     photo = real[0]
     height, width = photo.shape[:2]
     field = np.broadcast_to(np.float32([WIND * width, 0]), (height, width, 2))
-    return warped(photo, field, range(len(real)), find_sky(photo))
+    return warp(photo, field, range(len(real)), find_sky(photo))
 
 
 def real_motion(real: np.ndarray) -> np.ndarray:
     """The photo, moved by the median over time of the real clip's velocities at each pixel."""
-    return warped(real[0], velocities(real), range(len(real)))
+    return warp(real[0], velocities(real), range(len(real)))
 
 
 _OF_ITS_OWN_CLIP: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
@@ -126,7 +126,7 @@ class TrueMotion:
 
     def _clip(self, position: int, real: np.ndarray) -> np.ndarray:
         truth = self._truth(position)
-        return warped(real[0], truth.velocity[0], range(len(real)), truth.moving)
+        return warp(real[0], truth.velocity[0], range(len(real)), truth.moving)
 
     def _truth(self, position: int) -> skies.Truth:
         truth = self._real.truth(position)

@@ -40,7 +40,7 @@ class Field:
     horizon: float
     coefficients: np.ndarray
 
-    def at(self, height: int, width: int) -> np.ndarray:
+    def velocities(self, height: int, width: int) -> np.ndarray:
         """Velocities at the centres of pixels.
 
         Returns:
@@ -64,19 +64,19 @@ class Field:
         return dataclasses.replace(self, coefficients=self.coefficients * signs)
 
 
-def usual(horizon: float) -> Field:
+def prior_mean(horizon: float) -> Field:
     """The mean of skies that drift to the right."""
     return Field(horizon, _MEAN.copy())
 
 
-def fit(velocities: np.ndarray, weights: np.ndarray, horizon: float, trust: float) -> Field:
+def fit(velocities: np.ndarray, weights: np.ndarray, horizon: float, confidence: float) -> Field:
     """The field most likely behind measured velocities.
 
     Args:
       velocities: `[h, w, 2]`, pixels a frame: x to the right, y down.
       weights: `[h, w]`, at least 0: how much each of them counts.
       horizon: See `Field`.
-      trust: In [0, 1]: how much of what changes in the clip they explain. With 0 the result is
+      confidence: In [0, 1]: how much of what changes in the clip they explain. With 0 the result is
         `usual`, with 1 it is as fast as they are.
     """
     height, width = weights.shape
@@ -84,21 +84,21 @@ def fit(velocities: np.ndarray, weights: np.ndarray, horizon: float, trust: floa
     across, down = width // _BORDER, height // _BORDER
     inside[down : height - down, across : width - across] = 1
     weights = inside * weights
-    prior = usual(horizon)
-    if trust <= 0 or np.count_nonzero(weights) < _LEAST * weights.size:
+    prior = prior_mean(horizon)
+    if confidence <= 0 or np.count_nonzero(weights) < _LEAST * weights.size:
         return prior
     weights = weights.ravel() / weights.sum()
-    expected = (prior.at(height, width) / (width, height)).reshape(-1, 2).astype(np.float64)
+    expected = (prior.velocities(height, width) / (width, height)).reshape(-1, 2).astype(np.float64)
     measured = (velocities / (width, height)).reshape(-1, 2).astype(np.float64)
     speed = _median(np.hypot(*measured.T), weights)
     if speed == 0:
         return prior
     # A soft clip moves too slowly: its speed counts as far as the clip can be trusted.
-    measured *= (_median(np.hypot(*expected.T), weights) / speed) ** (1 - trust)
+    measured *= (_median(np.hypot(*expected.T), weights) / speed) ** (1 - confidence)
 
     features, below = basis(height, width, horizon)
     measured[below, 1] *= -1
-    precision = _WINDOWS * trust / _ERROR**2
+    precision = _WINDOWS * confidence / _ERROR**2
     coefficients, reliable = _MEAN, np.ones(len(weights))
     for _ in range(_ROUNDS):
         weighted = features * (weights * reliable)[:, None]

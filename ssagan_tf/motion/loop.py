@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 
 from ssagan_tf.motion.field import Field
-from ssagan_tf.motion.warping import moving_side
+from ssagan_tf.motion.warping import extend_moving_region
 
-FARTHEST = 0.08  # widths that a copy drifts in a phase: more is seen as two pictures
+MAX_DRIFT = 0.08  # widths that a copy drifts in a phase: more is seen as two pictures
 _FAST = 98.0  # percentile of speeds that keeps to it
 _DETAIL = 0.03  # σ in widths that separates detail from light and shade
 _MOST = 1.3  # times crisper or softer a frame is made
@@ -37,7 +37,9 @@ _STRIP = 32  # rows
 _KEPT = 2**28  # bytes of a period's frames; longer ones are made again each time
 
 
-def phases(number: int, advance: float, field: Field, mask: np.ndarray, strength: float) -> int:
+def count_phases(
+    number: int, advance: float, field: Field, mask: np.ndarray, strength: float
+) -> int:
     """How many phases a loop has, so that nothing drifts too far in any.
 
     Args:
@@ -45,22 +47,22 @@ def phases(number: int, advance: float, field: Field, mask: np.ndarray, strength
       advance: Frames of the field's clip from one of them to the next.
       field: In widths a frame of its clip.
       mask: `[H, W]`, what moves.
-      strength: Of 1 lets copies drift `FARTHEST`.
+      strength: Of 1 lets copies drift `MAX_DRIFT`.
 
     Returns:
       At least 1. A divisor of N if there is one near, so that frames repeat.
     """
     height, width = mask.shape
     small = _scaled(mask, min(1.0, 128 / max(height, width)))
-    speeds = np.linalg.norm(field.at(*small.shape), axis=-1) / small.shape[1]
-    # `at` of a smaller size has pixels of its own shape.
+    speeds = np.linalg.norm(field.velocities(*small.shape), axis=-1) / small.shape[1]
+    # `velocities` of a smaller size has pixels of its own shape.
     fastest = float(np.percentile(speeds[small > 0.5], _FAST)) if (small > 0.5).any() else 0.0
-    least = max(1, math.ceil(number * advance * fastest / (FARTHEST * strength) - 1e-9))
+    least = max(1, math.ceil(number * advance * fastest / (MAX_DRIFT * strength) - 1e-9))
     near = (n for n in range(least, min(2 * least, number) + 1) if number % n == 0)
     return next(near, min(least, number))
 
 
-def loop(
+def loop_frames(
     photo: np.ndarray,
     field: Field,
     mask: np.ndarray,
@@ -77,13 +79,13 @@ def loop(
       mask: `[H, W]` in [0, 1]: what does. Where it is 0 the frames are the photo, bit by bit.
       number: Of frames.
       advance: Frames of the field's clip from one to the next, at least 0.
-      strength: How far copies drift in a phase, as a share of `FARTHEST`; less has more phases.
-      source: See `displacement.warped`.
+      strength: How far copies drift in a phase, as a share of `MAX_DRIFT`; less has more phases.
+      source: See `warping.warp`.
 
     Yields:
       `number` frames `[H, W, 3]` uint8, one at a time. No more than one phase is kept.
     """
-    cycles = phases(number, advance, field, mask, strength)
+    cycles = count_phases(number, advance, field, mask, strength)
     period, rest = divmod(number, cycles)
     drift = field.scaled(advance * number / cycles)
     make = _Blend(photo, drift, mask, source)
@@ -117,14 +119,14 @@ class _Blend:
         # Only where something moves, frames are made.
         self._inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         height, width = mask.shape
-        moving = np.clip(moving_side(photo, mask if source is None else source), 0, 255)
+        moving = np.clip(extend_moving_region(photo, mask if source is None else source), 0, 255)
         self._moving = np.float32(moving)
-        field = drift.at(height, width)
+        field = drift.velocities(height, width)
         self._field, self._bend = (
             [np.ascontiguousarray(each[self._inside][..., axis]) for axis in (0, 1)]
             for each in (field, _bend(field))
         )
-        alike = _alikeness(photo, drift, mask)
+        alike = _detail_correlation(photo, drift, mask)
         self._unlike = 1 - cv2.resize(alike, (width, height))[self._inside]
         self._shift = 0.25 * _waves(height, width, _WAVES)[self._inside]
         self._patches = 0.5 * (1 - _SHARE) * np.tanh(_waves(height, width, _PATCHES))[self._inside]
@@ -240,7 +242,7 @@ def _waves(height: int, width: int, waves: tuple[tuple[float, float, float], ...
     return total / np.float32(len(waves) ** 0.5)
 
 
-def _alikeness(photo: np.ndarray, drift: Field, mask: np.ndarray) -> np.ndarray:
+def _detail_correlation(photo: np.ndarray, drift: Field, mask: np.ndarray) -> np.ndarray:
     """How alike the details of the two copies are around each pixel, at a small size: `[h, w]`.
 
     Their correlation: 1 where they are the same, so that blending takes nothing away.
@@ -255,7 +257,7 @@ def _alikeness(photo: np.ndarray, drift: Field, mask: np.ndarray) -> np.ndarray:
         return cv2.GaussianBlur(values, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
 
     detail = (grey - smooth(grey * share, sigma) / np.maximum(smooth(share, sigma), 1e-3)) * share
-    half = drift.at(height, width) / 2
+    half = drift.velocities(height, width) / 2
     x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     before, after = (
         cv2.remap(

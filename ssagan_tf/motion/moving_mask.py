@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ssagan_tf.motion.guided_filter import guided_filter
-from ssagan_tf.motion.sun import Sun, reduced
+from ssagan_tf.motion.sun import Sun, downscale
 
 _SIDE = 1280  # pixels at which thin things are looked for
 _THIN = 0.009  # greatest width of such, in widths of the picture
@@ -29,33 +29,33 @@ def moving_mask(
     sky: np.ndarray,
     sun: Sun | None = None,
     change: np.ndarray | None = None,
-    rest: np.ndarray | None = None,
+    residual: np.ndarray | None = None,
 ) -> np.ndarray:
     """How much of each pixel moves.
 
     Args:
       photo: `[H, W, 3]` uint8, of any size.
-      sky: Of it, `[H, W]` (`sky.find_sky`).
+      sky: Of it, `[H, W]` (`sky_segmentation.find_sky`).
       sun: In it.
       change: How much a clip made from it changes, `[h, w]`, at any size: see
-        `flow.change_and_rest`.
-      rest: What of that its motion doesn't explain.
+        `optical_flow.change_and_residual`.
+      residual: What of that its motion doesn't explain.
 
     Returns:
       `[H, W]` float32 in [0, 1].
     """
     mask = sky
-    if change is not None and rest is not None:
-        mask = np.maximum(mask, _moving_in_clip(photo, sky, change, rest))
-    fine = reduced(photo, _SIDE)
-    still = _thin(fine, cv2.resize(sky, fine.shape[1::-1], interpolation=cv2.INTER_AREA))
+    if change is not None and residual is not None:
+        mask = np.maximum(mask, _moving_in_clip(photo, sky, change, residual))
+    fine = downscale(photo, _SIDE)
+    still = _thin_structures(fine, cv2.resize(sky, fine.shape[1::-1], interpolation=cv2.INTER_AREA))
     still = cv2.resize(still, sky.shape[::-1], interpolation=cv2.INTER_LINEAR)
     if sun is not None:
         still = np.maximum(still, sun.disc(*sky.shape))
-    return _eroded(mask * (1 - still) * _within_frame(photo))
+    return _shrunk(mask * (1 - still) * _within_frame(photo))
 
 
-def horizon_of(mask: np.ndarray) -> float:
+def horizon_height(mask: np.ndarray) -> float:
     """Height at which the sky mostly ends: 0 at the top of the picture, 1 at its bottom."""
     moving = mask > 0.5
     columns = moving.any(axis=0)
@@ -65,15 +65,15 @@ def horizon_of(mask: np.ndarray) -> float:
     return float(np.median(lowest[columns])) / len(mask)
 
 
-def _eroded(mask: np.ndarray) -> np.ndarray:
+def _shrunk(mask: np.ndarray) -> np.ndarray:
     """A little smaller and a little softer: no halo moves along an edge."""
     whole, part = divmod(_EROSION * mask.shape[1], 1)
-    mask = _worn(mask, int(whole))
-    mask = (1 - part) * mask + part * _worn(mask, 1)
+    mask = _erode_and_blur(mask, int(whole))
+    mask = (1 - part) * mask + part * _erode_and_blur(mask, 1)
     return np.clip((mask - 0.03) / 0.94, 0, 1).astype(np.float32)
 
 
-def _worn(mask: np.ndarray, radius: int) -> np.ndarray:
+def _erode_and_blur(mask: np.ndarray, radius: int) -> np.ndarray:
     if not radius:
         return mask
     side = 2 * radius + 1
@@ -98,7 +98,7 @@ def _within_frame(photo: np.ndarray) -> np.ndarray:
 
 
 def _moving_in_clip(
-    photo: np.ndarray, sky: np.ndarray, change: np.ndarray, rest: np.ndarray
+    photo: np.ndarray, sky: np.ndarray, change: np.ndarray, residual: np.ndarray
 ) -> np.ndarray:
     """Where the clip changes as the sky does, by motion, along the photo's edges: `[H, W]`."""
     height, width = change.shape
@@ -106,7 +106,7 @@ def _moving_in_clip(
     inside = small > 0.9
     if inside.mean() < _REGION:
         return np.zeros_like(sky)
-    explained = np.clip(1 - rest / np.maximum(change, 1e-6), 0, 1)
+    explained = np.clip(1 - residual / np.maximum(change, 1e-6), 0, 1)
     usual = np.median(change[inside]), max(float(np.median(explained[inside])), 0.2)
     level = np.minimum(change / max(usual[0], 1e-6), explained / usual[1])
     moving = ((level > _SURELY) & (small < 0.9)).astype(np.uint8)
@@ -117,7 +117,7 @@ def _moving_in_clip(
     if not large.any():
         return np.zeros_like(sky)
     found = np.maximum(large[labels].astype(np.float32), small)
-    fine = reduced(photo, 4 * max(height, width))
+    fine = downscale(photo, 4 * max(height, width))
     grey = cv2.cvtColor(fine, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     found = cv2.resize(found, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     found = guided_filter(found, grey, max(2, round(_RADIUS * grey.shape[1])), _EPSILON)
@@ -125,7 +125,7 @@ def _moving_in_clip(
     return cv2.resize(found, sky.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _thin(photo: np.ndarray, sky: np.ndarray) -> np.ndarray:
+def _thin_structures(photo: np.ndarray, sky: np.ndarray) -> np.ndarray:
     """What is thin, long and held: masts, wires, branches; turbines and lit towers."""
     side = 2 * max(1, round(_THIN * sky.shape[1] / 2)) + 1
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
@@ -136,16 +136,18 @@ def _thin(photo: np.ndarray, sky: np.ndarray) -> np.ndarray:
     held[:1] = held[-1:] = held[:, :1] = held[:, -1:] = 1  # from the borders branches hang
     around = np.maximum(cv2.morphologyEx(light, cv2.MORPH_CLOSE, shape), 16).astype(np.float32)
     darker = np.where(sky > 0.1, 1 - light / around, 0)
-    found = _standing(darker > _DARKER[1], darker > _DARKER[0], held)
+    found = _attached_slender_parts(darker > _DARKER[1], darker > _DARKER[0], held)
     behind = cv2.morphologyEx(light, cv2.MORPH_OPEN, shape).astype(np.float32)
     lighter = np.where(sky > 0.1, 1 - behind / np.maximum(light, 16), 0)
     # Clouds have light fringes, too, but those don't stand upright on land.
-    found |= _standing(lighter > _LIGHTER[1], lighter > _LIGHTER[0], land, upright=True)
+    found |= _attached_slender_parts(
+        lighter > _LIGHTER[1], lighter > _LIGHTER[0], land, upright=True
+    )
     thick = cv2.dilate(found.astype(np.float32), np.ones((5, 5), np.uint8))
     return cv2.GaussianBlur(thick, (0, 0), 1.0)
 
 
-def _standing(
+def _attached_slender_parts(
     perhaps: np.ndarray, surely: np.ndarray, held: np.ndarray, upright: bool = False
 ) -> np.ndarray:
     """The parts that are slender, sure somewhere and held somewhere: what hangs in the air drifts.

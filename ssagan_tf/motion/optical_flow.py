@@ -41,7 +41,7 @@ def velocities(clip: np.ndarray, apart: int = 1) -> np.ndarray:
     return np.median([dense_flow(a, b) for a, b in pairs], axis=0) / np.float32(apart)
 
 
-def change_and_rest(
+def change_and_residual(
     clip: np.ndarray, velocities: np.ndarray, apart: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """How much a clip changes, and how much of it these velocities don't explain.
@@ -59,13 +59,15 @@ def change_and_rest(
     height, width = grey[0].shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     where = x - apart * velocities[..., 0], y - apart * velocities[..., 1]
-    change, rest = np.zeros((2, height, width), np.float32)
+    change, residual = np.zeros((2, height, width), np.float32)
     for before, after in zip(grey, grey[apart:], strict=False):
         moved = cv2.remap(before, *where, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         change += np.square(after - before)
-        rest += np.square(after - moved)
+        residual += np.square(after - moved)
     number = len(grey) - apart
-    return tuple(cv2.GaussianBlur(each / number, (0, 0), _FINE_SPREAD) for each in (change, rest))
+    return tuple(
+        cv2.GaussianBlur(each / number, (0, 0), _FINE_SPREAD) for each in (change, residual)
+    )
 
 
 def texture(clip: np.ndarray) -> np.ndarray:

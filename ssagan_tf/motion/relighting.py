@@ -14,7 +14,7 @@ _MOST = 2.0  # times brighter or darker
 
 
 @dataclasses.dataclass(frozen=True)
-class Light:
+class Relighting:
     """How light changes.
 
     Attributes:
@@ -24,7 +24,7 @@ class Light:
 
     gains: np.ndarray
 
-    def applied(
+    def apply(
         self, frame: np.ndarray, mask: np.ndarray, time: float, strength: float
     ) -> np.ndarray:
         """A frame in the light of a moment.
@@ -48,7 +48,7 @@ class Light:
         return cv2.multiply(frame, cv2.exp(gains), dtype=cv2.CV_8U)
 
 
-def light_of(clip: np.ndarray, mask: np.ndarray) -> Light:
+def estimate_relighting(clip: np.ndarray, mask: np.ndarray) -> Relighting:
     """Measures a clip.
 
     Args:
@@ -67,4 +67,4 @@ def light_of(clip: np.ndarray, mask: np.ndarray) -> Light:
     cells = weighted / (share + 0.05)[..., None]
     cells = np.stack([cv2.GaussianBlur(each, (0, 0), 1.0) for each in cells])
     ratio = (cells + _DARK) / (cells[0] + _DARK)
-    return Light(np.log(np.clip(ratio, 1 / _MOST, _MOST)).astype(np.float32))
+    return Relighting(np.log(np.clip(ratio, 1 / _MOST, _MOST)).astype(np.float32))

@@ -31,7 +31,7 @@ _SMALLEST, _SMALL = 0.002, 0.01  # areas: of ground at all; whose doubt takes an
 _HARD = 8.0  # change of colour per pixel, of an edge
 _DENSE = 0.45, 0.65  # share of edges of what is no cloud, perhaps and surely
 _FEW = 8  # rows or columns of the reduced picture in which there is nothing to judge
-# Weights in `oddity` of: explained, hard edges, upright ones, brown, blue; and for all photos.
+# Weights of `not_sky_log_odds`: explained, hard edges, upright ones, brown, blue; the intercept.
 _ODD = (-4.8, 10.3, 15.4, 2.6, -4.1, -6.3)
 _LEVEL = 2.3  # darkening across a level horizon in most columns, in L* per pixel
 
@@ -66,7 +66,7 @@ def find_sky(picture: np.ndarray) -> np.ndarray:
     return mask
 
 
-def oddity(picture: np.ndarray, sky: np.ndarray, explained: float) -> float:
+def not_sky_log_odds(picture: np.ndarray, sky: np.ndarray, explained: float) -> float:
     """Log-odds that what was taken for sky is none: a face, a room, a wall.
 
     Skies have few hard edges, of which few are upright, are often blue and not of a dull brown; and
@@ -87,7 +87,7 @@ def oddity(picture: np.ndarray, sky: np.ndarray, explained: float) -> float:
 
 
 def _looks(picture: _Reduced, inside: np.ndarray) -> tuple[float, float, float, float]:
-    """Hard edges, upright ones, dull brown, and blue: what `oddity` goes by, each in [0, 1]."""
+    """Hard edges, upright ones, dull brown, and blue: features in [0, 1] of `not_sky_log_odds`."""
     smooth = cv2.GaussianBlur(picture.lab, (0, 0), 1.0)
     across, down = (
         cv2.Sobel(smooth, cv2.CV_32F, *axis, scale=1 / 8)[inside] for axis in ((1, 0), (0, 1))

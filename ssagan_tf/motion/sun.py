@@ -62,7 +62,7 @@ class Sun:
         Returns:
           `[H, W, 3]` uint8, nowhere more than the photo.
         """
-        small = reduced(photo, _SIDE)
+        small = downscale(photo, _SIDE)
         share = cv2.resize(np.float32(source), small.shape[1::-1], interpolation=cv2.INTER_AREA)
         edges = np.linspace(self.radius, _REACH, _RINGS + 1)
         ring = np.digitize(self._distances(*share.shape), edges)
@@ -92,7 +92,7 @@ def find_sun(photo: np.ndarray, sky: np.ndarray) -> Sun | None:
       photo: `[H, W, 3]` uint8.
       sky: `[H, W]` in [0, 1].
     """
-    small = reduced(photo, _SIDE)
+    small = downscale(photo, _SIDE)
     height, width = small.shape[:2]
     above = cv2.resize(sky, (width, height), interpolation=cv2.INTER_AREA) > 0.5
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
@@ -117,7 +117,7 @@ def find_sun(photo: np.ndarray, sky: np.ndarray) -> Sun | None:
     return sun
 
 
-def reduced(photo: np.ndarray, longest: int) -> np.ndarray:
+def downscale(photo: np.ndarray, longest: int) -> np.ndarray:
     """A picture with no side longer than that, in pixels."""
     height, width = photo.shape[:2]
     scale = min(1.0, longest / max(height, width))

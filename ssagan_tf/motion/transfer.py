@@ -1,8 +1,9 @@
 """The motion of a generated clip, carried over to the photo that it was made from.
 
-A generated clip is small and soft; its motion can be had at any size. `estimate` reads it, and
-`frames` moves the photo by it. After Endo et al., "Animating Landscape" (2019), who predict motion
-and move the photo by it, and Holynski et al. (2021), whose field stays the same over time.
+A generated clip is small and blurred, but its motion can be evaluated at any size:
+`estimate_motion` measures it, `render_frames` moves the photo by it. After Endo et al., "Animating
+Landscape" (2019), who predict motion and move the photo by it, and Holynski et al. (2021), whose
+velocity field is constant over time.
 """
 
 from __future__ import annotations
@@ -16,13 +17,12 @@ import numpy as np
 
 from ssagan_tf.motion import optical_flow
 from ssagan_tf.motion.field import Field, fit
-from ssagan_tf.motion.loop import loop as loop_of
-from ssagan_tf.motion.loop import phases
-from ssagan_tf.motion.moving_mask import horizon_of, moving_mask
-from ssagan_tf.motion.relighting import Light, light_of
-from ssagan_tf.motion.sky_segmentation import find_sky, oddity
+from ssagan_tf.motion.loop import count_phases, loop_frames
+from ssagan_tf.motion.moving_mask import horizon_height, moving_mask
+from ssagan_tf.motion.relighting import Relighting, estimate_relighting
+from ssagan_tf.motion.sky_segmentation import find_sky, not_sky_log_odds
 from ssagan_tf.motion.sun import Sun, find_sun
-from ssagan_tf.motion.warping import warped_frames
+from ssagan_tf.motion.warping import warp_frames
 
 Direction = Literal["right", "left"]
 
@@ -46,33 +46,35 @@ class Motion:
     Attributes:
       field: Velocities at any size, per frame of the clip.
       mask: What moves of each pixel of the photo, `[H, W]` float32 in [0, 1].
-      light: How its light changes.
+      relighting: How its light changes.
       sun: In it, whose glow stands still.
-      trust: In [0, 1]: how much of the clip's change is motion. Of what it leaves open, the field
-        is that of usual skies.
+      confidence: Share in [0, 1] of the clip's change that is motion. The lower it is, the more
+        the field is that of an average sky.
     """
 
     field: Field
     mask: np.ndarray
-    light: Light
+    relighting: Relighting
     sun: Sun | None
-    trust: float
+    confidence: float
 
     @property
-    def heading(self) -> Direction:
+    def drift_direction(self) -> Direction:
         """Where most of what moves drifts."""
         small = cv2.resize(self.mask, (64, 64), interpolation=cv2.INTER_AREA)
-        return "left" if float((self.field.at(64, 64)[..., 0] * small).sum()) < 0 else "right"
+        return (
+            "left" if float((self.field.velocities(64, 64)[..., 0] * small).sum()) < 0 else "right"
+        )
 
     def mirrored(self) -> Motion:
         """That of the mirrored photo."""
-        light = Light(np.ascontiguousarray(self.light.gains[:, :, ::-1]))
+        light = Relighting(np.ascontiguousarray(self.relighting.gains[:, :, ::-1]))
         mask = np.ascontiguousarray(self.mask[:, ::-1])
         sun = self.sun and dataclasses.replace(self.sun, x=1 - self.sun.x)
-        return Motion(self.field.mirrored(), mask, light, sun, self.trust)
+        return Motion(self.field.mirrored(), mask, light, sun, self.confidence)
 
 
-def estimate(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None) -> Motion:
+def estimate_motion(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None) -> Motion:
     """Reads the motion of a clip.
 
     Args:
@@ -87,25 +89,29 @@ def estimate(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None
     seen = clip[:_FIRST]
     apart = min(_APART, len(seen) - 1)
     measured = optical_flow.velocities(seen, apart)
-    change, rest = optical_flow.change_and_rest(seen, measured, apart)
+    change, residual = optical_flow.change_and_residual(seen, measured, apart)
     sky = find_sky(photo)
     sun = find_sun(photo, sky)
-    moving = moving_mask(photo, sky, sun, change, rest) if mask is None else _given(mask, photo)
-    _look(photo, moving, found=mask is None)
+    moving = (
+        moving_mask(photo, sky, sun, change, residual)
+        if mask is None
+        else _resized_mask(mask, photo)
+    )
+    _check_visible(photo, moving, found=mask is None)
 
     height, width = clip.shape[1:3]
     small = cv2.resize(moving, (width, height), interpolation=cv2.INTER_AREA)
-    explained = _explained(change, rest, small)
-    if mask is None and oddity(photo, moving, explained) > _ODD:
+    explained = _explained_share(change, residual, small)
+    if mask is None and not_sky_log_odds(photo, moving, explained) > _ODD:
         raise NothingMovesError("it doesn't look like a sky; give a mask that says what moves")
     speeds = np.hypot(measured[..., 0], measured[..., 1])
     weights = small * optical_flow.texture(seen) ** 0.25 * np.sqrt(speeds)
-    trust = max(0.0, explained) ** 2  # on skies of known motion, the best
-    field = fit(measured, weights, horizon_of(moving), trust)
-    return Motion(field, moving, light_of(clip, small), sun, trust)
+    confidence = max(0.0, explained) ** 2  # on skies of known motion, the best
+    field = fit(measured, weights, horizon_height(moving), confidence)
+    return Motion(field, moving, estimate_relighting(clip, small), sun, confidence)
 
 
-def frames(
+def render_frames(
     photo: np.ndarray,
     motion: Motion,
     number: int,
@@ -121,7 +127,7 @@ def frames(
 
     Args:
       photo: `[H, W, 3]` uint8, which `motion` was read for.
-      motion: Of `estimate`.
+      motion: Of `estimate_motion`.
       number: Of frames N.
       loop: Whether frame N would be frame 0 again. Else the first is the photo, and each is one
         frame of the clip further.
@@ -139,7 +145,7 @@ def frames(
     """
     if photo.shape[:2] != motion.mask.shape:
         raise ValueError(f"a photo of {photo.shape[:2]}, a mask of {motion.mask.shape}")
-    turned = -1 if direction not in (None, motion.heading) else 1
+    turned = -1 if direction not in (None, motion.drift_direction) else 1
     field = motion.field.scaled(turned)
     glow = source = None
     if motion.sun is not None:
@@ -148,11 +154,11 @@ def frames(
         photo = photo - glow  # nowhere more than the photo
     if loop:
         advance = speed * CLIP_RATE / fps
-        moved = loop_of(photo, field, motion.mask, number, advance, strength, source)
+        moved = loop_frames(photo, field, motion.mask, number, advance, strength, source)
     else:
-        velocities = field.at(*photo.shape[:2])
+        velocities = field.velocities(*photo.shape[:2])
         times = speed * np.arange(number)
-        moved = warped_frames(photo, velocities, times, motion.mask, source)
+        moved = warp_frames(photo, velocities, times, motion.mask, source)
     for index, frame in enumerate(moved):
         if glow is not None:
             frame = cv2.add(frame, glow)
@@ -161,25 +167,25 @@ def frames(
             continue
         time = index / max(number, 1)
         time = 0.5 - 0.5 * np.cos(2 * np.pi * time) if loop else time
-        yield motion.light.applied(frame, motion.mask, time, light)
+        yield motion.relighting.apply(frame, motion.mask, time, light)
 
 
-def repeats(
+def loop_repeats(
     motion: Motion, number: int, *, fps: float, speed: float = 1.0, strength: float = 1.0
 ) -> int:
     """How many times over a loop of N frames without a change of light has the same frames.
 
     Args:
-      motion: As `frames` takes it, as all others.
+      motion: As `render_frames` takes it, as all others.
 
     Returns:
       A divisor of N, at least 1.
     """
-    cycles = phases(number, speed * CLIP_RATE / fps, motion.field, motion.mask, strength)
+    cycles = count_phases(number, speed * CLIP_RATE / fps, motion.field, motion.mask, strength)
     return 1 if number % cycles else cycles
 
 
-def _given(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
+def _resized_mask(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
     mask = np.float32(mask) / 255 if mask.dtype == np.uint8 else np.float32(mask)
     height, width = photo.shape[:2]
     if mask.shape != (height, width):
@@ -187,7 +193,7 @@ def _given(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
     return np.clip(mask, 0, 1)
 
 
-def _look(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
+def _check_visible(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
     """Whether anybody would see something move."""
     if mask.mean() < _LEAST:
         raise NothingMovesError(
@@ -212,11 +218,11 @@ def _look(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
         )
 
 
-def _explained(change: np.ndarray, rest: np.ndarray, mask: np.ndarray) -> float:
+def _explained_share(change: np.ndarray, residual: np.ndarray, mask: np.ndarray) -> float:
     """The share of change that motion explains, at most 1; below 0 if it makes things worse."""
     height, width = mask.shape
     down, across = height // _BORDER, width // _BORDER
     inside = np.s_[down : height - down, across : width - across]
     weights = np.where(mask[inside] > 0.5, 1, 0)
     total = float((weights * change[inside]).sum())
-    return 1 - float((weights * rest[inside]).sum()) / total if total > 0 else 0.0
+    return 1 - float((weights * residual[inside]).sum()) / total if total > 0 else 0.0

@@ -13,7 +13,7 @@ _SURE = 0.95  # of the mask: less may be mixed with what stands still
 _SMOOTH_SIDE = 128  # pixels at which a picture has no more detail
 
 
-def resized_field(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_velocities(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The same motion at another size.
 
     Args:
@@ -33,7 +33,7 @@ def resized_field(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return resized * np.array([width / old_width, height / old_height], np.float32)
 
 
-def origins(field: np.ndarray, times: Iterable[float]) -> Iterator[np.ndarray]:
+def backtrace(field: np.ndarray, times: Iterable[float]) -> Iterator[np.ndarray]:
     """Where what is seen at each pixel was at time 0.
 
     Integrates the field backwards from each pixel, by midpoints of steps of at most 2 pixels.
@@ -64,17 +64,17 @@ def origins(field: np.ndarray, times: Iterable[float]) -> Iterator[np.ndarray]:
         yield place
 
 
-def warped_frames(
+def warp_frames(
     picture: np.ndarray,
     field: np.ndarray,
     times: Iterable[float],
     mask: np.ndarray | None = None,
     source: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """The frames of `warped`, one after the other."""
+    """The frames of `warp`, one after the other."""
     height, width = picture.shape[:2]
-    field = resized_field(field, (height, width))
-    moving = moving_side(picture, mask if source is None else source).astype(np.float32)
+    field = resize_velocities(field, (height, width))
+    moving = extend_moving_region(picture, mask if source is None else source).astype(np.float32)
     share = np.float32(1) if mask is None else np.asarray(mask, np.float32)[..., None]
     still = picture - share * moving  # what of each pixel doesn't move
     for time, place in _with(times, field):
@@ -88,7 +88,7 @@ def warped_frames(
         yield np.where(share > 0, frame, picture).astype(picture.dtype)
 
 
-def warped(
+def warp(
     picture: np.ndarray,
     field: np.ndarray,
     times: Iterable[float],
@@ -100,7 +100,7 @@ def warped(
     Args:
       picture: `[H, W, C]`, uint8 or float.
       field: `[h, w, 2]`, x to the right and y down, pixels a frame at its own size. Brought to the
-        picture's by `resized_field`.
+        picture's by `resize_velocities`.
       times: Of the frames, in frames of the field's; at 0 is the picture itself.
       mask: `[H, W]` in [0, 1]: the share of each pixel that moves. Where it is 0, the frames are
         the picture, bit by bit; and nothing that stands still is carried along: the moving side
@@ -111,12 +111,12 @@ def warped(
     Returns:
       `[T, H, W, C]` of the picture's type.
     """
-    return np.stack(list(warped_frames(picture, field, times, mask, source)))
+    return np.stack(list(warp_frames(picture, field, times, mask, source)))
 
 
 def _with(times: Iterable[float], field: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
     times = list(times)
-    return zip(times, origins(field, times), strict=True)
+    return zip(times, backtrace(field, times), strict=True)
 
 
 def _sampled(
@@ -126,7 +126,7 @@ def _sampled(
     return sampled.reshape(values.shape)
 
 
-def moving_side(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+def extend_moving_region(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """The picture with its moving side continued over what stands still.
 
     Its colours spread smoothly, with the detail that lies as far on the other side of the border.

@@ -141,7 +141,7 @@ def _serve(options: StudyOptions, opened: store.Store) -> None:
         invitation = {SUBJECT: opened.invitation(number)}
         print(f"subject {number}: {place.url(access, **invitation)}")
     print("Ctrl-C stops it; every vote is kept. Results: --report", flush=True)
-    app = make_app(opened, access=access, subjects=options.subjects, called=place.called())
+    app = make_app(opened, access=access, subjects=options.subjects, called=place.allowed_hosts())
     listening.serve(app, [place.socket])
     kept = f"{len(opened.votes())} votes are in {opened.path}"
     raise KeyboardInterrupt(f"{kept}; the same command goes on")

@@ -69,7 +69,7 @@ def salvaged_records(
     if strategy.is_chief(devices):
         with Progress("checking records", None) as progress:
             for line in salvage.write_salvaged(prepared, folder, progress.at):
-                progress.say(f"skipped: {line}")
+                progress.print(f"skipped: {line}")
     strategy.mean_of_workers(devices)
     return salvage.open_salvaged(prepared, folder)
 

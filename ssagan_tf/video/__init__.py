@@ -4,12 +4,12 @@ Images are `[H, W, 3]`, clips `[T, H, W, 3]`, both uint8 in [0, 255]. What is wr
 as a whole or not at all.
 """
 
-from ssagan_tf.video.contact_strips import strip
+from ssagan_tf.video.contact_strips import contact_strip
 from ssagan_tf.video.fitting import FITS, fit, unfit
-from ssagan_tf.video.flow_files import flow_picture, write_flow
+from ssagan_tf.video.flow_files import flow_to_rgb, write_flow
 from ssagan_tf.video.frames import PathLike, check
 from ssagan_tf.video.pictures import (
-    TooManyPixels,
+    TooManyPixelsError,
     decode_image,
     encode_png,
     image_size,
@@ -19,7 +19,7 @@ from ssagan_tf.video.pictures import (
     read_reduced,
     write_image,
 )
-from ssagan_tf.video.reading import read_timed, read_video
+from ssagan_tf.video.reading import read_video, read_video_with_times
 from ssagan_tf.video.unreadable import UnreadableError
 from ssagan_tf.video.writing import (
     ENDINGS,
@@ -35,23 +35,23 @@ __all__ = [
     "ENDINGS",
     "FITS",
     "PathLike",
-    "TooManyPixels",
+    "TooManyPixelsError",
     "UnreadableError",
     "check",
     "check_encoder",
+    "contact_strip",
     "decode_image",
     "encode_gif",
     "encode_png",
     "fit",
-    "flow_picture",
+    "flow_to_rgb",
     "image_size",
     "is_plain",
     "open_image",
     "read_image",
     "read_reduced",
-    "read_timed",
     "read_video",
-    "strip",
+    "read_video_with_times",
     "unfit",
     "write_flow",
     "write_frames",

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from ssagan_tf.video.frames import check
 
 
-def strip(clips: Sequence[tuple[str, np.ndarray]], times: int = 8) -> np.ndarray:
+def contact_strip(clips: Sequence[tuple[str, np.ndarray]], times: int = 8) -> np.ndarray:
     """Draws clips one below the other, some frames of each side by side.
 
     Args:

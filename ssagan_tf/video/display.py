@@ -34,7 +34,7 @@ def upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
     return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
-def shown_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
+def display_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
     """Width and height of a frame, as it is stored, with square pixels; none is lost."""
     width, height = frame.width, frame.height
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
@@ -49,16 +49,16 @@ def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     for frame in frames:
         now = frame.width, frame.height, frame.format.name
         if graph and now != kind:  # a graph takes those of one kind only
-            yield from _through(graph, None)
+            yield from _filtered(graph, None)
             graph = None
         if graph is None and frame.interlaced_frame:
             graph, kind = _deinterlacer(frame), now
         if graph is None:
             yield frame
         else:
-            yield from _through(graph, frame)
+            yield from _filtered(graph, frame)
     if graph:
-        yield from _through(graph, None)
+        yield from _filtered(graph, None)
 
 
 def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
@@ -76,7 +76,7 @@ def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
     return graph
 
 
-def _through(graph: av.filter.Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+def _filtered(graph: av.filter.Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
     """What comes out of a graph when a frame goes in; the rest when None does."""
     graph.push(frame)
     with contextlib.suppress(av.BlockingIOError, av.EOFError):

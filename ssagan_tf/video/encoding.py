@@ -17,38 +17,38 @@ from av.video.reformatter import ColorRange, VideoReformatter
 
 from ssagan_tf.errors import DataError
 from ssagan_tf.video.frames import PathLike, check
-from ssagan_tf.video.palettes import with_palette
-from ssagan_tf.video.timestamps import Timed, timed
-from ssagan_tf.video.yuv_conversion import BT709, EXACT
+from ssagan_tf.video.palettes import quantize_frames
+from ssagan_tf.video.timestamps import TimedFrame, with_timestamps
+from ssagan_tf.video.yuv_conversion import ACCURATE_SCALING, BT709
 
 CRF = 18
 """Constant quality of H.264: 1 is the best, 51 the worst; at 18 hardly a difference is seen."""
 
 
-def _h264(frames: Iterable[Timed]) -> Iterator[av.VideoFrame]:
+def _to_yuv420p(frames: Iterable[TimedFrame]) -> Iterator[av.VideoFrame]:
     """In limited range by the matrix of BT.709; an odd last row or column is doubled."""
     reformatter = VideoReformatter()
     for frame, start, duration in frames:
         odd = [(0, length % 2) for length in frame.shape[:2]]
         even = np.pad(frame, (*odd, (0, 0)), "edge") if (0, 1) in odd else frame
         picture = reformatter.reformat(
-            _picture(even, start, duration),
+            _to_av_frame(even, start, duration),
             format="yuv420p",
             dst_colorspace=BT709,
             dst_color_range=ColorRange.MPEG,
-            interpolation=EXACT,
+            interpolation=ACCURATE_SCALING,
         )
         yield picture
 
 
-def _whole(frames: Iterable[Timed]) -> Iterator[av.VideoFrame]:
+def _to_bgra(frames: Iterable[TimedFrame]) -> Iterator[av.VideoFrame]:
     """As libwebp takes pictures in RGB, which it converts itself."""
     reformatter = VideoReformatter()
     for timed_frame in frames:
-        yield reformatter.reformat(_picture(*timed_frame), format="bgra")
+        yield reformatter.reformat(_to_av_frame(*timed_frame), format="bgra")
 
 
-def _picture(frame: np.ndarray, start: int, duration: int) -> av.VideoFrame:
+def _to_av_frame(frame: np.ndarray, start: int, duration: int) -> av.VideoFrame:
     picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
     picture.pts, picture.duration = start, duration
     return picture
@@ -71,7 +71,7 @@ class Format:
     encoder: str
     pixels: str
     largest: int
-    pictures: Callable[[Iterable[Timed]], Iterator[av.VideoFrame]]
+    pictures: Callable[[Iterable[TimedFrame]], Iterator[av.VideoFrame]]
     unit: Fraction | None = None
     shortest: int = 1
     container_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -101,7 +101,7 @@ FORMATS = {
         "libx264",
         "yuv420p",
         16384,
-        _h264,
+        _to_yuv420p,
         container_settings={"movflags": "+faststart"},  # plays before all of it has come
         # Looking 10 frames ahead instead of 40: a third of the memory, 0.35 GB at 4K.
         encoder_settings={"preset": "fast", "rc-lookahead": "10"},
@@ -111,7 +111,7 @@ FORMATS = {
         "gif",
         "pal8",
         65535,
-        with_palette,
+        quantize_frames,
         Fraction(1, 100),
         shortest=2,
         container_settings={"loop": "0"},
@@ -121,7 +121,7 @@ FORMATS = {
         "libwebp",
         "bgra",
         16383,
-        _whole,
+        _to_bgra,
         Fraction(1, 1000),
         shortest=11,
         container_settings={"loop": "0"},
@@ -156,15 +156,15 @@ def encode(
     """
     how = FORMATS[kind]
     unit = how.unit or 1 / rate
-    pictures = how.pictures(timed(alike(frames, how), rate, unit, how.shortest))
+    pictures = how.pictures(with_timestamps(checked_frames(frames, how), rate, unit, how.shortest))
     first = next(pictures)
     settings = dict(how.encoder_settings)
     if kind == ".mp4":
         settings["crf"] = str(crf)
     target = os.fspath(file) if isinstance(file, str | os.PathLike) else file
-    with _failing(called, how.encoder):
+    with _encoder_errors(called, how.encoder):
         container = av.open(target, "w", how.container, options=dict(how.container_settings))
-    with _closed(container, called, how.encoder):
+    with _closing(container, called, how.encoder):
         stream = container.add_stream(how.encoder, rate, options=settings)
         stream.height, stream.width, stream.pix_fmt = first.height, first.width, how.pixels
         stream.codec_context.time_base = unit
@@ -177,7 +177,7 @@ def encode(
         for picture in itertools.chain([first], pictures, [None]):  # None ends it
             if picture is not None:
                 picture.time_base, duration = unit, picture.duration
-            with _failing(called, how.encoder):
+            with _encoder_errors(called, how.encoder):
                 for packet in stream.encode(picture):
                     packet.duration = duration
                     container.mux(packet)
@@ -201,7 +201,7 @@ def _set_last_delay(written: BinaryIO, packet: bytes, delay: int) -> None:
 
 
 @contextlib.contextmanager
-def _closed(
+def _closing(
     container: av.container.OutputContainer, called: PathLike, encoder: str
 ) -> Iterator[None]:
     """Closes a container, and lets no error of that hide another one."""
@@ -211,12 +211,12 @@ def _closed(
         with contextlib.suppress(Exception):
             container.close()
         raise
-    with _failing(called, encoder):
+    with _encoder_errors(called, encoder):
         container.close()
 
 
 @contextlib.contextmanager
-def _failing(called: PathLike, encoder: str) -> Iterator[None]:
+def _encoder_errors(called: PathLike, encoder: str) -> Iterator[None]:
     """Makes FFmpeg's errors DataErrors, but for those of writing, which are OSErrors already."""
     try:
         yield
@@ -229,7 +229,7 @@ def _failing(called: PathLike, encoder: str) -> Iterator[None]:
         ) from error
 
 
-def alike(frames: Iterable[np.ndarray], how: Format | None = None) -> Iterator[np.ndarray]:
+def checked_frames(frames: Iterable[np.ndarray], how: Format | None = None) -> Iterator[np.ndarray]:
     """Frames as they come, checked.
 
     Args:

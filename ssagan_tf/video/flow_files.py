@@ -19,7 +19,7 @@ def write_flow(path: PathLike, velocities: np.ndarray) -> None:
 
     Args:
       path: Ends in .flo (Middlebury's format), .npz (the array `velocities`), or .png (see
-        `flow_picture`).
+        `flow_to_rgb`).
       velocities: `[H, W, 2]` float32, pixels a frame: x to the right, y down.
 
     Raises:
@@ -32,7 +32,7 @@ def write_flow(path: PathLike, velocities: np.ndarray) -> None:
     height, width = velocities.shape[:2]
     with replacing_file(path) as temporary, open(temporary, "wb") as file:
         if kind == ".png":
-            file.write(encode_png(flow_picture(velocities)))
+            file.write(encode_png(flow_to_rgb(velocities)))
         elif kind == ".npz":
             np.savez_compressed(file, velocities=velocities)
         else:
@@ -40,7 +40,7 @@ def write_flow(path: PathLike, velocities: np.ndarray) -> None:
             file.write(np.ascontiguousarray(velocities, "<f4"))
 
 
-def flow_picture(velocities: np.ndarray) -> np.ndarray:
+def flow_to_rgb(velocities: np.ndarray) -> np.ndarray:
     """Velocities as colours: the hue is the direction, the saturation the speed.
 
     To the right is red, down is yellow-green, to the left cyan, up violet. White stands still; the

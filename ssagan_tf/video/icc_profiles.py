@@ -1,7 +1,7 @@
 """Which colours a picture's numbers mean, as an ICC profile, and their conversion to sRGB.
 
-What says so in other words (chunks of a PNG, EXIF, code points of ITU-T H.273) becomes a profile
-as well, so that one library, LittleCMS, converts them all.
+Colours described in other ways (chunks of a PNG, EXIF, code points of ITU-T H.273) are turned into
+a profile as well, so that one library, LittleCMS, converts them all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
 from ssagan_tf.video import tone_mapping
-from ssagan_tf.video.primaries import BT709, D65, PRIMARIES, Corners, srgb_light, to_xyz
+from ssagan_tf.video.primaries import BT709, D65, PRIMARIES, Chromaticities, srgb_to_linear, to_xyz
 
 _ADOBE = (*D65, 0.640, 0.330, 0.210, 0.710, 0.150, 0.060)
 _SRGB_GAMMA, _NEARLY = 1 / 2.2, 0.05  # a PNG's gAMA for sRGB, and the part that is no difference
@@ -29,7 +29,7 @@ _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}  # of a pro
 _PROBE = np.stack(np.meshgrid(*3 * [np.linspace(0, 255, 9)]), -1).round().astype(np.uint8)
 
 
-class PictureColours:
+class SrgbConverter:
     """What brings a picture to sRGB.
 
     Args:
@@ -37,24 +37,24 @@ class PictureColours:
     """
 
     def __init__(self, picture: Image.Image):
-        self._mode, self._transform, self._to_light = "RGB", None, None
-        points = _points(picture)
-        if points and points[1] in (tone_mapping.PQ, tone_mapping.HLG):
-            self._to_light = tone_mapping.conversion(points[1], points[0])
-        elif profile := _profile_of(picture, points):
+        self._mode, self._transform, self._tone_map = "RGB", None, None
+        code_points = _code_points(picture)
+        if code_points and code_points[1] in (tone_mapping.PQ, tone_mapping.HLG):
+            self._tone_map = tone_mapping.conversion(code_points[1], code_points[0])
+        elif profile := _profile_of(picture, code_points):
             self._mode, self._transform = _conversion(profile, _family(picture.mode))
 
     @property
     def are_srgb(self) -> bool:
         """Whether there is nothing to convert, or to within a level."""
-        return self._transform is None and self._to_light is None
+        return self._transform is None and self._tone_map is None
 
     def to_srgb(self, part: Image.Image) -> Image.Image:
         """A part of the picture, without its transparency, as mode RGB."""
-        if self._to_light is not None:  # of high dynamic range: as videos are
+        if self._tone_map is not None:  # of high dynamic range: as videos are
             planes = np.asarray(part.convert("RGB")).transpose(2, 0, 1).astype(np.uint16)
             return Image.fromarray(
-                np.ascontiguousarray(self._to_light(planes, 255).transpose(1, 2, 0))
+                np.ascontiguousarray(self._tone_map(planes, 255).transpose(1, 2, 0))
             )
         if self._transform is None:
             return part if part.mode == "RGB" else part.convert("RGB")
@@ -90,7 +90,7 @@ def _conversion(profile: bytes, family: str) -> tuple[str, ImageCms.ImageCmsTran
         return "RGB", None
 
 
-def _points(picture: Image.Image) -> tuple[int, int] | None:
+def _code_points(picture: Image.Image) -> tuple[int, int] | None:
     """Primaries and transfer as numbers of ITU-T H.273, where no profile says more."""
     if picture.format == "PNG":  # which has this above a profile
         return _cicp(picture)
@@ -101,14 +101,14 @@ def _points(picture: Image.Image) -> tuple[int, int] | None:
     return _nclx(picture) if picture.format == "AVIF" else None
 
 
-def _profile_of(picture: Image.Image, points: tuple[int, int] | None) -> bytes | None:
+def _profile_of(picture: Image.Image, code_points: tuple[int, int] | None) -> bytes | None:
     """None for sRGB, and where nothing is said."""
-    if points:
-        return _of_points(*points)
+    if code_points:
+        return _profile_of_code_points(*code_points)
     if found := picture.info.get("icc_profile"):
         return found
     if picture.format == "PNG" and "srgb" not in picture.info:
-        return _of_chunks(picture.info.get("gamma"), picture.info.get("chromaticity"))
+        return _profile_of_png_chunks(picture.info.get("gamma"), picture.info.get("chromaticity"))
     if picture.format in ("JPEG", "MPO") and _is_adobe_rgb(picture):
         return _matrix_profile(_ADOBE, 563 / 256)
     return None
@@ -147,41 +147,43 @@ def _is_adobe_rgb(picture: Image.Image) -> bool:
     return False
 
 
-def _of_points(primaries: int, transfer: int) -> bytes | None:
+def _profile_of_code_points(primaries: int, transfer: int) -> bytes | None:
     """BT.709's transfer, as that of video, is shown like sRGB's."""
-    corners = PRIMARIES.get(primaries, PRIMARIES[BT709])
-    return _matrix_profile(corners, {4: 2.2, 5: 2.8, 8: 1.0}.get(transfer, 0.0))
+    chromaticities = PRIMARIES.get(primaries, PRIMARIES[BT709])
+    return _matrix_profile(chromaticities, {4: 2.2, 5: 2.8, 8: 1.0}.get(transfer, 0.0))
 
 
-def _of_chunks(gamma: float | None, corners: Corners | None) -> bytes | None:
-    if not gamma and not corners:
+def _profile_of_png_chunks(
+    gamma: float | None, chromaticities: Chromaticities | None
+) -> bytes | None:
+    if not gamma and not chromaticities:
         return None
     if not gamma or abs(gamma / _SRGB_GAMMA - 1) < _NEARLY:
         gamma = 0.0
-    return _matrix_profile(corners or PRIMARIES[BT709], 1 / gamma if gamma else 0.0)
+    return _matrix_profile(chromaticities or PRIMARIES[BT709], 1 / gamma if gamma else 0.0)
 
 
 @functools.lru_cache(maxsize=8)
-def _matrix_profile(corners: Corners, gamma: float) -> bytes | None:
+def _matrix_profile(chromaticities: Chromaticities, gamma: float) -> bytes | None:
     """A profile (ICC.1, version 2) of three primaries.
 
     Args:
-      corners: Of the colours.
+      chromaticities: Of the colours.
       gamma: Light is a value to this power; 0: sRGB's curve.
 
     Returns:
       None for sRGB itself, and for what cannot be.
     """
-    if corners == PRIMARIES[BT709] and not gamma:
+    if chromaticities == PRIMARIES[BT709] and not gamma:
         return None
     try:
-        primaries, white = to_xyz(corners)
+        primaries, white = to_xyz(chromaticities)
     except ValueError:
         return None
     cones = _BRADFORD @ np.stack([white, _D50], 1)
     adapted = np.linalg.inv(_BRADFORD) @ np.diag(cones[:, 1] / cones[:, 0]) @ _BRADFORD @ primaries
     values = np.linspace(0, 1, 4096)
-    shown = values**gamma if gamma else srgb_light(values)
+    shown = values**gamma if gamma else srgb_to_linear(values)
     curve = struct.pack(">4sII", b"curv", 0, len(shown))
     curve += np.rint(shown * 65535).astype(">u2").tobytes()
     tags = dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(_xyz, adapted.T), strict=True))

@@ -25,7 +25,7 @@ _READ = frozenset(
     b"moov moof trak traf mdia minf stbl mvex edts dinf udta meta tref wave sinf schi ilst iprp "
     b"jp2h iacb stsd stsz stz2 trun elst iloc iinf cmov".split()
 )
-_MOVIES = {b"free", b"hoov"}  # in disguise, if they begin as a movie does
+_DISGUISED = {b"free", b"hoov"}  # in disguise, if they begin as a movie does
 # Wherever they are: FFmpeg looks for boxes in more places than where they belong.
 _COUNTS = re.compile(
     rb"(?=(?:stsz.{8}|stz2.{8}|trun.{4}|iloc[^\x00\x01].{5}|iinf[^\x00].{3})(.{4}))", re.DOTALL
@@ -37,8 +37,8 @@ _EDITS = re.compile(rb"(?=elst.{4}(.{4}))", re.DOTALL)
 _KIND = re.compile(rb"(?=hdlr.{8}(.{4}))", re.DOTALL)
 _TIMES = re.compile(rb"(?=stts.{4}(.{4}.{4}.{4}))", re.DOTALL)
 _ONE_EACH = re.compile(b"\0\0\0\1.{4}\0\0\0\1", re.DOTALL)  # one entry: all last one tick
-_ONCE = b"mdia minf stbl stts stsc stsz".split()
-_NEVER = b"trak moov mvhd cmov ctts".split()
+_REQUIRED_ONCE = b"mdia minf stbl stts stsc stsz".split()
+_FORBIDDEN = b"trak moov mvhd cmov ctts".split()
 _PACKET = 160  # the fewest samples of plain sound that FFmpeg takes together
 
 
@@ -53,7 +53,7 @@ def check(path: str | os.PathLike[str]) -> None:
     left = limits.VIDEO_TABLES
     with open(path, "rb") as file:
         for name, start, end in _boxes(file, 0, file.seek(0, io.SEEK_END)):
-            if name in _MOVIES:
+            if name in _DISGUISED:
                 file.seek(start + 4)
                 is_read = file.read(4) in (b"mvhd", b"cmov")
             else:
@@ -70,15 +70,15 @@ def check(path: str | os.PathLike[str]) -> None:
                 if b"cmov" in content:
                     raise ValueError("its tables are compressed")
                 is_track = name == b"moov" and part == b"trak"
-                samples += _claimed(content, last - first if is_track else 0)
+                samples += _claimed_samples(content, last - first if is_track else 0)
                 if samples > limits.VIDEO_SAMPLES:
                     raise ValueError(f"it claims more than {limits.VIDEO_SAMPLES:,} frames")
 
 
-def _claimed(content: bytes, track: int) -> int:
+def _claimed_samples(content: bytes, track: int) -> int:
     """Entries of the lists that FFmpeg makes of a box, which is a track of that length, or 0."""
     samples = _sum(_COUNTS, content)
-    if track and (sound := _plain_sound(content, track)):
+    if track and (sound := _uncompressed_audio(content, track)):
         packets, counted = sound
         samples += packets - counted
     if _SYNC.search(content):
@@ -86,7 +86,7 @@ def _claimed(content: bytes, track: int) -> int:
     return samples * max(1, _sum(_EDITS, content))
 
 
-def _plain_sound(content: bytes, length: int) -> tuple[int, int] | None:
+def _uncompressed_audio(content: bytes, length: int) -> tuple[int, int] | None:
     """Of a track of uncompressed sound the packets that FFmpeg makes of it, and its samples.
 
     A sample is a tick there, and is not listed. That must be beyond doubt: each table is there
@@ -95,9 +95,11 @@ def _plain_sound(content: bytes, length: int) -> tuple[int, int] | None:
     kinds, times = set(_KIND.findall(content)), _TIMES.findall(content)
     if not (b"soun" in kinds <= {b"soun", b"url ", b"alis"} and len(times) == 1):
         return None
-    if any(content.count(name) != 1 for name in _ONCE) or not _ONE_EACH.fullmatch(times[0]):
+    if any(content.count(name) != 1 for name in _REQUIRED_ONCE) or not _ONE_EACH.fullmatch(
+        times[0]
+    ):
         return None
-    if any(name in content[4:] for name in _NEVER):
+    if any(name in content[4:] for name in _FORBIDDEN):
         return None
     file, inside = io.BytesIO(content), (4, 4 + length)
     for wanted in (b"mdia", b"minf", b"stbl"):

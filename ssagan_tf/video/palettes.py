@@ -9,7 +9,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from ssagan_tf.video.timestamps import Timed
+from ssagan_tf.video.timestamps import TimedFrame
 
 _TICK = Fraction(1, 100)
 _COLOURS = 255  # after the first one, which leaves a pixel as it was in the frame before
@@ -20,7 +20,7 @@ _WORSE = 1.5, 1.0  # a palette is given up when colours are off by so many times
 # and by so many grey levels more
 
 
-def with_palette(frames: Iterable[Timed]) -> Iterator[av.VideoFrame]:
+def quantize_frames(frames: Iterable[TimedFrame]) -> Iterator[av.VideoFrame]:
     """Reduces frames to the palette of the first one, or of a later one when it fits no more.
 
     The dither is a pattern that stays in its place: what stands still does not flicker, and files

@@ -20,7 +20,7 @@ from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.remote import StoreError
 from ssagan_tf.video.frames import PathLike, check, check_suffix
-from ssagan_tf.video.icc_profiles import PictureColours
+from ssagan_tf.video.icc_profiles import SrgbConverter
 from ssagan_tf.video.unreadable import UnreadableError
 
 # Of Pillow's formats, pictures; others run programs, as EPS does, or need them.
@@ -40,7 +40,7 @@ Image.MAX_IMAGE_PIXELS = limits.PICTURE_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-class TooManyPixels(ValueError):
+class TooManyPixelsError(ValueError):
     """A picture claims more than is read."""
 
 
@@ -61,13 +61,13 @@ def read_image(path: PathLike) -> np.ndarray:
     return _read(path, None)[0]
 
 
-def read_reduced(path: PathLike, enough: int) -> tuple[np.ndarray, tuple[int, int]]:
+def read_reduced(path: PathLike, min_pixels: int) -> tuple[np.ndarray, tuple[int, int]]:
     """`read_image` of a photo whose every pixel is not needed: large ones take less memory.
 
     Args:
       path: Of the photo.
-      enough: Pixels that do. A photo of four times as many or more is reduced by a whole number, as
-        long as so many are left; a JPEG while it is decoded.
+      min_pixels: Pixels to keep at least. A photo of four times as many or more is reduced by a
+        whole factor that leaves so many; a JPEG while it is decoded.
 
     Returns:
       `[h, w, 3]` uint8; height and width of the whole photo.
@@ -75,14 +75,14 @@ def read_reduced(path: PathLike, enough: int) -> tuple[np.ndarray, tuple[int, in
     Raises:
       UnreadableError: As `read_image`.
     """
-    return _read(path, enough)
+    return _read(path, min_pixels)
 
 
-def _read(path: PathLike, enough: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+def _read(path: PathLike, min_pixels: int | None) -> tuple[np.ndarray, tuple[int, int]]:
     try:
         data = limits.read_bytes(Path(path), limits.PICTURE_BYTES)
         with open_image(io.BytesIO(data)) as image:
-            return _decode(image, enough)
+            return _decode(image, min_pixels)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         advice = "; give a JPEG, PNG, WebP or TIFF" if why == _UNKNOWN else ""
@@ -124,7 +124,7 @@ def is_plain(image: Image.Image) -> bool:
     return (
         image.mode in ("RGB", "L")
         and not image.has_transparency_data
-        and PictureColours(image).are_srgb
+        and SrgbConverter(image).are_srgb
         and _orientation(image) == 1  # a PNG is decoded for this, as EXIF may be at its end
     )
 
@@ -138,14 +138,14 @@ def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
       kinds: What it may be, in Pillow's names; by default all that is read here.
 
     Raises:
-      TooManyPixels: It claims more than `limits.PICTURE_PIXELS`; a ValueError.
+      TooManyPixelsError: It claims more than `limits.PICTURE_PIXELS`; a ValueError.
       ValueError: It is none, or a broken one, as may show when it is decoded.
       StoreError: The store it lies in fails.
     """
     try:
         if not kinds:
-            _look_at_head(file)
-        with _QUIET, Image.open(file, formats=kinds or _readable()) as image:
+            _check_header(file)
+        with _QUIET, Image.open(file, formats=kinds or _readable_formats()) as image:
             # Pillow itself refuses twice as many, and fewer as long as nobody resets the warnings.
             if image.width * image.height > limits.PICTURE_PIXELS:
                 raise Image.DecompressionBombError
@@ -157,7 +157,7 @@ def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
     except Image.UnidentifiedImageError:
         raise ValueError(f"it is no {' or '.join(kinds)}" if kinds else _UNKNOWN) from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise TooManyPixels(
+        raise TooManyPixelsError(
             f"it claims more than {limits.PICTURE_PIXELS:,} pixels, as a decompression bomb does; "
             "a picture must be smaller"
         ) from None
@@ -167,7 +167,7 @@ def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
-def _look_at_head(file: BinaryIO) -> None:
+def _check_header(file: BinaryIO) -> None:
     """Tells what Pillow alone would not: an empty file, and one that needs another decoder."""
     head = file.read(64)
     file.seek(0)
@@ -196,13 +196,13 @@ def _check_tiff(image: Image.Image) -> None:
         raise ValueError("it begins with a preview, as raw photos do; save it as a JPEG or PNG")
 
 
-def _readable() -> tuple[str, ...]:
-    _all_plugins()
+def _readable_formats() -> tuple[str, ...]:
+    _load_plugins()
     return tuple(kind for kind in _PICTURES if kind in Image.OPEN)
 
 
 @functools.cache
-def _all_plugins() -> None:
+def _load_plugins() -> None:
     Image.init()
 
 
@@ -232,21 +232,23 @@ class _Quiet:
 _QUIET = _Quiet()
 
 
-def _decode(image: Image.Image, enough: int | None = None) -> tuple[np.ndarray, tuple[int, int]]:
+def _decode(
+    image: Image.Image, min_pixels: int | None = None
+) -> tuple[np.ndarray, tuple[int, int]]:
     """Decodes an opened picture.
 
     Args:
       image: The picture.
-      enough: As in `read_reduced`.
+      min_pixels: As in `read_reduced`.
 
     Returns:
       `[h, w, 3]` uint8; height and width of the whole picture.
     """
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
         raise ValueError("its pixels are numbers of unknown range; give one of 8 or 16 bits")
-    colours, size = PictureColours(image), image.size
-    _mend_key(image)
-    if enough and (times := _times(size, enough)) > 1:
+    colours, size = SrgbConverter(image), image.size
+    _fix_transparent_value(image)
+    if min_pixels and (times := _reduction_factor(size, min_pixels)) > 1:
         image.draft(None, (max(1, size[0] // times), max(1, size[1] // times)))
     image.load()
     turned = _orientation(image) in (5, 6, 7, 8)
@@ -255,10 +257,12 @@ def _decode(image: Image.Image, enough: int | None = None) -> tuple[np.ndarray, 
     if turned:
         size = size[::-1]
     if image.mode.startswith("I"):
-        shown = functools.partial(_of_sixteen_bits, table=_greys(colours, *_range_of(image)))
+        shown = functools.partial(
+            _from_16_bit_grey, table=_grey_table(colours, *_grey_range(image))
+        )
     else:
         shown = functools.partial(_over_black, colours=colours)
-    times = _times(image.size, enough) if enough else 1
+    times = _reduction_factor(image.size, min_pixels) if min_pixels else 1
     rows = times * max(1, _BAND // (times * image.width))
     if rows >= image.height:
         return np.array(_reduced(shown(image), times)), size[::-1]
@@ -275,7 +279,7 @@ def _reduced(part: Image.Image, times: int) -> Image.Image:
     return part.reduce(times) if times > 1 else part
 
 
-def _mend_key(image: Image.Image) -> None:
+def _fix_transparent_value(image: Image.Image) -> None:
     """Brings the transparent value of a PNG to the 8 bits that Pillow makes of its colours."""
     key = image.info.get("transparency")
     if image.format != "PNG" or image.mode not in ("L", "RGB") or isinstance(key, bytes | None):
@@ -290,12 +294,12 @@ def _mend_key(image: Image.Image) -> None:
         image.info["transparency"] = key * 255 // ((1 << bits) - 1)
 
 
-def _times(size: tuple[int, int], enough: int) -> int:
-    """By how much a picture is reduced to have enough pixels still."""
-    return max(1, min(int((size[0] * size[1] / enough) ** 0.5), *size))
+def _reduction_factor(size: tuple[int, int], min_pixels: int) -> int:
+    """By how much a picture is reduced to have min_pixels pixels still."""
+    return max(1, min(int((size[0] * size[1] / min_pixels) ** 0.5), *size))
 
 
-def _over_black(band: Image.Image, colours: PictureColours) -> Image.Image:
+def _over_black(band: Image.Image, colours: SrgbConverter) -> Image.Image:
     """Some rows of a picture in sRGB, without transparency."""
     if not band.has_transparency_data:
         return colours.to_srgb(band)
@@ -304,7 +308,7 @@ def _over_black(band: Image.Image, colours: PictureColours) -> Image.Image:
     return Image.composite(colours.to_srgb(band), Image.new("RGB", band.size), alpha)
 
 
-def _of_sixteen_bits(band: Image.Image, table: np.ndarray) -> Image.Image:
+def _from_16_bit_grey(band: Image.Image, table: np.ndarray) -> Image.Image:
     """Grey of more than 8 bits, which Pillow's own conversion would clip."""
     values = np.asarray(band).clip(0, 65535).astype(np.uint16)
     shown = table[values]
@@ -313,14 +317,14 @@ def _of_sixteen_bits(band: Image.Image, table: np.ndarray) -> Image.Image:
     return Image.fromarray(shown)
 
 
-def _range_of(image: Image.Image) -> tuple[int, bool]:
+def _grey_range(image: Image.Image) -> tuple[int, bool]:
     """The highest value of greys, and whether it is black."""
     if image.format != "TIFF":
         return 65535, False
     return (1 << image.tag_v2[_BITS][0]) - 1, image.tag_v2.get(_PHOTOMETRIC) == 0
 
 
-def _greys(colours: PictureColours, highest: int, negative: bool) -> np.ndarray:
+def _grey_table(colours: SrgbConverter, highest: int, negative: bool) -> np.ndarray:
     """The colours of all greys of 16 bits, `[65536, 3]` uint8."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     eight = np.asarray(colours.to_srgb(ramp))[0].astype(np.float64)

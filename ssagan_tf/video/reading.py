@@ -15,13 +15,15 @@ from av.stream import Disposition
 
 from ssagan_tf import limits
 from ssagan_tf.video import mp4_header
-from ssagan_tf.video.display import deinterlaced, shown_size, upright
+from ssagan_tf.video.display import deinterlaced, display_size, upright
 from ssagan_tf.video.frames import PathLike
 from ssagan_tf.video.unreadable import UnreadableError
-from ssagan_tf.video.yuv_conversion import Colours
+from ssagan_tf.video.yuv_conversion import RgbConverter
 
 # Titles and the like need not be UTF-8; from version 19 on PyAV leaves them alone until asked.
-_ANY_TITLES = {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+_TOLERATE_BAD_METADATA = (
+    {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
+)
 # Of FFmpeg's formats, videos; others are playlists, which name more files, pictures, and text.
 _CONTAINERS = (
     *("mov", "matroska", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg", "gif"),
@@ -30,7 +32,7 @@ _CONTAINERS = (
 
 
 # Streams beside the film: covers, thumbnails of chapters, enhancement layers.
-_BESIDE = (
+_AUXILIARY = (
     Disposition.attached_pic
     | Disposition.timed_thumbnails
     | Disposition.still_image
@@ -38,7 +40,7 @@ _BESIDE = (
 )
 
 
-class Seen(NamedTuple):
+class DecodedFrame(NamedTuple):
     """A frame, `[H, W, 3]` uint8, and when it is shown, in seconds, if the file says so."""
 
     image: np.ndarray
@@ -55,7 +57,7 @@ def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
 
     Args:
       path: Anything that FFmpeg reads as a video. Frames come one by one, whatever their times;
-        `read_timed` gives these, too.
+        `read_video_with_times` gives these, too.
       step: Give every so many frames one, beginning with the first.
 
     Yields:
@@ -65,12 +67,12 @@ def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
       UnreadableError: At the first frame if it is no video, or one that is not read; later where
         it is broken or ends early.
     """
-    with contextlib.closing(read_timed(path, step)) as frames:
+    with contextlib.closing(read_video_with_times(path, step)) as frames:
         for frame in frames:
             yield frame.image
 
 
-def read_timed(path: PathLike, step: int = 1) -> Iterator[Seen]:
+def read_video_with_times(path: PathLike, step: int = 1) -> Iterator[DecodedFrame]:
     """Likewise, with their times."""
     count = 0
     with contextlib.closing(_decode(path, step)) as frames:
@@ -88,35 +90,35 @@ def read_timed(path: PathLike, step: int = 1) -> Iterator[Seen]:
             count += 1
 
 
-def _decode(path: PathLike, step: int) -> Iterator[Seen]:
+def _decode(path: PathLike, step: int) -> Iterator[DecodedFrame]:
     """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
     limits.check_regular(Path(path))
     mp4_header.check(path)
     bounds = {"max_pixels": str(limits.VIDEO_PIXELS)}
     formats = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "file"}
-    with _opened(path, {**bounds, **formats}) as container:
-        stream = _film(container)
+    with _open(path, {**bounds, **formats}) as container:
+        stream = _main_stream(container)
         _check_size(stream.width, stream.height)
         stream.thread_type = "AUTO"
         stream.codec_context.options = bounds
         end = size = None
-        colours = Colours()
-        for index, frame in enumerate(deinterlaced(_sound(container, stream))):
+        colours = RgbConverter()
+        for index, frame in enumerate(deinterlaced(_valid_frames(container, stream))):
             if size is None:
-                size = shown_size(frame, stream)
+                size = display_size(frame, stream)
                 _check_size(*size)
             if index % step == 0:
-                yield Seen(upright(colours.rgb(frame, *size), frame), frame.time)
+                yield DecodedFrame(upright(colours.rgb(frame, *size), frame), frame.time)
             end = max(end or 0.0, frame.time or 0.0)
         if end is None:
             raise ValueError("it holds no frames")
-        if _ends_early(path, container, stream, end):
+        if _is_truncated(path, container, stream, end):
             raise ValueError("it is truncated")
 
 
-def _film(container: av.container.InputContainer) -> av.VideoStream:
+def _main_stream(container: av.container.InputContainer) -> av.VideoStream:
     """The default one of the video streams, the largest of several; no poster of one frame."""
-    streams = [each for each in container.streams.video if not each.disposition & _BESIDE]
+    streams = [each for each in container.streams.video if not each.disposition & _AUXILIARY]
     if not streams:
         raise ValueError(f"it holds no video{', only a picture' * bool(container.streams.video)}")
 
@@ -132,7 +134,7 @@ def _check_size(width: int, height: int) -> None:
         raise ValueError(f"its frames of {width}×{height} are too large")
 
 
-def _sound(
+def _valid_frames(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
     """The frames from the first key frame on, none of them corrupt, and not endlessly many."""
@@ -154,17 +156,17 @@ def _sound(
             count += 1
 
 
-def _opened(path: PathLike, options: dict[str, str]) -> av.container.InputContainer:
+def _open(path: PathLike, options: dict[str, str]) -> av.container.InputContainer:
     try:
         # A whole path: FFmpeg takes what is before a colon for a protocol.
-        return av.open(os.path.abspath(path), options=options, **_ANY_TITLES)
+        return av.open(os.path.abspath(path), options=options, **_TOLERATE_BAD_METADATA)
     except av.ArgumentError:
         raise ValueError("it is no video, or of a kind that is not read") from None
     except av.EOFError:
         raise ValueError("it ends before its first frame") from None
 
 
-def _ends_early(
+def _is_truncated(
     path: PathLike, container: av.container.InputContainer, stream: av.VideoStream, end: float
 ) -> bool:
     """Whether a video whose decoding ended without complaint, at `end` seconds, is cut off."""

@@ -13,7 +13,7 @@ _NOMINAL = (15, 24, 30, 48, 60, 120, 240)
 _ROUNDED = 0.005
 
 
-class Timed(NamedTuple):
+class TimedFrame(NamedTuple):
     """A frame, uint8 `[H, W, 3]`, and when and how long it is seen, in units of the file."""
 
     frame: np.ndarray
@@ -36,9 +36,9 @@ def exact_rate(fps: float | Fraction) -> Fraction:
     return Fraction(fps).limit_denominator(1001)
 
 
-def timed(
+def with_timestamps(
     frames: Iterable[np.ndarray], rate: Fraction, unit: Fraction, shortest: int = 1
-) -> Iterator[Timed]:
+) -> Iterator[TimedFrame]:
     """Gives frames their times in whole units, so that the total is right to one.
 
     Args:
@@ -57,11 +57,11 @@ def timed(
         if not waiting or end - waiting[-1][1] >= shortest:
             if len(waiting) == 2:
                 (first, start), (_, after) = waiting
-                yield Timed(first, start, after - start)
+                yield TimedFrame(first, start, after - start)
                 del waiting[0]
             waiting.append((frame, end))
         end = round(number / (rate * unit))
     if len(waiting) == 2 and end - waiting[1][1] < shortest:
         del waiting[1]
     for (frame, start), (_, after) in zip(waiting, [*waiting[1:], (None, end)], strict=True):
-        yield Timed(frame, start, max(after - start, shortest))
+        yield TimedFrame(frame, start, max(after - start, shortest))

@@ -19,7 +19,7 @@ from ssagan_tf.video.primaries import (
     DCI_P3,
     DISPLAY_P3,
     PRIMARIES,
-    srgb_light,
+    srgb_to_linear,
     to_xyz,
 )
 
@@ -66,13 +66,13 @@ def _convert(transfer: int, gamut: int, signal: np.ndarray, one: int) -> np.ndar
         values = to_709 @ values
         if transfer in (PQ, HLG):
             brightest = values.max(0).clip(1e-6)
-            values *= compressed(brightest) / brightest
+            values *= compress_highlights(brightest) / brightest
         codes = (values.clip(0, 1) * 65535 + 0.5).astype(np.uint16)
         result[:, start : start + rows] = _srgb_table()[codes].reshape(band.shape)
     return result
 
 
-def compressed(light: np.ndarray) -> np.ndarray:
+def compress_highlights(light: np.ndarray) -> np.ndarray:
     """Light, 1 being diffuse white, to [0, 1): itself up to 0.75, and smoothly less above."""
     above = np.maximum(light - _KNEE, 0) / (1 - _KNEE)
     return np.minimum(light, _KNEE) + (1 - _KNEE) * above / (1 + above)
@@ -83,16 +83,16 @@ def _linear(transfer: int, one: int) -> np.ndarray:
     """Light of every value of 16 bits, float32: of the scene for HLG, else of the display."""
     signal = np.minimum(np.arange(65536.0) / one, 1)
     if transfer == PQ:
-        light = pq(signal) / DIFFUSE_WHITE
+        light = pq_eotf(signal) / DIFFUSE_WHITE
     elif transfer == HLG:
-        light = hlg(signal)
+        light = hlg_inverse_oetf(signal)
     else:
         # Any curve does that is undone after the matrix: greys stay what they are.
-        light = srgb_light(signal)
+        light = srgb_to_linear(signal)
     return light.astype(np.float32)
 
 
-def pq(signal: np.ndarray) -> np.ndarray:
+def pq_eotf(signal: np.ndarray) -> np.ndarray:
     """cd/m² of PQ signals in [0, 1]: the EOTF of BT.2100, table 4."""
     m1, m2 = 2610 / 16384, 2523 / 4096 * 128
     c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
@@ -100,7 +100,7 @@ def pq(signal: np.ndarray) -> np.ndarray:
     return 10000 * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
 
 
-def hlg(signal: np.ndarray) -> np.ndarray:
+def hlg_inverse_oetf(signal: np.ndarray) -> np.ndarray:
     """Light of the scene in [0, 1] of HLG signals: the inverse OETF of BT.2100, table 5."""
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)

@@ -26,7 +26,7 @@ from ssagan_tf.files import (
     replacing_file,
     replacing_folder,
 )
-from ssagan_tf.video.encoding import CRF, FORMATS, alike, encode
+from ssagan_tf.video.encoding import CRF, FORMATS, checked_frames, encode
 from ssagan_tf.video.frames import PathLike, check_suffix
 from ssagan_tf.video.timestamps import exact_rate
 
@@ -166,7 +166,7 @@ def write_frames(folder: PathLike, frames: Frames, repeat: int = 1) -> None:
     _check_repeat(repeat)
     with replacing_folder(folder) as temporary:
         count = 0
-        for count, frame in enumerate(alike(frames), 1):
+        for count, frame in enumerate(checked_frames(frames), 1):
             picture = Image.fromarray(np.ascontiguousarray(frame))
             picture.save(temporary / _name(count), compress_level=_PNG_LEVEL)
         for number in range(count, count * repeat):

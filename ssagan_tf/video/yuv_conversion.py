@@ -10,7 +10,7 @@ from ssagan_tf.video import tone_mapping
 
 BT709 = 1  # FFmpeg's number of the colour space of HD video and browsers
 # Bicubic, full chroma, accurate rounding: FFmpeg's quick default darkens by 1 to 2 levels.
-EXACT = 0x4 | 0x2000 | 0x40000
+ACCURATE_SCALING = 0x4 | 0x2000 | 0x40000
 
 # FFmpeg's other numbers, which are those of ISO/IEC 23091-2.
 _RGB, _UNTAGGED, _RESERVED, _BT601, _BT2020 = 0, 2, 3, 5, 9
@@ -19,7 +19,7 @@ _LIMITED, _FULL = 1, 2
 _HD = (1280, 576)  # SD is smaller than the first, and its shorter side not above the second
 
 
-class Colours:
+class RgbConverter:
     """Converts the frames of one video to sRGB."""
 
     def __init__(self) -> None:
@@ -35,24 +35,26 @@ class Colours:
         Raises:
           ValueError: Its colours are stored in a way that is not read.
         """
-        to_light = tone_mapping.conversion(frame.color_trc, frame.color_primaries)
+        tone_map = tone_mapping.conversion(frame.color_trc, frame.color_primaries)
         planes = self._reformatter.reformat(
             frame,
             width,
             height,
-            "gbrp16le" if to_light else "gbrp",
+            "gbrp16le" if tone_map else "gbrp",
             src_colorspace=_matrix(frame),
-            interpolation=EXACT,
+            interpolation=ACCURATE_SCALING,
         )
-        if to_light:
-            return to_light(_arrays(planes, np.dtype("<u2")), _white(frame)).transpose(1, 2, 0)
-        colours = _arrays(planes, np.dtype("u1"))
+        if tone_map:
+            return tone_map(_plane_arrays(planes, np.dtype("<u2")), _white(frame)).transpose(
+                1, 2, 0
+            )
+        colours = _plane_arrays(planes, np.dtype("u1"))
         if _is_limited_grey(frame):  # which FFmpeg takes for full
-            colours = _EXPANDED[colours]
+            colours = _LIMITED_TO_FULL[colours]
         return colours.transpose(1, 2, 0)
 
 
-_EXPANDED = ((np.arange(256.0) - 16) * 255 / 219).round().clip(0, 255).astype(np.uint8)
+_LIMITED_TO_FULL = ((np.arange(256.0) - 16) * 255 / 219).round().clip(0, 255).astype(np.uint8)
 
 
 def _matrix(frame: av.VideoFrame) -> int | None:
@@ -86,7 +88,7 @@ def _white(frame: av.VideoFrame) -> int:
     return (1 << bits) - 1 << 16 - bits
 
 
-def _arrays(frame: av.VideoFrame, kind: np.dtype) -> np.ndarray:
+def _plane_arrays(frame: av.VideoFrame, kind: np.dtype) -> np.ndarray:
     """`[3, H, W]`: red, green and blue of a frame in planes."""
     height, width = frame.height, frame.width
     colours = np.empty((3, height, width), kind)

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ssagan_tf.errors import DataError, missing_extra
-from ssagan_tf.web.temporary_files import Scratch
+from ssagan_tf.web.temporary_files import TemporaryFiles
 
 try:
     from starlette.datastructures import MutableHeaders
@@ -61,7 +61,9 @@ class GradioFront:
       largest: Bytes of an upload.
     """
 
-    def __init__(self, app: ASGIApp, scratch: Scratch, check: Callable[[Path], None], largest: int):
+    def __init__(
+        self, app: ASGIApp, scratch: TemporaryFiles, check: Callable[[Path], None], largest: int
+    ):
         self._app, self._scratch, self._check, self._largest = app, scratch, check, largest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -23,7 +23,7 @@ except ImportError as error:
     raise missing_extra(error, "study") from error
 
 ACCESS = "access"  # the token's name in links
-KEPT = 90 * 24 * 3600  # seconds that a browser keeps a cookie
+COOKIE_SECONDS = 90 * 24 * 3600  # seconds that a browser keeps a cookie
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 HEADERS = {
     "Cache-Control": "no-store",
@@ -86,7 +86,7 @@ class Guard:
         headers: Mapping[str, str] | None = None,
     ):
         self._app, self._token, self._any_address = app, token, any_address
-        self._names = {bare(name) for name in names}
+        self._names = {normalized_host(name) for name in names}
         self._limits = limits or Limits()
         self._headers = HEADERS | dict(headers or {})
         self._cookie = cookie_name(ACCESS, token)
@@ -128,16 +128,16 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0], scope):
-            return _say(421, "this server is not called by that name; see --names")
+            return _response(421, "this server is not called by that name; see --names")
         if scope["method"] not in _METHODS:
-            return _say(405, "GET and POST only", Allow=", ".join(_METHODS))
+            return _response(405, "GET and POST only", Allow=", ".join(_METHODS))
         if not _is_same_origin(scope["method"], headers, hosts[0]):
-            return _say(403, "another site's page may not ask here")
+            return _response(403, "another site's page may not ask here")
         lengths = headers.getlist("content-length")
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
-            return _say(400, "Content-Length must be one whole number")
+            return _response(400, "Content-Length must be one whole number")
         if lengths and "transfer-encoding" in headers:
-            return _say(400, "give Content-Length or Transfer-Encoding, not both")
+            return _response(400, "give Content-Length or Transfer-Encoding, not both")
         if lengths and int(lengths[0]) > self._longest(scope):
             return _too_large(self._longest(scope))
         return None
@@ -146,9 +146,9 @@ class Guard:
         match = _HOST.fullmatch(host)
         if match is None:
             return False
-        name = bare(match[1])
+        name = normalized_host(match[1])
         here = scope.get("server") or ("", 0)
-        return name in self._names or (self._any_address and name == bare(here[0]))
+        return name in self._names or (self._any_address and name == normalized_host(here[0]))
 
     def _admission(self, scope: Scope) -> Response | None:
         if not self._token:
@@ -167,7 +167,7 @@ class Guard:
                 remember(answer, scope, self._cookie, self._token)
                 return answer
         if request.method == "POST":
-            return _say(403, "open the link that you were given")
+            return _response(403, "open the link that you were given")
         return HTMLResponse(NO_ACCESS, 403)
 
     def _is_token(self, given: str) -> bool:
@@ -186,30 +186,30 @@ class Guard:
                 self._take(scope, receive, held), timeout=self._limits.seconds
             )
         except TimeoutError:
-            return _say(408, f"the body must come within {self._limits.seconds:g} seconds")
+            return _response(408, f"the body must come within {self._limits.seconds:g} seconds")
 
     async def _take(self, scope: Scope, receive: Receive, held: list[bytes]) -> Response | None:
         length, longest, more = 0, self._longest(scope), True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return _say(400, "the connection ended within the body")
+                return _response(400, "the connection ended within the body")
             part, more = message.get("body", b""), message.get("more_body", False)
             length += len(part)
             if length > longest:
                 return _too_large(longest)
             if self._held + len(part) > self._limits.bodies:
-                return _say(503, "too much is being sent at once; try again", Retry_After="5")
+                return _response(503, "too much is being sent at once; try again", Retry_After="5")
             if part:
                 held.append(part)
                 self._held += len(part)
         told = Headers(scope=scope).get("content-length")
         if told is not None and int(told) != length:
-            return _say(400, "Content-Length is not the length of the body")
+            return _response(400, "Content-Length is not the length of the body")
         return None
 
 
-def bare(name: str) -> str:
+def normalized_host(name: str) -> str:
     """A host's name as it is compared: lower case, an IPv6 address without brackets and at its
     shortest."""
     name = name.strip("[]").lower()
@@ -233,7 +233,7 @@ def remember(response: Response, scope: Scope, name: str, value: str) -> None:
     response.set_cookie(
         name,
         value,
-        max_age=KEPT,
+        max_age=COOKIE_SECONDS,
         httponly=True,
         samesite="lax",
         secure=scope.get("scheme") == "https",
@@ -263,10 +263,10 @@ def _is_same_origin(method: str, headers: Headers, host: str) -> bool:
 
 def _too_large(longest: int) -> Response:
     number, unit = (longest >> 20, "MB") if longest >> 20 else (longest >> 10, "KB")
-    return _say(413, f"this is too large: at most {number} {unit} may be sent here")
+    return _response(413, f"this is too large: at most {number} {unit} may be sent here")
 
 
-def _say(status: int, line: str, **headers: str) -> Response:
+def _response(status: int, line: str, **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return PlainTextResponse(line + "\n", status, named)
 

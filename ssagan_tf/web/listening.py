@@ -19,7 +19,7 @@ _BACKLOG = 512
 
 
 @dataclasses.dataclass(frozen=True)
-class Endpoint:
+class ListeningSocket:
     """Where a server listens.
 
     Attributes:
@@ -56,7 +56,7 @@ class Endpoint:
         query = urlencode(({guard.ACCESS: token} if token else {}) | more)
         return f"http://{shown}:{self.port}/" + (f"?{query}" if query else "")
 
-    def called(self) -> dict[str, Any]:
+    def allowed_hosts(self) -> dict[str, Any]:
         """By which names: arguments of `guard.Guard`."""
         names = {*guard.LOOPBACK, *self.names, self.host, str(self.address)}
         if self.address.is_unspecified:
@@ -64,7 +64,7 @@ class Endpoint:
         return {"names": names, "any_address": self.address.is_unspecified}
 
 
-def listen(host: str, port: int, names: Iterable[str] = ()) -> Endpoint:
+def listen(host: str, port: int, names: Iterable[str] = ()) -> ListeningSocket:
     """Begins to listen.
 
     Args:
@@ -85,7 +85,7 @@ def listen(host: str, port: int, names: Iterable[str] = ()) -> Endpoint:
         raise DataError(
             f"cannot listen on {host}:{port}: {why}; give another --port or --host"
         ) from error
-    return Endpoint(listening, host, tuple(names))
+    return ListeningSocket(listening, host, tuple(names))
 
 
 def serve(

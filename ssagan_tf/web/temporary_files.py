@@ -17,7 +17,7 @@ from ssagan_tf.files import LOCK_FILE, locked_folder
 _YOUNG = 60.0  # seconds in which a folder may not have its lock yet
 
 
-class Scratch:
+class TemporaryFiles:
     """The folder.
 
     Args:
@@ -50,19 +50,19 @@ class Scratch:
 
 
 @contextlib.contextmanager
-def scratch(prefix: str, seconds: float, most: int) -> Iterator[Scratch]:
+def temporary_files(prefix: str, seconds: float, most: int) -> Iterator[TemporaryFiles]:
     """Makes such a folder, readable by this user only, and removes it at the end.
 
     Those that killed processes left are removed at the beginning.
 
     Args:
       prefix: Of its name.
-      seconds: As in `Scratch`.
-      most: As in `Scratch`.
+      seconds: As in `TemporaryFiles`.
+      most: As in `TemporaryFiles`.
     """
     _remove_leftovers(prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
-    made, stop = Scratch(folder, seconds, most), threading.Event()
+    made, stop = TemporaryFiles(folder, seconds, most), threading.Event()
     sweeper = threading.Thread(target=made.keep_sweeping, args=[stop], daemon=True)
     try:
         with locked_folder(folder):

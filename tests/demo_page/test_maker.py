@@ -15,10 +15,10 @@ from PIL import Image
 
 from ssagan_tf import video
 from ssagan_tf.demo_page import maker as making
-from ssagan_tf.demo_page.maker import Maker, UnusableError
+from ssagan_tf.demo_page.maker import Maker, VisitorError
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, MotionOptions
-from ssagan_tf.web.temporary_files import Scratch
+from ssagan_tf.web.temporary_files import TemporaryFiles
 from tests.sample_photos import Drift, landscape, plain
 
 SHORT = MotionOptions(seconds=2, fps=5)
@@ -35,7 +35,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def animate(place: Path) -> Callable[..., tuple[Path, Path]]:
-    room = Scratch(place / "room", 3600.0, 2**30)
+    room = TemporaryFiles(place / "room", 3600.0, 2**30)
     models: Any = {"drift": SimpleNamespace(load=lambda compute: Drift())}
     maker = Maker(models, ComputeOptions(), room, 12.0)
 
@@ -149,14 +149,14 @@ UNUSABLE = {
 @pytest.mark.parametrize(("prepare", "given", "why"), UNUSABLE.values(), ids=UNUSABLE)
 def test_visitors_are_told_why(animate, place: Path, prepare, given, why: str) -> None:
     prepare()
-    with pytest.raises(UnusableError, match=why) as error:
+    with pytest.raises(VisitorError, match=why) as error:
         animate(**given)
     assert "bad.png" not in str(error.value)
     assert "\n" not in str(error.value)
     assert not list((place / "room").iterdir())
 
 
-@pytest.mark.parametrize("error", [UnusableError("too long"), DataError("full"), KeyError("a bug")])
+@pytest.mark.parametrize("error", [VisitorError("too long"), DataError("full"), KeyError("a bug")])
 def test_what_fails_leaves_nothing(animate, place: Path, error: Exception) -> None:
     def report(done: float) -> None:
         raise error
@@ -168,6 +168,6 @@ def test_what_fails_leaves_nothing(animate, place: Path, error: Exception) -> No
 
 def test_it_takes_no_longer_than_bounded(animate, place: Path, monkeypatch) -> None:
     monkeypatch.setattr(making, "PATIENCE", 0.0)
-    with pytest.raises(UnusableError, match="takes too long here"):
+    with pytest.raises(VisitorError, match="takes too long here"):
         animate()
     assert not list((place / "room").iterdir())

@@ -16,7 +16,7 @@ from ssagan_tf.evaluation.motion_transfer import Transfer
 from ssagan_tf.evaluation.protocols import PAPER, STANDARD
 from ssagan_tf.evaluation.systems import Generator, System
 from ssagan_tf.motion import transfer
-from ssagan_tf.motion.warping import warped
+from ssagan_tf.motion.warping import warp
 from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_float, to_uint8
 from tests.drifting_clips import clouds
@@ -41,7 +41,7 @@ class Drift:
 
 def drifted(photo: np.ndarray, velocity: tuple[float, float]) -> np.ndarray:
     """32 frames, mirrored at the border."""
-    return warped(photo, np.broadcast_to(np.float32(velocity), (*photo.shape[:2], 2)), range(32))
+    return warp(photo, np.broadcast_to(np.float32(velocity), (*photo.shape[:2], 2)), range(32))
 
 
 def generator(network: Drift, **settings: bool) -> Generator:
@@ -85,9 +85,9 @@ def test_clips_are_those_made_by_hand(side: int, loop: bool) -> None:
     assert (made.shape, made.dtype) == (real.shape, np.dtype("f4"))
     for photo, clip in zip(real[:, 0], to_uint8(made), strict=True):
         small = video.fit(photo, SIDE, "stretch")
-        motion = transfer.estimate(drifted(small, RIGHT), photo)
+        motion = transfer.estimate_motion(drifted(small, RIGHT), photo)
         # A loop as animate shows it takes 8 seconds.
-        frames = transfer.frames(photo, motion, FRAMES, loop=loop, fps=4)
+        frames = transfer.render_frames(photo, motion, FRAMES, loop=loop, fps=4)
         np.testing.assert_array_equal(clip, np.stack(list(frames)))
         assert (clip[:, side * 7 // 8 :] == photo[side * 7 // 8 :]).all()
         if not loop:
@@ -127,8 +127,8 @@ def test_where_nothing_moves_the_photo_stands_still() -> None:
 
 def test_the_better_of_two_directions() -> None:
     photo = sky(96)[0]
-    right = warped(photo, np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
-    left = warped(photo[:, ::-1], np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
+    right = warp(photo, np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
+    left = warp(photo[:, ::-1], np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
     real = np.stack([right, left[:, :, ::-1], plain(96)])
     network = Drift((0.6, 0.0))
     row = BetterDirection(

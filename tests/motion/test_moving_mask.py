@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssagan_tf.motion.moving_mask import horizon_of, moving_mask
+from ssagan_tf.motion.moving_mask import horizon_height, moving_mask
 from tests.drifting_clips import clouds
 
 
@@ -23,8 +23,8 @@ def test_the_sky_moves_on_to_the_borders_and_land_does_not() -> None:
     assert mask.dtype == np.float32
     assert (mask[:140] == 1).all()
     assert (mask[144:] == 0).all()
-    assert horizon_of(mask) == pytest.approx(0.8, abs=0.02)
-    assert horizon_of(0 * mask) == 1
+    assert horizon_height(mask) == pytest.approx(0.8, abs=0.02)
+    assert horizon_height(0 * mask) == 1
 
 
 def test_masts_wires_and_branches_stand() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssagan_tf.motion.relighting import light_of
+from ssagan_tf.motion.relighting import estimate_relighting
 
 FADE = np.linspace(1, 0.6, 32)[:, None, None, None] ** [1.0, 1.0, 0.0]
 MASK = np.where(np.arange(64)[:, None] < 40, np.ones((64, 64)), 0)
@@ -16,28 +16,28 @@ def dimming() -> np.ndarray:
 
 
 def test_it_is_the_skys_alone() -> None:
-    light = light_of(dimming(), MASK)
+    light = estimate_relighting(dimming(), MASK)
     photo = np.full((50, 70, 3), 120, np.uint8)
     mask = np.ones((50, 70), np.float32)
     mask[:, 35:] = 0
-    frame = light.applied(photo, mask, 1.0, 1.0)
+    frame = light.apply(photo, mask, 1.0, 1.0)
     np.testing.assert_array_equal(frame[:, 35:], 120)
     assert 120 * 0.6 - 5 < frame[:, :35, :2].mean() < 120 * 0.6 + 8
     assert np.abs(frame[:, :35, 2].astype(int) - 120).max() <= 2
 
 
 def test_it_begins_with_the_photo_and_has_a_strength() -> None:
-    light = light_of(dimming(), MASK)
+    light = estimate_relighting(dimming(), MASK)
     photo = np.full((50, 70, 3), 120, np.uint8)
     mask = np.ones((50, 70), np.float32)
-    np.testing.assert_array_equal(light.applied(photo, mask, 0.0, 1.0), photo)
-    np.testing.assert_array_equal(light.applied(photo, mask, 1.0, 0.0), photo)
-    means = [light.applied(photo, mask, time, 1.0)[..., 0].mean() for time in (0, 0.3, 0.6, 1)]
+    np.testing.assert_array_equal(light.apply(photo, mask, 0.0, 1.0), photo)
+    np.testing.assert_array_equal(light.apply(photo, mask, 1.0, 0.0), photo)
+    means = [light.apply(photo, mask, time, 1.0)[..., 0].mean() for time in (0, 0.3, 0.6, 1)]
     assert (np.diff(means) < -5).all()
-    assert light.applied(photo, mask, 1.0, 0.5)[..., 0].mean() > means[-1] + 10
+    assert light.apply(photo, mask, 1.0, 0.5)[..., 0].mean() > means[-1] + 10
 
 
 def test_detail_is_no_light() -> None:
     clip = np.random.default_rng(0).integers(80, 120, (32, 64, 64, 3)).astype(np.uint8)
-    assert np.abs(light_of(clip, np.ones((64, 64))).gains).max() < 0.06
-    assert np.isfinite(light_of(0 * clip, np.zeros((64, 64))).gains).all()
+    assert np.abs(estimate_relighting(clip, np.ones((64, 64))).gains).max() < 0.06
+    assert np.isfinite(estimate_relighting(0 * clip, np.zeros((64, 64))).gains).all()

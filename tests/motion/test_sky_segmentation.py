@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ssagan_tf.motion.sky_segmentation import find_sky, oddity
+from ssagan_tf.motion.sky_segmentation import find_sky, not_sky_log_odds
 
 BLUE, HAZE, CLOUD = (70, 120, 200), (190, 210, 230), (245, 245, 245)
 FOREST, BLACK = (38, 48, 26), (8, 8, 8)
@@ -191,6 +191,7 @@ def test_skies_are_less_odd_than_checks() -> None:
     checks = np.kron(np.indices((12, 16)).sum(axis=0) % 2, np.ones((10, 10)))[..., None]
     board = np.clip(90 + 80 * checks + np.float32([20, 0, -30]), 0, 255).astype(np.uint8)
     ones = np.ones((120, 160), np.float32)
-    assert oddity(sky, ones, 0.0) < 0 < oddity(board, ones, 0.0)
-    assert oddity(board, ones, 0.6) < oddity(board, ones, 0.0)  # what drifts speaks for it
-    assert oddity(board, 0 * ones, 0.0) == 0
+    assert not_sky_log_odds(sky, ones, 0.0) < 0 < not_sky_log_odds(board, ones, 0.0)
+    # Drifting is evidence for a sky.
+    assert not_sky_log_odds(board, ones, 0.6) < not_sky_log_odds(board, ones, 0.0)
+    assert not_sky_log_odds(board, 0 * ones, 0.0) == 0

@@ -6,7 +6,7 @@ import pytest
 
 from ssagan_tf import skies
 from ssagan_tf.motion import optical_flow
-from ssagan_tf.motion.transfer import NothingMovesError, estimate, frames
+from ssagan_tf.motion.transfer import NothingMovesError, estimate_motion, render_frames
 from tests.drifting_clips import clouds, drifting
 
 
@@ -23,15 +23,15 @@ def still(photo: np.ndarray, number: int = 8) -> np.ndarray:
 def test_the_motion_of_a_clip_is_found() -> None:
     clip = drifting((0.8, 0.3))
     photo = cv2.resize(clip[0], (300, 200), interpolation=cv2.INTER_CUBIC)
-    motion = estimate(clip, photo, np.ones((10, 10)))
-    assert motion.trust > 0.7
-    assert motion.heading == "right"
-    field = motion.field.at(64, 64)[8:-8, 8:-8]
+    motion = estimate_motion(clip, photo, np.ones((10, 10)))
+    assert motion.confidence > 0.7
+    assert motion.drift_direction == "right"
+    field = motion.field.velocities(64, 64)[8:-8, 8:-8]
     assert np.abs(np.median(field, axis=(0, 1)) - (0.8, 0.3)).max() < 0.15
     np.testing.assert_array_equal(motion.mask, np.ones((200, 300)))
     mirrored = motion.mirrored()
-    assert mirrored.heading == "left"
-    assert mirrored.field.at(9, 9)[4, 4, 0] == -motion.field.at(9, 9)[4, 4, 0]
+    assert mirrored.drift_direction == "left"
+    assert mirrored.field.velocities(9, 9)[4, 4, 0] == -motion.field.velocities(9, 9)[4, 4, 0]
 
 
 def test_velocities_of_skies_that_are_known() -> None:
@@ -41,7 +41,7 @@ def test_velocities_of_skies_that_are_known() -> None:
         truth = skies.clip_truth(64, index, 64, wind="canonical")
         seen = (np.median(truth.opacity, axis=0) > 0.3) & (truth.moving > 0.99)
         true = np.median(truth.velocity, axis=0)[seen]
-        found = estimate(clip, clip[0]).field.at(64, 64)[seen]
+        found = estimate_motion(clip, clip[0]).field.velocities(64, 64)[seen]
         ratios.append(np.median(np.hypot(*found.T) / np.hypot(*true.T)))
         turned = np.arctan2(found[:, 1], found[:, 0]) - np.arctan2(true[:, 1], true[:, 0])
         angles.append(np.degrees(np.median(np.abs(turned))))
@@ -52,39 +52,40 @@ def test_velocities_of_skies_that_are_known() -> None:
 
 def test_of_a_still_clip_the_sky_drifts_as_usual() -> None:
     photo = land(clouds(120, 160))
-    motion = estimate(still(photo), photo)
-    assert motion.trust == 0
-    assert motion.heading == "right"
+    motion = estimate_motion(still(photo), photo)
+    assert motion.confidence == 0
+    assert motion.drift_direction == "right"
     assert motion.mask[:80].min() == 1
     assert motion.mask[96:].max() == 0
 
 
 def test_frames_of_the_clips_own_pace() -> None:
     photo = land(clouds(120, 160))
-    motion = estimate(still(photo), photo)
-    made = list(frames(photo, motion, 5, loop=False))
+    motion = estimate_motion(still(photo), photo)
+    made = list(render_frames(photo, motion, 5, loop=False))
     np.testing.assert_array_equal(made[0], photo)
     drift = optical_flow.dense_flow(*(cv2.cvtColor(made[i], cv2.COLOR_RGB2GRAY) for i in (1, 2)))
-    expected = motion.field.at(120, 160)
+    expected = motion.field.velocities(120, 160)
     inside = np.s_[10:80, 10:-10]
     assert np.median(drift[inside][..., 0] / expected[inside][..., 0]) == pytest.approx(1, abs=0.1)
     for frame in made:
         np.testing.assert_array_equal(frame[motion.mask == 0], photo[motion.mask == 0])
-    twice = list(frames(photo, motion, 3, loop=False, speed=2))
+    twice = list(render_frames(photo, motion, 3, loop=False, speed=2))
     assert np.abs(twice[1].astype(int) - made[2]).max() <= 2
 
 
 def test_direction_and_light() -> None:
     photo = land(clouds(60, 80))
-    motion = estimate(still(photo), photo)
+    motion = estimate_motion(still(photo), photo)
     as_it_is, right, left = (
-        list(frames(photo, motion, 3, loop=False, direction=way)) for way in (None, "right", "left")
+        list(render_frames(photo, motion, 3, loop=False, direction=way))
+        for way in (None, "right", "left")
     )
     np.testing.assert_array_equal(as_it_is, right)
     assert (left[2] != right[2]).any()
     clip = (still(photo) * np.linspace(1, 0.5, 8)[:, None, None, None]).astype(np.uint8)
-    dimmer = estimate(clip, photo)
-    plain, lit = (list(frames(photo, dimmer, 8, light=light)) for light in (0.0, 1.0))
+    dimmer = estimate_motion(clip, photo)
+    plain, lit = (list(render_frames(photo, dimmer, 8, light=light)) for light in (0.0, 1.0))
     np.testing.assert_array_equal(plain[0], lit[0])
     darker = [float(a.mean()) - float(b.mean()) for a, b in zip(plain, lit, strict=True)]
     assert np.argmax(darker) == 4
@@ -95,12 +96,12 @@ def test_direction_and_light() -> None:
 def test_speed_is_the_same_share_of_any_picture() -> None:
     small = land(clouds(90, 120))
     large = cv2.resize(small, (480, 360), interpolation=cv2.INTER_CUBIC)
-    first, second = (estimate(still(small), photo) for photo in (small, large))
+    first, second = (estimate_motion(still(small), photo) for photo in (small, large))
     np.testing.assert_allclose(
         first.field.coefficients, second.field.coefficients, rtol=0.05, atol=1e-4
     )
-    made = list(frames(small, first, 6))
-    again = [cv2.resize(x, (120, 90), interpolation=3) for x in frames(large, second, 6)]
+    made = list(render_frames(small, first, 6))
+    again = [cv2.resize(x, (120, 90), interpolation=3) for x in render_frames(large, second, 6)]
     assert np.abs(made[3].astype(int) - again[3]).mean() < 3
 
 
@@ -114,7 +115,7 @@ def test_speed_is_the_same_share_of_any_picture() -> None:
 )
 def test_it_says_where_nothing_would_move(photo: np.ndarray, word: str) -> None:
     with pytest.raises(NothingMovesError, match=word):
-        estimate(still(photo), photo)
+        estimate_motion(still(photo), photo)
 
 
 def face(side: int = 256) -> np.ndarray:
@@ -143,8 +144,8 @@ def face(side: int = 256) -> np.ndarray:
 def test_a_face_does_not_drift(side: int) -> None:
     photo = face(side)
     with pytest.raises(NothingMovesError, match=r"doesn't look like a sky|no sky"):
-        estimate(still(photo), photo)
-    given = estimate(still(photo), photo, np.ones((side, side), np.uint8) * 255)
+        estimate_motion(still(photo), photo)
+    given = estimate_motion(still(photo), photo, np.ones((side, side), np.uint8) * 255)
     assert given.mask.min() == 1  # who says what moves is not asked
 
 
@@ -159,34 +160,34 @@ def test_walls_do_not_drift(size: tuple[int, int]) -> None:
         for joint in range(shift, width, long):
             bricks[course * high : (course + 1) * high, joint : joint + mortar] = 200, 195, 185
     with pytest.raises(NothingMovesError):
-        estimate(still(bricks), bricks)
+        estimate_motion(still(bricks), bricks)
 
 
 def test_noise_is_no_cloud() -> None:
     noise = np.random.default_rng(0).normal(0, 5, (300, 400, 3))
     fog = np.clip(190 + noise + np.linspace(0, 10, 300)[:, None, None], 0, 255).astype(np.uint8)
     with pytest.raises(NothingMovesError, match="smooth"):
-        estimate(still(fog), fog)
+        estimate_motion(still(fog), fog)
     faint = 130 + clouds(300, 400) // 4 + noise
     cloudy = np.clip(faint, 0, 255).astype(np.uint8)
-    assert estimate(still(cloudy), cloudy).mask.mean() > 0.9
+    assert estimate_motion(still(cloudy), cloudy).mask.mean() > 0.9
 
 
 def test_a_mask_of_ones_own() -> None:
     photo = land(clouds(60, 80))
     with pytest.raises(NothingMovesError, match="white moves"):
-        estimate(still(photo), photo, np.zeros((60, 80), np.uint8))
+        estimate_motion(still(photo), photo, np.zeros((60, 80), np.uint8))
     given = np.zeros((60, 80), np.uint8)
     given[:, 40:] = 255
-    motion = estimate(still(photo), photo, given)
+    motion = estimate_motion(still(photo), photo, given)
     np.testing.assert_array_equal(motion.mask, given / 255)
-    for frame in frames(photo, motion, 4):
+    for frame in render_frames(photo, motion, 4):
         np.testing.assert_array_equal(frame[:, :40], photo[:, :40])
-    assert estimate(still(photo), photo, given[::2, ::2]).mask.shape == (60, 80)
+    assert estimate_motion(still(photo), photo, given[::2, ::2]).mask.shape == (60, 80)
 
 
 def test_a_photo_of_another_size_is_refused() -> None:
     photo = land(clouds(60, 80))
-    motion = estimate(still(photo), photo)
+    motion = estimate_motion(still(photo), photo)
     with pytest.raises(ValueError, match="mask"):
-        next(frames(photo[:-1], motion, 4))
+        next(render_frames(photo[:-1], motion, 4))

@@ -500,9 +500,10 @@ def test_odd_sizes(tmp_path, pixels) -> None:
 def test_times_are_those_of_the_file(tmp_path) -> None:
     times = [0, 1, 2, 5, 9, 10]
     path = record(tmp_path / "a.mkv", numbered(6), times=times)
-    frames = list(video.read_timed(path))
+    frames = list(video.read_video_with_times(path))
     assert [frame.time for frame in frames] == pytest.approx([each / 25 for each in times])
-    assert [frame.time for frame in video.read_timed(path, 2)] == pytest.approx([0, 0.08, 0.36])
+    frames = video.read_video_with_times(path, 2)
+    assert [frame.time for frame in frames] == pytest.approx([0, 0.08, 0.36])
 
 
 def test_frames_that_change_size_are_brought_to_that_of_the_first(tmp_path) -> None:
@@ -550,7 +551,7 @@ def in_fields(path: Path, frames: list[np.ndarray], codec: str) -> Path:
 def test_interlaced_frames_lose_their_combs(tmp_path, name, codec) -> None:
     frames = interlaced(12)
     assert combs(frames[0]) > 10
-    shown = list(video.read_timed(in_fields(tmp_path / name, frames, codec)))
+    shown = list(video.read_video_with_times(in_fields(tmp_path / name, frames, codec)))
     assert len(shown) == len(frames)
     assert max(combs(frame.image) for frame in shown) < 2
     if name != "a.h264":  # which has no times

@@ -18,11 +18,11 @@ pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
 from ssagan_tf import demo
 from ssagan_tf.demo_page.app import make_app
-from ssagan_tf.demo_page.maker import LARGEST, UnusableError
+from ssagan_tf.demo_page.maker import LARGEST, VisitorError
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import MotionOptions
 from ssagan_tf.web.gradio_front import GradioFront
-from ssagan_tf.web.temporary_files import Scratch
+from ssagan_tf.web.temporary_files import TemporaryFiles
 from tests.asgi_requests import Answer, Running, ask, asked, scope
 
 # Gradio's own.
@@ -42,7 +42,7 @@ ANIMATE, GENERATE = 1, 3  # of the page's functions
 class Maker:
     """Writes files; fails on demand."""
 
-    def __init__(self, room: Scratch):
+    def __init__(self, room: TemporaryFiles):
         self.room, self.asked, self.error = room, [], None
 
     def animate(self, photo, mask, name, options, report) -> tuple[str, ...]:
@@ -67,7 +67,7 @@ class Maker:
 
 @pytest.fixture(scope="module")
 def maker(tmp_path_factory) -> Maker:
-    return Maker(Scratch(tmp_path_factory.mktemp("room"), 3600.0, 2**30))
+    return Maker(TemporaryFiles(tmp_path_factory.mktemp("room"), 3600.0, 2**30))
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +280,7 @@ def test_what_is_wrong_is_told(app: Running, maker: Maker, room: Path, changed, 
     [name] = json.loads(upload(app, ("sky.png", picture(40, 30))).body)
     sent = json.loads(call(name))
     if changed == "unusable":
-        maker.error = UnusableError("nothing would move: no sky")
+        maker.error = VisitorError("nothing would move: no sky")
     else:
         for index, value in changed.items():
             sent["data"][index] = value
@@ -352,7 +352,7 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "room/a").mkdir(parents=True)
     (tmp_path / "room/a/b.png").symlink_to(tmp_path / "secret")
-    front = GradioFront(None, Scratch(tmp_path / "room", 1.0, 1), lambda path: None, 1)
+    front = GradioFront(None, TemporaryFiles(tmp_path / "room", 1.0, 1), lambda path: None, 1)
     assert ask(front, target="/gradio_api/file=/files/a/b.png").status == 404
 
 

@@ -38,7 +38,7 @@ async def app(scope, receive, send):
 place = listening.listen("127.0.0.1", 0)
 print(place.port, flush=True)
 limits = guard.Limits(body=1000, seconds={PATIENCE})
-guarded = guard.Guard(app, limits=limits, **place.called())
+guarded = guard.Guard(app, limits=limits, **place.allowed_hosts())
 listening.serve(guarded, [place.socket], connections=20, patience={PATIENCE})
 """
 
@@ -218,8 +218,8 @@ def test_places() -> None:
     ]:
         place = listening.listen(host, 0, ["sky.example"])
         with place.socket:
-            assert names | {"sky.example"} <= place.called()["names"]
-            assert place.called()["any_address"] == (host == "0.0.0.0")
+            assert names | {"sky.example"} <= place.allowed_hosts()["names"]
+            assert place.allowed_hosts()["any_address"] == (host == "0.0.0.0")
             assert place.is_open == is_open
             assert place.url("abc").endswith(f":{place.port}/?access=abc")
             with pytest.raises(DataError, match=f"cannot listen on {host}:{place.port}: "):

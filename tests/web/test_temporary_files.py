@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ssagan_tf.web.temporary_files import Scratch, scratch
+from ssagan_tf.web.temporary_files import TemporaryFiles, temporary_files
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "ssagan-test-"
@@ -36,7 +36,7 @@ def put(folder: Path, name: str, size: int, age: float) -> Path:
 
 
 def test_old_files_go(place: Path) -> None:
-    with scratch(PREFIX, seconds=100.0, most=2**20) as room:
+    with temporary_files(PREFIX, seconds=100.0, most=2**20) as room:
         assert room.folder.stat().st_mode & 0o077 == 0
         old, new = put(room.folder, "old", 10, 101.0), put(room.folder, "new", 10, 0.0)
         loose = room.folder / "loose"  # of an upload that was broken off
@@ -48,7 +48,7 @@ def test_old_files_go(place: Path) -> None:
 
 
 def test_the_oldest_make_room(tmp_path: Path) -> None:
-    room = Scratch(tmp_path, seconds=1000.0, most=100)
+    room = TemporaryFiles(tmp_path, seconds=1000.0, most=100)
     for name, age in (("a", 30.0), ("b", 20.0), ("c", 10.0)):
         put(tmp_path, name, 40, age)
     room.sweep()
@@ -60,7 +60,7 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
 def test_sweeps_by_itself(tmp_path: Path) -> None:
     stop = threading.Event()
     old = put(tmp_path, "old", 10, 1.0)
-    thread = threading.Thread(target=Scratch(tmp_path, 0.2, 100).keep_sweeping, args=[stop])
+    thread = threading.Thread(target=TemporaryFiles(tmp_path, 0.2, 100).keep_sweeping, args=[stop])
     thread.start()
     deadline = time.monotonic() + 10
     while old.exists():
@@ -71,7 +71,7 @@ def test_sweeps_by_itself(tmp_path: Path) -> None:
 
 
 def test_gone_after_an_error(place: Path) -> None:
-    with contextlib.suppress(RuntimeError), scratch(PREFIX, 100.0, 100) as room:
+    with contextlib.suppress(RuntimeError), temporary_files(PREFIX, 100.0, 100) as room:
         put(room.folder, "a", 10, 0.0)
         raise RuntimeError
     assert list(place.iterdir()) == []
@@ -80,8 +80,8 @@ def test_gone_after_an_error(place: Path) -> None:
 def test_what_a_killed_process_left(place: Path, tmp_path_factory) -> None:
     code = f"""
 import os, signal
-from ssagan_tf.web.temporary_files import scratch
-with scratch({PREFIX!r}, 100.0, 100) as room:
+from ssagan_tf.web.temporary_files import temporary_files
+with temporary_files({PREFIX!r}, 100.0, 100) as room:
     (room.folder / "sky.jpg").write_bytes(b".")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -91,9 +91,9 @@ with scratch({PREFIX!r}, 100.0, 100) as room:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "kept").touch()
     (place / f"{PREFIX}link").symlink_to(elsewhere)  # set by somebody else
-    with scratch(PREFIX, 100.0, 100) as room:
+    with temporary_files(PREFIX, 100.0, 100) as room:
         assert not left.exists()
-        with scratch(PREFIX, 100.0, 100) as other:  # one that runs is left alone
+        with temporary_files(PREFIX, 100.0, 100) as other:  # one that runs is left alone
             assert room.folder.exists()
             assert other.folder != room.folder
         assert room.folder.exists()

@@ -64,7 +64,7 @@ def test_all_of_the_photo_is_sent_as_a_square(sent, direction: str) -> None:
     assert np.abs(frames[-1].astype(float) - frames[0]).mean() > 2
     # What is lost on the way changes little.
     options = dataclasses.replace(HOW, direction=direction)
-    here = np.stack(list(animation.animated(photo, on_pixels(Drift()), 64, options).frames()))
+    here = np.stack(list(animation.make_animation(photo, on_pixels(Drift()), 64, options).frames()))
     assert np.abs(frames.astype(float) - here).mean() < 0.5
 
 
@@ -114,7 +114,7 @@ def test_by_a_server(served: dict[str, str], exports: Exports) -> None:
         small = [video.fit(square, 64, "stretch") for square in squares]
         return on_pixels(exports.generator)(np.stack(small))
 
-    moved = animation.animated(landscape(), by_keras, program.SIDE, HOW)
+    moved = animation.make_animation(landscape(), by_keras, program.SIDE, HOW)
     here = np.stack(list(moved.frames())).astype(float)
     away = np.abs(frames_in("o") - here)
     assert away.mean() < 0.02 * np.abs(here[-1] - here[0]).mean()
