@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import tempfile
 
 import pytest
 
+from ssagan_tf import files
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import (
     check_new_file,
@@ -68,6 +70,50 @@ def test_a_lock_is_not_taken_through_a_link(tmp_path):
     assert (tmp_path / "precious").read_text() == "as it was"
 
 
+def test_import_without_the_modules_of_posix():
+    """As on Windows."""
+    missing = "fcntl grp pwd resource termios tty pty syslog crypt"
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({missing.split()}))
+import ssagan_tf.files, ssagan_tf.verify, ssagan_tf.prepare
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+class FakeMsvcrt:
+    """Windows' locks by those of POSIX; nobody can read a locked byte there."""
+
+    LK_NBLCK = 2
+
+    @staticmethod
+    def locking(number, mode, count):
+        assert (mode, count) == (FakeMsvcrt.LK_NBLCK, 1)
+        assert os.lseek(number, 0, os.SEEK_CUR) > 1 << 20  # the process ID can be read
+        try:
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PermissionError(errno.EACCES, "Permission denied") from None
+
+
+@pytest.mark.parametrize("kind", ["fcntl", "msvcrt", "neither"])
+def test_a_locked_folder_is_refused(tmp_path, monkeypatch, kind):
+    if kind != "fcntl":
+        monkeypatch.setattr(files, "fcntl", None)
+        module = FakeMsvcrt if kind == "msvcrt" else None
+        monkeypatch.setattr(files, "msvcrt", module, raising=False)
+    in_use = f"the set is in use by process {os.getpid()}; wait for it to finish, or stop it"
+    for _ in range(2):  # the end of the first releases the lock
+        with locked_folder(tmp_path / "set"):
+            if kind == "neither":
+                with locked_folder(tmp_path / "set"):
+                    pass
+                continue
+            with pytest.raises(DataError, match=in_use), locked_folder(tmp_path / "set", "the set"):
+                pass
+
+
 @pytest.mark.parametrize("name", ["[a] b", "back\\slash", "wh*t?", "plain"])
 def test_a_path_without_wildcards(tmp_path, monkeypatch, name):
     folder = tmp_path / name
@@ -97,7 +143,7 @@ def test_names_that_are_too_long_are_told_before_the_work(tmp_path):
     for folder in (tmp_path, tmp_path / "new" / "folder"):
         with pytest.raises(DataError, match=r"cannot write .*: File name too long"):
             check_new_file(folder / ("x" * 256))
-    with pytest.raises(DataError, match="it is a folder"):
+    with pytest.raises(DataError, match="it is a directory"):
         check_new_file(tmp_path)
 
 
@@ -180,7 +226,7 @@ def test_empty_folder_is_replaced_and_a_full_one_refused(tmp_path):
     target.mkdir()
     with replacing_folder(target) as temporary:
         (temporary / "1.png").write_text("1")
-    with pytest.raises(DataError, match="frames holds something"), replacing_folder(target):
+    with pytest.raises(DataError, match="frames is not empty"), replacing_folder(target):
         pass
     assert everything_in(tmp_path) == ["1.png", "frames"]
 

@@ -112,7 +112,7 @@ def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
             assert frames == 32
     else:
         assert len(list((tmp_path / "b").iterdir())) == 32
-        with pytest.raises(DataError, match="holds something already"):
+        with pytest.raises(DataError, match="is not empty"):
             job.check()
 
 

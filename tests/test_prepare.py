@@ -95,7 +95,7 @@ def test_summary_says_why_there_are_no_test_clips(info: DatasetInfo, why: str | 
         (["--source=empty"], 2, "--output=: is needed; see --help"),
         (["--layout=synthetic"], 2, "--output=: is needed; see --help"),
         (["--source=empty", "--layout=synthetic", "--output=set"], 2, "leave one out"),
-        (["--output=full", "--source=broken"], 1, "the folder full holds something already"),
+        (["--output=full", "--source=broken"], 1, "full is not empty"),
         (["--output=set", "--source=nowhere"], 2, "--source=nowhere: no such folder"),
         (["--output=set", "--source=empty"], 1, "empty holds no videos and no pictures"),
         (["--output=set", "--source=empty", "--layout=videos"], 1, "empty holds no usable clip"),

@@ -405,7 +405,7 @@ def test_frames(tmp_path):
     assert names == ["frame_00001.png", "frame_00002.png", "frame_00003.png"]
     for name, frame in zip(names, frames, strict=True):
         np.testing.assert_array_equal(video.read_image(tmp_path / "clip" / name), frame)
-    with pytest.raises(DataError, match="holds something"):
+    with pytest.raises(DataError, match="is not empty"):
         video.write_frames(tmp_path / "clip", frames)
 
 

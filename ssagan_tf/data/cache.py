@@ -33,7 +33,7 @@ def copy_to_cache(
     """
     target = folder / prepared.info.fingerprint[:16]
     if target.is_symlink():
-        raise DataError(f"{target} is a link; remove it, or name another --cache")
+        raise DataError(f"{target} is a symbolic link; remove it, or choose another --cache")
     shards = [shard for split in SPLITS for shard in prepared.shards(split)]
     for number, shard in enumerate(shards, 1):
         if shard_fault(target, shard):

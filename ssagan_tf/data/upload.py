@@ -34,6 +34,7 @@ from ssagan_tf.remote import RemotePath
 
 _SET = "set"
 _PLAN = "plan"  # of which settings and files the set is
+_USER = os.getuid() if hasattr(os, "getuid") else 0  # Windows: every file's owner is 0
 
 
 def check(output: RemotePath, settings: Mapping[str, Any]) -> None:
@@ -88,7 +89,7 @@ def workplace(output: RemotePath, plan: str) -> Iterator[Path]:
     with errors_of_writing(place.parent):
         place.parent.mkdir(mode=0o700, exist_ok=True)
         about = place.parent.lstat()
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != _USER:
             raise DataError(f"{place.parent} is no folder of this user; remove it, or set TMPDIR")
     with locked_folder(place, str(output)):
 
@@ -164,7 +165,7 @@ def _send(made: Path, output: RemotePath, report: Report) -> None:
 def folder_of(output: RemotePath) -> Path:
     """Where the set for an address is made: named by it, so that the same command finds it."""
     name = hashlib.sha256(str(output).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"ssagan_tf-{os.getuid()}" / name
+    return Path(tempfile.gettempdir()) / f"ssagan_tf-{_USER}" / name
 
 
 def _is_sent(made: Path, there: Mapping[str, RemotePath]) -> bool:

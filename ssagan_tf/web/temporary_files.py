@@ -85,7 +85,7 @@ def _remove_leftovers(prefix: str) -> None:
                 continue
             if not (folder / LOCK_FILE).exists() and time.time() - about.st_mtime < _YOUNG:
                 continue
-            with locked_folder(folder):  # raises where a process is at work in it
+            with locked_folder(folder):  # raises where a process uses it
                 shutil.rmtree(folder, ignore_errors=True)
 
 

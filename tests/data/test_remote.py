@@ -139,7 +139,7 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(there: RemotePath) -> None:
         temporary.write_text("whole")
     assert (there / "file.txt").read_bytes() == b"whole"
     for folder in (replacing_folder, locked_folder):
-        with pytest.raises(DataError, match=r"ram://.* is on another machine"), folder(there):
+        with pytest.raises(DataError, match=r"ram://.* is a remote address"), folder(there):
             pass
 
 
@@ -513,7 +513,7 @@ def test_rests_of_others_are_replaced(
     assert verification.verify_set(there).problems == ()
     (there / "holiday.jpg").upload(tmp_path / "rest")
     (there / FILE_NAME).unlink()
-    with pytest.raises(DataError, match="holds something already"):
+    with pytest.raises(DataError, match="is not empty"):
         writer.prepare(options("", there, layout="synthetic", synthetic_clips=4))
     assert (there / "holiday.jpg").exists()
 

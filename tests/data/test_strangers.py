@@ -450,7 +450,7 @@ def test_a_spool_with_links(begun: tuple, room: Path, link: str) -> None:
         path.unlink(missing_ok=True)
     path.symlink_to(room / "precious" / ("" if link in (".spool", ".spool/00000") else "file"))
     before = others(room)
-    with pytest.raises(DataError, match="is a link, which no interrupted prepare leaves"):
+    with pytest.raises(DataError, match="is a symbolic link, which no interrupted prepare leaves"):
         writer.prepare(given)
     assert others(room) == before
 

@@ -179,7 +179,7 @@ def test_refuses_an_output_with_files_of_others(tmp_path: Path, pictures: Path, 
     output = tmp_path / "set"
     output.mkdir()
     (output / name).write_text("mine")
-    with pytest.raises(DataError, match="set holds something already; name another or empty it"):
+    with pytest.raises(DataError, match="set is not empty; choose another folder, or"):
         writer.prepare(options(pictures, output))
     assert contents(output) == {name: b"mine"}
 

@@ -221,5 +221,5 @@ def test_an_older_version_is_not_overwritten(exports: Exports) -> None:
     options = SavedModelOptions(
         model=str(exports.keras_file), output=str(exports.saved_model), warm_up=()
     )
-    with pytest.raises(DataError, match="holds something already"):
+    with pytest.raises(DataError, match="is not empty"):
         to_saved_model(options, ComputeOptions())

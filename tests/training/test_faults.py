@@ -245,7 +245,7 @@ def test_one_run_at_a_time(tmp_path: Path, synthetic_set: Path, monkeypatch) -> 
     def second(self, step: int) -> None:
         if not inside:
             inside.append(step)
-            with pytest.raises(DataError, match=r"process \d+ is at work in .*run"):
+            with pytest.raises(DataError, match=r"run is in use by process \d+"):
                 train(synthetic_set, run, steps=1)
 
     monkeypatch.setattr(callbacks.SaveCheckpoints, "at", second)

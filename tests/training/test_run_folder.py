@@ -167,7 +167,7 @@ def test_a_run_is_in_its_folder(begun, part: str) -> None:
     (Path(train.run_dir) / part).unlink(missing_ok=True)
     (Path(train.run_dir) / part).parent.mkdir(parents=True, exist_ok=True)
     (Path(train.run_dir) / part).symlink_to(elsewhere)
-    with pytest.raises(DataError, match=f"{part} is a link; put what it leads to there"):
+    with pytest.raises(DataError, match=f"{part} is a symbolic link; put what it leads to there"):
         run_folder.check_same_run(model, COMPUTE, train, data)
     assert elsewhere.read_text() == "as it was"
     whole = Path(train.run_dir).with_name("linked")

@@ -389,9 +389,9 @@ def test_places_where_nothing_can_be_written(tmp_path) -> None:
     (tmp_path / "full" / "a.png").touch()
     (tmp_path / "taken.mp4").mkdir()
     for name, why in (
-        ("full", "holds something already"),
-        ("file", "a file has this name"),
-        ("taken.mp4", "it is a folder"),
+        ("full", "is not empty"),
+        ("file", "it is not a directory"),
+        ("taken.mp4", "it is a directory"),
     ):
         for call in (video.check_encoder, lambda path: video.write_video(path, drifting(2), 25)):
             with pytest.raises(DataError, match=why):
