@@ -77,7 +77,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         selected = metrics.select(_available(options, real))
         about = conditions(options, footage, real, sides, selected)
         for name, value in about.items():
-            progress.say(f"{name}: {value}")
+            progress.print(f"{name}: {value}")
         save = None
         if options.save_clips != "none":
             save = ClipWriter(output / "clips", options.save_clips, options.fps, real.names)
