@@ -31,6 +31,7 @@ from ssagan_tf.options import (
     OptionError,
     PrepareOptions,
     SourceOptions,
+    refuse_without_effect,
     require,
 )
 from ssagan_tf.progress import Progress
@@ -55,6 +56,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
       DataError: Clips, a run or a generator cannot be used, or the output not be written.
     """
     require(options, "data", "output")
+    refuse_without_effect(options)
     sources = _Sources(options)
     require_extra("evaluate", "matplotlib")
     with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:

@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from ssagan_tf.options import shared
-from ssagan_tf.options.setting import OptionError, Section, Stride, at_least, between, setting
+from ssagan_tf.options.setting import (
+    OptionError,
+    Section,
+    Stride,
+    at_least,
+    between,
+    setting,
+)
 from ssagan_tf.options.shared import ClipRule, Fit, Layout, Wind
 
 # Sets that are the same wherever they are made. What comes later has another name.
@@ -28,8 +35,8 @@ BENCHMARKS: dict[str, dict[str, Any]] = {
 class PrepareOptions(Section):
     """From footage to TFRecords."""
 
-    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = BENCHMARKS
-    recipes_by: ClassVar[str] = "benchmark"
+    recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {"none": {}, **BENCHMARKS}
+    recipe_choice: ClassVar[str] = "benchmark"
 
     source: str = setting(
         "",
@@ -58,8 +65,8 @@ class PrepareOptions(Section):
         "Share of the videos kept for testing, where the source has no split of its own.",
         between(0.0, 1.0),
     )
-    synthetic_clips: int = shared.synthetic_clips()
-    wind: Wind = shared.wind()
+    synthetic_clips: int = shared.synthetic_clips(only_with={"layout": ("synthetic",)})
+    wind: Wind = shared.wind(only_with={"layout": ("synthetic",)})
     benchmark: Literal["none", "procedural-skies-64-v1"] = setting(
         "none",
         "Make this set, which is the same everywhere: 4,000 canonical clips for training and 256 "

@@ -8,7 +8,13 @@ from typing import Literal
 
 from ssagan_tf.options import shared
 from ssagan_tf.options.generation import SourceOptions
-from ssagan_tf.options.setting import Section, Stride, at_least, between, setting
+from ssagan_tf.options.setting import (
+    Section,
+    Stride,
+    at_least,
+    between,
+    setting,
+)
 from ssagan_tf.options.shared import ClipRule, Fit, Layout
 from ssagan_tf.options.sizes import LARGEST_RESOLUTION
 

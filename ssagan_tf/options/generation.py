@@ -101,14 +101,14 @@ class DemoOptions(SourceOrBoxOptions):
 class ImportOptions(Section):
     """From PyTorch checkpoints to .keras files, and back."""
 
-    checkpoint: str = setting("", "FILE.pth: weights of the released PyTorch code.")
+    state_dict: str = setting("", "FILE.pth: weights of the released PyTorch code.")
     export: str = setting(
         "",
-        "FILE.keras, or box (the package's own), to be written as such a checkpoint (instead of "
-        "--checkpoint).",
+        "FILE.keras, or box (the bundled model), to write as a PyTorch state dict (instead of "
+        "--state_dict).",
     )
     output: str = setting("", "FILE.keras, or with --export FILE.pth.")
-    model: str = setting(
+    network: str = setting(
         "",
         "Registered name of the network, where the file fits several: those of mdgan_stage1 and "
         "mdgan_stage2 look the same. With --export: the stage, where the file holds two.",

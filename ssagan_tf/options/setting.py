@@ -6,14 +6,15 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Stride = int | Literal["auto"]
 
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # of another machine, as gs://bucket/folder
 
 Check = Callable[[Any], str | None]
-"""Takes the value; returns what it must be if it is wrong, else None."""
+"""Takes a value; returns what is wrong with it, or None."""
+SectionT = TypeVar("SectionT", bound="Section")
 
 
 class OptionError(ValueError):
@@ -30,6 +31,8 @@ def setting(
     check: Check | None = None,
     *,
     may_change: bool = False,
+    in_recipe: bool = False,
+    only_with: Mapping[str, tuple[Any, ...]] | None = None,
     remote: bool = False,
     paths: bool = False,
     any_bytes: bool = False,
@@ -40,12 +43,16 @@ def setting(
       default: The value when nothing is given. Its type is the annotation's.
       help: One or two sentences for `--help`.
       check: Refuses impossible values.
-      may_change: Whether a run that is resumed may be given another value.
+      may_change: Whether a resumed run may be given another value.
+      in_recipe: Whether it belongs to a network's recipe, as losses and the optimizer do.
+      only_with: Another setting, and the values of it without which this one has no effect.
       remote: Whether it may be an address of another machine.
-      paths: Of a tuple: whether it holds PATH or NAME=PATH.
-      any_bytes: Whether it may be no UTF-8, as names of files may: it is never written down.
+      paths: For a tuple: whether it holds PATH or NAME=PATH.
+      any_bytes: Whether it may be bytes that are not UTF-8, as file names may be: it is never
+        written to a file.
     """
     metadata = {"help": help, "check": check, "may_change": may_change, "remote": remote}
+    metadata |= {"in_recipe": in_recipe, "only_with": only_with or {}}
     metadata |= {"paths": paths, "any_bytes": any_bytes}
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -100,15 +107,16 @@ def _address_error(value: Any, allowed: bool) -> str | None:
 
 
 class Section:
-    """What all sections of settings have in common: their types and checks.
+    """Base class of all sections of settings: checks types and values.
 
     Attributes:
-      recipes: Other defaults for settings that are not given, by the value of another setting.
-      recipes_by: Name of that setting.
+      recipes: Values that take the place of the defaults, by the value of the setting that chooses
+        among them.
+      recipe_choice: Name of that setting.
     """
 
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    recipes_by: ClassVar[str] = "network"
+    recipe_choice: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -124,6 +132,37 @@ class Section:
                 raise OptionError(field.name, value, why)
             if why := _address_error(value, field.metadata["remote"]):
                 raise OptionError(field.name, value, why)
+
+
+def resolve(section: type[SectionT], choice: str, given: Mapping[str, Any]) -> SectionT:
+    """Returns a section with the values given, and the recipe's or the defaults for the others.
+
+    Args:
+      section: The kind of section.
+      choice: Which of its recipes: the network, the benchmark. Unused if it has none.
+      given: Values by name.
+
+    Raises:
+      OptionError: There is no such recipe, or a value is impossible.
+    """
+    if section.recipes and choice not in section.recipes:
+        raise OptionError(
+            section.recipe_choice, choice, f"must be one of {', '.join(section.recipes)}"
+        )
+    return section(**{**section.recipes.get(choice, {}), **given})
+
+
+def refuse_without_effect(section: Section) -> None:
+    """Raises OptionError if a setting was given that has no effect without another one.
+
+    Defaults are fine anywhere, so that a file may state all values.
+    """
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        for other, values in field.metadata["only_with"].items():
+            if value != field.default and getattr(section, other) not in values:
+                with_what = " or ".join(f"--{other}={each}" for each in values)
+                raise OptionError(field.name, value, f"has no effect without {with_what}")
 
 
 def require(section: Section, *names: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ssagan_tf.options.setting import above_zero, at_least, between, setting
@@ -112,15 +113,18 @@ def fps() -> Any:
     )
 
 
-def synthetic_clips() -> Any:
-    return setting(240, "Number of clips of the built-in synthetic clouds.", at_least(2))
+def synthetic_clips(only_with: Mapping[str, tuple[str, ...]]) -> Any:
+    return setting(
+        240, "Number of clips of the built-in synthetic clouds.", at_least(2), only_with=only_with
+    )
 
 
-def wind() -> Any:
+def wind(only_with: Mapping[str, tuple[str, ...]]) -> Any:
     return setting(
         "any",
         "Synthetic clouds. any: they drift every way, over plain hills or a sea. canonical: they "
         "drift to the right, in skies with what photos have: towns, trees, mountains, all hours.",
+        only_with=only_with,
     )
 
 
@@ -157,6 +161,7 @@ def motion_target() -> Any:
         "What --frame_stride=auto aims at: change from frame to frame, in [0, 1]. The default is "
         "the median of Sky Time-lapse clips.",
         above_zero,
+        only_with={"frame_stride": ("auto",)},
     )
 
 
@@ -166,6 +171,7 @@ def clip_stride() -> Any:
         "Frames, of those taken, from the start of a clip to that of the next. Below 32 clips "
         "overlap.",
         at_least(1),
+        only_with={"clip_rule": ("all",)},
     )
 
 

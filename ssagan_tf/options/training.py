@@ -1,4 +1,4 @@
-"""Training, and what the baselines have by default where it differs."""
+"""Training, and the recipe of each network: its losses and its optimizer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ssagan_tf.options.setting import (
     above_zero,
     at_least,
     between,
+    refuse_without_effect,
+    resolve,
     setting,
 )
 from ssagan_tf.options.shared import Wind
@@ -24,12 +26,15 @@ def _rising_numbers(values: tuple[str, ...]) -> str | None:
     return None if rises else "must be whole numbers above 0, each above the one before"
 
 
-# What the other systems have by default where it differs. Their publications name Adam's learning
-# rate and β₁; β₂ is Adam's own. One update of each network in turn is published for VGAN only.
+# What differs from the defaults of TrainOptions, for every registered network. The publications of
+# the baselines state Adam's learning rate and β₁; β₂ is Adam's default. One update of each network
+# per step is published for VGAN only.
 _ALTERNATING = {"discriminator_updates": 1, "beta_2": 0.999}
 RECIPES: dict[str, dict[str, Any]] = {
+    "ssagan": {},
     "mdgan_stage1": _ALTERNATING,
     "mdgan_stage2": {**_ALTERNATING, "lambda_rank": 1.0},
+    "ssagan_stage2": {},
     "vgan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_first_frame": 10.0},
     "rnngan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_mse": 1.0, "lambda_adv": 0.2},
 }
@@ -37,9 +42,17 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class TrainOptions(Section):
-    """Training of one run. Defaults are the paper's (Sec. 4); the baselines have their own."""
+    """How one run is trained.
+
+    `TrainOptions()` is the paper's recipe for SSA-GAN (Sec. 4), whichever network it trains. For
+    another network's own recipe use `TrainOptions.for_network("vgan", steps=100)`.
+
+    On the command line `--network` brings its recipe along. Typed settings replace parts of it;
+    what a flag file sets of a recipe counts only for the network that the file names.
+    """
 
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = RECIPES
+    recipe_choice: ClassVar[str] = "network"
 
     data: str = setting(
         "",
@@ -69,50 +82,76 @@ class TrainOptions(Section):
     )
     batch_size: int = setting(16, "Clips per update, of all devices together.", at_least(1))
     discriminator_updates: int = setting(
-        5, "Discriminator updates before each generator update (baselines: 1).", at_least(1)
+        5,
+        "Discriminator updates before each generator update (baselines: 1).",
+        at_least(1),
+        in_recipe=True,
     )
     adversarial: Literal["nonsaturating", "minimax", "wasserstein"] = setting(
         "nonsaturating",
         "The adversarial loss. The generator minimises −log D(G(x)), or literally Eq. 4: "
         "log(1 − D(G(x))), or, as released, −D(G(x)), and the discriminator D(G(x)) − D(Y).",
+        in_recipe=True,
     )
     lambda_penalty: float = setting(
-        0.0, "Weight of the discriminator's gradient penalty (10 as released).", at_least(0.0)
+        0.0,
+        "Weight of the discriminator's gradient penalty (10 as released).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_adv: float = setting(
-        1.0, "Weight of the generator's adversarial loss (0.2 in rnngan).", at_least(0.0)
+        1.0,
+        "Weight of the generator's adversarial loss (0.2 in rnngan).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_con: float = setting(
-        1.0, "Weight of the L1 content loss (Eq. 7; 0 in vgan and rnngan).", at_least(0.0)
+        1.0,
+        "Weight of the L1 content loss (Eq. 7; 0 in vgan and rnngan).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_ssim: float = setting(
-        0.0, "Weight of the content loss 1 − SSIM (1 as released).", at_least(0.0)
+        0.0, "Weight of the content loss 1 − SSIM (1 as released).", at_least(0.0), in_recipe=True
     )
     lambda_mse: float = setting(
-        0.0, "Weight of the mean squared error as content loss (1 in rnngan).", at_least(0.0)
+        0.0,
+        "Weight of the mean squared error as content loss (1 in rnngan).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_first_frame: float = setting(
-        0.0, "Weight of the L1 loss of the first frame alone (10 in vgan).", at_least(0.0)
+        0.0,
+        "Weight of the L1 loss of the first frame alone (10 in vgan).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_rank: float = setting(
         0.0,
         "Weight of the ranking loss of second stages (1 in mdgan_stage2).",
         at_least(0.0),
+        in_recipe=True,
     )
     ranking: Literal["both", "generator"] = setting(
         "both",
         "Who has the ranking loss: both, the generator minimising and the discriminator maximising "
         "it, as in MD-GAN; or the generator alone.",
+        in_recipe=True,
     )
-    learning_rate: float = setting(2e-4, "Adam's learning rate at first.", above_zero)
+    learning_rate: float = setting(
+        2e-4, "Adam's learning rate at first.", above_zero, in_recipe=True
+    )
     learning_rate_milestones: tuple[str, ...] = setting(
         (),
         "Numbers of steps after which the learning rate is a tenth of what it was, separated by "
         "commas; none: it is fixed.",
         _rising_numbers,
+        in_recipe=True,
     )
-    beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999))
-    beta_2: float = setting(0.9, "Adam's β₂ (baselines: 0.999).", between(0.0, 0.9999))
+    beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999), in_recipe=True)
+    beta_2: float = setting(
+        0.9, "Adam's β₂ (baselines: 0.999).", between(0.0, 0.9999), in_recipe=True
+    )
     ema_decay: float = setting(
         0.0,
         "Decay per step of the exponential moving average of the generator's weights, which "
@@ -135,6 +174,7 @@ class TrainOptions(Section):
         0.0003,
         "Mean horizontal velocity, as a share of the width a frame, from which on a clip drifts.",
         between(0.0, 1.0),
+        only_with={"canonical_motion": ("both", "drop")},
     )
     zoom: float = setting(
         0.0,
@@ -163,8 +203,8 @@ class TrainOptions(Section):
     shuffle_window: int = setting(
         512, "Clips (undecoded) that are shuffled among each other.", at_least(1)
     )
-    synthetic_clips: int = shared.synthetic_clips()
-    wind: Wind = shared.wind()
+    synthetic_clips: int = shared.synthetic_clips(only_with={"data": ("synthetic",)})
+    wind: Wind = shared.wind(only_with={"data": ("synthetic",)})
     seed: int = shared.seed()
     checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
     keep_checkpoints: int = setting(
@@ -229,3 +269,53 @@ class TrainOptions(Section):
                 raise OptionError("flip", self.flip, why + "mirrors clips itself")
             if self.data == "synthetic":
                 raise OptionError("data", self.data, why + "is for clips that prepare has measured")
+
+    @classmethod
+    def for_network(cls, network: str, **given: Any) -> TrainOptions:
+        """Returns the network's recipe, with the settings given in place of its own.
+
+        Args:
+          network: Registered name, as in `ModelOptions.network`.
+          **given: Settings by name.
+
+        Raises:
+          OptionError: There is no such network, or a value is impossible.
+        """
+        return resolve(cls, network, given)
+
+    @classmethod
+    def recipe_settings(cls) -> tuple[str, ...]:
+        """Names of the settings that belong to a recipe: those of the losses and the optimizer."""
+        return tuple(f.name for f in dataclasses.fields(cls) if f.metadata["in_recipe"])
+
+    def deviations(self, network: str) -> list[str]:
+        """What differs from the network's recipe, such as `lambda_con=1 (vgan's recipe: 0)`."""
+        recipe = self.for_network(network)
+        return [
+            f"{name}={_short(value)} ({network}'s recipe: {_short(published)})"
+            for name in self.recipe_settings()
+            if (value := getattr(self, name)) != (published := getattr(recipe, name))
+        ]
+
+    def check_new_run(self) -> None:
+        """Raises OptionError for combinations that can only be a mistake.
+
+        A resumed run is not held to it: it keeps what it was started with.
+        """
+        refuse_without_effect(self)
+        if self.ranking != "both" and not self.lambda_rank:
+            raise OptionError("ranking", self.ranking, "has no effect with --lambda_rank=0")
+        weights = [name for name in self.recipe_settings() if name.startswith("lambda_")]
+        weights.remove("lambda_penalty")  # the discriminator's
+        if not any(getattr(self, name) for name in weights):
+            names = ", ".join(f"--{name}" for name in weights)
+            raise OptionError(
+                "lambda_adv", self.lambda_adv, f"the generator has no loss; set one of {names}"
+            )
+
+
+def _short(value: Any) -> str:
+    """A value as it is typed, without superfluous digits."""
+    if isinstance(value, tuple):
+        return ",".join(value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
