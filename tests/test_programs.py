@@ -142,6 +142,7 @@ def test_dry_run_writes_nothing(tmp_path: Path, synthetic_set: Path) -> None:
     result = run("train", *SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--dry_run")
     assert result.returncode == 0, result.stderr
     assert "10 train clips + 2 test clips" in result.stdout
+    assert "\nsetting: discriminator_updates=1 (ssagan's recipe: 5)\n" in result.stdout
     assert not folder.exists()
 
 
