@@ -61,9 +61,9 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         (lambda: options.ModelOptions(resolution=2048), "resolution=2048: must be 64·2^k"),
         (
             lambda: options.DemoOptions(names=("x.org", "::1", "a:80")),
-            "names=x.org,::1,a:80: must be",
+            "names=x.org,::1,a:80: must be host names",
         ),
-        (lambda: options.StudyOptions(names=("http://x",)), "names=http://x: must be names or"),
+        (lambda: options.StudyOptions(names=("http://x",)), "names=http://x: must be host names"),
         (lambda: options.ModelOptions(base_filters=0), "base_filters=0: must be at least 1"),
         (
             lambda: options.ModelOptions(resolution=256, base_filters=3),
@@ -92,21 +92,21 @@ def test_flags_make_the_options_again(tmp_path) -> None:
             lambda: options.EvaluateOptions(attention_at=("1", "x")),
             "attention_at=1,x: must be",
         ),
-        (lambda: options.EvaluateOptions(baselines=("best",)), "baselines=best: must be of"),
+        (lambda: options.EvaluateOptions(baselines=("best",)), "baselines=best: must be am"),
         (
             lambda: options.TrainOptions(data="gs://set", cache="gs://cache"),
-            "cache=gs://cache: is an address; only --data, and --source and --output of prepare",
+            "cache=gs://cache: is a remote address, which only --data and prepare's --source and",
         ),
         (
             lambda: options.EvaluateOptions(generated=("a=x", "b=S3://bucket/clips")),
-            "generated=a=x,b=S3://bucket/clips: is an address",
+            "generated=a=x,b=S3://bucket/clips: is a remote address",
         ),
         (
             lambda: export_options.ClientOptions(server="http://host:8501"),
             "server=http://host:8501: must be HOST:PORT",
         ),
-        (lambda: options.TrainOptions(run_dir="gs://b/date=24"), "run_dir=gs://b/date=24: is an"),
-        (lambda: options.PrepareOptions(output="s3:///"), "output=s3:///: names no place, as s3:"),
+        (lambda: options.TrainOptions(run_dir="gs://b/date=24"), "run_dir=gs://b/date=24: is a r"),
+        (lambda: options.PrepareOptions(output="s3:///"), "output=s3:///: is incomplete; expected"),
     ],
 )
 def test_impossible_values_are_named(make, message: str) -> None:
@@ -222,5 +222,6 @@ def test_settings_of_cutting_that_have_no_effect(section) -> None:
 
 def test_settings_of_synthetic_clouds_need_the_layout() -> None:
     refuse_without_effect(options.PrepareOptions(layout="synthetic", wind="canonical"))
+    refuse_without_effect(options.PrepareOptions(motion_target=0.01, inspect=True))
     with pytest.raises(options.OptionError, match=r"^wind=canonical: has no effect without --lay"):
         refuse_without_effect(options.PrepareOptions(wind="canonical"))
