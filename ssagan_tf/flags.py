@@ -95,7 +95,7 @@ class _PathsParser(flags.ArgumentParser):
     syntactic_help = "paths, separated by commas"
 
     def parse(self, argument: str | list[str]) -> list[str]:
-        return user_paths.paths(argument) if isinstance(argument, str) else argument
+        return user_paths.split_paths(argument) if isinstance(argument, str) else argument
 
 
 class _PathsFlag(flags.Flag):
