@@ -147,7 +147,7 @@ class ServerOptions(Section):
         "HOST:PORT; TensorFlow Serving has gRPC at 8500 and REST at 8501.",
         lambda v: "must be HOST:PORT, without a protocol" if "://" in v else None,
     )
-    protocol: Literal["grpc", "rest"] = setting("grpc", "What the server speaks at this port.")
+    api: Literal["grpc", "rest"] = setting("grpc", "What the server speaks at this port.")
     name: str = setting("ssagan", "The model's name in models.config.")
     version: int = setting(0, "The model's version; 0: the newest.", at_least(0))
     signature: Literal["encoded", "serving_default"] = setting(

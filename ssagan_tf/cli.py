@@ -19,7 +19,9 @@ from absl import flags
 import ssagan_tf.flags
 from ssagan_tf import terminal
 from ssagan_tf.errors import DataError, Stopped
-from ssagan_tf.options import OptionError, Section
+from ssagan_tf.flag_files import Argument, read_command_line
+from ssagan_tf.flags import setting_names
+from ssagan_tf.options import OptionError, Section, renamed_settings
 from ssagan_tf.safe_names import escaped
 from ssagan_tf.startup import reach_directly
 
@@ -65,14 +67,17 @@ def run(
     ssagan_tf.flags.define(values, own=sections)
     try:
         _refuse_undecodable(argv, sections)
-        told = [argv[0], *ssagan_tf.flags.with_files(argv[1:])]
-        told = [re.sub("^--no-", "--no", argument) for argument in told]  # as others spell it
-        rest = values(told)[1:]
-        _refuse_others(name, sections, argv)
+        line = read_command_line(argv[1:], renamed_settings(sections))
+        for warning in line.warnings:
+            print(f"{name}: {warning}", file=sys.stderr)
+        rest = values([argv[0], *line.texts])[1:]
+        _refuse_others(name, sections, line.arguments)
         if rest:
             raise flags.Error(
                 f"unexpected argument {rest[0]!r}; settings are given as --name=value"
             )
+        for note in line.notes:
+            print(note, flush=True)
         call(*(ssagan_tf.flags.read(section, values) for section in sections), *passed_on)
     except flags.Error as error:
         _fail(name, str(error).removeprefix("ERROR:: "), EXIT_USAGE)
@@ -108,14 +113,15 @@ def _refuse_undecodable(argv: Sequence[str], sections: Sequence[type[Section]]) 
             raise flags.Error(f"{argument!a} is no text in {encoding}; rename what it names")
 
 
-def _refuse_others(name: str, sections: Sequence[type[Section]], argv: Sequence[str]) -> None:
-    """Every program knows all flags, for flag files; typed by hand, another's is a mistake."""
+def _refuse_others(
+    name: str, sections: Sequence[type[Section]], arguments: Sequence[Argument]
+) -> None:
+    """Refuses typed settings of other programs; in flag files, every program accepts them all."""
     own = {field.name for section in sections for field in dataclasses.fields(section)}
-    for argument in argv[1:]:
-        flag = re.sub(r"=.*", "", argument, flags=re.DOTALL).lstrip("-")
-        others = {flag, flag.removeprefix("no")} & set(ssagan_tf.flags.setting_names())
-        if argument.startswith("-") and others and not others & own:
-            raise flags.Error(f"--{others.pop()} is no setting of {name}; see --help")
+    for argument in arguments:
+        others = {argument.name, argument.name.removeprefix("no")} & set(setting_names())
+        if not argument.file and others and not others & own:
+            raise flags.Error(f"--{others.pop()} is not a setting of {name}; see --help")
 
 
 def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:

@@ -27,6 +27,7 @@ from ssagan_tf.options import (
     OptionError,
     PrepareOptions,
     SourceOptions,
+    refuse_without_effect,
     require,
 )
 from ssagan_tf.progress import Progress
@@ -52,6 +53,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
       DataError: Clips, a run or a generator cannot be used, or the output cannot be written.
     """
     require(options, "data", "output")
+    refuse_without_effect(options)
     requested = RequestedSystems(options)
     sources = _find_generators(requested, options.checkpoint)
     fit = _common_fit(options.fit, sources.values())

@@ -1,18 +1,16 @@
-"""absl flags made from the options, options made from flags, and flag files."""
+"""absl flags made from the settings, and settings made from parsed flags."""
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
-import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from absl import flags
 
-from ssagan_tf import limits, options, user_paths
+from ssagan_tf import flag_files, limits, options, user_paths
 
 SECTIONS = (
     options.ModelOptions,
@@ -22,7 +20,6 @@ SECTIONS = (
     options.TrainOptions,
     options.GenerateOptions,
     options.DemoOptions,
-    options.ImportOptions,
     options.EvaluateOptions,
     options.CompareOptions,
     options.StudyOptions,
@@ -111,21 +108,25 @@ class _PathsFlag(flags.Flag):
 
 
 def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
-    """Makes one section from the parsed flags.
+    """Makes a section of settings from parsed flags.
 
-    Settings that are not given have the defaults of the network or the benchmark, where it has its
-    own.
+    Settings that were not given have the values of the recipe that another one chooses, else their
+    defaults: `options.resolve`.
 
     Raises:
       options.OptionError: A value is impossible.
     """
-    told = {field.name: values[field.name].value for field in dataclasses.fields(section)}
-    own = section.recipes.get(values[section.recipes_by].value, {}) if section.recipes else {}
-    told |= {name: value for name, value in own.items() if not values[name].present}
-    return section(**{name: _as_meant(value) for name, value in told.items()})
+    given = {
+        field.name: _from_flag(values[field.name].value)
+        for field in dataclasses.fields(section)
+        if values[field.name].present
+    }
+    choice = values[section.recipe_choice].value if section.recipe_choice else ""
+    return options.resolve(section, choice, given)
 
 
-def _as_meant(value: Any) -> Any:
+def _from_flag(value: Any) -> Any:
+    """A flag's value in the type of a setting."""
     if isinstance(value, str):
         return user_paths.resolve(value)
     return tuple(value) if isinstance(value, list) else value
@@ -154,82 +155,24 @@ def to_lines(*sections: options.Section) -> list[str]:
 
 
 def from_file(path: str, alone: bool = False) -> flags.FlagValues:
-    """Reads a flag file by itself.
+    """Reads one flag file.
 
     Args:
-      path: Of the file.
-      alone: Whether to refuse one that names others, as a stranger's may.
+      path: The file.
+      alone: Whether to refuse a file that includes others, as an untrusted one may.
 
     Raises:
-      ValueError: A line is no known flag, or the file cannot be read.
+      ValueError: A line is not a known flag, or the file cannot be read.
     """
     values = flags.FlagValues()
     define(values)
     try:
+        arguments = [f"--flagfile={path}"]
         if alone:
-            lines = _lines(limits.read_bytes(Path(path), limits.NOTE_BYTES))
-            if any(map(_FLAGFILE.match, lines)):
-                raise ValueError(f"{path} names another flag file")
-        else:
-            lines = with_files([f"--flagfile={path}"])
-        values(["", *map(_by_current_name, lines)])
+            arguments = flag_files.lines_of(limits.read_bytes(Path(path), limits.NOTE_BYTES))
+            if any(map(flag_files.names_a_file, arguments)):
+                raise ValueError(f"{path} includes another flag file")
+        values(["", *flag_files.read_command_line(arguments).texts])
     except flags.Error as error:
         raise ValueError(str(error)) from error
     return values
-
-
-_FLAGFILE = re.compile("--?flagfile(?:=(.*))?$", re.DOTALL)
-_RENAMED = re.compile(rf"^(--?(?:no)?)({'|'.join(options.RENAMED)})(?==|$)")
-
-
-def with_files(arguments: Iterable[str], within: Sequence[str] = ()) -> list[str]:
-    """Arguments with the lines of flag files in the places of `--flagfile=FILE`.
-
-    Files are as absl has them, and as Windows writes them: with a mark in front, lines that end
-    with two characters.
-
-    Args:
-      arguments: Of a command line, without the program.
-      within: The files that they are of, outermost first.
-
-    Raises:
-      flags.Error: A file cannot be read, or names itself.
-    """
-    result, rest = [], iter(arguments)
-    for argument in rest:
-        if argument == "--":
-            return [*result, argument, *rest]
-        argument = _by_current_name(argument)
-        match = _FLAGFILE.match(argument)
-        if not match:
-            result.append(argument)
-            continue
-        path = user_paths.resolve((next(rest, "") if match[1] is None else match[1]).strip())
-        if not path:  # as absl has it
-            continue
-        if path in within:
-            raise flags.Error(f"--flagfile={path} names itself, by way of {within[-1]}")
-        try:
-            with open(path, "rb") as file:  # it may be a pipe
-                data = file.read(limits.NOTE_BYTES + 1)
-            if len(data) > limits.NOTE_BYTES:
-                raise flags.Error(f"--flagfile={path} has more than {limits.NOTE_BYTES:,} bytes")
-            lines = _lines(data)
-        except OSError as error:
-            raise flags.Error(f"--flagfile={path}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise flags.Error(f"--flagfile names a file that is no text: {path}") from error
-        result += with_files(lines, [*within, path])
-    return result
-
-
-def _by_current_name(argument: str) -> str:
-    return _RENAMED.sub(lambda match: match[1] + options.RENAMED[match[2]], argument, count=1)
-
-
-def _lines(data: bytes) -> list[str]:
-    """The lines of a flag file that are neither empty nor comments."""
-    is_wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # PowerShell's
-    text = data.decode("utf-16" if is_wide else "utf-8-sig")
-    lines = map(str.strip, io.StringIO(text, newline=None))
-    return [line for line in lines if line and not line.startswith(("#", "//"))]

@@ -37,8 +37,8 @@ def import_torch(options: ImportOptions) -> None:
       DataError: The file cannot be read or is of another network, or PyTorch is not installed.
     """
     require(options, "output")
-    if bool(options.checkpoint) == bool(options.export):
-        raise OptionError("checkpoint", options.checkpoint, "give either --checkpoint or --export")
+    if bool(options.state_dict) == bool(options.export):
+        raise OptionError("state_dict", options.state_dict, "give either --state_dict or --export")
     endings = (".pth", ".pt") if options.export else (".keras",)
     if Path(options.output).suffix not in endings:
         raise OptionError("output", options.output, f"must end in {' or '.join(endings)}")
@@ -50,26 +50,26 @@ def import_torch(options: ImportOptions) -> None:
 
 
 def _write_keras(options: ImportOptions) -> None:
-    state = _read(Path(options.checkpoint))
+    state = _read(Path(options.state_dict))
     load_tensorflow()
     from ssagan_tf import models, torch_weights
 
     kind, model = torch_weights.read_off(
         {key: array.shape for key, array in state.items()},
-        options.checkpoint,
-        options.model,
+        options.state_dict,
+        options.network,
         options.skips,
         options.ssa_layers,
     )
     if kind.least_weights(model) > sum(array.size for array in state.values()):
         raise DataError(
-            f"{options.checkpoint} claims {model.base_filters} base filters at resolution "
+            f"{options.state_dict} claims {model.base_filters} base filters at resolution "
             f"{model.resolution}, which need more weights than it holds"
         )
     is_generator = kind is not models.Discriminator
     network = (models.build_generator if is_generator else models.build_discriminator)(model)
-    torch_weights.load_state(network, state, options.checkpoint)
-    print(f"{options.checkpoint}: {_describe(network)}")
+    torch_weights.load_state(network, state, options.state_dict)
+    print(f"{options.state_dict}: {_describe(network)}")
     if options.stage1:
         network = _joined(options.stage1, network)
     with replacing_file(options.output) as temporary:
@@ -112,13 +112,13 @@ def _load(place: str) -> Network:
 def _stage(network: Network, options: ImportOptions) -> Network:
     """The network to export: the file's, or one of its two stages."""
     stages = {stage.options.network: stage for stage in network.stages()}
-    if not options.model and len(stages) == 1:
+    if not options.network and len(stages) == 1:
         return network
-    if options.model not in stages:
+    if options.network not in stages:
         raise OptionError(
-            "model", options.model, f"must be {' or '.join(stages)}, as {options.export} holds"
+            "network", options.network, f"must be {' or '.join(stages)}, as {options.export} holds"
         )
-    return stages[options.model]
+    return stages[options.network]
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

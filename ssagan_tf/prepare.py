@@ -13,7 +13,7 @@ from ssagan_tf import cli
 from ssagan_tf.data import writer
 from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo
 from ssagan_tf.data.layouts.perceptual_hash import BITS
-from ssagan_tf.options import FRAMES, PrepareOptions
+from ssagan_tf.options import FRAMES, PrepareOptions, refuse_without_effect
 from ssagan_tf.progress import Progress
 from ssagan_tf.remote import as_path
 
@@ -35,6 +35,7 @@ def prepare(options: PrepareOptions) -> None:
       OptionError: A setting is missing or does not fit the source.
       DataError: There is no usable clip, or the output cannot be written or holds something.
     """
+    refuse_without_effect(options)
     work = writer.plan(options)
     source = options.source
     if options.layout == "synthetic":

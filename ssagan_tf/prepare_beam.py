@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from ssagan_tf import cli
 from ssagan_tf.data import beam
-from ssagan_tf.options import OptionError, PrepareOptions
+from ssagan_tf.options import OptionError, PrepareOptions, refuse_without_effect
 from ssagan_tf.prepare import summary
 
 ABOUT = """
@@ -36,6 +36,7 @@ def prepare(options: PrepareOptions, arguments: Sequence[str]) -> None:
     for name, why in (("workers", "is the runner's to say"), ("inspect", "is prepare's alone")):
         if value := getattr(options, name):
             raise OptionError(name, value, why)
+    refuse_without_effect(options)
     start = time.monotonic()
     info = beam.prepare(options, arguments)
     for line in summary(info):

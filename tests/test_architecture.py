@@ -43,7 +43,8 @@ ROOMS = {
     "pixels": set(),
     "precision": set(),
     "__init__": {"startup"},
-    "flags": ALWAYS | {"user_paths", "limits"},
+    "flag_files": ALWAYS | {"user_paths", "limits"},
+    "flags": ALWAYS | {"flag_files", "user_paths", "limits"},
     "remote": ALWAYS | {"startup"},
     "safe_names": set(),
     "limits": ALWAYS | {"remote"},
@@ -72,7 +73,7 @@ ROOMS = {
     | {"animation", "motion", "pixels", "photo_jobs", "training", "video", "web", "demo_page"},
     "study": ALWAYS
     | {"files", "video", "progress", "cli", "evaluation", "web", "study", "safe_names", "limits"},
-    "cli": ALWAYS | {"flags", "safe_names", "startup", "terminal"},
+    "cli": ALWAYS | {"flag_files", "flags", "safe_names", "startup", "terminal"},
 }
 EVERY_MODULE = pytest.mark.parametrize(
     "path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES]
@@ -122,7 +123,7 @@ def test_layers_and_models_run_on_every_backend(path: Path) -> None:
 @EVERY_MODULE
 def test_only_programs_read_the_command_line(path: Path) -> None:
     source = path.read_text()
-    if room(path) not in ("cli", "flags"):
+    if room(path) not in ("cli", "flags", "flag_files"):
         assert "FLAGS" not in source.replace("FLAGS_FILE", "")
         assert "sys.argv" not in source
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from pathlib import Path
 
 import pytest
+from absl import flags as absl_flags
 
 import ssagan_tf
-from ssagan_tf import flags, options
+from ssagan_tf import flag_files, flags, options
+from ssagan_tf.flag_files import read_command_line, shipped_config
 from ssagan_tf.models import REGISTRY
 
 ROOT = Path(__file__).parents[1]
@@ -80,11 +83,11 @@ BASELINES = {
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_baselines_are_what_their_networks_have_by_default(name: str, monkeypatch) -> None:
-    """And their files say all of it, whatever the defaults become."""
+    """And their files state all of it, whatever the defaults become."""
     monkeypatch.chdir(ROOT)
     network, resolution, steps = BASELINES[name]
-    recipe = options.RECIPES.get(network, {})
-    monkeypatch.setattr(options.TrainOptions, "recipes", {})
+    recipe = options.RECIPES[network]
+    monkeypatch.setattr(options.TrainOptions, "recipes", {key: {} for key in REGISTRY})
     values = flags.from_file(f"configs/{name}.cfg")
     model = flags.read(options.ModelOptions, values)
     assert model == options.ModelOptions(network=network, resolution=resolution)
@@ -99,3 +102,56 @@ def test_the_ablation_is_the_papers_network_but_for_the_gate(monkeypatch) -> Non
         model = flags.read(options.ModelOptions, values)
         assert model == options.ModelOptions(ssa_gate=gate)
         assert flags.read(options.TrainOptions, values) == options.TrainOptions(steps=26_500)
+
+
+@EVERY_CONFIG
+def test_found_by_name_from_anywhere(path: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = read_command_line([f"--flagfile={path}"])
+    for name in (path.name, f"configs/{path.name}"):
+        found = read_command_line([f"--flagfile={name}"])
+        assert found.arguments == expected.arguments
+        assert found.notes == [f"--flagfile={name}: using the shipped {path}"]
+    (tmp_path / path.name).write_text("--steps=3")
+    assert read_command_line([f"--flagfile={path.name}"]).texts == ["--steps=3"]
+
+
+@pytest.mark.parametrize("name", ["../configs/demo.cfg", "runs/demo.cfg", "demo", "none.cfg"])
+def test_other_names_are_not_those_of_shipped_configs(name: str, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(absl_flags.Error, match=f"--flagfile={name}: file not found"):
+        read_command_line([f"--flagfile={name}"])
+
+
+def test_shipped_configs_of_an_installed_package(tmp_path: Path, monkeypatch) -> None:
+    """There they are the package ssagan_tf.configs."""
+    package = tmp_path / "installed_ssagan"
+    (package / "configs").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "configs" / "small.cfg").write_text("--steps=7")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(flag_files, "ssagan_tf", importlib.import_module(package.name))
+    assert shipped_config("small.cfg") == package / "configs" / "small.cfg"
+    assert shipped_config("demo.cfg") is None
+
+
+@EVERY_CONFIG
+def test_another_network_is_trained_by_its_own_recipe(path: Path, monkeypatch) -> None:
+    """Unless a setting of it is typed; what is no part of a recipe stays."""
+    monkeypatch.chdir(ROOT)
+    for network, recipe in options.RECIPES.items():
+        values = absl_flags.FlagValues()
+        flags.define(values)
+        command = read_command_line([f"--flagfile={path}", f"--network={network}", "--beta_1=0.4"])
+        values(["", *command.texts])
+        train = flags.read(options.TrainOptions, values)
+        config = flags.read(options.TrainOptions, flags.from_file(str(path)))
+        if flags.read(options.ModelOptions, flags.from_file(str(path))).network == network:
+            assert train == dataclasses.replace(config, beta_1=0.4)
+            assert not command.notes
+            continue
+        assert train.deviations(network) == [f"beta_1=0.4 ({network}'s recipe: 0.5)"]
+        assert {name: getattr(train, name) for name in recipe} == recipe
+        assert (train.steps, train.batch_size) == (config.steps, config.batch_size)
+        [note] = command.notes
+        assert note.startswith(f"--network={network}: takes {network}'s recipe instead of what ")

@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_there_and_back_as_a_program(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "again.keras"
-    result = run(f"--checkpoint={folder / 'second.pth'}", f"--output={output}")
+    result = run(f"--state_dict={folder / 'second.pth'}", f"--output={output}")
     assert (result.returncode, result.stderr) == (0, "")
     assert "ssagan_stage2 64×64, 1 base filters, skips add_inner, 8 attention" in result.stdout
     assert "--stage1=FILE.keras joins it" in result.stdout
@@ -77,7 +77,7 @@ def test_a_file_of_torch_is_weights_alone(folder: Path, tmp_path: Path) -> None:
     # As DataParallel names them, in half precision, without counters.
     state = {f"module.{k}": v.half() for k, v in state.items() if "num_batches" not in k}
     torch.save(state, tmp_path / "parallel.pth")
-    convert(checkpoint=tmp_path / "parallel.pth", output=tmp_path / "parallel.keras")
+    convert(state_dict=tmp_path / "parallel.pth", output=tmp_path / "parallel.keras")
     ours = keras.models.load_model(folder / "second.keras")
     again = keras.models.load_model(tmp_path / "parallel.keras")
     for one, other in zip(ours.weights, again.weights, strict=True):
@@ -86,7 +86,7 @@ def test_a_file_of_torch_is_weights_alone(folder: Path, tmp_path: Path) -> None:
 
 def test_two_stages_as_one_and_apart(folder: Path, tmp_path: Path) -> None:
     both = tmp_path / "both.keras"
-    convert(checkpoint=folder / "second.pth", stage1=folder / "first.keras", output=both)
+    convert(state_dict=folder / "second.pth", stage1=folder / "first.keras", output=both)
     joined = keras.models.load_model(both)
     assert isinstance(joined, TwoStage)
     first, second = (keras.models.load_model(folder / f"{n}.keras") for n in ("first", "second"))
@@ -95,20 +95,20 @@ def test_two_stages_as_one_and_apart(folder: Path, tmp_path: Path) -> None:
 
     with pytest.raises(OptionError, match="must be mdgan_stage1 or ssagan_stage2"):
         convert(export=both, output=tmp_path / "stage.pth")
-    convert(export=both, model="ssagan_stage2", output=tmp_path / "stage.pth")
+    convert(export=both, network="ssagan_stage2", output=tmp_path / "stage.pth")
     ours, again = (torch.load(p) for p in (folder / "second.pth", tmp_path / "stage.pth"))
     assert ours.keys() == again.keys()
     assert all(torch.equal(ours[key], again[key]) for key in ours)
 
     with pytest.raises(OptionError, match=r"stage1=.*second\.keras: ssagan_stage2 takes clips"):
-        convert(checkpoint=folder / "second.pth", stage1=folder / "second.keras", output=both)
+        convert(state_dict=folder / "second.pth", stage1=folder / "second.keras", output=both)
 
 
 def test_a_discriminator(tmp_path: Path) -> None:
     ours = ssagan_tf.build_discriminator(dataclasses.replace(SMALL, network="ssagan"))
     ours.save(tmp_path / "ours.keras")
     convert(export=tmp_path / "ours.keras", output=tmp_path / "scores.pt")
-    convert(checkpoint=tmp_path / "scores.pt", output=tmp_path / "again.keras")
+    convert(state_dict=tmp_path / "scores.pt", output=tmp_path / "again.keras")
     clip = noise(1, 32, 64, 64, 3)
     again = keras.models.load_model(tmp_path / "again.keras")
     np.testing.assert_array_equal(again(clip), ours(clip))
@@ -134,7 +134,7 @@ class Anything:
 def test_files_that_hold_something_else(content, message: str, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "file.pth")
     with pytest.raises(DataError, match=message):
-        convert(checkpoint=tmp_path / "file.pth", output=tmp_path / "out.keras")
+        convert(state_dict=tmp_path / "file.pth", output=tmp_path / "out.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["file.pth"]
 
 
@@ -174,7 +174,7 @@ def test_tensors_that_claim_what_is_not_there(
     path = tmp_path / "file.pth"
     torch.save(state, path, _use_new_zipfile_serialization=not legacy)
     with pytest.raises(DataError, match=message):
-        convert(checkpoint=path, output=tmp_path / "out.keras", model="mdgan_stage1")
+        convert(state_dict=path, output=tmp_path / "out.keras", network="mdgan_stage1")
     assert [each.name for each in tmp_path.iterdir()] == ["file.pth"]
 
 
@@ -182,7 +182,7 @@ def test_code_in_a_legacy_file_and_a_compressed_file(tmp_path: Path) -> None:
     path = tmp_path / "file.pth"
     torch.save({"a": Anything()}, path, _use_new_zipfile_serialization=False)
     with pytest.raises(DataError, match=r"more than weights \(it asks for exec\)"):
-        convert(checkpoint=path, output=tmp_path / "out.keras")
+        convert(state_dict=path, output=tmp_path / "out.keras")
     torch.save({"a": torch.zeros(10**6)}, path)
     with zipfile.ZipFile(path) as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
@@ -190,7 +190,7 @@ def test_code_in_a_legacy_file_and_a_compressed_file(tmp_path: Path) -> None:
         for name, data in content.items():
             archive.writestr(name, data)
     with pytest.raises(DataError, match="it is compressed, which PyTorch does not do"):
-        convert(checkpoint=path, output=tmp_path / "out.keras")
+        convert(state_dict=path, output=tmp_path / "out.keras")
 
 
 @pytest.mark.parametrize("version", ["2.4.1", "2.9.1+cpu", "1.13"])
@@ -198,23 +198,23 @@ def test_versions_that_a_file_can_get_around(version: str, monkeypatch, tmp_path
     monkeypatch.setattr(torch, "__version__", version)
     (tmp_path / "a.pth").touch()
     with pytest.raises(DataError, match=rf"PyTorch {re.escape(version)} can be made to run code"):
-        convert(checkpoint=tmp_path / "a.pth", output=tmp_path / "a.keras")
+        convert(state_dict=tmp_path / "a.pth", output=tmp_path / "a.keras")
 
 
 def test_a_damaged_file(folder: Path, tmp_path: Path) -> None:
     content = (folder / "second.pth").read_bytes()
     (tmp_path / "half.pth").write_bytes(content[: len(content) // 2])
     with pytest.raises(DataError, match=r"cannot load .*half\.pth"):
-        convert(checkpoint=tmp_path / "half.pth", output=tmp_path / "out.keras")
+        convert(state_dict=tmp_path / "half.pth", output=tmp_path / "out.keras")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"checkpoint": "a.pth"}, "output=: is needed"),
-        ({"output": "a.keras"}, "give either --checkpoint or --export"),
-        ({"checkpoint": "a", "export": "b", "output": "c.keras"}, "give either"),
-        ({"checkpoint": "a.pth", "output": "a.h5"}, "output=a.h5: must end in .keras"),
+        ({"state_dict": "a.pth"}, "output=: is needed"),
+        ({"output": "a.keras"}, "give either --state_dict or --export"),
+        ({"state_dict": "a", "export": "b", "output": "c.keras"}, "give either"),
+        ({"state_dict": "a.pth", "output": "a.h5"}, "output=a.h5: must end in .keras"),
         ({"export": "a.keras", "output": "a.keras"}, "must end in .pth or .pt"),
         (
             {"export": "a.keras", "output": "a.pth", "skips": "add"},
@@ -231,10 +231,10 @@ def test_settings_that_do_not_go_together(options: dict, message: str) -> None:
 def test_the_model_is_asked_for_where_the_file_fits_two(folder: Path, tmp_path: Path) -> None:
     convert(export=folder / "first.keras", output=tmp_path / "first.pth")
     output = tmp_path / "out.keras"
-    with pytest.raises(OptionError, match=r"^model=: is needed: .* fits mdgan_stage1 and mdgan_st"):
-        convert(checkpoint=tmp_path / "first.pth", output=output)
+    with pytest.raises(OptionError, match=r"^network=: is needed: .* fits mdgan_stage1 and mdgan_"):
+        convert(state_dict=tmp_path / "first.pth", output=output)
     assert not output.exists()
-    convert(checkpoint=tmp_path / "first.pth", output=output, model="mdgan_stage1")
+    convert(state_dict=tmp_path / "first.pth", output=output, network="mdgan_stage1")
     assert keras.models.load_model(output).options == FIRST
 
 
@@ -242,4 +242,4 @@ def test_without_pytorch(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     (tmp_path / "a.pth").touch()
     with pytest.raises(DataError, match=r"pip install 'ssagan_tf\[torch\]'"):
-        convert(checkpoint=tmp_path / "a.pth", output=tmp_path / "a.keras")
+        convert(state_dict=tmp_path / "a.pth", output=tmp_path / "a.keras")

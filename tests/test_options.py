@@ -7,13 +7,15 @@ from absl import flags as absl_flags
 
 from export import options as export_options
 from ssagan_tf import flags, options
+from ssagan_tf.models import REGISTRY
+from ssagan_tf.options import refuse_without_effect
 
 OF_EXPORT = [
     section
     for section in vars(export_options).values()
     if isinstance(section, type) and section.__module__ == export_options.__name__
 ]
-SECTIONS = (*flags.SECTIONS, options.AnimateOptions, *OF_EXPORT)
+SECTIONS = (*flags.SECTIONS, options.AnimateOptions, options.ImportOptions, *OF_EXPORT)
 ALL = [(section, field) for section in SECTIONS for field in dataclasses.fields(section)]
 EVERY_SETTING = pytest.mark.parametrize(
     ("section", "field"), ALL, ids=[f"{s.__name__}.{f.name}" for s, f in ALL]
@@ -59,9 +61,9 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         (lambda: options.ModelOptions(resolution=2048), "resolution=2048: must be 64·2^k"),
         (
             lambda: options.DemoOptions(names=("x.org", "::1", "a:80")),
-            "names=x.org,::1,a:80: must be",
+            "names=x.org,::1,a:80: must be host names",
         ),
-        (lambda: options.StudyOptions(names=("http://x",)), "names=http://x: must be names or"),
+        (lambda: options.StudyOptions(names=("http://x",)), "names=http://x: must be host names"),
         (lambda: options.ModelOptions(base_filters=0), "base_filters=0: must be at least 1"),
         (
             lambda: options.ModelOptions(resolution=256, base_filters=3),
@@ -92,18 +94,18 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         ),
         (
             lambda: options.TrainOptions(data="gs://set", cache="gs://cache"),
-            "cache=gs://cache: is an address; only --data, and --source and --output of prepare",
+            "cache=gs://cache: is a remote address, which only --data and prepare's --source and",
         ),
         (
             lambda: options.EvaluateOptions(generated=("a=x", "b=S3://bucket/clips")),
-            "generated=a=x,b=S3://bucket/clips: is an address",
+            "generated=a=x,b=S3://bucket/clips: is a remote address",
         ),
         (
             lambda: export_options.ClientOptions(server="http://host:8501"),
             "server=http://host:8501: must be HOST:PORT",
         ),
-        (lambda: options.TrainOptions(run_dir="gs://b/date=24"), "run_dir=gs://b/date=24: is an"),
-        (lambda: options.PrepareOptions(output="s3:///"), "output=s3:///: names no place, as s3:"),
+        (lambda: options.TrainOptions(run_dir="gs://b/date=24"), "run_dir=gs://b/date=24: is a r"),
+        (lambda: options.PrepareOptions(output="s3:///"), "output=s3:///: is incomplete; expected"),
     ],
 )
 def test_impossible_values_are_named(make, message: str) -> None:
@@ -142,7 +144,7 @@ def test_a_strangers_flag_file_is_read_as_absl_does(tmp_path) -> None:
 def test_networks_have_defaults_of_their_own(tmp_path) -> None:
     """Where a setting is not given, on the command line or in a file."""
     path = tmp_path / "flags.cfg"
-    for network, recipe in {"ssagan": {}, **options.RECIPES}.items():
+    for network, recipe in options.RECIPES.items():
         path.write_text(f"--network={network}\n--resolution=64")
         train = flags.read(options.TrainOptions, flags.from_file(str(path)))
         assert train == options.TrainOptions(**recipe)
@@ -154,3 +156,71 @@ def test_networks_have_defaults_of_their_own(tmp_path) -> None:
     plain = options.TrainOptions()
     path.write_text("--network=rnngan\n" + "\n".join(flags.to_lines(plain)))
     assert flags.read(options.TrainOptions, flags.from_file(str(path))) == plain
+
+
+def test_every_network_has_a_recipe() -> None:
+    assert set(options.RECIPES) == set(REGISTRY)
+
+
+def test_the_recipe_of_a_network_in_python() -> None:
+    vgan = options.TrainOptions.for_network("vgan", steps=7, lambda_con=1.0)
+    assert (vgan.steps, vgan.lambda_first_frame, vgan.discriminator_updates) == (7, 10.0, 1)
+    assert vgan.deviations("vgan") == ["lambda_con=1 (vgan's recipe: 0)"]
+    assert vgan.deviations("ssagan") == [
+        "discriminator_updates=1 (ssagan's recipe: 5)",
+        "lambda_first_frame=10 (ssagan's recipe: 0)",
+        "beta_2=0.999 (ssagan's recipe: 0.9)",
+    ]
+    stepwise = options.TrainOptions(learning_rate_milestones=("9",), batch_size=2)
+    assert stepwise.deviations("ssagan") == ["learning_rate_milestones=9 (ssagan's recipe: none)"]
+    assert options.TrainOptions.for_network("ssagan") == options.TrainOptions()
+    with pytest.raises(options.OptionError, match=r"^network=vgna: must be one of ssagan, mdgan_"):
+        options.TrainOptions.for_network("vgna")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        ({"ranking": "generator"}, "ranking=generator: has no effect with --lambda_rank=0"),
+        (
+            {"canonical_threshold": 0.1},
+            "canonical_threshold=0.1: has no effect without --canonical_motion=both or --canoni",
+        ),
+        ({"wind": "canonical"}, "wind=canonical: has no effect without --data=synthetic"),
+        ({"synthetic_clips": 9}, "synthetic_clips=9: has no effect without --data=synthetic"),
+        ({"lambda_adv": 0.0, "lambda_con": 0.0}, "lambda_adv=0.0: the generator has no loss; set"),
+    ],
+)
+def test_a_new_run_refuses_what_can_only_be_a_mistake(make: dict, message: str) -> None:
+    train = options.TrainOptions(data="set", **make)
+    with pytest.raises(options.OptionError) as caught:
+        train.check_new_run()
+    assert str(caught.value).startswith(message)
+
+
+def test_defaults_and_recipes_contradict_nothing() -> None:
+    for network in options.RECIPES:
+        options.TrainOptions.for_network(network, data="set").check_new_run()
+    options.TrainOptions(data="synthetic", wind="canonical", synthetic_clips=9).check_new_run()
+    options.TrainOptions(lambda_rank=1.0, ranking="generator").check_new_run()
+    options.TrainOptions(canonical_motion="drop", canonical_threshold=0.1).check_new_run()
+
+
+@pytest.mark.parametrize("section", [options.PrepareOptions, options.EvaluateOptions])
+def test_settings_of_cutting_that_have_no_effect(section) -> None:
+    refuse_without_effect(section(frame_stride="auto", motion_target=0.01))
+    with pytest.raises(
+        options.OptionError, match=r"^motion_target=0.01: has no effect without --f"
+    ):
+        refuse_without_effect(section(motion_target=0.01))
+    with pytest.raises(
+        options.OptionError, match=r"^clip_stride=8: has no effect without --clip_r"
+    ):
+        refuse_without_effect(section(clip_stride=8, clip_rule="first"))
+
+
+def test_settings_of_synthetic_clouds_need_the_layout() -> None:
+    refuse_without_effect(options.PrepareOptions(layout="synthetic", wind="canonical"))
+    refuse_without_effect(options.PrepareOptions(motion_target=0.01, inspect=True))
+    with pytest.raises(options.OptionError, match=r"^wind=canonical: has no effect without --lay"):
+        refuse_without_effect(options.PrepareOptions(wind="canonical"))

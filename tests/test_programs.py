@@ -142,6 +142,7 @@ def test_dry_run_writes_nothing(tmp_path: Path, synthetic_set: Path) -> None:
     result = run("train", *SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--dry_run")
     assert result.returncode == 0, result.stderr
     assert "10 train clips + 2 test clips" in result.stdout
+    assert "\nsetting: discriminator_updates=1 (ssagan's recipe: 5)\n" in result.stdout
     assert not folder.exists()
 
 
@@ -167,14 +168,18 @@ def test_synthetic_data(tmp_path: Path) -> None:
         ("train", ["--resolutoin=64"], 2, "Did you mean: resolution"),
         ("train", ["--steps=many"], 2, "--steps"),
         ("train", ["--flagfile=nowhere.cfg"], 2, "nowhere.cfg"),
-        ("train", [f"--flagfile={ROOT / 'docs' / 'demo.png'}"], 2, "--flagfile names a file that"),
+        ("train", [f"--flagfile={ROOT / 'docs' / 'demo.png'}"], 2, "is not a text file"),
         ("train", ["extra"], 2, "unexpected argument 'extra'"),
-        ("train", ["--fit=crop", "--data=d"], 2, "--fit is no setting of train"),
+        ("train", ["--fit=crop", "--data=d"], 2, "--fit is not a setting of train"),
         ("train", ["--seed=9999999999"], 2, "--seed=9999999999: must be between"),
         ("train", ["--learning_rate=inf"], 2, "--learning_rate=inf: must be a finite number"),
         ("train", ["--ssa_layers=conv9", "--data=synthetic", "--run_dir=r"], 2, "no conv9"),
         ("train", ["--learning_rate_milestones=9,3"], 2, "=9,3: must be whole numbers"),
         ("train", ["--strategy=tpu"], 2, "--strategy"),
+        ("train", ["--network=vgna", "--data=d", "--run_dir=r"], 2, "--network=vgna: must be one"),
+        ("train", ["--network=vgan", "--flagfile=demo.cfg"], 2, "give --network after it"),
+        ("prepare", ["--motion_target=1", "--source=s", "--output=o"], 2, "--frame_stride=auto"),
+        ("evaluate", ["--motion_target=1", "--data=s", "--output=o"], 2, "--frame_stride=auto"),
         ("train", ["--strategy=mirrored", "--data=d", "--run_dir=r"], 2, "there is no GPU"),
         (
             "generate",

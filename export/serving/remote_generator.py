@@ -49,7 +49,7 @@ class Clips:
 
 
 def _server(options: ServerOptions) -> Server:
-    if options.protocol == "rest":
+    if options.api == "rest":
         return Rest(options)
     load_tensorflow()  # the messages of the API are TensorFlow's
     return Grpc(options)

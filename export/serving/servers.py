@@ -94,7 +94,7 @@ class Grpc:
             import grpc
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
         except ImportError as error:
-            raise missing_extra(error, "serving", ", or use --protocol=rest") from error
+            raise missing_extra(error, "serving", ", or use --api=rest") from error
         import tensorflow as tf
 
         self._options, self._grpc, self._tf = options, grpc, tf

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from ssagan_tf import limits, safe_names
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
-from ssagan_tf.options import LARGEST_RESOLUTION
+from ssagan_tf.options import LARGEST_RESOLUTION, current_names
 from ssagan_tf.options.shared import Fit, Layout
 from ssagan_tf.remote import AnyPath, as_path, no_such_folder
 
@@ -164,6 +164,7 @@ class DatasetInfo:
                 "near_duplicates": tuple(_made(NearDuplicate, pair) for pair in pairs),
             }
             given = {name: values[name] for name in own}
+            given["settings"] = current_names(given["settings"])
             return _made(cls, {**given, **lists, "splits": splits})
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it is not as prepare writes it ({error})") from error

@@ -47,7 +47,7 @@ from ssagan_tf.files import (
     replacing_file,
     sha256_of,
 )
-from ssagan_tf.options import OptionError, PrepareOptions, require
+from ssagan_tf.options import OptionError, PrepareOptions, original_names, require
 from ssagan_tf.progress import Report
 from ssagan_tf.remote import AnyPath, RemotePath, StoreError, as_path, why_unreachable
 from ssagan_tf.startup import load_tensorflow
@@ -233,7 +233,7 @@ def _write(
 
 def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
     """What the content of the spool depends on: the settings, and the files that are read."""
-    digest = hashlib.sha256(json.dumps([VERSION, settings_of(options)]).encode())
+    digest = hashlib.sha256(json.dumps([VERSION, original_names(settings_of(options))]).encode())
     for item in listing.items:
         digest.update(repr((item.name, item.video, item.split)).encode())
         for path in item.paths:

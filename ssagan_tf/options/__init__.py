@@ -22,7 +22,7 @@ from ssagan_tf.options.generation import (
     SourceOptions,
 )
 from ssagan_tf.options.networks import ComputeOptions, ModelOptions
-from ssagan_tf.options.renamed import RENAMED, current_names, original_names
+from ssagan_tf.options.renamed import RENAMED, current_names, original_names, renamed_settings
 from ssagan_tf.options.setting import (
     ADDRESS,
     OptionError,
@@ -31,7 +31,9 @@ from ssagan_tf.options.setting import (
     above_zero,
     at_least,
     between,
+    refuse_without_effect,
     require,
+    resolve,
     setting,
 )
 from ssagan_tf.options.shared import ClipRule, Fit, Layout, Skips
@@ -77,6 +79,9 @@ __all__ = [
     "current_names",
     "original_names",
     "outer_levels",
+    "refuse_without_effect",
+    "renamed_settings",
     "require",
+    "resolve",
     "setting",
 ]

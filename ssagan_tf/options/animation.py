@@ -1,4 +1,4 @@
-"""From photos to moving photos of the same size."""
+"""Animating photos at their own size."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ FLOW_ENDINGS = (".png", ".npz", ".flo")
 
 @dataclasses.dataclass(frozen=True)
 class MotionOptions(Section):
-    """How a photo moves."""
+    """How the photo moves."""
 
-    seconds: float = setting(8.0, "Length of the video, or of the loop.", between(0.1, 600.0))
+    seconds: float = setting(8.0, "Length of the video or loop, in seconds.", between(0.1, 600.0))
     fps: float = setting(25.0, "Frames per second.", between(0.1, 1000.0))
     loop: bool = setting(
         True,
-        "An endless loop: after the last frame comes the first. --noloop: the sky drifts on from "
-        "the photo.",
+        "Make an endless loop: the first frame follows the last. --noloop: the sky starts at the "
+        "photo and keeps drifting.",
     )
-    direction: Literal["right", "left"] = setting("right", "Where clouds drift.")
-    speed: float = setting(1.0, "Times faster; below 1 slower.", between(0.05, 20.0))
+    direction: Literal["right", "left"] = setting("right", "Direction in which clouds drift.")
+    speed: float = setting(
+        1.0, "Speed factor: above 1 faster, below 1 slower.", between(0.05, 20.0)
+    )
     strength: float = setting(
         1.0,
-        "How far clouds drift in a loop before others take their place; less changes more often.",
+        "How far clouds drift in a loop before others fade in; lower values change more often.",
         between(0.1, 2.0),
     )
     light: float = setting(
         0.0,
-        "How strongly the slow change of light in the network's clip is carried over; 1: as it is "
-        "there.",
+        "How much of the slow change of light in the generated clip is transferred; 1: all of it.",
         between(0.0, 3.0),
     )
 
@@ -47,22 +48,22 @@ def _flow_file(name: str) -> str | None:
 
 @dataclasses.dataclass(frozen=True)
 class PhotosToAnimations(MotionOptions, PhotosToVideos):
-    """Photos in, moving photos out: what all programs share that do this."""
+    """Photos to read, and animated photos to write."""
 
     repeat: int = setting(
         1,
-        "How many times over an mp4 or a folder has the frames; a GIF and a WebP play for ever.",
+        "How often an mp4 or a folder repeats the frames; GIF and WebP loop forever.",
         between(1, 1000),
     )
     mask: str = setting(
         "",
-        "A picture of what moves (white) and what stands still (black), instead of what is found.",
+        "Picture of what moves (white) and what stays still (black), instead of detecting the sky.",
         any_bytes=True,
     )
     save_motion: str = setting(
         "",
-        "FILE.png, FILE.npz or FILE.flo: also writes how each pixel moves, in pixels from a frame "
-        "to the next: as a picture (hue: direction, saturation: speed) or as numbers.",
+        "FILE.png, FILE.npz or FILE.flo: also write the motion of each pixel, in pixels per frame, "
+        "as a picture (hue: direction, saturation: speed) or as numbers.",
         _flow_file,
         any_bytes=True,
     )
@@ -70,4 +71,4 @@ class PhotosToAnimations(MotionOptions, PhotosToVideos):
 
 @dataclasses.dataclass(frozen=True)
 class AnimateOptions(PhotosToAnimations, SourceOrBoxOptions):
-    """From photos to moving photos."""
+    """Photos, generator and animated photos."""

@@ -1,4 +1,4 @@
-"""The networks, and how they are computed."""
+"""What the networks are, and how they are computed."""
 
 from __future__ import annotations
 
@@ -13,39 +13,40 @@ from ssagan_tf.options.sizes import outer_levels
 
 @dataclasses.dataclass(frozen=True)
 class ModelOptions(Section):
-    """The networks. Without arguments: the paper's SSA-GAN at 128×128 (Table 1)."""
+    """The networks. The defaults are the paper's SSA-GAN at 128×128 (Table 1)."""
 
     network: str = setting(
         "ssagan",
         "Registered name: ssagan; mdgan_stage1; mdgan_stage2 and ssagan_stage2, which refine the "
-        "clips of a first stage; vgan and rnngan, at 64×64 only.",
+        "clips of a first stage; vgan and rnngan, at 64×64 only. It brings its recipe for "
+        "training: losses and optimizer.",
     )
     resolution: int = shared.resolution()
     base_filters: int = setting(
         32,
-        "Filters of conv1 in the 128×128 network (all others follow): 32 in the paper. At 32 vgan "
-        "begins with 128 filters and rnngan with 64.",
+        "Filters of conv1 in the 128×128 network; all other layers scale with it. 32 in the paper. "
+        "At 32, vgan starts with 128 filters and rnngan with 64.",
         at_least(1),
     )
     skips: Skips = shared.skips()
     ssa_layers: str = shared.ssa_layers()
     ssa_gate: Literal["gamma", "none", "projected"] = setting(
         "gamma",
-        "How attention joins its input (Sec. 5.4): gamma: γ·o + x; none: o + x; projected: "
-        "BN(W·o) + x with W zero at first, as released.",
+        "How attention is added to its input (Sec. 5.4). gamma: γ·o + x. none: o + x. projected: "
+        "BN(W·o) + x with W initially zero, as in the released code.",
     )
     ssa_ratio: float = setting(
         1.0,
-        "Channels of queries and keys over those of the features, C̄/C (1 in the paper, "
+        "Channels of queries and keys relative to those of the features, C̄/C (1 in the paper, "
         "0.125 in the released second stage).",
         lambda v: None if 0 < v <= 1 else "must be above 0 and at most 1",
     )
     spectral_norm: bool = setting(
-        False, "Spectral normalisation of all convolutions but those of the attention."
+        False, "Spectral normalisation of all convolutions except those of the attention."
     )
     bn_gamma_stddev: float = setting(
         0.0,
-        "Standard deviation about 1 of batch norm's scales at first (0.02 as released).",
+        "Batch norm's gamma is initialised from N(1, this) (0.02 in the released code).",
         at_least(0.0),
     )
 
@@ -56,30 +57,30 @@ class ModelOptions(Section):
             raise OptionError(
                 "base_filters",
                 self.base_filters,
-                f"must be a multiple of {2**halvings} at resolution {self.resolution}, whose "
-                "outer layers halve it",
+                f"must be a multiple of {2**halvings} at --resolution={self.resolution}, because "
+                "the outer layers halve it",
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class ComputeOptions(Section):
-    """How the networks are computed. What they compute stays the same, but for rounding."""
+    """How the networks are computed. Apart from rounding, the results are the same."""
 
     precision: Literal["float32", "mixed_bfloat16"] = setting(
         "float32",
-        "Arithmetic of the layers. mixed_bfloat16 is meant for hardware that has it; weights, "
-        "batch moments and losses stay float32.",
+        "Arithmetic of the layers. mixed_bfloat16 is for hardware that supports it; weights, batch "
+        "statistics and losses stay float32.",
     )
     attention_memory: int = setting(
         256,
-        "MiB that the weights of one attention module may take for a batch. Where they need more, "
-        "they are computed in blocks, and in training a second time.",
+        "MiB that the attention map of one module may take for a batch. Larger maps are computed "
+        "in blocks, and recomputed during backpropagation.",
         at_least(1),
         may_change=True,
     )
     remat: bool = setting(
         False,
-        "Gradient checkpointing: the generator's layers are computed again in the gradient instead "
-        "of kept. Less memory for more time.",
+        "Gradient checkpointing: recompute the generator's activations during backpropagation "
+        "instead of storing them. Saves memory, takes more time.",
         may_change=True,
     )

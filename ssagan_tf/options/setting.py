@@ -1,4 +1,4 @@
-"""What a setting is: its default, help and check; and what all sections of settings share."""
+"""How settings are declared and checked, and how sections of settings are made."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Stride = int | Literal["auto"]
 
-ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # of another machine, as gs://bucket/folder
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # a remote one, as gs://bucket/folder
 
 Check = Callable[[Any], str | None]
-"""Takes the value; returns what it must be if it is wrong, else None."""
+"""Takes a value; returns what is wrong with it, or None."""
+SectionT = TypeVar("SectionT", bound="Section")
 
 
 class OptionError(ValueError):
     """A setting with an impossible value (exit code 2). Message: ``name=value: why``."""
 
     def __init__(self, name: str, value: Any, why: str):
-        given = ",".join(value) if isinstance(value, tuple) else value  # as it is typed
-        super().__init__(f"{name}={given}: {why}")
+        typed = ",".join(value) if isinstance(value, tuple) else value
+        super().__init__(f"{name}={typed}: {why}")
 
 
 def setting(
@@ -30,6 +31,8 @@ def setting(
     check: Check | None = None,
     *,
     may_change: bool = False,
+    in_recipe: bool = False,
+    only_with: Mapping[str, tuple[Any, ...]] | None = None,
     remote: bool = False,
     paths: bool = False,
     any_bytes: bool = False,
@@ -40,23 +43,28 @@ def setting(
       default: The value when nothing is given. Its type is the annotation's.
       help: One or two sentences for `--help`.
       check: Refuses impossible values.
-      may_change: Whether a run that is resumed may be given another value.
-      remote: Whether it may be an address of another machine.
-      paths: Of a tuple: whether it holds PATH or NAME=PATH.
-      any_bytes: Whether it may be no UTF-8, as names of files may: it is never written down.
+      may_change: Whether a resumed run may be given another value.
+      in_recipe: Whether it belongs to a network's recipe, as losses and the optimizer do.
+      only_with: Other settings with the values of them that this one needs to have an effect, any
+        one of them; those that the section does not have do not count.
+      remote: Whether it may be a remote address.
+      paths: For a tuple: whether it holds PATH or NAME=PATH.
+      any_bytes: Whether it may be bytes that are not UTF-8, as file names may be: it is never
+        written to a file.
     """
     metadata = {"help": help, "check": check, "may_change": may_change, "remote": remote}
+    metadata |= {"in_recipe": in_recipe, "only_with": only_with or {}}
     metadata |= {"paths": paths, "any_bytes": any_bytes}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def at_least(low: float) -> Check:
-    """Checks that a number is `low` or more."""
+    """Returns a check that a number is `low` or more."""
     return lambda value: None if value >= low else f"must be at least {low}"
 
 
 def between(low: float, high: float) -> Check:
-    """Checks that a number is in [low, high]."""
+    """Returns a check that a number is in [low, high]."""
     return lambda v: None if low <= v <= high else f"must be between {low} and {high}"
 
 
@@ -66,7 +74,7 @@ def above_zero(value: float) -> str | None:
 
 
 def _type_error(value: Any, kind: Any) -> str | None:
-    """What the value must be if it is not of the annotated type."""
+    """Says what the value must be if it does not have the annotated type."""
     if get_origin(kind) is tuple:
         of_strings = isinstance(value, tuple) and all(isinstance(item, str) for item in value)
         return None if of_strings else "must be a tuple of strings"
@@ -80,35 +88,36 @@ def _type_error(value: Any, kind: Any) -> str | None:
         return None if is_whole else "must be a whole number"
     if kind in (bool, str):
         return None if isinstance(value, kind) else f"must be a {kind.__name__}"
-    return None  # a Literal, whose choices are checked
+    return None  # a Literal: its choices are checked elsewhere
 
 
 def _address_error(value: Any, allowed: bool) -> str | None:
-    """What is wrong with a value that is an address, or `NAME=ADDRESS`."""
+    """Says what is wrong with a value that is a remote address, or `NAME=ADDRESS`."""
     for text in value if isinstance(value, tuple) else (value,):
         match = isinstance(text, str) and (
             ADDRESS.match(text) or ADDRESS.match(text.partition("=")[2])
         )
         if match and not allowed:
             return (
-                "is an address; only --data, and --source and --output of prepare, may be one; "
-                "name a file or folder of this machine"
+                "is a remote address, which only --data and prepare's --source and --output may "
+                "be; give a local file or folder"
             )
         if match and not match.string[match.end() :].strip("/"):
-            return f"names no place, as {match[0]}bucket/folder does"
+            return f"is incomplete; expected {match[0]}bucket/folder"
     return None
 
 
 class Section:
-    """What all sections of settings have in common: their types and checks.
+    """Base class of all sections of settings: checks types and values.
 
     Attributes:
-      recipes: Other defaults for settings that are not given, by the value of another setting.
-      recipes_by: Name of that setting.
+      recipes: Values that take the place of the defaults, by the value of the setting that chooses
+        among them.
+      recipe_choice: Name of that setting.
     """
 
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    recipes_by: ClassVar[str] = "network"
+    recipe_choice: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -126,8 +135,43 @@ class Section:
                 raise OptionError(field.name, value, why)
 
 
+def resolve(section: type[SectionT], choice: str, given: Mapping[str, Any]) -> SectionT:
+    """Returns a section with the values given, and the recipe's or the defaults for the others.
+
+    Args:
+      section: The kind of section.
+      choice: Which of its recipes: the network, the benchmark. Unused if it has none.
+      given: Values by name.
+
+    Raises:
+      OptionError: There is no such recipe, or a value is impossible.
+    """
+    if section.recipes and choice not in section.recipes:
+        raise OptionError(
+            section.recipe_choice, choice, f"must be one of {', '.join(section.recipes)}"
+        )
+    return section(**{**section.recipes.get(choice, {}), **given})
+
+
+def refuse_without_effect(section: Section) -> None:
+    """Raises OptionError if a setting was given that has no effect without another one.
+
+    Defaults are fine anywhere, so that a file may state all values.
+    """
+    for field in dataclasses.fields(section):
+        value = getattr(section, field.name)
+        needed = {
+            f"--{other}={str(each).lower()}": getattr(section, other) == each
+            for other, values in field.metadata["only_with"].items()
+            for each in values
+            if hasattr(section, other)
+        }
+        if value != field.default and needed and not any(needed.values()):
+            raise OptionError(field.name, value, f"has no effect without {' or '.join(needed)}")
+
+
 def require(section: Section, *names: str) -> None:
-    """Raises OptionError unless the settings of these names were given."""
+    """Raises OptionError unless these settings were given."""
     for name in names:
         if not getattr(section, name):
             raise OptionError(name, "", "is needed; see --help")

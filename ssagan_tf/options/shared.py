@@ -1,9 +1,10 @@
-"""Settings of more than one section."""
+"""Settings that several sections share."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ssagan_tf.options.setting import above_zero, at_least, between, setting
@@ -37,16 +38,18 @@ def resolution() -> Any:
 def skips() -> Any:
     return setting(
         "standard",
-        "How encoder features join the decoder: concatenate (standard in ssagan), add (in "
-        "mdgan_stage1), or add_inner: without the two outer ones (in second stages).",
+        "How encoder features join the decoder: concatenate (standard in ssagan), add (standard in "
+        "mdgan_stage1), or add_inner: add without the two outermost skips (standard in second "
+        "stages).",
     )
 
 
 def ssa_layers() -> Any:
     return setting(
         "standard",
-        "Layers followed by spatial self-attention: standard (every convolution but conv6, every "
-        "deconvolution but the last; none in MD-GAN), all, none, or a list such as conv1,deconv5.",
+        "Layers followed by spatial self-attention. standard: every convolution except conv6 and "
+        "every deconvolution except the last, as in the released code; in MD-GAN none. all: every "
+        "one, as in the paper. none; or a list such as conv1,deconv5.",
         _layer_names,
     )
 
@@ -54,7 +57,7 @@ def ssa_layers() -> Any:
 def seed() -> Any:
     return setting(
         0,
-        "Seed of initial weights, data order, synthetic clouds, splits and draws.",
+        "Random seed: initial weights, data order, splits, synthetic clouds, sampling.",
         between(0, 2**32 - 1),
     )
 
@@ -65,36 +68,36 @@ def _host_names(values: tuple[str, ...]) -> str | None:
             ipaddress.ip_address(value)
         except ValueError:
             if not re.fullmatch(r"[a-zA-Z0-9._-]+", value):
-                return "must be names or addresses, without a protocol and a port"
+                return "must be host names or addresses, without protocol or port"
     return None
 
 
 def host() -> Any:
     return setting(
         "127.0.0.1",
-        "Address to listen on. The default lets in this machine only; 0.0.0.0 lets in all who have "
-        "the access token of the link that is printed.",
+        "Address to listen on. The default accepts connections from this machine only; 0.0.0.0 "
+        "accepts everyone who has the access token in the printed link.",
     )
 
 
 def names() -> Any:
     return setting(
         (),
-        "Names or addresses, beside --host, by which visitors call the server: behind a proxy, or "
-        "in a container. Others are refused.",
+        "Further host names or addresses under which visitors reach the server, for example behind "
+        "a proxy or in a container. Requests for other hosts are refused.",
         _host_names,
     )
 
 
 def port() -> Any:
-    return setting(7860, "Port to listen on; 0 takes a free one.", between(0, 65535))
+    return setting(7860, "Port to listen on; 0: any free port.", between(0, 65535))
 
 
 def fit() -> Any:
     return setting(
         "auto",
-        "How a picture is made square: stretched (the paper), its centre cropped, or letterboxed "
-        "with black bars. auto: as the generator's run or ONNX file has it, else stretched.",
+        "How pictures are made square: stretch (as in the paper), crop to the centre, or letterbox "
+        "with black bars. auto: as recorded in the generator's run or ONNX file, else stretch.",
     )
 
 
@@ -102,51 +105,61 @@ def run_dir() -> Any:
     return setting(
         "",
         "Folder of the training run: settings, checkpoints, samples, generator.keras.",
-        may_change=True,  # it is found where it is
+        may_change=True,  # a run may be moved
     )
 
 
 def fps() -> Any:
     return setting(
-        12.0, "Frames per second of the videos written.", between(0.1, 1000.0), may_change=True
+        12.0, "Frames per second of written videos.", between(0.1, 1000.0), may_change=True
     )
 
 
-def synthetic_clips() -> Any:
-    return setting(240, "Number of clips of the built-in synthetic clouds.", at_least(2))
+def synthetic_clips(only_with: Mapping[str, tuple[str, ...]]) -> Any:
+    return setting(
+        240, "Number of clips of the built-in synthetic clouds.", at_least(2), only_with=only_with
+    )
 
 
-def wind() -> Any:
+def wind(only_with: Mapping[str, tuple[str, ...]]) -> Any:
     return setting(
         "any",
-        "Synthetic clouds. any: they drift every way, over plain hills or a sea. canonical: they "
-        "drift to the right, in skies with what photos have: towns, trees, mountains, all hours.",
+        "Synthetic clouds. any: they drift in every direction, over plain hills or a sea. "
+        "canonical: they drift to the right, in scenes like those of photos: towns, trees, "
+        "mountains, all times of day.",
+        only_with=only_with,
     )
 
 
 def layout() -> Any:
     return setting(
         "auto",
-        "What the source holds: frames (folders of pictures in order), videos (video files), "
-        "stacked (a picture per clip, frames one below the other), or nothing: synthetic clouds.",
+        "Layout of the source: frames (folders of numbered pictures), videos (video files), "
+        "stacked (one picture per clip, its frames one below the other), or synthetic: built-in "
+        "clouds, no source.",
     )
 
 
 def list() -> Any:
     return setting(
-        "", "Layout stacked: text file of the pictures to take, a path below the source per line."
+        "",
+        "For --layout=stacked: text file that lists the pictures to use, one path per line, "
+        "relative to the source.",
     )
 
 
 def clip_rule() -> Any:
-    return setting("all", "Clips of a folder or video: every run of 32 frames, or only the first.")
+    return setting(
+        "all",
+        "Clips to cut from a folder or video: every 32 consecutive frames, or only the first.",
+    )
 
 
 def frame_stride() -> Any:
     return setting(
         1,
-        "Take every n-th frame (2: twice as fast). auto: per video or folder of pictures, the "
-        "stride whose motion is nearest to --motion_target.",
+        "Use every n-th frame (2: twice as fast). auto: for each video or folder of pictures the "
+        "stride whose motion is closest to --motion_target.",
         lambda v: None if v == "auto" or v >= 1 else "must be at least 1, or auto",
     )
 
@@ -154,26 +167,28 @@ def frame_stride() -> Any:
 def motion_target() -> Any:
     return setting(
         0.0072,
-        "What --frame_stride=auto aims at: change from frame to frame, in [0, 1]. The default is "
-        "the median of Sky Time-lapse clips.",
+        "Motion that --frame_stride=auto aims for: mean change between frames, in [0, 1]. The "
+        "default is the median of the Sky Time-lapse clips.",
         above_zero,
+        only_with={"frame_stride": ("auto",), "inspect": (True,)},  # which draws it
     )
 
 
 def clip_stride() -> Any:
     return setting(
         FRAMES,
-        "Frames, of those taken, from the start of a clip to that of the next. Below 32 clips "
-        "overlap.",
+        "Frames between the starts of consecutive clips, counted after --frame_stride. Below 32, "
+        "clips overlap.",
         at_least(1),
+        only_with={"clip_rule": ("all",)},
     )
 
 
 def scene_cut() -> Any:
     return setting(
         5.0,
-        "A jump of so many times the usual change around it is a scene cut, which no clip crosses; "
-        "0: cuts are not looked for.",
+        "A change this many times larger than the changes around it counts as a scene cut, which "
+        "no clip crosses. 0: don't detect cuts.",
         at_least(0.0),
     )
 
@@ -181,9 +196,8 @@ def scene_cut() -> Any:
 def static_threshold() -> Any:
     return setting(
         0.0005,
-        "Clips that change by less than this from frame to frame, in [0, 1], are dropped as still "
-        "(0.0005: every 8th pixel by one of 255 levels; the three largest changes do not count); "
-        "0: none.",
+        "Drop clips as static whose mean change between frames, in [0, 1], is below this (0.0005: "
+        "every 8th pixel by one of 255 levels), ignoring the three largest changes. 0: keep all.",
         between(0.0, 1.0),
     )
 
@@ -191,7 +205,7 @@ def static_threshold() -> Any:
 def systems() -> Any:
     return setting(
         (),
-        "Systems as NAME=FOLDER, with commas: videos or folders of 32 frames, a clip of the same "
-        "name in each (evaluate --save_clips writes such).",
+        "Systems as NAME=FOLDER, separated by commas. Each folder holds videos or folders of 32 "
+        "frames, under the same clip names (as written by evaluate --save_clips).",
         paths=True,
     )

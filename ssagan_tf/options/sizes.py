@@ -1,20 +1,20 @@
-"""Sizes that the networks fix."""
+"""Sizes that the networks allow."""
 
 from __future__ import annotations
 
 FRAMES = 32  # length of a clip, fixed by the kernels of Table 1
 CORE_RESOLUTION = 64  # side of the smallest network (Sec. 5.3); larger ones double it
 LARGEST_RESOLUTION = 1024
-"""Of a network, a prepared set or an ONNX file, which may be a stranger's: a size that costs no
-weights must not cost all memory. A clip of this side takes 0.4 GB in float32; what a layer between
-makes of it takes less, at 32 base filters."""
+"""Limit for networks, prepared sets and ONNX files, which may be untrusted: a large resolution adds
+no weights, but must not exhaust memory. A clip of this side takes 0.4 GB in float32; each feature
+map of a network of 32 base filters takes less."""
 
 
 def outer_levels(resolution: int) -> int:
-    """Number of outer U-Net levels k of a network of side 64·2^k, or -1 if there is none."""
+    """Number of outer U-Net levels: k for a side of 64·2^k, or -1 for sides of no network."""
     if resolution > LARGEST_RESOLUTION:
         return -1
-    quotient, rest = divmod(resolution, CORE_RESOLUTION)
-    if rest or quotient < 1 or quotient & (quotient - 1):
+    quotient, remainder = divmod(resolution, CORE_RESOLUTION)
+    if remainder or quotient < 1 or quotient & (quotient - 1):
         return -1
     return quotient.bit_length() - 1

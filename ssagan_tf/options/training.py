@@ -1,4 +1,4 @@
-"""Training, and what the baselines have by default where it differs."""
+"""Training, and the recipe of each network: its losses and its optimizer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ssagan_tf.options.setting import (
     above_zero,
     at_least,
     between,
+    refuse_without_effect,
+    resolve,
     setting,
 )
 from ssagan_tf.options.shared import Wind
@@ -21,15 +23,18 @@ from ssagan_tf.options.shared import Wind
 def _rising_numbers(values: tuple[str, ...]) -> str | None:
     numbers = [int(value) if value.isdecimal() else 0 for value in values]
     rises = all(a < b for a, b in zip([0, *numbers], numbers, strict=False))
-    return None if rises else "must be whole numbers above 0, each above the one before"
+    return None if rises else "must be whole numbers above 0, in increasing order"
 
 
-# What the other systems have by default where it differs. Their publications name Adam's learning
-# rate and β₁; β₂ is Adam's own. One update of each network in turn is published for VGAN only.
+# What differs from the defaults of TrainOptions, for every registered network. The publications of
+# the baselines state Adam's learning rate and β₁; β₂ is Adam's default. One update of each network
+# per step is published for VGAN only.
 _ALTERNATING = {"discriminator_updates": 1, "beta_2": 0.999}
 RECIPES: dict[str, dict[str, Any]] = {
+    "ssagan": {},
     "mdgan_stage1": _ALTERNATING,
     "mdgan_stage2": {**_ALTERNATING, "lambda_rank": 1.0},
+    "ssagan_stage2": {},
     "vgan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_first_frame": 10.0},
     "rnngan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_mse": 1.0, "lambda_adv": 0.2},
 }
@@ -37,28 +42,36 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class TrainOptions(Section):
-    """Training of one run. Defaults are the paper's (Sec. 4); the baselines have their own."""
+    """How one run is trained.
+
+    `TrainOptions()` is the paper's recipe for SSA-GAN (Sec. 4), whichever network it trains. For
+    another network's own recipe use `TrainOptions.for_network("vgan", steps=100)`.
+
+    On the command line `--network` brings its recipe along. Typed settings replace parts of it;
+    what a flag file sets of a recipe counts only for the network that the file names.
+    """
 
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = RECIPES
+    recipe_choice: ClassVar[str] = "network"
 
     data: str = setting(
         "",
-        "Prepared set, also at an address, or `synthetic` for the built-in clouds.",
+        "Prepared set (a folder or a remote address), or `synthetic` for built-in clouds.",
         may_change=True,
         remote=True,
     )
     run_dir: str = shared.run_dir()
     stage1: str = setting(
         "",
-        "Of a second stage: run or FILE.keras of the first, whose clips it refines. The run keeps "
-        "a copy, so that going on does not need it.",
+        "For a second stage: run or FILE.keras of the first stage, whose clips it refines. The run "
+        "keeps a copy, so resuming does not need it.",
         may_change=True,  # its weights may not: see training/first_stage.py
     )
     init_from: str = setting(
         "",
-        "Run, FILE.keras or box (the package's own) whose generator's weights a new run begins "
-        "with, of the same network; the discriminator begins new. A run that is resumed needs it "
-        "no more, and takes no other.",
+        "Run, FILE.keras or box (the bundled model) whose generator weights a new run starts from; "
+        "it must be the same network. The discriminator starts from scratch. A resumed run does "
+        "not need it, and refuses another one.",
     )
     steps: int = setting(
         20_000,
@@ -67,165 +80,248 @@ class TrainOptions(Section):
         at_least(1),
         may_change=True,
     )
-    batch_size: int = setting(16, "Clips per update, of all devices together.", at_least(1))
+    batch_size: int = setting(16, "Clips per update, over all devices.", at_least(1))
     discriminator_updates: int = setting(
-        5, "Discriminator updates before each generator update (baselines: 1).", at_least(1)
+        5,
+        "Discriminator updates per generator update (baselines: 1).",
+        at_least(1),
+        in_recipe=True,
     )
     adversarial: Literal["nonsaturating", "minimax", "wasserstein"] = setting(
         "nonsaturating",
-        "The adversarial loss. The generator minimises −log D(G(x)), or literally Eq. 4: "
-        "log(1 − D(G(x))), or, as released, −D(G(x)), and the discriminator D(G(x)) − D(Y).",
+        "Adversarial loss. nonsaturating: the generator minimises −log D(G(x)). minimax: "
+        "log(1 − D(G(x))), which is Eq. 4 literally. wasserstein: −D(G(x)), while the "
+        "discriminator minimises D(G(x)) − D(Y), as in the released code.",
+        in_recipe=True,
     )
     lambda_penalty: float = setting(
-        0.0, "Weight of the discriminator's gradient penalty (10 as released).", at_least(0.0)
+        0.0,
+        "Weight of the discriminator's gradient penalty (10 in the released code).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_adv: float = setting(
-        1.0, "Weight of the generator's adversarial loss (0.2 in rnngan).", at_least(0.0)
+        1.0,
+        "Weight of the generator's adversarial loss (0.2 in rnngan).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_con: float = setting(
-        1.0, "Weight of the L1 content loss (Eq. 7; 0 in vgan and rnngan).", at_least(0.0)
+        1.0,
+        "Weight of the L1 content loss (Eq. 7; 0 in vgan and rnngan).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_ssim: float = setting(
-        0.0, "Weight of the content loss 1 − SSIM (1 as released).", at_least(0.0)
+        0.0,
+        "Weight of the content loss 1 − SSIM (1 in the released code).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_mse: float = setting(
-        0.0, "Weight of the mean squared error as content loss (1 in rnngan).", at_least(0.0)
+        0.0,
+        "Weight of the mean squared error as content loss (1 in rnngan).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_first_frame: float = setting(
-        0.0, "Weight of the L1 loss of the first frame alone (10 in vgan).", at_least(0.0)
+        0.0,
+        "Weight of the L1 loss on the first frame only (10 in vgan).",
+        at_least(0.0),
+        in_recipe=True,
     )
     lambda_rank: float = setting(
         0.0,
         "Weight of the ranking loss of second stages (1 in mdgan_stage2).",
         at_least(0.0),
+        in_recipe=True,
     )
     ranking: Literal["both", "generator"] = setting(
         "both",
-        "Who has the ranking loss: both, the generator minimising and the discriminator maximising "
-        "it, as in MD-GAN; or the generator alone.",
+        "Which networks have the ranking loss. both: the generator minimises it and the "
+        "discriminator maximises it, as in MD-GAN. generator: the generator only.",
+        in_recipe=True,
     )
-    learning_rate: float = setting(2e-4, "Adam's learning rate at first.", above_zero)
+    learning_rate: float = setting(
+        2e-4, "Adam's initial learning rate.", above_zero, in_recipe=True
+    )
     learning_rate_milestones: tuple[str, ...] = setting(
         (),
-        "Numbers of steps after which the learning rate is a tenth of what it was, separated by "
-        "commas; none: it is fixed.",
+        "Steps after which the learning rate is divided by ten, separated by commas. Empty: it is "
+        "constant.",
         _rising_numbers,
+        in_recipe=True,
     )
-    beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999))
-    beta_2: float = setting(0.9, "Adam's β₂ (baselines: 0.999).", between(0.0, 0.9999))
+    beta_1: float = setting(0.5, "Adam's β₁.", between(0.0, 0.9999), in_recipe=True)
+    beta_2: float = setting(
+        0.9, "Adam's β₂ (baselines: 0.999).", between(0.0, 0.9999), in_recipe=True
+    )
     ema_decay: float = setting(
         0.0,
-        "Decay per step of the exponential moving average of the generator's weights, which "
-        "samples and generator.keras then have, such as 0.999; 0: no average.",
+        "Decay per step of an exponential moving average of the generator's weights, such as "
+        "0.999. Samples and generator.keras then use the averaged weights. 0: no averaging.",
         between(0.0, 0.999999),
     )
     ema_ramp_up: Literal["auto", "on", "off"] = setting(
         "auto",
-        "Whether that decay begins low, min(--ema_decay, (1 + step) / (10 + step)), and batch "
-        "norm's moving statistics are averaged alike. auto: on, but a run that was begun before "
-        "there was this setting goes on without.",
+        "Whether that decay starts low, min(--ema_decay, (1 + step) / (10 + step)), and also "
+        "applies to the moving statistics of batch norm. auto: on, except for resumed runs that "
+        "were started before this setting existed.",
     )
-    flip: bool = setting(False, "Mirror half of the training clips left to right.")
+    flip: bool = setting(False, "Mirror training clips left to right at random, half of them.")
     canonical_motion: Literal["off", "both", "drop"] = setting(
         "off",
-        "Mirror clips so that all drift to the right, as prepare has measured it. Those that drift "
-        "by less than --canonical_threshold are mirrored at random (both), or left out (drop).",
+        "Mirror clips so that all of them drift to the right, according to the motion that prepare "
+        "measured. Clips that drift less than --canonical_threshold are mirrored at random (both) "
+        "or left out (drop).",
     )
     canonical_threshold: float = setting(
         0.0003,
-        "Mean horizontal velocity, as a share of the width a frame, from which on a clip drifts.",
+        "Least mean horizontal velocity of a clip that drifts, as a fraction of the width per "
+        "frame.",
         between(0.0, 1.0),
+        only_with={"canonical_motion": ("both", "drop")},
     )
     zoom: float = setting(
         0.0,
-        "Enlarge a part of each training clip to the whole, by up to this: 0.2 cuts out squares of "
-        "5/6 to all of its side; 0: don't.",
+        "Augmentation: enlarge a random crop of each training clip, by up to this fraction. 0.2 "
+        "crops squares of 5/6 of the side or more. 0: off.",
         between(0.0, 4.0),
     )
     slow_motion: float = setting(
         0.0,
-        "Play a part of each training clip in the time of the whole, frames in between blended: it "
-        "loses up to this share of its pace; 0: don't. Faster is --frame_stride of prepare.",
+        "Augmentation: stretch a part of each training clip to the full length, blending frames "
+        "in between, so that it slows down by up to this fraction. 0: off. For faster motion see "
+        "prepare --frame_stride.",
         between(0.0, 0.75),
     )
     colour: float = setting(
         0.0,
-        "Change contrast and exposure of each training clip by up to this share, up or down, and "
-        "each colour by half of it; 0: don't.",
+        "Augmentation: change contrast and exposure of each training clip by up to this fraction "
+        "in either direction, and each colour channel by up to half of it. 0: off.",
         between(0.0, 0.5),
     )
     cache: str = setting(
         "",
-        "Folder on a near disk (of each host) to copy the prepared set into and to read it from, "
-        "for sets on slow ones. It may be shared by several sets.",
+        "Folder on a local disk (of each host) where the prepared set is copied and then read, for "
+        "sets on slow storage. Several sets may share it.",
         may_change=True,
     )
     shuffle_window: int = setting(
-        512, "Clips (undecoded) that are shuffled among each other.", at_least(1)
+        512, "Size of the shuffle buffer, in undecoded clips.", at_least(1)
     )
-    synthetic_clips: int = shared.synthetic_clips()
-    wind: Wind = shared.wind()
+    synthetic_clips: int = shared.synthetic_clips(only_with={"data": ("synthetic",)})
+    wind: Wind = shared.wind(only_with={"data": ("synthetic",)})
     seed: int = shared.seed()
     checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
     keep_checkpoints: int = setting(
         3,
-        "Newest checkpoints kept, beside that of the least content loss on test clips.",
+        "Newest checkpoints to keep, in addition to the one of least content loss on test clips.",
         at_least(1),
         may_change=True,
     )
     sample_every: int = setting(
         250,
-        "Steps between sample videos, strips and the content loss on test clips.",
+        "Steps between samples (videos and strips), and between test content losses.",
         at_least(1),
         may_change=True,
     )
-    samples: int = setting(4, "Clips in a sample.", at_least(1), may_change=True)
-    test_clips: int = setting(
-        64, "Test clips that the content loss is taken of.", at_least(1), may_change=True
-    )
+    samples: int = setting(4, "Clips per sample.", at_least(1), may_change=True)
+    test_clips: int = setting(64, "Test clips for the content loss.", at_least(1), may_change=True)
     log_every: int = setting(
         10, "Steps between lines of metrics.jsonl.", at_least(1), may_change=True
     )
     fps: float = shared.fps()
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker"] = setting(
         "auto",
-        "Devices: one, several of this host, or the hosts of the environment variable TF_CONFIG. "
-        "auto: all that there are.",
+        "Devices to train on: one, several of this host, or the hosts listed in the environment "
+        "variable TF_CONFIG. auto: all that are available.",
         may_change=True,
     )
     replicas: int = setting(
         0,
-        "Devices of this host; 0: all GPUs. Without GPUs the processor is split into so many, to "
-        "try it out.",
+        "Number of devices of this host; 0: all GPUs. Without a GPU the CPU is split into this "
+        "many logical devices, for trying it out.",
         at_least(0),
         may_change=True,
     )
     rollbacks: int = setting(
         0,
-        "How often a run whose numbers go bad (NaN, infinite) goes back to its newest checkpoint "
-        "and on with other random draws, before it stops.",
+        "How many times a run whose losses or gradients become NaN or infinite returns to its "
+        "newest checkpoint and continues with a different random state, before it stops.",
         at_least(0),
         may_change=True,
     )
     skip_corrupt: bool = setting(
         False,
-        "Leave out damaged records of the prepared set, and count them, instead of stopping.",
+        "Skip damaged records of the prepared set and count them, instead of stopping.",
         may_change=True,
     )
     deterministic: bool = setting(
-        False, "Same bits on every run of one machine: deterministic ops, one op at a time."
+        False,
+        "Make runs on the same machine bit-identical: deterministic ops, one op at a time.",
     )
     dry_run: bool = setting(
-        False, "Check settings and data, build the networks, and stop.", may_change=True
+        False, "Check settings and data, build the networks, then stop.", may_change=True
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.cache and self.skip_corrupt:
-            raise OptionError("cache", self.cache, "cannot go with --skip_corrupt")
+            raise OptionError("cache", self.cache, "cannot be combined with --skip_corrupt")
         if self.canonical_motion != "off":
-            why = "cannot go with --canonical_motion, which "
+            why = "cannot be combined with --canonical_motion, which "
             if self.flip:
-                raise OptionError("flip", self.flip, why + "mirrors clips itself")
+                raise OptionError("flip", self.flip, why + "already mirrors clips")
             if self.data == "synthetic":
-                raise OptionError("data", self.data, why + "is for clips that prepare has measured")
+                raise OptionError("data", self.data, why + "needs a set that prepare measured")
+
+    @classmethod
+    def for_network(cls, network: str, **given: Any) -> TrainOptions:
+        """Returns the network's recipe, with the settings given in place of its own.
+
+        Args:
+          network: Registered name, as in `ModelOptions.network`.
+          **given: Settings by name.
+
+        Raises:
+          OptionError: There is no such network, or a value is impossible.
+        """
+        return resolve(cls, network, given)
+
+    @classmethod
+    def recipe_settings(cls) -> tuple[str, ...]:
+        """Names of the settings that belong to a recipe: those of the losses and the optimizer."""
+        return tuple(f.name for f in dataclasses.fields(cls) if f.metadata["in_recipe"])
+
+    def deviations(self, network: str) -> list[str]:
+        """What differs from the network's recipe, such as `lambda_con=1 (vgan's recipe: 0)`."""
+        recipe = self.for_network(network)
+        return [
+            f"{name}={_short(value)} ({network}'s recipe: {_short(published)})"
+            for name in self.recipe_settings()
+            if (value := getattr(self, name)) != (published := getattr(recipe, name))
+        ]
+
+    def check_new_run(self) -> None:
+        """Raises OptionError for combinations that can only be a mistake.
+
+        A resumed run is not held to it: it keeps what it was started with.
+        """
+        refuse_without_effect(self)
+        if self.ranking != "both" and not self.lambda_rank:
+            raise OptionError("ranking", self.ranking, "has no effect with --lambda_rank=0")
+        weights = [name for name in self.recipe_settings() if name.startswith("lambda_")]
+        weights.remove("lambda_penalty")  # the discriminator's
+        if not any(getattr(self, name) for name in weights):
+            names = ", ".join(f"--{name}" for name in weights)
+            raise OptionError(
+                "lambda_adv", self.lambda_adv, f"the generator has no loss; set one of {names}"
+            )
+
+
+def _short(value: Any) -> str:
+    """A value as it is typed, without superfluous digits."""
+    if isinstance(value, tuple):
+        return ",".join(value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -20,7 +20,7 @@ NUMBER_OF_SLICE = {name: number for number, name in SLICES.items()}
 def read_off(
     shapes: Mapping[str, Shape],
     what: str,
-    model: str = "",
+    network: str = "",
     skips: str = "standard",
     ssa_layers: str = "standard",
 ) -> tuple[type[Network], ModelOptions]:
@@ -31,7 +31,7 @@ def read_off(
     Args:
       shapes: By key.
       what: The state dict, in messages.
-      model: Registered name; by default it is found out.
+      network: Registered name; by default it is found out.
       skips: As in `ModelOptions`. Which additive ones there are does not show.
       ssa_layers: As in `ModelOptions`. Not read off either: a module that is not there could be
         meant to be.
@@ -41,10 +41,10 @@ def read_off(
 
     Raises:
       DataError: It is of no network of the released code.
-      OptionError: It fits several, or there is no `model` of that name.
+      OptionError: It fits several, or there is no `network` of that name.
     """
-    if model and model not in UNET_VARIANTS:
-        raise OptionError("model", model, f"must be one of {', '.join(UNET_VARIANTS)}")
+    if network and network not in UNET_VARIANTS:
+        raise OptionError("network", network, f"must be one of {', '.join(UNET_VARIANTS)}")
     kernels = _kernels(shapes)
     down, up, scoring = (kernels[kind] for kind in ("downConv", "upConv", "slice"))
     if not (down or scoring):
@@ -54,7 +54,7 @@ def read_off(
             f"slice1.0, but {keys or 'nothing'}"
         )
     known: dict[str, Any] = {
-        "network": model or (_network(shapes, up, what) if down else "ssagan"),
+        "network": network or (_network(shapes, up, what) if down else "ssagan"),
         # A deconvolution mirrors the convolution whose number and its own make 7.
         "resolution": _resolution(min([*down, *(7 - number for number in up), *scoring])),
         "spectral_norm": any(key.endswith(".weight_orig") for key in shapes),
@@ -97,7 +97,7 @@ def _network(shapes: Mapping[str, Shape], up: dict[int, Shape], what: str) -> st
     ]
     fitting = [name for name in fitting if UNET_VARIANTS[name].ssa == attends] or fitting
     if len(fitting) > 1:
-        raise OptionError("model", "", f"is needed: {what} fits {' and '.join(fitting)}")
+        raise OptionError("network", "", f"is needed: {what} fits {' and '.join(fitting)}")
     return fitting[0]
 
 

@@ -103,6 +103,7 @@ def check_same_run(
     if not (folder / FLAGS_FILE).is_file():
         if folder.exists() and not _is_hardly_begun(folder):
             raise OptionError("run_dir", folder, "holds something else than a run; name another")
+        train.check_new_run()
         return
     run = open_run(folder)
     for before, now in ((run.model, model), (run.compute, compute), (run.train, train)):
@@ -167,6 +168,10 @@ def write_settings(
     with replacing_file(folder / FLAGS_FILE) as temporary:
         flagfile = shlex.quote(f"--flagfile={folder / FLAGS_FILE}")
         command = f"python -m ssagan_tf.train {flagfile}"
-        head = f"# Goes on with this run: {command}\n# Replays it: {command} --run_dir=ELSEWHERE"
-        lines = [head, *flags.to_lines(model, compute, train)]
+        head = [
+            f"# Resumes this run: {command}",
+            f"# Repeats it: {command} --run_dir=ELSEWHERE",
+            *(f"# {deviation}" for deviation in train.deviations(model.network)),
+        ]
+        lines = [*head, *flags.to_lines(model, compute, train)]
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")

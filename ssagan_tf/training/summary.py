@@ -41,16 +41,18 @@ def summary(
         )
     )
     side = model.resolution
-    return (
-        f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} weights\n"
-        + (f"{first}\n" if first else "")
-        + (f"begins with the weights of {begins_with}\n" if begins_with else "")
-        + f"data: {data} from {options.data}\n"
-        f"device: {_device(devices)}\n"
-        f"generator: minimises {gan.objective}\n"
+    lines = [
+        f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} weights",
+        *([str(first)] if first else []),
+        *([f"initial weights: {begins_with}"] if begins_with else []),
+        f"data: {data} from {options.data}",
+        f"device: {_device(devices)}",
+        *(f"setting: {deviation}" for deviation in options.deviations(model.network)),
+        f"generator: minimises {gan.objective}",
         f"run: {options.steps} steps of {options.discriminator_updates} discriminator updates and "
-        f"1 generator update, {options.batch_size} clips each, in {options.run_dir}"
-    )
+        f"1 generator update, {options.batch_size} clips each, in {options.run_dir}",
+    ]
+    return "\n".join(lines)
 
 
 def _device(devices: tf.distribute.Strategy) -> str:

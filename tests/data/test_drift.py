@@ -248,8 +248,8 @@ def test_sets_that_do_not_do(prepared: PreparedSet, change, settings, error, mes
 
 def test_settings_that_contradict() -> None:
     for settings, message in (
-        ({"flip": True}, "^flip=True: cannot go with --canonical_motion, which mirrors"),
-        ({"data": "synthetic"}, "^data=synthetic: cannot go with --canonical_motion"),
+        ({"flip": True}, "^flip=True: cannot be combined with --canonical_motion, which al"),
+        ({"data": "synthetic"}, "^data=synthetic: cannot be combined with --canonical"),
         ({"canonical_threshold": -1.0}, "^canonical_threshold=-1.0: must be between"),
     ):
         with pytest.raises(OptionError, match=message):

@@ -239,7 +239,7 @@ def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> Non
             "train",
             ("--data=s3://clouds/sets/clouds", "--run_dir=s3://clouds/run", *SMALL),
             2,
-            "--run_dir=s3://clouds/run: is an address; only --data, and --source and --output",
+            "--run_dir=s3://clouds/run: is a remote address, which only --data and prepare's",
         ),
     ],
 )

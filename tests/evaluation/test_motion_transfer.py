@@ -16,6 +16,7 @@ from ssagan_tf.evaluation.motion_transfer import Transfer
 from ssagan_tf.evaluation.protocols import PAPER, STANDARD
 from ssagan_tf.evaluation.systems import Generator, System
 from ssagan_tf.motion import transfer
+from ssagan_tf.motion.warping import warp
 from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_float, to_uint8
 from tests.drifting_clips import clouds

@@ -54,18 +54,18 @@ SIDE = 64  # as small as networks go
 STOPPED, STEPS = 2, 3  # where the runs were interrupted, and what they were to reach
 
 # Among them every setting of networks has a value that is not its default.
-RELEASED = {"ssa_gate": "projected", "spectral_norm": True, "scale_stddev": 0.02}
+RELEASED = {"ssa_gate": "projected", "spectral_norm": True, "bn_gamma_stddev": 0.02}
 GENERATORS: dict[str, dict[str, Any]] = {
     "ssagan": {},
     "ssagan_stage2": {**RELEASED, "ssa_ratio": 0.125, "skips": "add"},
-    "mdgan_stage1": {"scale_stddev": 0.02},
+    "mdgan_stage1": {"bn_gamma_stddev": 0.02},
     "mdgan_stage2": {"skips": "add_inner", "ssa_layers": "conv4,deconv3", "ssa_gate": "none"},
     "vgan": {},
     "rnngan": {},
 }
 PREPARE = (
     "--source=footage --output=set --layout=frames --resolution=64 --fit=crop --clip_rule=all "
-    "--clip_stride=32 --frame_stride=1 --motion_target=0.01 --scene_cut=6 --still=0.0004 "
+    "--clip_stride=32 --frame_stride=1 --scene_cut=6 --static_threshold=0.0004 "
     "--near_duplicates=report --test_fraction=0.34 --seed=5 --workers=1"
 )
 EVERY_RUN = (
@@ -76,17 +76,17 @@ EVERY_RUN = (
 )
 FIRST = (
     "--run_dir=run --network=ssagan --skips=add --ssa_layers=conv4,deconv2 "
-    "--ssa_gate=projected --ssa_ratio=0.5 --spectral_norm --scale_stddev=0.02 "
+    "--ssa_gate=projected --ssa_ratio=0.5 --spectral_norm --bn_gamma_stddev=0.02 "
     "--adversarial=wasserstein --lambda_penalty=10 --lambda_adv=0.9 --lambda_con=1.1 "
     "--lambda_ssim=1 --lambda_mse=0.1 --lambda_first_frame=0.2 --discriminator_updates=2 "
-    "--learning_rate=0.0003 --learning_rate_drops=2,5 --beta_1=0.4 --beta_2=0.95 --flip --zoom=0.1 "
-    "--slow_motion=0.2 --colour=0.1 --seed=7"
+    "--learning_rate=0.0003 --learning_rate_milestones=2,5 --beta_1=0.4 --beta_2=0.95 --flip "
+    "--zoom=0.1 --slow_motion=0.2 --colour=0.1 --seed=7"
 )
 SECOND = (
     "--run_dir=second --stage1=networks/mdgan_stage1.keras --network=ssagan_stage2 "
-    "--skips=add_inner --ssa_layers=conv4 --ssa_gate=gamma --ssa_ratio=0.125 --scale_stddev=0.03 "
-    "--adversarial=minimax --lambda_con=0.7 --lambda_rank=0.5 --ranking=generator "
-    "--discriminator_updates=1 --beta_2=0.99 --seed=8"
+    "--skips=add_inner --ssa_layers=conv4 --ssa_gate=gamma --ssa_ratio=0.125 "
+    "--bn_gamma_stddev=0.03 --adversarial=minimax --lambda_con=0.7 --lambda_rank=0.5 "
+    "--ranking=generator --discriminator_updates=1 --beta_2=0.99 --seed=8"
 )
 
 

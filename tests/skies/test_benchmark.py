@@ -57,7 +57,7 @@ def test_one_flag_makes_it(tmp_path):
 
 @pytest.mark.parametrize(("name", "value"), [("seed", 3), ("resolution", 128), ("wind", "any")])
 def test_its_settings_are_its_own(name, value):
-    with pytest.raises(OptionError, match=f"{name}={value}: is {SETTINGS[name]} in --benchmark"):
+    with pytest.raises(OptionError, match=f"{name}={value}: must be {SETTINGS[name]} with --b"):
         PrepareOptions(benchmark=NAME, **SETTINGS | {name: value})
 
 

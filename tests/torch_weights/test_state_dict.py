@@ -167,7 +167,7 @@ def test_what_cannot_be_seen_is_asked_for() -> None:
     network = ssagan_tf.build_generator(GENERATORS["mdgan_stage1"])
     with pytest.raises(OptionError, match="file fits mdgan_stage1 and mdgan_stage2"):
         torch_weights.read_off(shapes_of(torch_weights.state_of(network)), "file")
-    with pytest.raises(OptionError, match="model=vgan: must be one of ssagan, "):
+    with pytest.raises(OptionError, match="network=vgan: must be one of ssagan, "):
         torch_weights.read_off({}, "file", "vgan")
 
 

@@ -75,7 +75,7 @@ def test_a_run_that_is_resumed_needs_them_no_more(
     file, run = tmp_path / "file.keras", tmp_path / "run"
     shutil.copy(first / "generator.keras", file)
     train(run, synthetic_set, init_from=str(file))
-    assert f"begins with the weights of {file}" in capsys.readouterr().out
+    assert f"initial weights: {file}" in capsys.readouterr().out
     file.unlink()
     with pytest.raises(OptionError, match=r"nowhere: .* was begun with --init_from=.*file\.keras"):
         train(run, synthetic_set, steps=2, init_from="nowhere")
@@ -90,7 +90,7 @@ def test_a_run_that_is_resumed_needs_them_no_more(
     shutil.copy(first / "generator.keras", file)
     shutil.rmtree(run / "checkpoints")
     train(run, synthetic_set)
-    assert f"begins with the weights of {file}" in capsys.readouterr().out
+    assert f"initial weights: {file}" in capsys.readouterr().out
     # One with weights of its own takes no others.
     with pytest.raises(OptionError, match="first was begun with --init_from=; give that"):
         train(first, synthetic_set, seed=9, learning_rate=0.1, init_from=str(file))

@@ -35,6 +35,28 @@ def test_a_run_is_read_as_it_was_written(begun) -> None:
     assert opened.data.fit == "stretch"
 
 
+def test_the_head_of_flags_cfg_names_what_is_not_the_networks_recipe(begun) -> None:
+    model, train, data = begun
+    changed = dataclasses.replace(train, lambda_con=10.0, adversarial="minimax")
+    run_folder.write_settings(model, COMPUTE, changed, data)
+    path = Path(train.run_dir) / "flags.cfg"
+    assert [line for line in path.read_text().splitlines() if "recipe" in line] == [
+        "# adversarial=minimax (ssagan's recipe: nonsaturating)",
+        "# lambda_con=10 (ssagan's recipe: 1)",
+    ]
+    assert run_folder.open_run(train.run_dir).train == changed
+
+
+def test_only_a_new_run_refuses_settings_without_effect(begun, tmp_path) -> None:
+    model, train, data = begun
+    idle = dataclasses.replace(train, canonical_threshold=0.1)
+    run_folder.write_settings(model, COMPUTE, idle, data)  # as earlier versions let it begin
+    run_folder.check_same_run(model, COMPUTE, idle, data)
+    new = dataclasses.replace(idle, run_dir=str(tmp_path / "new"))
+    with pytest.raises(OptionError, match=r"canonical_threshold=0.1: has no effect without"):
+        run_folder.check_same_run(model, COMPUTE, new, data)
+
+
 def test_the_same_settings_go_on(begun) -> None:
     model, train, data = begun
     run_folder.check_same_run(model, COMPUTE, train, data)

@@ -21,4 +21,4 @@ def model(exports: Exports) -> Model:
 def served(request: pytest.FixtureRequest, model: Model) -> Iterator[dict[str, str]]:
     """The settings that name a server."""
     with SERVERS[request.param](model) as address:
-        yield {"server": address, "protocol": request.param}
+        yield {"server": address, "api": request.param}

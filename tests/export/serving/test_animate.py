@@ -93,7 +93,7 @@ def test_a_server_that_fails_is_asked_once(monkeypatch) -> None:
     monkeypatch.setattr("export.serving.remote_generator.Rest", Server)
     photos = ("photo.png", "again.png")
     video.write_image("again.png", landscape())
-    options = dataclasses.replace(HOW, image=photos, protocol="rest")
+    options = dataclasses.replace(HOW, image=photos, api="rest")
     with pytest.raises(DataError, match=r"^here:1 sent something else than frames: shape \(32, "):
         program.animate(options)
     assert len(asked) == 1
@@ -107,7 +107,7 @@ def test_a_server_is_needed() -> None:
 
 @pytest.mark.skipif(not has("tensorflow_serving"), reason="the extra 'serving' is not installed")
 def test_by_a_server(served: dict[str, str], exports: Exports) -> None:
-    signature = {"grpc": "serving_default", "rest": "encoded"}[served["protocol"]]
+    signature = {"grpc": "serving_default", "rest": "encoded"}[served["api"]]
     program.animate(dataclasses.replace(HOW, **served, signature=signature))
 
     def by_keras(squares: np.ndarray) -> np.ndarray:

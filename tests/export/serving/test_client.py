@@ -62,7 +62,7 @@ def frames_in(folder: Path) -> np.ndarray:
 @pytest.mark.parametrize("signature", ["encoded", "serving_default"])
 @pytest.mark.slow
 def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature) -> None:
-    if server.protocol == "rest":
+    if server.api == "rest":
         photos = photos[:2]  # pixels as JSON take long
     expected = to_uint8(exports.generator(to_float(exports.photos(3)))).astype(int)
     ask(server, photos, tmp_path / "all", signature=signature, batch=2, format="frames")
@@ -120,7 +120,7 @@ def test_a_proxy_that_does_not_answer_is_named(monkeypatch, proxy: str) -> None:
     for name in ("no_proxy", "NO_PROXY", *PROXIES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
-    options = ClientOptions(server="models.invalid:8501", protocol="rest", deadline=5.0)
+    options = ClientOptions(server="models.invalid:8501", api="rest", deadline=5.0)
     shown = "[" if "[" in proxy else "127.0.0.1:9"
     named = f" by the proxy {shown} of http_proxy; no_proxy=models.invalid asks it directly; is it"
     with pytest.raises(DataError) as caught:
@@ -150,7 +150,7 @@ def complaint(server: ClientOptions, photos: list[Path], **changes: object) -> s
 def test_answers_over_the_limit(server, photos) -> None:
     # Three clips as pixels: 1.2 MB. As JSON one is 1.5 MB.
     assert server.message_mib == 4  # as gRPC's own clients have it
-    number, limit = (3, 1) if server.protocol == "grpc" else (1, 1)
+    number, limit = (3, 1) if server.api == "grpc" else (1, 1)
     many = []
     for index in range(number):
         many.append(photos[0].with_name(f"{index}.png"))
@@ -196,7 +196,7 @@ def test_a_photo_that_is_none(server, tmp_path) -> None:
 def test_another_service_at_the_port(model, photos) -> None:
     with rest_server(model) as rest, grpc_server(model) as grpc:
         for protocol, address in (("grpc", rest), ("rest", grpc)):
-            options = ClientOptions(server=address, protocol=protocol, deadline=5.0)
+            options = ClientOptions(server=address, api=protocol, deadline=5.0)
             assert address in complaint(options, photos)
 
 
@@ -265,7 +265,7 @@ def test_a_server_that_cannot_be_trusted(lines, complaint, tmp_path: Path) -> No
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     pause = 0.02 if len(lines) > 50 else 0.0
     with contextlib.contextmanager(serving)(*lines, pause=pause) as address:
-        options = ClientOptions(server=address, protocol="rest", deadline=0.5, message_mib=2)
+        options = ClientOptions(server=address, api="rest", deadline=0.5, message_mib=2)
         with pytest.raises(DataError, match=complaint):
             ask(options, [tmp_path / "photo.png"], tmp_path / "out.mp4")
 
@@ -274,7 +274,7 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     answer = b'{"predictions": [[[[[300, 0, 0]]]]]}'
     with contextlib.contextmanager(serving)(OK, answer) as address:
-        options = ClientOptions(server=address, protocol="rest", signature="serving_default")
+        options = ClientOptions(server=address, api="rest", signature="serving_default")
         with pytest.raises(DataError, match="gives no predictions"):
             ask(options, [tmp_path / "photo.png"], tmp_path / "out.mp4")
 
