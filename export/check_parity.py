@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from export.options import ParityOptions
 from ssagan_tf import cli, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import without_wildcards
@@ -22,6 +21,8 @@ from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
+
+from .options import ParityOptions
 
 ABOUT = """
 Runs a generator in Keras, as a SavedModel and as ONNX on the same photos, and compares the clips
@@ -84,7 +85,7 @@ def check_parity(options: ParityOptions) -> None:
     photos = [video.read_image(path) for path in options.image]
 
     load_tensorflow()
-    from export.model_card import fingerprint
+    from .model_card import fingerprint
 
     generator = origin.load(ComputeOptions())
     own = fingerprint(generator)
@@ -148,7 +149,7 @@ def _saved_model(folder: Path, own: str, tolerance: float) -> list[Subject]:
     import tensorflow as tf
     from absl import logging
 
-    from export.model_card import SETTINGS_FILE
+    from .model_card import SETTINGS_FILE
 
     logging.set_verbosity(logging.ERROR)  # a warning that it cannot be trained
 
@@ -181,7 +182,7 @@ def _saved_model(folder: Path, own: str, tolerance: float) -> list[Subject]:
 
 
 def _onnx(path: str, own: str, tolerance: float) -> Subject:
-    from export.onnx_session import OnnxGenerator
+    from .onnx_session import OnnxGenerator
 
     generator = OnnxGenerator(path)
     _same_generator(path, generator.settings, own)
@@ -207,7 +208,7 @@ def _types(types: set[str]) -> str:
 
 
 def main() -> None:
-    cli.run("check_parity", ABOUT, [ParityOptions], check_parity, package="export")
+    cli.run("check_parity", ABOUT, [ParityOptions], check_parity, package=__package__)
 
 
 if __name__ == "__main__":

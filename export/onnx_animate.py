@@ -5,11 +5,12 @@ Needs what `export.onnx_generate` needs, and opencv-python-headless.
 
 from __future__ import annotations
 
-from export.onnx_session import OnnxGenerator
-from export.options import OnnxAnimateOptions
 from ssagan_tf import cli
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import require
+
+from .onnx_session import OnnxGenerator
+from .options import OnnxAnimateOptions
 
 ABOUT = """
 Makes the sky of each photo move, at the photo's own size: what ssagan_tf.animate does, with a model
@@ -40,7 +41,7 @@ def onnx_animate(options: OnnxAnimateOptions) -> None:
 
 
 def main() -> None:
-    cli.run("onnx_animate", ABOUT, [OnnxAnimateOptions], onnx_animate, package="export")
+    cli.run("onnx_animate", ABOUT, [OnnxAnimateOptions], onnx_animate, package=__package__)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ Needs numpy, pillow, av, absl-py, rich and onnxruntime only.
 
 from __future__ import annotations
 
-from export.onnx_session import OnnxGenerator
-from export.options import OnnxGenerateOptions
 from ssagan_tf import cli, photo_jobs
 from ssagan_tf.options import require
+
+from .onnx_session import OnnxGenerator
+from .options import OnnxGenerateOptions
 
 ABOUT = """
 Makes a 32-frame time-lapse of each photo with a model of export.to_onnx: what ssagan_tf.generate
@@ -40,7 +41,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
 
 
 def main() -> None:
-    cli.run("onnx_generate", ABOUT, [OnnxGenerateOptions], onnx_generate, package="export")
+    cli.run("onnx_generate", ABOUT, [OnnxGenerateOptions], onnx_generate, package=__package__)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from typing import Any, get_args
 
 import numpy as np
 
-from export import onnx_safety
 from ssagan_tf import limits
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.options import FRAMES, LARGEST_RESOLUTION, Fit
 from ssagan_tf.pixels import to_float, to_uint8
+
+from . import onnx_safety
 
 GPU_PROVIDERS = (
     "CUDAExecutionProvider",

@@ -6,10 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from export.decode_photos import squares
 from ssagan_tf.models import Network
 from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_float
+
+from .decode_photos import squares
 
 JPEG_QUALITY = 95
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ssagan_tf
-from export.options import BoxOptions
 from ssagan_tf import box, cli, flags, limits
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.clip_folders import named_paths
@@ -34,6 +33,8 @@ from ssagan_tf.skies.any_wind import synthetic_clip
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 from ssagan_tf.training.run_folder import GENERATOR_FILE, Run
+
+from .options import BoxOptions
 
 if TYPE_CHECKING:
     from ssagan_tf.models import Network
@@ -283,7 +284,7 @@ def _in_float64(path: Path) -> Network:
 
 
 def main() -> None:
-    cli.run("to_box", ABOUT, [BoxOptions], to_box, package="export")
+    cli.run("to_box", ABOUT, [BoxOptions], to_box, package=__package__)
 
 
 if __name__ == "__main__":

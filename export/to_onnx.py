@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.options import OnnxOptions
 from ssagan_tf import cli
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
 from ssagan_tf.options import ComputeOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
+
+from .options import OnnxOptions
 
 if TYPE_CHECKING:
     from ssagan_tf.models import Network
@@ -44,8 +45,8 @@ def to_onnx(options: OnnxOptions) -> None:
     require_extra("onnx", "onnx", "onnxruntime", "tf2onnx")
 
     load_tensorflow()
-    from export import model_card, onnx_graph
-    from export.channels_first import PRECISE
+    from . import model_card, onnx_graph
+    from .channels_first import PRECISE
 
     generator = origin.load(ComputeOptions())  # in float32, whatever it was trained in
     _check_size(generator)
@@ -86,7 +87,7 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
     import tensorflow as tf
     import tf2onnx
 
-    from export.channels_first import suited_layers
+    from .channels_first import suited_layers
 
     image = tf.TensorSpec((None, *generator.input_axes), tf.float32, "image")
 
@@ -100,7 +101,7 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
 
 
 def main() -> None:
-    cli.run("to_onnx", ABOUT, [OnnxOptions], to_onnx, package="export")
+    cli.run("to_onnx", ABOUT, [OnnxOptions], to_onnx, package=__package__)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.options import SavedModelOptions
 from ssagan_tf import cli
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_folder
@@ -17,6 +16,8 @@ from ssagan_tf.options import ComputeOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 from ssagan_tf.training.run_folder import FLAGS_FILE
+
+from .options import SavedModelOptions
 
 ABOUT = """
 Writes a generator as a SavedModel: a folder that TensorFlow Serving loads as it is. Photos go in as
@@ -46,8 +47,8 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
     load_tensorflow()
     import tensorflow as tf
 
-    from export import model_card, warm_up
-    from export.signatures import Served
+    from . import model_card, warm_up
+    from .signatures import Served
 
     generator = origin.load(compute)
     described = model_card.settings(
@@ -98,7 +99,7 @@ def _errors_of_writing(path: Path) -> Iterator[None]:
 
 def main() -> None:
     sections = [SavedModelOptions, ComputeOptions]
-    cli.run("to_saved_model", ABOUT, sections, to_saved_model, package="export")
+    cli.run("to_saved_model", ABOUT, sections, to_saved_model, package=__package__)
 
 
 if __name__ == "__main__":

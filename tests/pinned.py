@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ssagan_tf import startup  # before Keras loads TensorFlow: it turns oneDNN on
+from ssagan_tf import startup
 
+startup.use_onednn()
 # Keras without a user's settings, and no proxy before the servers of tests.
 os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": startup.NO_FOLDER}
 startup.reach_directly()

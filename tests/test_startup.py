@@ -52,6 +52,17 @@ def test_programs_that_ask_nobody_know_no_proxy(monkeypatch) -> None:
     assert set(urllib.request.getproxies()) <= {"no"}  # the hosts that none is for
 
 
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("0", "0"), ("1", "1")])
+def test_onednn_is_on_unless_the_environment_says_otherwise(
+    given: str | None, expected: str, monkeypatch
+) -> None:
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given)
+    startup.load_tensorflow()  # as every program does
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == expected
+
+
 @pytest.mark.long
 def test_a_keras_json_does_not_get_into_networks_and_files(tmp_path: Path) -> None:
     path = tmp_path / "described.json"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from export.options import ServingAnimateOptions
-from export.serving.remote_generator import Clips
 from ssagan_tf import animation, cli, video
 from ssagan_tf.options import require
+
+from ..options import ServingAnimateOptions
+from .remote_generator import Clips
 
 ABOUT = """
 Makes the sky of each photo move, at the photo's own size: what ssagan_tf.animate does, by clips of
@@ -38,7 +39,7 @@ def animate(options: ServingAnimateOptions) -> None:
 
 
 def main() -> None:
-    cli.run("animate", ABOUT, [ServingAnimateOptions], animate, package="export.serving")
+    cli.run("animate", ABOUT, [ServingAnimateOptions], animate, package=__package__)
 
 
 if __name__ == "__main__":

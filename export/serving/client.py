@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from export.options import ClientOptions
-from export.serving.remote_generator import KINDS, Clips
 from ssagan_tf import cli, photo_jobs, video
 from ssagan_tf.options import require
 from ssagan_tf.progress import Progress
+
+from ..options import ClientOptions
+from .remote_generator import KINDS, Clips
 
 ABOUT = """
 Sends photos to TensorFlow Serving, which has a model of export.to_saved_model, and writes the
@@ -49,7 +50,7 @@ def upright(photo: str) -> bytes:
 
 
 def main() -> None:
-    cli.run("client", ABOUT, [ClientOptions], client, package="export.serving")
+    cli.run("client", ABOUT, [ClientOptions], client, package=__package__)
 
 
 if __name__ == "__main__":

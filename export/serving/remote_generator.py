@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from export.options import ServerOptions
-from export.serving.servers import Grpc, Rest, Server
 from ssagan_tf import limits, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, outer_levels
 from ssagan_tf.startup import load_tensorflow
+
+from ..options import ServerOptions
+from .servers import Grpc, Rest, Server
 
 KINDS = ("JPEG", "PNG")  # of files that go either way
 

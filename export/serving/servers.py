@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from export.options import ServerOptions
 from ssagan_tf.errors import DataError, missing_extra
+
+from ..options import ServerOptions
 
 OUTPUTS = {"encoded": "frames_bytes", "serving_default": "video"}
 MIB = 2**20

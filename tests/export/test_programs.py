@@ -48,6 +48,13 @@ def test_help_names_every_setting(program: str, section: type, monkeypatch, caps
     assert (warned in " ".join(shown.split())) == is_about_one
 
 
+def test_help_of_a_console_script_names_it(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/ssagan-to-onnx", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        importlib.import_module("export.to_onnx").main()
+    assert capsys.readouterr().out.startswith("ssagan-to-onnx [--flagfile=FILE]")
+
+
 @pytest.mark.parametrize(
     ("program", "arguments", "message"),
     [
