@@ -39,7 +39,7 @@ from ssagan_tf.training.run_folder import settled
 from tests.box.made import MODEL, make_box, make_run
 from tests.exactness import assert_exact, in_float64, rms
 
-PACKAGED = box.boxes()
+PACKAGED = box.bundled_models()
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def _as_before() -> Iterator[None]:
     keras.config.set_floatx("float32")
 
 
-def assert_card_holds(one: box.Box) -> None:
+def assert_card_holds(one: box.BundledModel) -> None:
     """The figures of a card are those of its file."""
     card = one.card
     with one.file() as path:
@@ -110,7 +110,7 @@ def assert_card_holds(one: box.Box) -> None:
         ]
 
 
-def assert_makes_the_example(one: box.Box) -> None:
+def assert_makes_the_example(one: box.BundledModel) -> None:
     """The network makes the values of the card: exactly in float64, and nearly in float32."""
     network = ssagan_tf.load_generator(one.name)
     values = example_values(network)
@@ -127,7 +127,7 @@ def test_the_card_is_of_the_file(place: Path) -> None:
     assert_makes_the_example(one)
     changed = dict(one.card, parameters=one.card["parameters"] + 1)
     with pytest.raises(AssertionError):
-        assert_card_holds(box.Box(one.name, changed))
+        assert_card_holds(box.BundledModel(one.name, changed))
 
 
 @pytest.mark.skipif(not PACKAGED, reason="no model comes with the package yet")
@@ -173,14 +173,20 @@ def test_computed_in_16_bits_it_keeps_its_weights() -> None:
 
 
 DAMAGES = {
-    "another": (lambda path: path.write_bytes(b"x" * path.stat().st_size), "its SHA-256 is not"),
-    "truncated": (lambda path: os.truncate(path, path.stat().st_size // 2), "its SHA-256 is not"),
+    "another": (
+        lambda path: path.write_bytes(b"x" * path.stat().st_size),
+        "its SHA-256 is not the one",
+    ),
+    "truncated": (
+        lambda path: os.truncate(path, path.stat().st_size // 2),
+        "its SHA-256 is not the one",
+    ),
     "one bit": (
         lambda path: path.write_bytes(b"Q" + path.read_bytes()[1:]),
-        "its SHA-256 is not",
+        "its SHA-256 is not the one",
     ),
-    "empty": (lambda path: path.write_bytes(b""), "its SHA-256 is not"),
-    "missing": (lambda path: path.unlink(), r"box64\.keras is missing; install ssagan_tf again"),
+    "empty": (lambda path: path.write_bytes(b""), "its SHA-256 is not the one"),
+    "missing": (lambda path: path.unlink(), r"box64\.keras: not found; reinstall ssagan_tf"),
 }
 
 
@@ -205,7 +211,9 @@ CARDS = {
 @pytest.mark.parametrize("content", CARDS.values(), ids=CARDS)
 def test_a_damaged_card(content: bytes, place: Path) -> None:
     (place / "box64.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"^cannot read the card .*box64\.json: .*install") as error:
+    with pytest.raises(
+        DataError, match=r"^cannot read the card .*box64\.json: .*; reinstall ssagan_tf$"
+    ) as error:
         ssagan_tf.load_generator()
     assert "\n" not in str(error.value)
 
@@ -213,7 +221,7 @@ def test_a_damaged_card(content: bytes, place: Path) -> None:
 def test_nothing_in_the_box(place: Path, photo: Path) -> None:
     for path in place.iterdir():
         path.unlink()
-    assert box.boxes() == {}
+    assert box.bundled_models() == {}
     options = GenerateOptions(image=(str(photo),), output="a.mp4")
     for call in (
         ssagan_tf.load_generator,
@@ -222,7 +230,7 @@ def test_nothing_in_the_box(place: Path, photo: Path) -> None:
         lambda: find_models(DemoOptions()),
         lambda: find_models(DemoOptions(runs=("box",))),
     ):
-        with pytest.raises(DataError, match="comes without a model; name a run"):
+        with pytest.raises(DataError, match="has no bundled models; give a run"):
             call()
     assert not Path("a.mp4").exists()
 
@@ -231,13 +239,15 @@ def test_names(place: Path) -> None:
     add(place, "box64-small")
     add(place, "box32")
     (place / "boxes.json").write_text("no card")
-    assert list(box.boxes()) == ["box64", "box32", "box64-small"]  # the default one first
+    assert list(box.bundled_models()) == ["box64", "box32", "box64-small"]  # the default one first
     assert box.find("box").name == "box64"
     assert box.find("box64-small").name == "box64-small"
-    with pytest.raises(DataError, match=r"^box65: .*; there are box64, box32, box64-small \("):
+    with pytest.raises(DataError, match=r"^box65: .* one of box64, box32, box64-small \("):
         box.find("box65")
     (place / "box64.json").unlink()
-    with pytest.raises(DataError, match=r"^box: no such model .*; there are box32, box64-small"):
+    with pytest.raises(
+        DataError, match=r"^box: not a bundled model, expected one of box32, box64-small"
+    ):
         box.find("box")
     for name in ("box", "box64", "box64-small", "box-2", "box65"):
         assert box.is_name(name)
@@ -330,7 +340,7 @@ def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> No
     train = settled(TrainOptions(run_dir=str(tmp_path / "new"), init_from="box"))
     assert train.init_from == "box"
     assert load_initial(MODEL, ComputeOptions(), train).options == MODEL
-    with pytest.raises(DataError, match=r"^box65: no such model"):
+    with pytest.raises(DataError, match=r"^box65: not a bundled model"):
         load_initial(MODEL, ComputeOptions(), TrainOptions(run_dir="r", init_from="box65"))
     second = ssagan_tf.ModelOptions(network="mdgan_stage2", resolution=64, base_filters=1)
     train = TrainOptions(run_dir=str(tmp_path / "new"), stage1="box")

@@ -59,7 +59,7 @@ def test_bad_files_are_refused(name: str) -> None:
 def test_other_kinds_and_sizes_are_named() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match="must be a JPEG or a PNG"):
         in_graph([BAD["gif"]])
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a photo may have.*1000000"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a photo can have at most.*1000000"):
         in_graph([BAD["png bomb"]])
 
 

@@ -44,7 +44,7 @@ def test_help_names_every_setting(program: str, section: type, monkeypatch, caps
         assert f"\n  --{field.name}=" in shown
     assert max(map(len, shown.splitlines())) <= 100
     is_about_one = program == "export.to_saved_model" or ".serving." in program
-    warned = "A SavedModel is a program, which may read and write files: load only your own."
+    warned = "A SavedModel is a program, which can read and write files: load only your own."
     assert (warned in " ".join(shown.split())) == is_about_one
 
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from PIL import Image
 
 from export.options import SavedModelOptions
-from export.signatures import Served
+from export.signatures import ServedGenerator
 from export.to_saved_model import to_saved_model
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError
@@ -191,7 +191,7 @@ def test_kernels_of_16_bits() -> None:
     generator.build_variables()
     expected = generator(image)
     for weights in ("float16", "bfloat16"):
-        served = Served(generator, "stretch", weights, 10**6)
+        served = ServedGenerator(generator, "stretch", weights, 10**6)
         stored = {variable.dtype.name for group in served.stored for variable in group}
         assert stored == {"float32", weights}
         clip = served.functions["tensor"](image)["clip"]
@@ -201,7 +201,7 @@ def test_kernels_of_16_bits() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"output": "models/new"}, OptionError, "must end in the version's number"),
+        ({"output": "models/new"}, OptionError, "must end in a version number"),
         ({"output": ""}, OptionError, "output=: is needed"),
         ({"model": ""}, OptionError, "either --run_dir or --model"),
         ({"model": "nowhere.keras"}, DataError, "no such file"),

@@ -91,12 +91,12 @@ def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        ("{", "metrics.json: .*name a metrics.json of evaluate"),
-        ("[]", "name a metrics.json of evaluate"),
-        (json.dumps(evaluation("copy_first_frame")), "it has 0 rows of generators"),
+        ("{", "metrics.json: .*give a metrics.json written by evaluate"),
+        ("[]", "give a metrics.json written by evaluate"),
+        (json.dumps(evaluation("copy_first_frame")), "expected one row of a generator, got 0"),
         (
             json.dumps(evaluation("mine", "copy_first_frame")),
-            "metrics.json has no row mine_transfer and constant_wind; evaluate with --transfer "
+            "metrics.json has no row mine_transfer and constant_wind; run evaluate with --transfer "
             "--baselines=constant_wind$",
         ),
     ],
@@ -115,15 +115,15 @@ def test_runs_that_do_not_belong_there(data: DatasetInfo, run: Path, tmp_path: P
     (tmp_path / "begun" / "generator.keras").unlink()
     for name, match in (
         ("footage", "was trained on footage"),
-        ("went on", "was begun with --init_from=runs/other"),
-        ("begun", "is not finished; train on, or give --checkpoint=newest"),
+        ("went on", "was started with --init_from=runs/other"),
+        ("begun", "is not finished; finish it, or give --checkpoint=newest"),
         ("nowhere", "holds no run"),
     ):
         with pytest.raises(DataError, match=match):
             make_box(tmp_path / name, tmp_path / "box")
-    with pytest.raises(OptionError, match="name=sky: must begin with box"):
+    with pytest.raises(OptionError, match="name=sky: must start with box"):
         make_box(run, tmp_path / "box", "sky")
-    with pytest.raises(OptionError, match="name=box: must begin with box"):
+    with pytest.raises(OptionError, match="name=box: must start with box"):
         make_box(run, tmp_path / "box", "box")
     assert not (tmp_path / "box").exists()
 

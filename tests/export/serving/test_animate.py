@@ -33,16 +33,16 @@ def sent(monkeypatch) -> list[bytes]:
     """What a server gets that drifts whatever it is sent, made as small as its network."""
     files = []
 
-    class Clips:
+    class RemoteGenerator:
         def __init__(self, options: ServingAnimateOptions):
             assert options.server == "here:1"
 
-        def of(self, some: list[bytes]) -> list[np.ndarray]:
+        def clips(self, some: list[bytes]) -> list[np.ndarray]:
             files.extend(some)
             photos = [video.fit(video.decode_image(file), 64, "crop") for file in some]
             return list(Drift()(np.stack(photos), training=False))
 
-    monkeypatch.setattr(program, "Clips", Clips)
+    monkeypatch.setattr(program, "RemoteGenerator", RemoteGenerator)
     return files
 
 
@@ -94,7 +94,7 @@ def test_a_server_that_fails_is_asked_once(monkeypatch) -> None:
     photos = ("photo.png", "again.png")
     video.write_image("again.png", landscape())
     options = dataclasses.replace(HOW, image=photos, protocol="rest")
-    with pytest.raises(DataError, match=r"^here:1 sent something else than frames: shape \(32, "):
+    with pytest.raises(DataError, match=r"^here:1 did not return a clip: its shape is \(32, "):
         program.animate(options)
     assert len(asked) == 1
     assert not Path("o").exists()
