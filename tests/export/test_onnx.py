@@ -120,7 +120,7 @@ def test_files_that_are_none(exports: Exports, tmp_path: Path) -> None:
     import onnx
 
     exports.onnx()
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="not found; give a FILE.onnx"):
         OnnxGenerator(tmp_path / "missing.onnx")
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     with pytest.raises(DataError, match=r"cannot load .*broken\.onnx"):
