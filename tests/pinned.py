@@ -1,4 +1,4 @@
-"""What tests do without of the machine they run on; to be imported before Keras."""
+"""Makes tests independent of the machine they run on. Import it before Keras."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ import os
 from ssagan_tf import startup
 
 startup.use_onednn()
-# Keras without a user's settings, and no proxy before the servers of tests.
+# Ignore the user's Keras settings, and use no proxy for the servers of tests.
 os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": startup.NO_FOLDER}
 startup.reach_directly()

@@ -7,7 +7,7 @@ from export.check_parity import Finding, Subject, check_parity, compare
 from export.options import ParityOptions
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
-from tests.export.made import Exports
+from tests.export.small_generators import Exports
 
 pytestmark = pytest.mark.slow
 

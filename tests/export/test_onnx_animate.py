@@ -1,4 +1,4 @@
-"""onnx_animate: what animate makes, without TensorFlow."""
+"""onnx_animate gives the same videos as animate, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ssagan_tf import video
-from tests.export.made import Exports
 from tests.export.onnx_files import COLUMNS, drifting, onnx
+from tests.export.small_generators import Exports
 from tests.landscapes import HORIZON, landscape, plain
 from tests.programs import ROOT, Result, complaint, run
 
@@ -22,7 +22,7 @@ pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder of photo.png, mask.png and a model, m.onnx."""
+    """A folder with photo.png, mask.png and a model, m.onnx."""
     video.write_image(tmp_path / "photo.png", landscape())
     mask = np.zeros((30, 49, 3), np.uint8)
     mask[:15] = 255
@@ -45,7 +45,7 @@ def frames_in(folder: Path) -> np.ndarray:
 
 
 class Drifting:
-    """In place of a Keras generator: the same as `drifting`."""
+    """A replacement for the Keras generator that does the same as `drifting`."""
 
     options = SimpleNamespace(resolution=64)
 
@@ -62,7 +62,7 @@ class Drifting:
         ("--mask=mask.png", "--repeat=2", "--fps=3"),
     ],
 )
-def test_it_makes_what_animate_makes(how: tuple[str, ...], place: Path, monkeypatch) -> None:
+def test_same_frames_as_animate(how: tuple[str, ...], place: Path, monkeypatch) -> None:
     program = importlib.import_module("ssagan_tf.animate")
     found = SimpleNamespace(load=lambda compute: Drifting(), name="drifting")
     monkeypatch.setattr(program.generator_source, "find", lambda options, otherwise: found)
@@ -148,7 +148,7 @@ def test_bad_input_gets_one_line(arguments, code, message, place: Path) -> None:
     assert sorted(place.iterdir()) == before
 
 
-def test_photos_that_fail_and_a_model_that_does(place: Path, capfd) -> None:
+def test_failing_photos_and_a_failing_model(place: Path, capfd) -> None:
     video.write_image(place / "black.png", plain(0, 0, 0))
     photos = "--image=black.png,photo.png"
     how = ("--format=webp", "--seconds=0.2")
@@ -161,9 +161,9 @@ def test_photos_that_fail_and_a_model_that_does(place: Path, capfd) -> None:
     result = onnx_animate(place, photos, *how, "--model=fails.onnx", "--output=p")
     line = complaint(result, 1)
     assert line.startswith("onnx_animate: cannot run fails.onnx: ")
-    assert line.count("fails.onnx") == 1  # with the next photo it would fail, too
+    assert line.count("fails.onnx") == 1  # it is not tried again with the next photo
     assert not (place / "p").exists()
-    assert not capfd.readouterr().err  # of ONNX Runtime itself
+    assert not capfd.readouterr().err  # nothing from ONNX Runtime itself
 
 
 ALONE = """

@@ -1,4 +1,4 @@
-"""The client against stand-ins for TensorFlow Serving (`stand_in.py`)."""
+"""The client with fake TensorFlow Servers (`fake_servers.py`)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float, to_uint8
 from tests import bombs, colours
-from tests.export.made import Exports, has
 from tests.export.photo_files import encoded
-from tests.export.serving.stand_in import grpc_server, rest_server
+from tests.export.serving.fake_servers import grpc_server, rest_server
+from tests.export.small_generators import Exports, has
 from tests.surroundings import PROXIES
 
 SENT = {"quality": 95, "subsampling": 0}
@@ -42,7 +42,7 @@ def server(served: dict[str, str]) -> ClientOptions:
 
 @pytest.fixture
 def photos(exports: Exports, tmp_path: Path) -> list[Path]:
-    """Square ones, so that only the network is between them and their videos."""
+    """Square photos, which need no resizing."""
     paths = []
     for index, pixels in enumerate(exports.photos(3)):
         paths.append(tmp_path / f"photo{index}.png")
@@ -63,7 +63,7 @@ def frames_in(folder: Path) -> np.ndarray:
 @pytest.mark.slow
 def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature) -> None:
     if server.protocol == "rest":
-        photos = photos[:2]  # pixels as JSON take long
+        photos = photos[:2]  # pixels as JSON are slow
     expected = to_uint8(exports.generator(to_float(exports.photos(3)))).astype(int)
     ask(server, photos, tmp_path / "all", signature=signature, batch=2, format="frames")
     for index, path in enumerate(photos):
@@ -71,7 +71,7 @@ def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature)
         if signature == "serving_default":
             assert np.abs(frames - expected[index]).max() <= 1
         else:
-            # JPEG is lossy: what Pillow makes of the same frames.
+            # JPEG is lossy: compare with the same frames encoded by Pillow.
             files = [
                 encoded(Image.fromarray(x.astype("uint8")), "JPEG", **SENT) for x in expected[index]
             ]
@@ -79,7 +79,7 @@ def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature)
             assert np.abs(frames - lossy).mean() < 0.5
 
 
-def test_aspect_and_mp4_and_no_proxy_before_this_machine(
+def test_aspect_ratio_and_mp4_without_a_proxy_for_this_machine(
     server, tmp_path: Path, monkeypatch
 ) -> None:
     for name, value in PROXIES.items():
@@ -93,7 +93,7 @@ def test_aspect_and_mp4_and_no_proxy_before_this_machine(
 
 
 @pytest.mark.parametrize(
-    ("server", "here"),
+    ("server", "local"),
     [
         ("localhost:8500", True),
         ("LocalHost:8500", True),
@@ -109,14 +109,14 @@ def test_aspect_and_mp4_and_no_proxy_before_this_machine(
         ("", False),
     ],
 )
-def test_which_servers_are_here(server: str, here: bool) -> None:
-    assert is_local(server) is here
+def test_which_servers_are_local(server: str, local: bool) -> None:
+    assert is_local(server) is local
 
 
 @pytest.mark.parametrize(
     "proxy", ["http://us%er:secret@127.0.0.1:9/", "127.0.0.1:9", "socks5://127.0.0.1:9", "http://["]
 )
-def test_a_proxy_that_does_not_answer_is_named(monkeypatch, proxy: str) -> None:
+def test_an_unreachable_proxy_is_named(monkeypatch, proxy: str) -> None:
     for name in ("no_proxy", "NO_PROXY", *PROXIES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
@@ -147,9 +147,9 @@ def complaint(server: ClientOptions, photos: list[Path], **changes: object) -> s
 
 
 @pytest.mark.slow
-def test_answers_over_the_limit(server, photos) -> None:
+def test_responses_over_the_limit(server, photos) -> None:
     # Three clips as pixels: 1.2 MB. As JSON one is 1.5 MB.
-    assert server.message_mib == 4  # as gRPC's own clients have it
+    assert server.message_mib == 4  # gRPC's own default
     number, limit = (3, 1) if server.protocol == "grpc" else (1, 1)
     many = []
     for index in range(number):
@@ -182,12 +182,12 @@ def test_no_such_model(server, photos) -> None:
     assert "not found" in line
 
 
-def test_a_photo_that_the_server_refuses(server, photos, monkeypatch) -> None:
+def test_a_photo_that_the_server_rejects(server, photos, monkeypatch) -> None:
     monkeypatch.setattr("export.serving.client.encoded_photo", lambda photo: b"GIF89a, say")
     assert "must be a JPEG or a PNG" in complaint(server, photos)
 
 
-def test_a_photo_that_is_none(server, tmp_path) -> None:
+def test_an_invalid_photo(server, tmp_path) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"\xff\xd8\xff nothing")
     assert "bad.jpg" in complaint(server, [bad])
@@ -205,8 +205,8 @@ def test_a_server_is_needed() -> None:
         client(ClientOptions(image=("a.jpg",), output="a.mp4"))
 
 
-def test_photos_are_sent_as_the_server_reads_them(tmp_path: Path, monkeypatch) -> None:
-    """It knows neither orientation nor profiles, and drops transparency."""
+def test_photos_are_converted_for_the_server(tmp_path: Path, monkeypatch) -> None:
+    """The server ignores EXIF orientation, colour profiles and transparency."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     turned = Image.Exif()
     turned[0x0112] = 6
@@ -225,7 +225,7 @@ def test_photos_are_sent_as_the_server_reads_them(tmp_path: Path, monkeypatch) -
 
 
 def serving(*lines: bytes, pause: float = 0.0) -> Iterator[str]:
-    """A server that sends these bytes to whoever asks."""
+    """Starts a server that sends these bytes to any request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -264,7 +264,7 @@ OK = b"HTTP/1.0 200 OK\r\n\r\n"
         ([b"HTTP/1.0 302 Go\r\nLocation: http://127.0.0.1:1/\r\n\r\n"], "returned an error: 302"),
     ],
 )
-def test_a_server_that_cannot_be_trusted(lines, complaint, tmp_path: Path) -> None:
+def test_malicious_responses(lines, complaint, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     pause = 0.02 if len(lines) > 50 else 0.0
     with contextlib.contextmanager(serving)(*lines, pause=pause) as address:
@@ -300,13 +300,13 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
     ],
 )
 def test_frames_of_a_server_are_bounded(answer, why, monkeypatch) -> None:
-    """Before one is decoded."""
+    """Sizes are checked before a frame is decoded."""
     monkeypatch.setattr(video, "decode_image", lambda _: pytest.fail("it is decoded"))
     with pytest.raises(DataError, match=why):
         frames(answer, "server:1")
 
 
-def test_a_small_message_of_a_large_array() -> None:
+def test_a_small_message_with_a_large_array() -> None:
     import tensorflow as tf
 
     from export.serving.servers import Grpc

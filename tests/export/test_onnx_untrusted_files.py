@@ -1,4 +1,4 @@
-"""ONNX files that a stranger made to do more than clips."""
+"""ONNX files that try to do more than make clips."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 
 from export.onnx_session import OnnxGenerator
 from ssagan_tf.errors import DataError
-from tests.export.onnx_files import FLOAT, INT64, NOTED, STRING, of_numbers, onnx, still
+from tests.export.onnx_files import FLOAT, INT64, METADATA, STRING, of_numbers, onnx, still
 
 pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
 
 
-def test_a_model_of_ours(tmp_path: Path) -> None:
+def test_an_exported_model(tmp_path: Path) -> None:
     onnx.save(still(), tmp_path / "m.onnx")
     generator = OnnxGenerator(tmp_path / "m.onnx")
-    assert generator.settings == NOTED
+    assert generator.settings == METADATA
     image = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
     np.testing.assert_array_equal(generator(image), np.repeat(image[:, None], 32, axis=1))
 
@@ -112,7 +112,7 @@ def refused(path: Path, match: str) -> None:
 
 
 @pytest.mark.parametrize(("change", "match"), REFUSED.values(), ids=REFUSED)
-def test_files_and_operators_of_others(change: Callable, match: str, tmp_path: Path) -> None:
+def test_external_files_and_operators(change: Callable, match: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(np.array([1, 32, 1, 1, 1], "int64").tobytes())
     folder = tmp_path / "model"
     folder.mkdir()
@@ -125,7 +125,7 @@ def test_files_and_operators_of_others(change: Callable, match: str, tmp_path: P
 
 
 def test_a_tensor_hidden_behind_another(tmp_path: Path) -> None:
-    """Fields that the schema has once may come twice in a file; readers join them."""
+    """A file can repeat a field that the schema has once; parsers merge the values."""
     hidden = still()
     del hidden.graph.node[:], hidden.graph.input[:], hidden.graph.output[:]
     elsewhere(hidden.graph.initializer[1], "../secret")
@@ -145,7 +145,7 @@ def ends(image: Any = None, clip: Any = None) -> Callable[[Any], None]:
 
 def noted(**changes: Any) -> Callable[[Any], None]:
     return lambda model: onnx.helper.set_model_props(
-        model, {name: json.dumps(value) for name, value in (NOTED | changes).items()}
+        model, {name: json.dumps(value) for name, value in (METADATA | changes).items()}
     )
 
 
@@ -186,15 +186,15 @@ def larger(model: Any) -> None:
         noted(precision=[1]),
     ],
 )
-def test_models_that_are_no_generators_of_ours(change: Callable, tmp_path: Path) -> None:
+def test_models_that_to_onnx_did_not_write(change: Callable, tmp_path: Path) -> None:
     model = still()
     change(model)
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     refused(tmp_path / "m.onnx", r"expected a generator written by to_onnx|cannot load .*m.onnx: ")
 
 
-def test_clips_of_another_size_than_promised(tmp_path: Path) -> None:
-    """How often it is repeated, only the image tells, once it is there."""
+def test_clips_of_an_unexpected_size(tmp_path: Path) -> None:
+    """The number of frames depends on the image, so it is known only when the model runs."""
     model, node = still(), onnx.helper.make_node
     del model.graph.node[1]
     model.graph.node.extend(
