@@ -32,10 +32,10 @@ def animate(options: ServingAnimateOptions) -> None:
     work = animation.plan(options)
     generator = RemoteGenerator(options)
 
-    def clips_of(photos: np.ndarray) -> np.ndarray:
+    def make_clips(photos: np.ndarray) -> np.ndarray:
         return np.stack(generator.clips([video.encode_png(photo) for photo in photos]))
 
-    work.make(clips_of, SIDE, f"{options.name} at {options.server}")
+    work.make(make_clips, SIDE, f"{options.name} at {options.server}")
 
 
 def main() -> None:

@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tests.sample_photos import HORIZON, landscape, plain
 
 from ssagan_tf import video
 from tests.export.onnx_files import COLUMNS, drifting, onnx
 from tests.export.small_generators import Exports
-from tests.landscapes import HORIZON, landscape, plain
 from tests.programs import ROOT, Result, complaint, run
 
 pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.sample_photos import HEIGHT, HORIZON, WIDTH, Drift, landscape, plain
 
 from export.options import ServingAnimateOptions
 from export.serving import animate as program
@@ -15,7 +16,6 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import on_pixels
 from tests.export.small_generators import Exports, has
-from tests.landscapes import HEIGHT, HORIZON, WIDTH, Drift, landscape, plain
 
 HOW = ServingAnimateOptions(
     server="here:1", image=("photo.png",), output="o", seconds=2.0, fps=4.0, loop=False, light=1.0
