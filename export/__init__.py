@@ -1,1 +1,5 @@
-"""Trained generators for other programs: SavedModel for TensorFlow Serving, ONNX."""
+"""Exports trained generators: SavedModel for TensorFlow Serving, and ONNX.
+
+Installed as `ssagan_tf.export`. In a checkout it is `export` as well, so imports in here are
+relative; use only one of the two names in a program.
+"""

@@ -1,9 +1,8 @@
-"""Formulas for a graph that is channels first, as ONNX' convolutions are.
+"""Attention written for channels-first graphs, which ONNX convolutions need.
 
-The layers are channels last. Attention is the one place where that matters: between two
-convolutions it looks at positions, features and time in orders of its own. Here is the same
-operation written so that no map is turned; the turns around it cancel with those of the
-convolutions beside it.
+The layers are channels last. This only matters for attention, which transposes its input between
+two convolutions. Here it is written so that it needs no transposes; those around it cancel out with
+the ones of the neighbouring convolutions.
 """
 
 from __future__ import annotations
@@ -21,18 +20,18 @@ from ssagan_tf.layers.attention import attention_by
 from ssagan_tf.layers.blocked_attention import ASSUMED_BATCH
 from ssagan_tf.layers.static_clip import is_static, multiplicities
 
-PRECISE = "attention_weights"  # scope of what must not be computed in float16
+PRECISE = "attention_weights"  # name scope of operations that must not be computed in float16
 
 
 @contextlib.contextmanager
 def suited_layers(memory: int) -> Iterator[None]:
-    """While this lasts, layers trace graphs that suit ONNX.
+    """Makes layers that are traced in this context build graphs that suit ONNX.
 
     Args:
-      memory: As `attend`'s.
+      memory: As in `attend`.
     """
     up_to = im2col.UP_TO_POSITIONS
-    im2col.UP_TO_POSITIONS = 0  # small maps, too, are convolved: their products are channels last
+    im2col.UP_TO_POSITIONS = 0  # use convolutions for small maps too: im2col is channels last
     try:
         with attention_by(functools.partial(attend, memory=memory)):
             yield
@@ -41,20 +40,20 @@ def suited_layers(memory: int) -> Iterator[None]:
 
 
 def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: int) -> Any:
-    """A formula for `attention_by`, for a batch of unknown size.
+    """Computes spatial self-attention for a batch of unknown size; see `attention_by`.
 
     Args:
-      module: Whose projections are meant.
+      module: The layer, which has the projections.
       clip: `[B, T, H, W, C]`, or the slices of a static clip of `frames` frames.
       frames: As in `static_clip.py`.
-      memory: MiB that the weights of 16 clips may take; above, they are computed in blocks of
-        query rows.
+      memory: Most MiB for the attention weights of 16 clips. If they need more, they are computed
+        in blocks of query rows.
 
     Returns:
-      `o`, of the clip's shape.
+      `o` in Eq. 2, with the shape of the clip.
 
     Raises:
-      ValueError: The module is quantized.
+      ValueError: The layer is quantized.
     """
     _, time, height, width, channels = clip.shape
     positions = height * width
@@ -75,20 +74,20 @@ def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: 
 
 
 def _project(maps: Any, kernel: Any, bias: Any) -> Any:
-    """A 1×1×1 convolution of `[B, C, T, H, W]`."""
+    """Applies a 1×1×1 convolution to `[B, C, T, H, W]`."""
     kernel, bias = (tf.cast(weight, maps.dtype) for weight in (kernel, bias))
     convolved = tf.nn.conv3d(maps, kernel[None, None, None], [1] * 5, "VALID", "NCDHW")
     return convolved + bias[:, None, None, None]
 
 
 def _weights(query: Any, key: Any) -> Any:
-    """softmax(qᵀ k), `[B, rows, N]`, of `[B, D, rows]` and `[B, D, N]`."""
+    """Returns softmax(qᵀ k), `[B, rows, N]`, for q `[B, D, rows]` and k `[B, D, N]`."""
     with tf.name_scope(PRECISE):
         return tf.nn.softmax(tf.matmul(query, key, transpose_a=True))
 
 
 def _rows(positions: int, memory: int) -> list[int]:
-    """Numbers of query rows in the blocks."""
+    """Returns the number of query rows in each block."""
     fitting = memory * 2**20 // (ASSUMED_BATCH * positions * 4)
     if positions <= fitting:
         return [positions]

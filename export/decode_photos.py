@@ -1,7 +1,7 @@
-"""Encoded photos to square pixels inside a TensorFlow graph: what `ssagan_tf/video/` does.
+"""Decodes photos and makes them square in a TensorFlow graph, as `ssagan_tf/video/` does in Python.
 
-Within one grey level of Pillow, whose bilinear filter rounds between its two passes as this does.
-EXIF rotation is not applied: TensorFlow has no operation that reads it.
+Pixels are within one grey level of Pillow's: like Pillow, this rounds between the two passes of the
+bilinear filter. EXIF rotation is not applied, as TensorFlow has no operation that reads it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import tensorflow as tf
 from ssagan_tf.video import FITS
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-_PNG_HEADER = 33  # bytes of the signature and the chunk that has the size
+_PNG_HEADER = 33  # bytes in the signature and the IHDR chunk, which has the size
 
 
 def squares(files: Any, side: int, how: str, most_pixels: int) -> Any:
     """Decodes photos and makes them square.
 
     Args:
-      files: JPEG or PNG files, string `[B]`.
+      files: Contents of JPEG or PNG files, string `[B]`.
       side: Height and width of the result, S.
-      how: As in `video.fit`.
-      most_pixels: Larger photos are refused before they are decoded.
+      how: `stretch`, `crop` or `letterbox`, as in `video.fit`.
+      most_pixels: Larger photos are rejected before they are decoded.
 
     Returns:
-      uint8 `[B, S, S, 3]`. Running it raises `InvalidArgumentError` for anything else than a whole
+      uint8 `[B, S, S, 3]`. Running it raises `InvalidArgumentError` if a file is not a complete
       JPEG or PNG.
     """
     if how not in FITS:
@@ -39,7 +39,7 @@ def squares(files: Any, side: int, how: str, most_pixels: int) -> Any:
 
 
 def decode(file: Any, most_pixels: int) -> Any:
-    """A JPEG or PNG, string `[]` → uint8 `[H, W, 3]`; what is transparent lies over black."""
+    """Decodes a JPEG or PNG, string `[]`, to uint8 `[H, W, 3]`; transparency becomes black."""
     is_jpeg = tf.equal(tf.strings.substr(file, 0, len(_JPEG)), _JPEG)
     is_png = tf.equal(tf.strings.substr(file, 0, len(_PNG)), _PNG)
     is_png &= tf.strings.length(file) >= _PNG_HEADER
@@ -53,7 +53,7 @@ def decode(file: Any, most_pixels: int) -> Any:
     small = tf.debugging.Assert(
         (height > 0) & (width > 0) & (height <= most_pixels // tf.maximum(width, 1)),
         [
-            "image_bytes: a photo may have",
+            "image_bytes: a photo can have at most",
             most_pixels,
             "pixels; height and width are",
             height,
@@ -61,7 +61,7 @@ def decode(file: Any, most_pixels: int) -> Any:
         ],
     )
     with tf.control_dependencies([small]):
-        # Pillow's transform, not TensorFlow's quick default.
+        # The DCT that Pillow uses, not TensorFlow's faster default.
         image = tf.cond(
             is_jpeg,
             lambda: tf.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE"),
@@ -84,11 +84,11 @@ def _png_size(file: Any) -> Any:
 
 
 def _over_black(image: Any) -> Any:
-    """RGBA → RGB: colour times alpha over 255, rounded."""
+    """Converts RGBA to RGB over black: colour · alpha / 255, rounded."""
     colour, alpha = image[..., :3], image[..., 3:]
 
     def blend():
-        # In 16 bits, as a photo may be large: v/255 = (v + 128 + (v + 128)/256)/256.
+        # In 16 bits to save memory: v / 255 = (v + 128 + (v + 128) / 256) / 256.
         product = tf.cast(colour, tf.uint16) * tf.cast(alpha, tf.uint16) + 128
         product += tf.bitwise.right_shift(product, tf.constant(8, tf.uint16))
         return tf.cast(tf.bitwise.right_shift(product, tf.constant(8, tf.uint16)), tf.uint8)
@@ -104,7 +104,7 @@ def _fit(image: Any, side: int, how: str) -> Any:
         image = image[top : top + short, left : left + short]
     if how != "letterbox":
         return tf.ensure_shape(_resize(image, side, side), (side, side, 3))
-    # `video.fitting`: an even extent, centred.
+    # As in `video.fitting`: even height and width, centred.
     halves = tf.round(
         side * tf.cast(size, tf.float64) / tf.cast(tf.reduce_max(size), tf.float64) / 2
     )

@@ -1,4 +1,4 @@
-"""What an exported model says of itself: settings, fingerprint, model card."""
+"""What an exported model says about itself: settings, fingerprint and model card."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from ssagan_tf.options import FRAMES
 from ssagan_tf.training.generator_source import Source
 
 SETTINGS_FILE, CARD_FILE, FLAGS_FILE = "settings.json", "model_card.md", "flags.cfg"
-_OF_A_BOX = ("name", "made", "sha256", "licence", "limits", "data", "recipe")
+_BUNDLED_MODEL = ("name", "made", "sha256", "licence", "limits", "data", "recipe")
 
 
 def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[str, Any]:
-    """All that describes an export, ready for JSON.
+    """Returns everything that describes an export, as values for JSON.
 
     Args:
       generator: The network.
-      source: Where it comes from.
-      how: How photos are made square.
+      source: Where the network comes from.
+      how: How photos are made square: `stretch`, `crop` or `letterbox`.
       more: Settings of the export itself.
     """
     described = {
@@ -47,12 +47,12 @@ def settings(generator: Network, source: Source, how: str, **more: Any) -> dict[
             "clips": {name: split.clips for name, split in source.run.data.splits.items()},
         }
     if source.box:
-        described["box"] = {name: source.box.card[name] for name in _OF_A_BOX}
+        described["box"] = {name: source.box.card[name] for name in _BUNDLED_MODEL}
     return described
 
 
 def model_card(described: dict[str, Any]) -> str:
-    """A page for people, of what `settings` gives."""
+    """Returns the model card, in Markdown, for the result of `settings`."""
     side, frames = described["resolution"], described["frames"]
     networks = [dict(network) for network in described["networks"]]
     names = " + ".join(network.pop("network") for network in networks)
@@ -71,11 +71,11 @@ def model_card(described: dict[str, Any]) -> str:
         )
     elif card := described.get("box"):
         trained = (
-            f"{card['data']['clips']['train']} procedural skies ({card['data']['benchmark']}). It "
-            f"is {described['source']}, which comes with ssagan_tf. Licence: {card['licence']}."
+            f"{card['data']['clips']['train']} procedural skies ({card['data']['benchmark']}). "
+            f"This is {described['source']}, bundled with ssagan_tf. Licence: {card['licence']}."
         )
     else:
-        trained = f"not known: it was exported from the file `{described['source']}` alone."
+        trained = f"unknown: it was exported from the file `{described['source']}` alone."
     return f"""# {names}, {side}×{side}, {frames} frames
 
 One photo of a sky or a sea in, a time-lapse video of {frames} frames out. Made with ssagan_tf
@@ -94,15 +94,15 @@ Video Generation with Spatial Self-Attention", ACPR 2019).
 | `encoded` | `image_bytes` | `frames_bytes`: JPEGs, string `[N, {frames}]` |
 | `tensor` | `image`: float32 {image} in [-1, 1] | `clip`: float32 {clip} in [-1, 1] |
 
-- Photos may have any size; they are made square ({described["fit"]}) inside. EXIF rotation is not
-  applied: send photos that are stored upright.
-- Transparent pixels lie over black; of 16 bits per channel the upper 8 count.
-- A photo that is no JPEG or PNG, is damaged, or is larger than
-  {described["max_megapixels"]} megapixels is refused: INVALID_ARGUMENT. Where the server joins
-  requests into batches, those in the same batch fail with it.
+- Photos of any size are accepted; the model makes them square ({described["fit"]}). EXIF rotation
+  is not applied: send photos that are stored upright.
+- Transparent pixels become black. 16-bit channels are reduced to 8 bits.
+- A photo is rejected with INVALID_ARGUMENT if it is not a JPEG or PNG, is damaged, or has more than
+  {described["max_megapixels"]} megapixels. If the server combines requests into batches, all
+  requests in its batch fail.
 
 ## Limits
 
-It has seen time-lapses of the kind it was trained on, and nothing else: of another photo it makes a
-video that moves in the same way. What moves in the video is invented. It is no forecast.
+The model knows only time-lapses like those it was trained on: any other photo will move in the same
+way. The motion is invented; it is not a forecast.
 """

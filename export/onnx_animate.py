@@ -1,30 +1,31 @@
-"""`python -m export.onnx_animate`: photos that move, without TensorFlow and Keras.
+"""`onnx_animate`: moving photos without TensorFlow and Keras.
 
-Needs what `export.onnx_generate` needs, and opencv-python-headless.
+Needs the packages that `onnx_generate` needs, and opencv-python-headless.
 """
 
 from __future__ import annotations
 
-from export.onnx_session import OnnxGenerator
-from export.options import OnnxAnimateOptions
 from ssagan_tf import cli
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import require
 
+from .onnx_session import OnnxGenerator
+from .options import OnnxAnimateOptions
+
 ABOUT = """
-Makes the sky of each photo move, at the photo's own size: what ssagan_tf.animate does, with a model
-of export.to_onnx, ONNX Runtime and OpenCV alone.
+Makes the sky of each photo move, at the photo's full size. Like animate, but with a model written
+by to_onnx: needs ONNX Runtime and OpenCV, not TensorFlow.
 """
 
 
 def onnx_animate(options: OnnxAnimateOptions) -> None:
-    """Writes the videos of all photos that can be used.
+    """Writes a video for each photo, skipping photos that fail.
 
     Raises:
       OptionError: A setting is missing or impossible.
-      DataError: OpenCV or ONNX Runtime is not installed, the model cannot be read, or no GPU is
-        there where one is required; or some photos cannot be read, nothing would move in them, or
-        their videos cannot be written.
+      DataError: OpenCV or ONNX Runtime is not installed, the model cannot be read, or a required
+        GPU is missing. Also, once the others are written, if photos cannot be read, have nothing
+        that could move, or their videos cannot be written.
     """
     require(options, "model")
     try:
@@ -40,7 +41,7 @@ def onnx_animate(options: OnnxAnimateOptions) -> None:
 
 
 def main() -> None:
-    cli.run("onnx_animate", ABOUT, [OnnxAnimateOptions], onnx_animate, package="export")
+    cli.run("onnx_animate", ABOUT, [OnnxAnimateOptions], onnx_animate, package=__package__)
 
 
 if __name__ == "__main__":

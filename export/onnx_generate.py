@@ -1,28 +1,29 @@
-"""`python -m export.onnx_generate`: videos from photos, without TensorFlow and Keras.
+"""`onnx_generate`: videos from photos without TensorFlow and Keras.
 
-Needs numpy, pillow, av, absl-py, rich and onnxruntime only.
+Needs only numpy, pillow, av, absl-py, rich and onnxruntime.
 """
 
 from __future__ import annotations
 
-from export.onnx_session import OnnxGenerator
-from export.options import OnnxGenerateOptions
 from ssagan_tf import cli, photo_jobs
 from ssagan_tf.options import require
 
+from .onnx_session import OnnxGenerator
+from .options import OnnxGenerateOptions
+
 ABOUT = """
-Makes a 32-frame time-lapse of each photo with a model of export.to_onnx: what ssagan_tf.generate
-does, with ONNX Runtime alone.
+Makes a 32-frame time-lapse of each photo. Like generate, but with a model written by to_onnx: needs
+ONNX Runtime, not TensorFlow.
 """
 
 
 def onnx_generate(options: OnnxGenerateOptions) -> None:
-    """Writes the videos of all photos, or nothing if a photo cannot be read.
+    """Writes a video for each photo, or nothing if a photo cannot be read.
 
     Raises:
       OptionError: A setting is missing or impossible.
-      DataError: A photo or the model cannot be read, no GPU is there where one is required, or an
-        output cannot be written.
+      DataError: A photo or the model cannot be read, a required GPU is missing, or an output cannot
+        be written.
     """
     require(options, "model")
     jobs = photo_jobs.plan_jobs(options)
@@ -40,7 +41,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
 
 
 def main() -> None:
-    cli.run("onnx_generate", ABOUT, [OnnxGenerateOptions], onnx_generate, package="export")
+    cli.run("onnx_generate", ABOUT, [OnnxGenerateOptions], onnx_generate, package=__package__)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Changes to an ONNX graph that leave what it computes as it is."""
+"""Rewrites an ONNX graph without changing what it computes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Node = onnx.NodeProto
 
 
 class Graph:
-    """A model's graph with its constants by name."""
+    """The graph of a model, with access to its constants by name."""
 
     def __init__(self, model: onnx.ModelProto):
         self._proto = model.graph
@@ -21,11 +21,12 @@ class Graph:
         self._number = itertools.count()
 
     def constant(self, name: str) -> np.ndarray | None:
-        """The value of a constant."""
+        """Returns the value of a constant, or None if the name is not one."""
         found = self._constants.get(name)
         return None if found is None else numpy_helper.to_array(found)
 
     def add_constant(self, value: np.ndarray, like: str) -> str:
+        """Adds a constant and returns its name, which starts with `like`."""
         name = f"{like}/c{next(self._number)}"
         proto = numpy_helper.from_array(np.ascontiguousarray(value), name)
         self._proto.initializer.append(proto)
@@ -33,7 +34,7 @@ class Graph:
         return name
 
     def replace(self, nodes: list[Node]) -> None:
-        """Sets the nodes, in an order in which they can run, and drops what nobody reads."""
+        """Replaces all nodes, given in topological order, without those that no output needs."""
         wanted = {output.name for output in self._proto.output}
         kept = []
         for node in reversed(nodes):
@@ -47,6 +48,7 @@ class Graph:
 
 
 def attributes(node: Node) -> dict[str, Any]:
+    """Returns the attributes of a node by name."""
     return {each.name: helper.get_attribute_value(each) for each in node.attribute}
 
 
@@ -54,39 +56,39 @@ _UNARY = {"Cast", "Clip", "Identity", "LeakyRelu", "Neg", "Relu", "Sigmoid", "Ta
 _BINARY = {"Add", "Div", "Max", "Min", "Mul", "Sub"}
 _ALONG_AN_AXIS = {"Concat", "Split", "Tile"}
 
-Turn = tuple[str, tuple[int, ...]]
-"""A tensor, and the order of its axes that gives another one."""
+Transposed = tuple[str, tuple[int, ...]]
+"""Name of a tensor, and the permutation of its axes that gives another tensor."""
 
 
 def drop_transposes(model: onnx.ModelProto) -> None:
-    """Puts transposes off until an operation needs its input turned; most then cancel out.
+    """Delays transposes until an operation needs the transposed tensor; most then cancel out.
 
-    tf2onnx leaves some where it cannot see past what takes a map apart along an axis and puts it
-    together again.
+    tf2onnx leaves those that it cannot move past operations that split a map along an axis and join
+    it again.
     """
     graph = Graph(model)
-    turned: dict[str, Turn] = {}  # tensors that are there as another's transpose only
+    pending: dict[str, Transposed] = {}  # tensors whose transpose has been delayed
     nodes: list[Node] = []
 
     def needed(name: str) -> str:
-        """The tensor itself, or the one that it equals."""
-        if name not in turned:
+        """Returns the name of a tensor's value, which a Transpose computes if it was delayed."""
+        if name not in pending:
             return name
-        source, perm = turned[name]
+        source, perm = pending[name]
         if perm == tuple(range(len(perm))) and name not in outputs:
             return source
-        del turned[name]
+        del pending[name]
         nodes.append(helper.make_node("Transpose", [source], [name], f"{name}/turned", perm=perm))
         return name
 
     outputs = {output.name for output in model.graph.output}
     for node in model.graph.node:
         if node.op_type == "Transpose":
-            own = tuple(attributes(node)["perm"])
-            source, before = turned.get(node.input[0], (node.input[0], tuple(range(len(own)))))
-            turned[node.output[0]] = source, tuple(before[axis] for axis in own)
-        elif perm := _turn(graph, node, turned):
-            nodes.append(_unturned(graph, node, perm, turned))
+            perm = tuple(attributes(node)["perm"])
+            source, before = pending.get(node.input[0], (node.input[0], tuple(range(len(perm)))))
+            pending[node.output[0]] = source, tuple(before[axis] for axis in perm)
+        elif perm := _common_permutation(graph, node, pending):
+            nodes.append(_before_transpose(graph, node, perm, pending))
         else:
             inputs = [needed(name) for name in node.input]
             del node.input[:]
@@ -97,29 +99,33 @@ def drop_transposes(model: onnx.ModelProto) -> None:
     graph.replace(nodes)
 
 
-def _turn(graph: Graph, node: Node, turned: dict[str, Turn]) -> tuple[int, ...] | None:
-    """How all maps that a node takes are turned, if it can as well take them unturned."""
+def _common_permutation(
+    graph: Graph, node: Node, pending: dict[str, Transposed]
+) -> tuple[int, ...] | None:
+    """Returns the permutation pending for all inputs of a node, if it can be applied after it."""
     if node.op_type not in _UNARY | _BINARY | _ALONG_AN_AXIS:
         return None
     maps = node.input if node.op_type in _BINARY | {"Concat"} else node.input[:1]
     if node.op_type not in _BINARY or all(graph.constant(name) is None for name in maps):
-        perms = {turned[name][1] if name in turned else None for name in maps}
+        perms = {pending[name][1] if name in pending else None for name in maps}
     else:
-        perms = {turned[n][1] if n in turned else None for n in maps if graph.constant(n) is None}
+        perms = {pending[n][1] if n in pending else None for n in maps if graph.constant(n) is None}
     perm = perms.pop() if len(perms) == 1 else None
     if node.op_type == "Tile" and graph.constant(node.input[1]) is None:
         return None
     return perm
 
 
-def _unturned(graph: Graph, node: Node, perm: tuple[int, ...], turned: dict[str, Turn]) -> Node:
-    """The node on maps as they are; its outputs are turned in its place."""
+def _before_transpose(
+    graph: Graph, node: Node, perm: tuple[int, ...], pending: dict[str, Transposed]
+) -> Node:
+    """Returns the node for inputs before their transpose; that of its outputs is delayed."""
     new = Node()
     new.CopyFrom(node)
     inverse = np.argsort(perm)
     for index, name in enumerate(node.input):
-        if name in turned:
-            new.input[index] = turned[name][0]
+        if name in pending:
+            new.input[index] = pending[name][0]
         elif node.op_type == "Tile":
             new.input[index] = graph.add_constant(graph.constant(name)[inverse], node.name)
         elif node.op_type in _BINARY:
@@ -131,16 +137,16 @@ def _unturned(graph: Graph, node: Node, perm: tuple[int, ...], turned: dict[str,
             attribute.i = perm[attribute.i]
     for index, name in enumerate(node.output):
         new.output[index] = f"{name}/unturned"
-        turned[name] = new.output[index], perm
+        pending[name] = new.output[index], perm
     return new
 
 
 def in_float16(model: onnx.ModelProto, precise: str) -> onnx.ModelProto:
-    """The model with weights and arithmetic in float16; inputs and outputs stay float32.
+    """Converts weights and arithmetic to float16; inputs and outputs stay float32.
 
     Args:
-      model: In float32. Not to be used any more.
-      precise: Nodes with this in their name, and softmax, stay in float32.
+      model: Model in float32. Don't use it afterwards.
+      precise: Nodes with this text in their names stay in float32, and so does softmax.
     """
     from onnxruntime.transformers import float16
 

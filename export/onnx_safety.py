@@ -1,7 +1,7 @@
-"""What an ONNX file holds, checked before ONNX Runtime sees it: it may be a stranger's.
+"""Checks untrusted ONNX files before ONNX Runtime loads them.
 
-A file may name other files for its tensors, and operators of other libraries. Those of
-`export.to_onnx` hold all they need, and operators of ONNX alone.
+An ONNX file can refer to other files for its tensors and to operators of other libraries. Files
+written by `to_onnx` contain all their tensors and use only standard operators.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_INTEGER, _MESSAGE, _BYTES = 5, 11, 12  # types of fields
-# The part of onnx.proto that matters here: by message, fields with their number and what they
-# hold. Bytes stand for messages that are not looked into. All are repeated, so none hides another.
+_INTEGER, _MESSAGE, _BYTES = 5, 11, 12  # field types of protocol buffers
+# The part of onnx.proto that matters here: for each message, its fields with their number and type.
+# Messages that need not be parsed have type bytes. All fields are repeated, so that a file cannot
+# hide a value by giving another one after it.
 _SCHEMA: dict[str, dict[str, tuple[int, int | str]]] = {
     "Model": {"graph": (7, "Graph"), "training_info": (20, _BYTES), "functions": (25, _BYTES)},
     "Graph": {"node": (1, "Node"), "initializer": (5, "Tensor"), "sparse": (15, _BYTES)},
@@ -31,31 +32,31 @@ _OWN_DOMAINS = {b"", b"ai.onnx"}
 
 
 def check(path: Path) -> None:
-    """Raises ValueError unless the file could be one of `export.to_onnx`."""
+    """Raises ValueError if the file cannot have been written by `to_onnx`."""
     model = _model()
     try:
         model.ParseFromString(path.read_bytes())
-    except Exception as error:  # of protobuf; its kinds differ from version to version
-        raise ValueError(f"it is no ONNX file ({error})") from error
+    except Exception as error:  # protobuf's exceptions differ between versions
+        raise ValueError(f"not an ONNX file ({error})") from error
     if model.functions or model.training_info:
-        raise ValueError("it holds functions or training, which no generator needs")
+        raise ValueError("it contains functions or training, which no generator needs")
     for graph in model.graph:
         if graph.sparse:
-            raise ValueError("it holds sparse tensors, which no generator needs")
+            raise ValueError("it contains sparse tensors, which no generator needs")
         for node in graph.node:
             _check_node(node)
         for tensor in _tensors(graph):
             if tensor.external_data or any(tensor.data_location):
-                raise ValueError("it keeps weights in other files, which to_onnx does not do")
+                raise ValueError("its weights are in other files, which to_onnx never does")
 
 
 def _check_node(node: Any) -> None:
     name = b".".join([*node.domain, *node.op_type])[:50]
     if not set(node.domain) <= _OWN_DOMAINS:
-        raise ValueError(f"it wants the operator {name!r}, which is none of ONNX")
+        raise ValueError(f"{name!r} is not a standard ONNX operator")
     for each in node.attribute:
         if each.g or each.graphs or each.sparse_tensor or each.sparse_tensors:
-            raise ValueError(f"its operator {name!r} has a graph of its own or sparse tensors")
+            raise ValueError(f"its operator {name!r} has a subgraph or sparse tensors")
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
@@ -67,7 +68,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 
 def _model() -> Any:
-    """An empty model, by the part of the schema above. ONNX Runtime brings protobuf, not onnx."""
+    """Returns an empty message of the schema above. ONNX Runtime comes with protobuf, not onnx."""
     from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="onnx_part", package="onnx_part")

@@ -1,4 +1,4 @@
-"""An ONNX file of `export.to_onnx`, run by ONNX Runtime: without TensorFlow and Keras."""
+"""Runs an ONNX file written by `to_onnx` with ONNX Runtime, without TensorFlow and Keras."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any, get_args
 
 import numpy as np
 
-from export import onnx_safety
 from ssagan_tf import limits
 from ssagan_tf.errors import DataError, missing_extra
 from ssagan_tf.options import FRAMES, LARGEST_RESOLUTION, Fit
 from ssagan_tf.pixels import to_float, to_uint8
+
+from . import onnx_safety
 
 GPU_PROVIDERS = (
     "CUDAExecutionProvider",
@@ -24,99 +25,105 @@ _FLOAT = "tensor(float)"
 
 
 class OnnxGenerator:
-    """A generator in an ONNX file: photos in, clips out.
+    """A generator in an ONNX file, which maps photos to clips.
 
     Args:
-      path: A file of `export.to_onnx`.
-      require_gpu: Whether to refuse the CPU.
-      threads: Of the CPU; 0: one per core.
+      path: File written by `to_onnx`.
+      require_gpu: Whether to fail if no GPU can be used.
+      threads: CPU threads; 0: one per core.
 
     Attributes:
-      settings: What `export.to_onnx` noted: `resolution`, `fit`, `fingerprint`, …
-      provider: What really does the work.
+      settings: What `to_onnx` stored in the file: `resolution`, `fit`, `fingerprint` and others.
+      provider: The execution provider that ONNX Runtime really uses.
 
     Raises:
-      DataError: The file is missing, damaged or another's; ONNX Runtime is not installed; or there
-        is no GPU where one is required.
+      DataError: The file is missing, damaged or not written by `to_onnx`; ONNX Runtime is not
+        installed; or a required GPU cannot be used.
     """
 
     def __init__(self, path: str | Path, require_gpu: bool = False, threads: int = 0):
         runtime, self._path = _runtime(), path
         if not Path(path).is_file():
-            raise DataError(f"{path}: no such file; name a FILE.onnx of export.to_onnx")
-        if Path(path).suffix != ".onnx":  # by others, ONNX Runtime takes other formats
-            raise DataError(f"{path} is no FILE.onnx; name one of export.to_onnx")
+            raise DataError(f"{path}: not found; give a FILE.onnx written by to_onnx")
+        if Path(path).suffix != ".onnx":  # ONNX Runtime picks the format by the suffix
+            raise DataError(f"{path}: expected a FILE.onnx written by to_onnx")
         available = runtime.get_available_providers()
         wanted = [name for name in GPU_PROVIDERS if name in available]
         if require_gpu and not wanted:
             raise DataError(
-                f"--require_gpu: this ONNX Runtime has none of a GPU ({', '.join(available)}); "
-                "install the extra 'onnx-gpu' in an environment of its own"
+                f"--require_gpu: ONNX Runtime has no GPU provider, only {', '.join(available)}; "
+                "in a new environment, pip install 'ssagan_tf[onnx-gpu]'"
             )
         options = runtime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3  # errors; what it falls back to is said below
+        options.log_severity_level = 3  # errors only; a fallback to the CPU is reported below
         try:
             onnx_safety.check(Path(path))
             self._session = runtime.InferenceSession(
                 str(path), options, providers=[*wanted, CPU_PROVIDER]
             )
-        except Exception as error:  # its own kinds, one for each stage of loading
+        except Exception as error:  # ONNX Runtime raises a different kind at each stage of loading
             raise DataError(f"cannot load {path}: {_first_line(error)}") from error
-        # It lists providers whose libraries do not load, and then quietly takes the CPU.
+        # It lists providers whose libraries cannot be loaded, and then silently uses the CPU.
         self.provider = self._session.get_providers()[0]
         if require_gpu and self.provider not in GPU_PROVIDERS:
             raise DataError(
-                f"--require_gpu: {wanted[0]} could not be loaded (driver, CUDA or cuDNN of another "
-                f"version?), {self.provider} would do the work"
+                f"--require_gpu: {wanted[0]} could not be loaded; check the versions of the "
+                "driver, CUDA and cuDNN"
             )
-        self._quietly = runtime.RunOptions()
-        self._quietly.log_severity_level = 4  # what fails is raised as well
+        self._run_options = runtime.RunOptions()
+        self._run_options.log_severity_level = 4  # errors are raised anyway
         self.settings = self._settings(path)
 
     def _settings(self, path: str | Path) -> dict[str, Any]:
-        noted = self._session.get_modelmeta().custom_metadata_map
+        metadata = self._session.get_modelmeta().custom_metadata_map
         try:
-            settings = {name: limits.parse_json(text) for name, text in noted.items()}
+            settings = {name: limits.parse_json(text) for name, text in metadata.items()}
         except ValueError:
             settings = {}
         side, frames = settings.get("resolution"), settings.get("frames")
         texts = [settings.get(name) for name in ("fit", "fingerprint", "precision")]
-        whole = (
+        valid = (
             (type(side), frames) == (int, FRAMES)
             and 1 <= side <= LARGEST_RESOLUTION
             and all(isinstance(text, str) for text in texts)
             and texts[0] in set(get_args(Fit)) - {"auto"}
         )
-        ends = {
+        signature = {
             each.name: (each.type, [n if isinstance(n, int) else "N" for n in each.shape])
             for each in (*self._session.get_inputs(), *self._session.get_outputs())
         }
         image, clip = ["N", side, side, 3], ["N", frames, side, side, 3]
-        if not whole or ends != {"image": (_FLOAT, image), "clip": (_FLOAT, clip)}:
-            raise DataError(f"{path} is no generator of export.to_onnx; name one")
+        if not valid or signature != {"image": (_FLOAT, image), "clip": (_FLOAT, clip)}:
+            raise DataError(f"{path}: expected a generator written by to_onnx")
         return settings
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Float32 `[B, S, S, 3]` → clips, float32 `[B, T, S, S, 3]`, both in [-1, 1].
+        """Makes clips from photos.
+
+        Args:
+          image: Float32 `[B, S, S, 3]` in [-1, 1].
+
+        Returns:
+          Float32 `[B, T, S, S, 3]` in [-1, 1].
 
         Raises:
-          DataError: ONNX Runtime fails: there is not enough memory, or the model is no generator.
-            Or values are not finite.
+          DataError: ONNX Runtime fails, for example from lack of memory, or gives values that are
+            NaN or infinite or not the shape of clips.
         """
         try:
-            [clip] = self._session.run(["clip"], {"image": image}, self._quietly)
-        except Exception as error:  # its own kinds; of memory, for one
+            [clip] = self._session.run(["clip"], {"image": image}, self._run_options)
+        except Exception as error:  # ONNX Runtime's own kinds, such as for lack of memory
             raise DataError(f"cannot run {self._path}: {_first_line(error)}") from error
         batch, *square = image.shape
         if clip.shape != (batch, self.settings["frames"], *square):
-            raise DataError(f"{self._path} gives no clips: {clip.shape} for {image.shape}")
-        if not np.isfinite(clip).all():  # float16 ends at 65,504
-            raise DataError(f"{self._path} gives values that are not finite; export it in float32")
+            raise DataError(f"{self._path} gives shape {clip.shape} for photos {image.shape}")
+        if not np.isfinite(clip).all():  # float16 overflows above 65,504
+            raise DataError(f"{self._path} gives NaN or infinite values; export it in float32")
         return clip
 
     def on_pixels(self, photos: np.ndarray) -> np.ndarray:
-        """The same in pixels, uint8 on both sides."""
+        """Like `__call__`, for pixels: uint8 in and out."""
         return to_uint8(self(to_float(photos)))
 
 

@@ -1,4 +1,4 @@
-"""Settings of the programs of this folder, declared as in `ssagan_tf/options/`."""
+"""Settings of the programs in this folder, declared as in `ssagan_tf/options/`."""
 
 from __future__ import annotations
 
@@ -17,157 +17,168 @@ from ssagan_tf.options import (
     setting,
 )
 
-FITS_HELP = (
-    "How photos are made square: stretched (the paper), the centre cropped, or letterboxed. auto: "
-    "as the clips of the run were; stretched for a --model."
+from .parity import TARGETS
+
+FIT_HELP = (
+    "How photos are made square: stretched (as in the paper), cropped to the centre, or "
+    "letterboxed. auto: like the clips of the run; with --model, stretched."
 )
-ONNX_HELP = "FILE.onnx, written by export.to_onnx."
+ONNX_HELP = "FILE.onnx written by to_onnx."
 
 
-def _counts(values: tuple[str, ...]) -> str | None:
+def _are_counts(values: tuple[str, ...]) -> str | None:
     if all(value.isdecimal() and int(value) > 0 for value in values):
         return None
-    return "must be whole numbers above 0, separated by commas"
+    return "must be positive whole numbers, separated by commas"
 
 
 @dataclasses.dataclass(frozen=True)
 class SavedModelOptions(SourceOptions):
-    """A SavedModel for TensorFlow Serving."""
+    """Options of the SavedModel."""
 
     output: str = setting(
-        "", "Folder to write, named by the version number: models/ssagan/1, then …/2."
+        "",
+        "Folder to write. Its name is the version number: models/ssagan/1, then models/ssagan/2.",
     )
-    fit: Fit = setting("auto", FITS_HELP)
+    fit: Fit = setting("auto", FIT_HELP)
     weights: Literal["float32", "float16", "bfloat16"] = setting(
         "float32",
-        "Type of the stored kernels. 16 bits halve the folder; the arithmetic stays the same.",
+        "Data type of the stored kernels. 16 bits halve the size of the folder; the arithmetic is "
+        "the same.",
     )
     max_megapixels: int = setting(
-        64, "Larger photos are refused before they are decoded.", between(1, 130)
+        64, "Largest photo accepted, in megapixels; checked before decoding.", between(1, 130)
     )
     warm_up: tuple[str, ...] = setting(
         ("1", "2", "4", "8"),
-        "Batch sizes that the server runs once when it loads the model: the allowed_batch_sizes of "
-        "batching.config. An empty --warm_up= asks for none.",
-        _counts,
+        "Batch sizes that the server runs once when it loads the model: the allowed_batch_sizes in "
+        "batching.config. Leave empty (--warm_up=) for no warm-up.",
+        _are_counts,
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class BoxOptions(SourceOptions):
-    """A model that comes with the package."""
+    """Options of the bundled model."""
 
     name: str = setting(
         box.DEFAULT,
-        "Its name, such as box64-small.",
+        "Name of the model, such as box64-small.",
         lambda v: (
             None
             if box.is_name(v) and v != box.BOX
-            else "must begin with box: box64, box64-small, in small letters"
+            else "must start with box, in lower case: box64, box64-small"
         ),
     )
     metrics: tuple[str, ...] = setting(
         (),
-        "Its evaluations for the card, as DATA=FOLDER/metrics.json, separated by commas; made with "
-        "--transfer --baselines=constant_wind, so that the card holds both beside its own frames.",
+        "Evaluations for the model card, as NAME=FOLDER/metrics.json, separated by commas. Run "
+        "evaluate with --transfer --baselines=constant_wind, as the card needs these rows.",
         paths=True,
     )
-    output: str = setting("", "Folder; without it, the package's own.")
+    output: str = setting("", "Folder to write to. Default: ssagan_tf/box.")
 
 
 @dataclasses.dataclass(frozen=True)
 class OnnxOptions(SourceOptions):
-    """An ONNX file."""
+    """Options of the ONNX file."""
 
     output: str = setting("", "FILE.onnx to write.")
-    fit: Fit = setting("auto", FITS_HELP + " The file only says so: the caller fits its photos.")
+    fit: Fit = setting(
+        "auto", FIT_HELP + " This is only noted in the file: callers make their photos square."
+    )
     precision: Literal["float32", "float16"] = setting(
         "float32",
-        "Type of weights and arithmetic. In float16 the products of queries and keys and their "
-        "softmax, inputs and outputs stay float32.",
+        "Data type of weights and arithmetic. With float16, attention weights, inputs and outputs "
+        "stay float32.",
     )
-    opset: Literal["17", "18"] = setting("18", "Version of ONNX' operators.")
+    opset: Literal["17", "18"] = setting("18", "ONNX opset version.")
     attention_memory: int = setting(
         2048,
-        "MiB that the weights of one attention module may take for 16 clips. Where they need more, "
-        "they are computed in blocks.",
+        "Most memory in MiB for the weights of one attention module at batch size 16. If they need "
+        "more, they are computed in blocks.",
         at_least(1),
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class RuntimeOptions(Section):
-    """How ONNX Runtime works."""
+    """Options of ONNX Runtime."""
 
-    require_gpu: bool = setting(False, "Stop unless a GPU does the work.")
-    threads: int = setting(0, "Threads of the CPU; 0: one per core.", at_least(0))
+    require_gpu: bool = setting(False, "Fail if there is no usable GPU.")
+    threads: int = setting(0, "CPU threads; 0: one per core.", at_least(0))
 
 
 @dataclasses.dataclass(frozen=True)
 class OnnxGenerateOptions(RuntimeOptions, PhotosToClips):
-    """From photos to videos, by ONNX Runtime."""
+    """Photos to videos with ONNX Runtime."""
 
     model: str = setting("", ONNX_HELP)
 
 
 @dataclasses.dataclass(frozen=True)
 class OnnxAnimateOptions(RuntimeOptions, PhotosToAnimations):
-    """From photos to moving photos, by ONNX Runtime."""
+    """Photos to moving photos with ONNX Runtime."""
 
     model: str = setting("", ONNX_HELP)
 
 
-@dataclasses.dataclass(frozen=True)
-class ParityOptions(SourceOptions):
-    """What is compared, and how close it must be."""
+# A generator and its exports: one setting for each target.
+_ExportedOptions = dataclasses.make_dataclass(
+    "_ExportedOptions",
+    [(target.flag, str, setting("", target.help)) for target in TARGETS],
+    bases=(SourceOptions,),
+    frozen=True,
+)
 
-    saved_model: str = setting(
-        "", "Folder written by export.to_saved_model. It is run as a program: trust its source."
-    )
-    onnx: str = setting("", ONNX_HELP)
+
+@dataclasses.dataclass(frozen=True)
+class ParityOptions(_ExportedOptions):
+    """What to compare, and how closely it must match."""
+
     image: tuple[str, ...] = setting(
-        (), "Photos, separated by commas; without any: built-in synthetic clouds.", paths=True
+        (), "Photos, separated by commas. Default: synthetic clouds.", paths=True
     )
-    batches: tuple[str, ...] = setting(("1", "2", "5"), "Batch sizes.", _counts)
+    batches: tuple[str, ...] = setting(("1", "2", "5"), "Batch sizes.", _are_counts)
     tolerance: float = setting(
         0.0,
-        "Largest difference of clips in [-1, 1]. 0: 1e-5, or 2e-2 where weights or arithmetic have "
-        "16 bits.",
+        "Largest difference allowed between clips in [-1, 1]. 0: 1e-5, or 2e-2 for 16-bit weights "
+        "or arithmetic.",
         at_least(0.0),
     )
-    repeats: int = setting(3, "Timed runs of each, after an untimed one.", at_least(1))
+    repeats: int = setting(3, "Timed runs of each model, after one untimed run.", at_least(1))
 
 
 @dataclasses.dataclass(frozen=True)
 class ServerOptions(Section):
-    """A server, and how it is asked."""
+    """Options of the server."""
 
     server: str = setting(
         "",
-        "HOST:PORT; TensorFlow Serving has gRPC at 8500 and REST at 8501.",
+        "HOST:PORT. TensorFlow Serving listens on 8500 for gRPC and on 8501 for REST.",
         lambda v: "must be HOST:PORT, without a protocol" if "://" in v else None,
     )
     api: Literal["grpc", "rest"] = setting("grpc", "What the server speaks at this port.")
-    name: str = setting("ssagan", "The model's name in models.config.")
-    version: int = setting(0, "The model's version; 0: the newest.", at_least(0))
+    name: str = setting("ssagan", "Name of the model in models.config.")
+    version: int = setting(0, "Version of the model; 0: the latest.", at_least(0))
     signature: Literal["encoded", "serving_default"] = setting(
         "encoded",
-        "What the server sends: encoded: JPEGs, which fit any message; serving_default: exact "
-        "pixels, seven times as large.",
+        "What the server returns. encoded: JPEG frames, small enough for any message; "
+        "serving_default: exact pixels, seven times as large.",
     )
-    deadline: float = setting(60.0, "Seconds to wait for an answer.", between(0.001, 86400))
+    deadline: float = setting(60.0, "Seconds to wait for a response.", between(0.001, 86400))
     message_mib: int = setting(
-        4, "MiB of the largest answer taken (gRPC's own default is 4).", between(1, 2047)
+        4, "Largest response accepted, in MiB (4 is also gRPC's own default).", between(1, 2047)
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class ClientOptions(ServerOptions, PhotosToClips):
-    """From photos to videos, by a server."""
+    """Photos to videos with a server."""
 
-    batch: int = setting(1, "Photos sent in one request.", at_least(1))
+    batch: int = setting(1, "Photos per request.", at_least(1))
 
 
 @dataclasses.dataclass(frozen=True)
 class ServingAnimateOptions(ServerOptions, PhotosToAnimations):
-    """From photos to moving photos, by the clips of a server."""
+    """Photos to moving photos with a server."""

@@ -1,4 +1,4 @@
-"""A generator as a TensorFlow module with the signatures that a server offers."""
+"""A generator as a TensorFlow module with the signatures of a server."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from typing import Any
 
 import tensorflow as tf
 
-from export.decode_photos import squares
 from ssagan_tf.models import Network
 from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_float
 
+from .decode_photos import squares
+
 JPEG_QUALITY = 95
 
 
-class Served(tf.Module):
-    """The generator's weights, and three functions of any number of photos.
+class ServedGenerator(tf.Module):
+    """The weights of a generator, and three functions for batches of photos of any size.
 
     `serving_default`: `image_bytes` (JPEG or PNG, string `[N]`) → `video` (uint8 `[N,32,S,S,3]`).
     `encoded`: `image_bytes` → `frames_bytes` (JPEGs, string `[N,32]`).
     `tensor`: `image` (float32 `[N,S,S,3]` in [-1, 1]) → `clip` (float32 `[N,32,S,S,3]`).
 
-    Nothing of Keras is kept: the module has variables and graphs only.
+    It contains only variables and graphs, nothing of Keras.
 
     Args:
       generator: The network.
-      how: How photos are made square (`video.fit`).
-      weights: Type of the stored kernels; they are cast to their own type where they are used.
-      most_pixels: Larger photos are refused.
+      how: How photos are made square: `stretch`, `crop` or `letterbox`.
+      weights: Data type of the stored kernels, which are cast back to their own when used.
+      most_pixels: Photos with more pixels are rejected.
     """
 
     def __init__(self, generator: Network, how: str, weights: str, most_pixels: int):
@@ -83,6 +84,6 @@ def _jpeg(frame: Any) -> Any:
 
 def _stored(variable: Any, weights: str) -> tf.Variable:
     value = tf.convert_to_tensor(variable.value)
-    if value.dtype == tf.float32 and value.shape.rank > 1:  # vectors: statistics, and no size
+    if value.dtype == tf.float32 and value.shape.rank > 1:  # vectors are small and need precision
         value = tf.cast(value, weights)
     return tf.Variable(value, trainable=False, name=variable.path.replace("/", "_"))

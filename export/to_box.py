@@ -1,4 +1,4 @@
-"""`python -m export.to_box`: the generator of a run becomes one that comes with the package."""
+"""`python -m export.to_box`: makes the generator of a run a bundled model of the package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ssagan_tf
-from export.options import BoxOptions
 from ssagan_tf import box, cli, flags, limits
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.clip_folders import named_paths
@@ -35,25 +34,29 @@ from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 from ssagan_tf.training.run_folder import GENERATOR_FILE, Run
 
+from .options import BoxOptions
+
 if TYPE_CHECKING:
     from ssagan_tf.models import Network
 
 ABOUT = """
-Writes the generator of a run, with its averaged weights, into the package: NAME.keras, its kernels
-in float16, and NAME.json, its card. Only runs on procedural skies: footage is its owner's.
+Adds the generator of a run to the package as a bundled model: NAME.keras, with averaged weights and
+kernels in float16, and NAME.json, its model card. Only for runs on procedural skies: footage
+belongs to its owner.
 """
-LICENCE = "MIT, as ssagan_tf is; the weights were made of procedural skies alone"
+LICENCE = "MIT, like ssagan_tf; the weights were trained on procedural skies only"
 LIMITS = (
-    "Clouds and water drift to the right, whichever way they did in truth: a photo does not tell.",
-    "What moves in a clip is invented; it is no forecast.",
-    "It has seen drawn skies only: photos of anything else are beyond what it was trained for.",
+    "Clouds and water drift to the right, whatever their true direction, which no photo shows.",
+    "The motion in a clip is invented; it is not a forecast.",
+    "It was trained on procedural skies only; photos of anything else are out of distribution.",
 )
 LEAST_PSNR = 60.0
-"""dB, of clips with the stored weights against those with the run's: far below a grey level."""
-_PLACES = ("data", "run_dir", "cache")  # settings of a run that are paths of one machine
+"""Lowest PSNR in dB of clips with the stored weights against clips with the run's own weights: an
+error far below one grey level."""
+_PATHS = ("data", "run_dir", "cache")  # settings of a run that are paths on one machine
 _CONDITIONS = ("protocol", "direction", "split", "frames", "size", "batch norm", "intervals")
 _NEED_NO_NETWORK = ("constant_wind", "copy_first_frame")
-_STEP = (8, 16, 16)  # frames, rows and columns from one value of the example to the next
+_STRIDES = (8, 16, 16)  # of the example's values, along frames, rows and columns
 
 
 def to_box(options: BoxOptions) -> None:
@@ -61,12 +64,12 @@ def to_box(options: BoxOptions) -> None:
 
     Raises:
       OptionError: A setting is missing or impossible.
-      DataError: The run is not finished or was not trained on procedural skies alone, an evaluation
-        cannot be read, or the files not be written.
+      DataError: The run is not finished or was not trained on procedural skies only, an evaluation
+        cannot be read, or the files cannot be written.
     """
     require(options, "run_dir")
-    origin = generator_source.find(options)
-    run = origin.run
+    source = generator_source.find(options)
+    run = source.run
     _check(run, options)
     measures = {
         name: _measures(Path(path), options.name)
@@ -76,20 +79,20 @@ def to_box(options: BoxOptions) -> None:
     from ssagan_tf.models.float16_file import save_float16
     from ssagan_tf.models.loading import load_generator
 
-    generator = origin.load(ComputeOptions())
+    generator = source.load(ComputeOptions())
     folder = Path(options.output or str(box.FOLDER))
     file, card_file = folder / f"{options.name}.keras", folder / f"{options.name}.json"
     with replacing_file(file) as temporary, replacing_file(card_file) as card_temporary:
         try:
             save_float16(generator, temporary)
         except ValueError as error:
-            raise DataError(f"cannot pack {origin.about}: {error}") from error
+            raise DataError(f"cannot store {source.about} in float16: {error}") from error
         stored = load_generator(temporary)
         psnr = least_psnr(generator, stored)
         if not psnr >= LEAST_PSNR:
             raise DataError(
-                f"float16 changes the clips of {origin.about} too much: PSNR {psnr:.1f} dB, below "
-                f"{LEAST_PSNR:g}"
+                f"float16 changes the clips of {source.about} too much: PSNR {psnr:.1f} dB, "
+                f"expected at least {LEAST_PSNR:g}"
             )
         card = {
             "format": box.FORMAT,
@@ -115,24 +118,24 @@ def to_box(options: BoxOptions) -> None:
         text = json.dumps(card, indent=1, ensure_ascii=False)
         card_temporary.write_text(text + "\n", encoding="utf-8")
     print(f"wrote {file}: {card['bytes'] / 1e6:.1f} MB, {card['parameters']:,} weights")
-    print(f"wrote {card_file}: its clips against those in float32: PSNR {psnr:.1f} dB or more")
+    print(f"wrote {card_file}: PSNR of its clips to those in float32 at least {psnr:.1f} dB")
 
 
 def _check(run: Run, options: BoxOptions) -> None:
     if not (options.checkpoint or (run.folder / GENERATOR_FILE).is_file()):
         raise DataError(
-            f"the run in {run.folder} is not finished; train on, or give --checkpoint=newest"
+            f"the run in {run.folder} is not finished; finish it, or give --checkpoint=newest"
         )
     if run.data.layout != "synthetic":
         raise DataError(
-            f"the run in {run.folder} was trained on footage (layout {run.data.layout}), which is "
-            "its owner's; only what is made of procedural skies comes with the package"
+            f"the run in {run.folder} was trained on footage (layout {run.data.layout}), which "
+            "belongs to its owner; only models trained on procedural skies can be bundled"
         )
     for name in ("init_from", "stage1"):
         if getattr(run.train, name):
             raise DataError(
-                f"the run in {run.folder} was begun with --{name}={getattr(run.train, name)}, so "
-                "its settings alone do not make it again; train one from nothing"
+                f"the run in {run.folder} was started with --{name}={getattr(run.train, name)}, so "
+                "its settings alone do not reproduce it; train one from scratch"
             )
 
 
@@ -146,18 +149,19 @@ def _data(run: Run) -> dict[str, Any]:
 
 
 def _recipe(run: Run, checkpoint: str) -> dict[str, Any]:
-    """All settings of the run but paths; they make it again with --data and --run_dir."""
-    given: list[str] = []
+    """Returns all settings of the run but paths: with --data and --run_dir, they reproduce it."""
+    lines: list[str] = []
     for section in (run.model, run.compute, run.train):
-        given += flags.to_lines(section)
-    kept = [line for line in given if not line.startswith(tuple(f"--{p}=" for p in _PLACES))]
+        lines += flags.to_lines(section)
+    kept = [line for line in lines if not line.startswith(tuple(f"--{p}=" for p in _PATHS))]
     return {"checkpoint": checkpoint or f"after {run.train.steps} steps", "flags": kept}
 
 
 def _measures(path: Path, name: str) -> dict[str, Any]:
-    """What an evaluation says, without curves.
+    """Returns the metrics of an evaluation, without curves.
 
-    Rows are the network's own frames, its transfer, what needs no network, and any others.
+    The rows are the network's own frames, its transfer, the baselines without a network, and any
+    others.
     """
     try:
         read = limits.parse_json(
@@ -166,12 +170,12 @@ def _measures(path: Path, name: str) -> dict[str, Any]:
         rows = {row["name"]: row for row in read["rows"]}
         generators = [row for row in rows if rows[row]["about"].startswith("generator ")]
         if len(generators) != 1:
-            raise ValueError(f"it has {len(generators)} rows of generators, and not one")
-        ours = {f"{generators[0]}{end}": f"{name}{end}" for end in ("", SUFFIX, LOOP_SUFFIX)}
+            raise ValueError(f"expected one row of a generator, got {len(generators)}")
+        renamed = {f"{generators[0]}{end}": f"{name}{end}" for end in ("", SUFFIX, LOOP_SUFFIX)}
         first = [generators[0], f"{generators[0]}{SUFFIX}", *_NEED_NO_NETWORK]
         if missing := [row for row in first if row not in rows]:
             raise DataError(
-                f"{path} has no row {' and '.join(missing)}; evaluate with --transfer "
+                f"{path} has no row {' and '.join(missing)}; run evaluate with --transfer "
                 "--baselines=constant_wind"
             )
         conditions = {key: read["conditions"].get(key) for key in _CONDITIONS}
@@ -180,23 +184,23 @@ def _measures(path: Path, name: str) -> dict[str, Any]:
             "videos": read["videos"],
             **{key.replace(" ", "_"): value for key, value in conditions.items() if value},
             "rows": {
-                ours.get(row, row): _figures(rows[row]) for row in dict.fromkeys([*first, *rows])
+                renamed.get(row, row): _figures(rows[row]) for row in dict.fromkeys([*first, *rows])
             },
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
-            f"cannot read {path}: {error}; name a metrics.json of evaluate, as NAME=PATH"
+            f"cannot read {path}: {error}; give a metrics.json written by evaluate, as NAME=PATH"
         ) from error
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Figures and their intervals, to four digits."""
+    """Returns metrics and their intervals, rounded to four digits."""
     names = {STILL, *(measure.key for measure in METRICS)}
-    kept = {key: value for key, value in row.items() if _is_of(key, names)}
+    kept = {key: value for key, value in row.items() if _belongs_to(key, names)}
     return {key: _rounded(value) for key, value in kept.items()}
 
 
-def _is_of(key: str, names: set[str]) -> bool:
+def _belongs_to(key: str, names: set[str]) -> bool:
     return key in names or key.removesuffix("_ci95") in names or key.removesuffix("_clips") in names
 
 
@@ -207,18 +211,18 @@ def _rounded(value: Any) -> Any:
 
 
 def _not_better(measures: Mapping[str, Any], name: str) -> list[str]:
-    """Sentences that say where what needs no network does as well."""
+    """Returns sentences that say where a baseline without a network does at least as well."""
     sentences = []
     kinds = {name: "the generator's own frames", f"{name}{SUFFIX}": "the generator's transfer"}
     for data, evaluation in measures.items():
         rows = evaluation["rows"]
-        for (ours, kind), baseline in itertools.product(kinds.items(), _NEED_NO_NETWORK):
+        for (own_row, kind), baseline in itertools.product(kinds.items(), _NEED_NO_NETWORK):
             worse = [
                 measure.key
                 for measure in METRICS
-                if measure.section is not LOOPS  # neither row is one
+                if measure.section is not LOOPS  # neither row is a loop
                 and _distance(measure.better, rows[baseline].get(measure.key))
-                <= _distance(measure.better, rows[ours].get(measure.key))
+                <= _distance(measure.better, rows[own_row].get(measure.key))
                 < math.inf
             ]
             if worse:
@@ -230,7 +234,7 @@ def _not_better(measures: Mapping[str, Any], name: str) -> list[str]:
 
 
 def _distance(better: str, value: float | None) -> float:
-    """How far a figure is from what it should be; infinite where that cannot be said."""
+    """Returns how far a metric is from its ideal value; infinity if that is undefined."""
     if value is None or not math.isfinite(value):
         return math.inf
     if better in ("↑", "↓"):
@@ -240,7 +244,7 @@ def _distance(better: str, value: float | None) -> float:
 
 
 def least_psnr(one: Network, other: Network) -> float:
-    """The least PSNR between clips that two generators make of eight procedural photos, in dB."""
+    """Returns the lowest PSNR in dB between the clips of two generators for 8 procedural photos."""
     side = one.options.resolution
     photos = np.stack([synthetic_clip(0, index, side, frames=1)[0] for index in range(8)])
     clips = [np.asarray(each(to_float(photos), training=False)) for each in (one, other)]
@@ -250,22 +254,22 @@ def least_psnr(one: Network, other: Network) -> float:
 
 
 def example(path: Path) -> dict[str, Any]:
-    """A few values of the clip that the generator in a file makes of a procedural photo.
+    """Returns a few values of a clip by the generator in a file, to check the file against later.
 
-    In float64, so that whoever computes it again gets the same but for rounding.
+    They are computed in float64, so that they can be reproduced up to rounding.
     """
     return {
         "photo": "ssagan_tf.skies.any_wind.synthetic_clip(0, 0, resolution, frames=1)[0]",
-        "values": "clip[0, ::{}, ::{}, ::{}], in float64".format(*_STEP),
+        "values": "clip[0, ::{}, ::{}, ::{}], in float64".format(*_STRIDES),
         "clip": example_values(_in_float64(path)).ravel().tolist(),
     }
 
 
 def example_values(generator: Network) -> np.ndarray:
-    """Those values, in whatever the generator is computed in."""
+    """Returns the values of the example, in the precision of the generator."""
     photo = synthetic_clip(0, 0, generator.options.resolution, frames=1)
     clip = np.asarray(generator(to_float(photo), training=False))
-    frames, rows, columns = _STEP
+    frames, rows, columns = _STRIDES
     return clip[0, ::frames, ::rows, ::columns]
 
 
@@ -283,7 +287,7 @@ def _in_float64(path: Path) -> Network:
 
 
 def main() -> None:
-    cli.run("to_box", ABOUT, [BoxOptions], to_box, package="export")
+    cli.run("to_box", ABOUT, [BoxOptions], to_box, package=__package__)
 
 
 if __name__ == "__main__":

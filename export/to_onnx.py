@@ -1,4 +1,4 @@
-"""`python -m export.to_onnx`: a generator for ONNX Runtime."""
+"""`to_onnx`: exports a generator to ONNX."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.options import OnnxOptions
 from ssagan_tf import cli
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
@@ -16,41 +15,44 @@ from ssagan_tf.options import ComputeOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 
+from .options import OnnxOptions
+
 if TYPE_CHECKING:
     from ssagan_tf.models import Network
 
 ABOUT = """
-Writes a generator as an ONNX file: image, float32 [N, S, S, 3] in [-1, 1], in; clip, float32
-[N, 32, S, S, 3] in [-1, 1], out. export.onnx_generate runs it without TensorFlow.
+Writes a generator as an ONNX file. Input: image, float32 [N, S, S, 3] in [-1, 1]. Output: clip,
+float32 [N, 32, S, S, 3] in [-1, 1]. onnx_generate and onnx_animate run it without TensorFlow.
 """
 
-BYTES_OF_A_WEIGHT, LARGEST = 4, 2**31  # what one message of protocol buffers holds
+BYTES_PER_WEIGHT = 4
+LARGEST_FILE = 2**31  # bytes; the limit of protocol buffers
 
 
 def to_onnx(options: OnnxOptions) -> None:
-    """Writes the file `options.output`, whole or not at all.
+    """Writes the file `options.output`, or nothing if anything fails.
 
     Raises:
       OptionError: A setting is missing or impossible.
-      DataError: The generator cannot be read, the extra is not installed, or the file cannot be
-        written.
+      DataError: The generator cannot be read, the extra `onnx` is not installed, or the file cannot
+        be written.
     """
     require(options, "output")
     output = Path(options.output)
     if output.suffix != ".onnx":
         raise OptionError("output", output, "must end in .onnx")
-    origin = generator_source.find(options)
-    how = origin.how(options.fit)
+    source = generator_source.find(options)
+    how = source.how(options.fit)
     require_extra("onnx", "onnx", "onnxruntime", "tf2onnx")
 
     load_tensorflow()
-    from export import model_card, onnx_graph
-    from export.channels_first import PRECISE
+    from . import model_card, onnx_graph
+    from .channels_first import PRECISE
 
-    generator = origin.load(ComputeOptions())  # in float32, whatever it was trained in
+    generator = source.load(ComputeOptions())  # float32, whatever the training precision
     _check_size(generator)
     described = model_card.settings(
-        generator, origin, how, precision=options.precision, opset=int(options.opset)
+        generator, source, how, precision=options.precision, opset=int(options.opset)
     )
     start = time.monotonic()
     with replacing_file(output) as temporary:
@@ -62,7 +64,7 @@ def to_onnx(options: OnnxOptions) -> None:
         for name, value in described.items():
             entry = model.metadata_props.add()
             entry.key, entry.value = name, json.dumps(value, ensure_ascii=False)
-        model.doc_string = f"Time-lapse of a photo, made with ssagan_tf: {described['fingerprint']}"
+        model.doc_string = f"Photo to time-lapse, made with ssagan_tf: {described['fingerprint']}"
         temporary.write_bytes(model.SerializeToString())
     kinds = collections.Counter(node.op_type for node in model.graph.node)
     print(
@@ -73,20 +75,20 @@ def to_onnx(options: OnnxOptions) -> None:
 
 
 def _check_size(generator: Network) -> None:
-    size = BYTES_OF_A_WEIGHT * generator.count_params()
-    if size > LARGEST:
+    size = BYTES_PER_WEIGHT * generator.count_params()
+    if size > LARGEST_FILE:
         raise DataError(
-            f"the generator's weights take {size / 1e9:.1f} GB, and an ONNX file holds 2; "
-            "export a SavedModel"
+            f"the generator has {size / 1e9:.1f} GB of weights, but an ONNX file can have only 2; "
+            "use to_saved_model"
         )
 
 
 def convert(generator: Network, opset: int, attention_memory: int) -> Any:
-    """The generator as an `onnx.ModelProto`, as tf2onnx makes it."""
+    """Converts the generator to an `onnx.ModelProto` with tf2onnx."""
     import tensorflow as tf
     import tf2onnx
 
-    from export.channels_first import suited_layers
+    from .channels_first import suited_layers
 
     image = tf.TensorSpec((None, *generator.input_axes), tf.float32, "image")
 
@@ -100,7 +102,7 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
 
 
 def main() -> None:
-    cli.run("to_onnx", ABOUT, [OnnxOptions], to_onnx, package="export")
+    cli.run("to_onnx", ABOUT, [OnnxOptions], to_onnx, package=__package__)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m export.to_saved_model`: a generator for TensorFlow Serving."""
+"""`to_saved_model`: exports a generator to a SavedModel for TensorFlow Serving."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from export.options import SavedModelOptions
 from ssagan_tf import cli
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_folder
@@ -18,41 +17,41 @@ from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 from ssagan_tf.training.run_folder import FLAGS_FILE
 
+from .options import SavedModelOptions
+
 ABOUT = """
-Writes a generator as a SavedModel: a folder that TensorFlow Serving loads as it is. Photos go in as
-JPEG or PNG; videos come out as pixels or as JPEGs.
-A SavedModel is a program, which may read and write files: load only your own.
+Writes a generator as a SavedModel, a folder that TensorFlow Serving can load. It takes photos as
+JPEG or PNG and returns videos as pixels or as JPEG frames.
+A SavedModel is a program, which can read and write files: load only your own.
 """
 
 
 def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
-    """Writes the folder `options.output`, whole or not at all.
+    """Writes the folder `options.output`, or nothing if anything fails.
 
     Raises:
       OptionError: A setting is missing or impossible.
-      DataError: The generator cannot be read, or the folder not be written.
+      DataError: The generator cannot be read, or the folder cannot be written.
     """
     require(options, "output")
     output = Path(options.output)
     if not output.name.isdecimal():
-        raise OptionError(
-            "output", output, "must end in the version's number, as models/ssagan/1 does"
-        )
-    origin = generator_source.find(options)
-    how = origin.how(options.fit)
+        raise OptionError("output", output, "must end in a version number, such as models/ssagan/1")
+    source = generator_source.find(options)
+    how = source.how(options.fit)
     if options.warm_up:
-        require_extra("serving", "tensorflow_serving", otherwise=", or give --warm_up= for none")
+        require_extra("serving", "tensorflow_serving", otherwise=", or skip it with --warm_up=")
 
     load_tensorflow()
     import tensorflow as tf
 
-    from export import model_card, warm_up
-    from export.signatures import Served
+    from . import model_card, warm_up
+    from .signatures import ServedGenerator
 
-    generator = origin.load(compute)
+    generator = source.load(compute)
     described = model_card.settings(
         generator,
-        origin,
+        source,
         how,
         weights=options.weights,
         precision=compute.precision,
@@ -61,12 +60,12 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
     print(f"writing {output}", flush=True)
     start = time.monotonic()
     with replacing_folder(output) as folder, _errors_of_writing(output):
-        served = Served(generator, how, options.weights, options.max_megapixels * 10**6)
+        served = ServedGenerator(generator, how, options.weights, options.max_megapixels * 10**6)
         tf.saved_model.save(
             served,
             str(folder),
             signatures=served.functions,
-            # Nobody trains it any more.
+            # They are only needed for training.
             options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
         )
         extra = folder / "assets.extra"
@@ -75,8 +74,8 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
         (extra / model_card.SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
         card = model_card.model_card(described)
         (extra / model_card.CARD_FILE).write_text(card, encoding="utf-8")
-        if origin.run:
-            shutil.copyfile(origin.run.folder / FLAGS_FILE, extra / model_card.FLAGS_FILE)
+        if source.run:
+            shutil.copyfile(source.run.folder / FLAGS_FILE, extra / model_card.FLAGS_FILE)
         if options.warm_up:
             sizes = [int(size) for size in options.warm_up]
             side = generator.options.resolution
@@ -87,7 +86,7 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
 
 @contextlib.contextmanager
 def _errors_of_writing(path: Path) -> Iterator[None]:
-    """TensorFlow has errors of its own where Python has OSError."""
+    """Turns TensorFlow's file errors, which are not OSErrors, into DataError."""
     import tensorflow as tf
 
     try:
@@ -98,7 +97,7 @@ def _errors_of_writing(path: Path) -> Iterator[None]:
 
 def main() -> None:
     sections = [SavedModelOptions, ComputeOptions]
-    cli.run("to_saved_model", ABOUT, sections, to_saved_model, package="export")
+    cli.run("to_saved_model", ABOUT, sections, to_saved_model, package=__package__)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Requests that TensorFlow Serving answers once when it loads a model."""
+"""Requests that TensorFlow Serving runs once when it loads a model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILE_NAME = "tf_serving_warmup_requests"  # in assets.extra, where the server lo
 
 
 def write(path: str, sizes: Sequence[int], resolution: int) -> None:
-    """Writes a TFRecord of PredictionLog: each signature at each batch size."""
+    """Writes a TFRecord file of PredictionLogs: one for each signature and batch size."""
     from tensorflow_serving.apis import prediction_log_pb2
 
     with tf.io.TFRecordWriter(path) as writer:
@@ -37,9 +37,9 @@ def _requests(sizes: Sequence[int], resolution: int) -> Iterator[Any]:
         "tensor": ("image", to_float(photo)),
     }
     for size in sizes:
-        for signature, (name, one) in inputs.items():
+        for signature, (name, value) in inputs.items():
             request = predict_pb2.PredictRequest()
             request.model_spec.signature_name = signature
-            batch = np.broadcast_to(one, (size, *one.shape))
+            batch = np.broadcast_to(value, (size, *value.shape))
             request.inputs[name].CopyFrom(tf.make_tensor_proto(batch))
             yield request

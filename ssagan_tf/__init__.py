@@ -1,7 +1,9 @@
-"""SSA-GAN in TensorFlow and Keras: a photo of a sky or a sea becomes a time-lapse video.
+"""SSA-GAN in TensorFlow and Keras: turns a photo of a sky or a sea into a time-lapse video.
 
-Clips are `[B, T, H, W, C]`; float in [-1, 1] inside, uint8 in files and pictures.
-The import is light: Keras and TensorFlow load when a name that needs them is used.
+Clips have shape `[B, T, H, W, C]`: floats in [-1, 1] in memory, uint8 in files.
+Importing the package is cheap and changes nothing in the process: Keras and TensorFlow load when a
+name that needs them is first used. Call `ssagan_tf.startup.use_onednn()` before that to train or
+generate at full speed on older CPUs.
 """
 
 from __future__ import annotations
@@ -11,11 +13,7 @@ import sys
 import types
 from typing import Any
 
-from ssagan_tf.startup import use_onednn
-
-__version__ = "0.1.0"
-
-use_onednn()  # here, because it counts only before TensorFlow is first imported
+__version__ = "0.2.0"
 
 _HOMES = {
     "animate": "ssagan_tf.animation",
@@ -26,6 +24,7 @@ _HOMES = {
     "layers": None,
     "models": None,
     "options": None,
+    "startup": None,
 }
 __all__ = [
     "ModelOptions",
@@ -36,6 +35,7 @@ __all__ = [
     "load_generator",
     "models",
     "options",
+    "startup",
 ]
 
 
@@ -53,9 +53,10 @@ def __dir__() -> list[str]:
 
 
 class _Package(types.ModuleType):
-    """A program has the name of the function that it runs: here the function has it.
+    """Keeps names such as `ssagan_tf.animate` for functions.
 
-    Python sets every submodule as an attribute of its package once it is imported.
+    Python sets each imported submodule as an attribute of its package, so importing the program
+    `ssagan_tf/animate.py` would hide the function of the same name.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -57,7 +57,7 @@ def run(
     passed_on = [argv[end + 1 :]] if pass_on else []
     argv = argv[:end]
     if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
-        print(help_text(f"{package}.{name}", about, sections))
+        print(help_text(_command(argv[0], f"{package}.{name}"), about, sections))
         _exit(0, name)
     reach_directly()
     logging.getLogger("matplotlib").setLevel(
@@ -124,9 +124,15 @@ def _refuse_others(
             raise flags.Error(f"--{others.pop()} is not a setting of {name}; see --help")
 
 
-def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
+def _command(called: str, module: str) -> str:
+    """How to call a program: as it was called, if that was by its console script."""
+    script = os.path.basename(called)
+    return script if script.startswith("ssagan-") else f"python -m {module}"
+
+
+def help_text(command: str, about: str, sections: Sequence[type[Section]]) -> str:
     """A screen of help: what the program does and its settings with their defaults."""
-    lines = [f"python -m {name} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
+    lines = [f"{command} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
     shown = set()
     for section in sections:
         lines += ["", _title(section)]

@@ -42,7 +42,7 @@ def find_models(options: DemoOptions) -> dict[str, Source]:
     if options.run_dir or options.model or options.checkpoint:
         found = [generator_source.find(options, otherwise=box.BOX)]
     elif not places:
-        places = (*box.boxes(), *([_RUNS] if _runs_in(Path(_RUNS)) else []))
+        places = (*box.bundled_models(), *([_RUNS] if _runs_in(Path(_RUNS)) else []))
     for place in places:
         if box.is_name(place) or Path(place).is_file():
             found.append(generator_source.at(place))

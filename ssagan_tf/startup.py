@@ -1,4 +1,4 @@
-"""What must happen before the work: no proxy before this machine, TensorFlow as it is needed."""
+"""Sets up the process before the work starts: proxies, and how TensorFlow and Keras load."""
 
 from __future__ import annotations
 
@@ -12,77 +12,83 @@ from ssagan_tf.errors import DataError
 
 LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-NO_FOLDER = os.devnull  # in which nothing is found, and nothing can be written
+NO_FOLDER = os.devnull  # a path under which no file exists or can be created
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
 
 
 def use_onednn() -> None:
-    """Turns TensorFlow's oneDNN kernels on, unless the environment says otherwise.
+    """Turns on TensorFlow's oneDNN kernels, unless TF_ENABLE_ONEDNN_OPTS is set already.
 
-    TensorFlow does so itself, but on the newest CPUs only. On older ones its own gradients of 3D
-    convolutions take up to a hundred times as long. It reads this when it is first imported.
+    Every program of this package does so. Call it in your own program before the first
+    `import tensorflow` or `import keras`: TensorFlow reads the variable then, and by itself turns
+    these kernels on for the newest CPUs only. On older ones, gradients of 3D convolutions can take
+    20 to 100 times as long without them.
     """
     os.environ.setdefault(ONEDNN, "1")
 
 
 def reach_directly(*hosts: str) -> None:
-    """Keeps the proxies of the environment from what this machine says to itself.
+    """Exempts this machine from the environment's proxies, by adding its names to no_proxy.
 
     Args:
-      hosts: Others that are reached without a proxy, besides this machine's usual names.
+      hosts: Other hosts to reach without a proxy.
     """
-    variables = ("no_proxy", "NO_PROXY")  # libraries differ in which they look at first
-    told = [name.strip() for each in variables for name in os.environ.get(each, "").split(",")]
-    names = filter(None, dict.fromkeys([*told, *THIS_MACHINE, *hosts]))
-    # "*", all hosts, must stand alone.
-    os.environ |= dict.fromkeys(variables, "*" if "*" in told else ",".join(names))
+    variables = ("no_proxy", "NO_PROXY")  # libraries differ in which one they read first
+    exempt = [host.strip() for each in variables for host in os.environ.get(each, "").split(",")]
+    all_hosts = filter(None, dict.fromkeys([*exempt, *THIS_MACHINE, *hosts]))
+    # "*" means all hosts, but only on its own.
+    os.environ |= dict.fromkeys(variables, "*" if "*" in exempt else ",".join(all_hosts))
 
 
 def without_proxies() -> None:
-    """Forgets the proxies of the environment, for a program that asks no other machine.
+    """Removes all proxies from the environment, for a program that contacts no other machine.
 
-    Libraries look at them when they are imported, and end at the kinds that they don't know.
+    Some libraries read them on import, and fail if a proxy is of a kind they don't support.
     """
     for name in [name for name in os.environ if name.lower() in _PROXIES]:
         del os.environ[name]
 
 
 def load_tensorflow() -> None:
-    """Imports TensorFlow and looks for devices, quietly. Keras then has its own defaults.
+    """Imports TensorFlow and initializes its devices without log messages.
 
-    With the environment variable TF_CPP_MIN_LOG_LEVEL set, everything is shown that it asks for.
+    oneDNN is on (see `use_onednn`), and Keras has its default settings, whatever the user's
+    keras.json says. If TF_CPP_MIN_LOG_LEVEL is set, messages are shown at that level.
 
     Raises:
-      DataError: The environment asks Keras for another backend.
+      DataError: KERAS_BACKEND names another backend.
     """
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         raise DataError(f"KERAS_BACKEND={backend}: this program needs tensorflow; unset it")
-    # TensorFlow imports Keras, which reads keras.json in this folder. A user's is for networks of
-    # his own: another backend, precision or order of axes in it must not get into ours.
+    use_onednn()
+    # TensorFlow imports Keras, which reads keras.json from KERAS_HOME. The user's file is for the
+    # user's own networks: its backend, precision and axis order must not affect ours.
     os.environ |= {"KERAS_BACKEND": backend, "KERAS_HOME": NO_FOLDER}
-    # Keras 3 on NumPy 2, when a weight is saved: no reason to stop where warnings are errors.
+    # Raised by Keras 3 on NumPy 2 when weights are saved; harmless.
     warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
     if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
         return
-    # Early messages ignore the level, so the stream itself is closed for the moment.
+    # TensorFlow's first messages ignore the level, so stderr is closed for the moment.
     os.environ[LOG_LEVEL] = "2"
     with _no_stderr():
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        # Two large operations at once, on all cores each, push each other out of the caches.
+        # Two large operations at a time, each on all cores, would evict each other's caches.
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    del os.environ[LOG_LEVEL]  # read by now; a child process decides for itself
+    del os.environ[LOG_LEVEL]  # TensorFlow has read it; child processes decide for themselves
 
 
 def make_deterministic() -> None:
-    """Same bits on every run: the CPU's gradients need one op at a time as well.
+    """Makes TensorFlow give bit-identical results on every run.
+
+    On a CPU, gradients are reproducible only if operations also run one at a time.
 
     Raises:
-      DataError: TensorFlow has begun to work already, too late for this.
+      DataError: TensorFlow has already run an operation, after which this cannot be set.
     """
     import tensorflow as tf
 

@@ -1,11 +1,12 @@
-"""What tests do without of the machine they run on; to be imported before Keras."""
+"""Makes tests independent of the machine they run on. Import it before Keras."""
 
 from __future__ import annotations
 
 import os
 
-from ssagan_tf import startup  # before Keras loads TensorFlow: it turns oneDNN on
+from ssagan_tf import startup
 
-# Keras without a user's settings, and no proxy before the servers of tests.
+startup.use_onednn()
+# Ignore the user's Keras settings, and use no proxy for the servers of tests.
 os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": startup.NO_FOLDER}
 startup.reach_directly()

@@ -1,4 +1,4 @@
-"""Machines differ: proxies, and what the user's Keras is told to be."""
+"""Proxies and the user's Keras settings do not affect the programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HOSTS = ("localhost", "LOCALHOST", "127.0.0.1", "127.0.0.1:8080", "127.0.0.2", "
 
 
 @pytest.mark.parametrize("variable", ["no_proxy", "NO_PROXY"])
-def test_no_proxy_before_this_machine(variable: str, monkeypatch) -> None:
+def test_no_proxy_for_this_machine(variable: str, monkeypatch) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", NOWHERE)
@@ -37,14 +37,14 @@ def test_no_proxy_before_this_machine(variable: str, monkeypatch) -> None:
     assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == expected
 
 
-def test_no_proxy_at_all_stays_so(monkeypatch) -> None:
+def test_no_proxy_for_any_host_is_kept(monkeypatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     startup.reach_directly()
     assert os.environ["NO_PROXY"] == "*"
     assert urllib.request.proxy_bypass("example.org")
 
 
-def test_programs_that_ask_nobody_know_no_proxy(monkeypatch) -> None:
+def test_proxies_are_removed(monkeypatch) -> None:
     for name in ("http_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "socks://127.0.0.1:9")
     assert urllib.request.getproxies()
@@ -52,8 +52,19 @@ def test_programs_that_ask_nobody_know_no_proxy(monkeypatch) -> None:
     assert set(urllib.request.getproxies()) <= {"no"}  # the hosts that none is for
 
 
+@pytest.mark.parametrize(("given", "expected"), [(None, "1"), ("0", "0"), ("1", "1")])
+def test_onednn_is_on_unless_the_environment_says_otherwise(
+    given: str | None, expected: str, monkeypatch
+) -> None:
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", given)
+    startup.load_tensorflow()  # as every program does
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == expected
+
+
 @pytest.mark.long
-def test_a_keras_json_does_not_get_into_networks_and_files(tmp_path: Path) -> None:
+def test_keras_json_does_not_affect_networks_and_files(tmp_path: Path) -> None:
     path = tmp_path / "described.json"
     there = subprocess.Popen(
         [sys.executable, "-m", "tests.network_snapshots", path],
@@ -63,6 +74,6 @@ def test_a_keras_json_does_not_get_into_networks_and_files(tmp_path: Path) -> No
     )
     ours = json.loads(json.dumps(network_snapshots.describe()))
     assert there.wait() == 0
-    told = json.loads(path.read_text("utf-8"))
-    assert told.pop("clip") == ["float32", pytest.approx(ours.pop("clip")[1], rel=1e-4)]
-    assert told == ours
+    actual = json.loads(path.read_text("utf-8"))
+    assert actual.pop("clip") == ["float32", pytest.approx(ours.pop("clip")[1], rel=1e-4)]
+    assert actual == ours

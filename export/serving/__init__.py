@@ -1,1 +1,1 @@
-"""A server's configuration, and a client."""
+"""Configuration of TensorFlow Serving, and its clients."""

@@ -1,44 +1,45 @@
-"""`python -m export.serving.animate`: photos that move, by clips that a server makes."""
+"""`serving.animate`: moving photos from the clips of a server."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from export.options import ServingAnimateOptions
-from export.serving.remote_generator import Clips
 from ssagan_tf import animation, cli, video
 from ssagan_tf.options import require
 
+from ..options import ServingAnimateOptions
+from .remote_generator import RemoteGenerator
+
 ABOUT = """
-Makes the sky of each photo move, at the photo's own size: what ssagan_tf.animate does, by clips of
-TensorFlow Serving, which has a model of export.to_saved_model. A small copy of the photo is sent.
-A SavedModel is a program, which may read and write files: load only your own.
+Makes the sky of each photo move, at the photo's full size. Like animate, but the clips come from
+TensorFlow Serving with a model written by to_saved_model, which gets a small copy of each photo.
+A SavedModel is a program, which can read and write files: load only your own.
 """
 SIDE = 512
-"""Of the square copies that are sent, which the server brings to its network's size: squares, so
-that it neither crops them nor adds bars, whatever it does with others."""
+"""Size of the copies that are sent, which the server scales to the size of its network. They are
+square so that a server that crops or letterboxes photos does not do so to them."""
 
 
 def animate(options: ServingAnimateOptions) -> None:
-    """Writes the videos of all photos that can be used.
+    """Writes a video for each photo, skipping photos that fail.
 
     Raises:
       OptionError: A setting is missing or impossible.
-      DataError: The server gives no clip; or some photos cannot be read, nothing would move in
-        them, or their videos cannot be written.
+      DataError: The server returns no clip. Also, once the others are written, if photos cannot be
+        read, have nothing that could move, or their videos cannot be written.
     """
     require(options, "server")
     work = animation.plan(options)
-    clips = Clips(options)
+    generator = RemoteGenerator(options)
 
     def make_clips(photos: np.ndarray) -> np.ndarray:
-        return np.stack(clips.of([video.encode_png(photo) for photo in photos]))
+        return np.stack(generator.clips([video.encode_png(photo) for photo in photos]))
 
     work.make(make_clips, SIDE, f"{options.name} at {options.server}")
 
 
 def main() -> None:
-    cli.run("animate", ABOUT, [ServingAnimateOptions], animate, package="export.serving")
+    cli.run("animate", ABOUT, [ServingAnimateOptions], animate, package=__package__)
 
 
 if __name__ == "__main__":

@@ -1,55 +1,56 @@
-"""`python -m export.serving.client`: videos from photos, made by a server."""
+"""`serving.client`: videos from photos, made by a server."""
 
 from __future__ import annotations
 
-from export.options import ClientOptions
-from export.serving.remote_generator import KINDS, Clips
 from ssagan_tf import cli, photo_jobs, video
 from ssagan_tf.options import require
 from ssagan_tf.progress import Progress
 
+from ..options import ClientOptions
+from .remote_generator import FORMATS, RemoteGenerator
+
 ABOUT = """
-Sends photos to TensorFlow Serving, which has a model of export.to_saved_model, and writes the
-videos that come back.
-A SavedModel is a program, which may read and write files: load only your own.
+Makes a 32-frame time-lapse of each photo. Like generate, but the photos are sent to TensorFlow
+Serving with a model written by to_saved_model.
+A SavedModel is a program, which can read and write files: load only your own.
 """
 
 
 def client(options: ClientOptions) -> None:
-    """Writes the videos of all photos.
+    """Writes a video for each photo.
 
     Raises:
       OptionError: A setting is missing or impossible.
-      DataError: A photo cannot be read, the server gives no clip, or a video cannot be written.
+      DataError: A photo cannot be read, the server returns no clip, or a video cannot be written.
     """
     require(options, "server")
     jobs = photo_jobs.plan_jobs(options)
     for job in jobs:
         job.check()
     how = "stretch" if options.fit == "auto" else options.fit
-    clips = Clips(options)
+    generator = RemoteGenerator(options)
     with Progress("client", len(jobs)) as progress:
         for first in range(0, len(jobs), options.batch):
-            some = jobs[first : first + options.batch]
-            made = clips.of([upright(job.photo) for job in some])
-            for job, clip in zip(some, made, strict=True):
+            batch = jobs[first : first + options.batch]
+            clips = generator.clips([encoded_photo(job.photo) for job in batch])
+            for job, clip in zip(batch, clips, strict=True):
                 _, size = video.read_reduced(job.photo, photo_jobs.MIN_PIXELS)
                 job.write(clip, size, how, options.fps)
                 progress.advance(note=str(job.path))
 
 
-def upright(photo: str) -> bytes:
-    """A photo's file, if the server reads it as it is meant; else it anew, as a PNG."""
+def encoded_photo(photo: str) -> bytes:
+    """Returns the photo's file if the server would decode it correctly, else a new PNG of it."""
     with open(photo, "rb") as opened, video.open_image(opened) as image:
         small = image.width * image.height < 4 * photo_jobs.MIN_PIXELS
-        if small and image.format in KINDS and video.is_plain(image):
+        if small and image.format in FORMATS and video.is_plain(image):
             opened.seek(0)
             return opened.read()
     return video.encode_png(video.read_reduced(photo, photo_jobs.MIN_PIXELS)[0])
 
 
 def main() -> None:
-    cli.run("client", ABOUT, [ClientOptions], client, package="export.serving")
+    cli.run("client", ABOUT, [ClientOptions], client, package=__package__)
 
 
 if __name__ == "__main__":

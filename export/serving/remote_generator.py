@@ -1,4 +1,4 @@
-"""Photo files to a server, clips from it."""
+"""Sends photos to a server and returns its clips."""
 
 from __future__ import annotations
 
@@ -7,73 +7,74 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from export.options import ServerOptions
-from export.serving.servers import Grpc, Rest, Server
 from ssagan_tf import limits, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, outer_levels
 from ssagan_tf.startup import load_tensorflow
 
-KINDS = ("JPEG", "PNG")  # of files that go either way
+from ..options import ServerOptions
+from .servers import Grpc, Rest, Server
+
+FORMATS = ("JPEG", "PNG")  # of photos that are sent and of frames that are returned
 
 
-class Clips:
-    """A server as what makes clips.
+class RemoteGenerator:
+    """A generator on a server.
 
     Args:
-      options: Which one, and how it is asked.
+      options: The server, and how to send requests.
 
     Raises:
-      DataError: What speaks its protocol is not installed.
+      DataError: A package that its protocol needs is not installed.
     """
 
     def __init__(self, options: ServerOptions):
         self._name, self._server = options.server, _server(options)
 
-    def of(self, files: Sequence[bytes]) -> list[np.ndarray]:
-        """Asks for the clips of photos.
+    def clips(self, files: Sequence[bytes]) -> list[np.ndarray]:
+        """Requests the clips of photos.
 
         Args:
-          files: JPEGs and PNGs.
+          files: Contents of JPEG or PNG files.
 
         Returns:
-          A clip of each, uint8 `[T, S, S, 3]`.
+          One clip for each photo, uint8 `[T, S, S, 3]`.
 
         Raises:
-          DataError: The server gives no such clips.
+          DataError: The server fails, or does not return such clips.
         """
-        answers = self._server.predict(files)
-        if len(answers) != len(files):
-            raise DataError(f"{self._name} sent {len(answers)} clips for {len(files)} photos")
-        return [frames(answer, self._name) for answer in answers]
+        responses = self._server.predict(files)
+        if len(responses) != len(files):
+            raise DataError(f"{self._name}: expected {len(files)} clips, got {len(responses)}")
+        return [frames(response, self._name) for response in responses]
 
 
 def _server(options: ServerOptions) -> Server:
     if options.api == "rest":
         return Rest(options)
-    load_tensorflow()  # the messages of the API are TensorFlow's
+    load_tensorflow()  # the API's messages contain TensorFlow's tensors
     return Grpc(options)
 
 
-def frames(answer: object, server: str) -> np.ndarray:
-    """The clip of one photo, uint8 `[T, S, S, 3]`, of the pixels or JPEGs that `server` has sent.
+def frames(response: object, server: str) -> np.ndarray:
+    """Returns a clip, uint8 `[T, S, S, 3]`, from a server's pixels or JPEG frames for one photo.
 
     Raises:
-      DataError: It has sent something else.
+      DataError: The response is not a clip of a generator.
     """
     try:
-        if len(answer) > FRAMES:
-            raise ValueError(f"{len(answer)} of them, where a clip has {FRAMES}")
-        if not (isinstance(answer, np.ndarray) and answer.dtype == np.uint8):
-            sizes = {video.image_size(frame, *KINDS) for frame in answer}  # before any is decoded
+        if len(response) > FRAMES:
+            raise ValueError(f"expected {FRAMES} frames, got {len(response)}")
+        if not (isinstance(response, np.ndarray) and response.dtype == np.uint8):
+            sizes = {video.image_size(frame, *FORMATS) for frame in response}  # before decoding
             if len(sizes) != 1:
-                raise ValueError("they are of different sizes, or none")
+                raise ValueError("there are no frames, or frames of different sizes")
             if FRAMES * math.prod(*sizes) > limits.CLIP_PIXELS:
-                raise ValueError("they are too large")
-            answer = np.stack([video.decode_image(frame) for frame in answer])
+                raise ValueError("the frames are too large")
+            response = np.stack([video.decode_image(frame) for frame in response])
     except (ValueError, TypeError) as error:
-        raise DataError(f"{server} sent something else than frames: {error}") from error
-    side = answer.shape[1] if answer.ndim == 4 else 0
-    if answer.shape != (FRAMES, side, side, 3) or outer_levels(side) < 0:
-        raise DataError(f"{server} sent something else than frames: shape {answer.shape}")
-    return answer
+        raise DataError(f"{server} did not return a clip: {error}") from error
+    side = response.shape[1] if response.ndim == 4 else 0
+    if response.shape != (FRAMES, side, side, 3) or outer_levels(side) < 0:
+        raise DataError(f"{server} did not return a clip: its shape is {response.shape}")
+    return response

@@ -1,4 +1,4 @@
-"""The two ways to ask a server: gRPC and REST. Photo files in, frames out."""
+"""Sends requests to TensorFlow Serving, by gRPC or REST."""
 
 from __future__ import annotations
 
@@ -18,28 +18,29 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from export.options import ServerOptions
 from ssagan_tf.errors import DataError, missing_extra
+
+from ..options import ServerOptions
 
 OUTPUTS = {"encoded": "frames_bytes", "serving_default": "video"}
 MIB = 2**20
-_LINE = 500  # letters
-_BROKEN = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-TOO_LARGE = "ask for the signature encoded, or for fewer photos at once, or raise --message_mib"
+_LINE = 500  # longest line of a server's error in a message, in characters
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+TOO_LARGE = "use --signature=encoded, send fewer photos per request, or raise --message_mib"
 
 
-def telling_line(text: str) -> str:
-    """Of a server's error, the line that says what is wrong: an assertion's, or else the first.
+def reason(text: str) -> str:
+    """Returns the line of a server's error that says what is wrong.
 
-    Without what would steer a terminal, and not too long.
+    This is the line of a failed assertion, or else the first. Control characters become spaces.
     """
     lines = [line for line in text.splitlines() if line.strip()] or ["no reason given"]
     line = next((line for line in lines if "assertion failed" in line), lines[0])
     return "".join(letter if letter.isprintable() else " " for letter in line[:_LINE])
 
 
-def is_here(server: str) -> bool:
-    """Whether HOST:PORT is on this machine, by its name: such are asked without a proxy."""
+def is_local(server: str) -> bool:
+    """Returns whether HOST:PORT is this machine, by its name; then no proxy is used."""
     host = _host(server)
     try:
         address = ipaddress.ip_address(host)
@@ -49,20 +50,20 @@ def is_here(server: str) -> bool:
 
 
 def proxy_of(server: str, *variables: str) -> str:
-    """Words for a message: by which proxy HOST:PORT is asked, without a password; or nothing.
+    """Describes the proxy used for a server, without its password; empty if there is none.
 
     Args:
-      server: Of the request.
-      variables: Of the environment, in the order in which they are looked at.
+      server: HOST:PORT of the request.
+      variables: Environment variables that can name the proxy, in order of precedence.
     """
-    if is_here(server) or urllib.request.proxy_bypass(_host(server)):
+    if is_local(server) or urllib.request.proxy_bypass(_host(server)):
         return ""
     name = next((name for name in variables if os.environ.get(name)), None)
     if name is None:
         return ""
     proxy = os.environ[name].rpartition("@")[2].rpartition("//")[2].rstrip("/")
     proxy = "".join(letter for letter in proxy if letter.isprintable())[:_LINE]
-    return f" by the proxy {proxy} of {name}; no_proxy={_host(server)} asks it directly"
+    return f" through the proxy {proxy} (from {name}; no_proxy={_host(server)} bypasses it)"
 
 
 def _host(server: str) -> str:
@@ -73,21 +74,24 @@ def _host(server: str) -> str:
 
 
 class Server(Protocol):
-    """Something that answers."""
+    """A server that can be sent photos."""
 
     def predict(self, files: Sequence[bytes]) -> Sequence[Any]:
-        """Asks for the clips of these photos.
+        """Requests the clips of photos.
+
+        Args:
+          files: Contents of JPEG or PNG files.
 
         Returns:
-          One for each: JPEG files (signature `encoded`), or pixels, uint8 `[T, H, W, 3]`.
+          For each photo, JPEG frames (signature `encoded`) or pixels, uint8 `[T, H, W, 3]`.
 
         Raises:
-          DataError: There is no answer, or an error; the message says what to do.
+          DataError: The server does not respond, or returns an error.
         """
 
 
 class Grpc:
-    """The PredictionService of TensorFlow Serving."""
+    """The gRPC API of TensorFlow Serving (PredictionService)."""
 
     def __init__(self, options: ServerOptions):
         try:
@@ -101,7 +105,7 @@ class Grpc:
         self._request = predict_pb2.PredictRequest
         size = options.message_mib * MIB
         limits = [("grpc.max_receive_message_length", size), ("grpc.max_send_message_length", -1)]
-        if is_here(options.server):
+        if is_local(options.server):
             limits.append(("grpc.enable_http_proxy", 0))
         channel = grpc.insecure_channel(options.server, options=limits)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -116,43 +120,43 @@ class Grpc:
         request.inputs["image_bytes"].CopyFrom(self._tf.make_tensor_proto(list(files)))
         request.output_filter.append(output)
         try:
-            answer = self._stub.Predict(request, timeout=options.deadline)
+            response = self._stub.Predict(request, timeout=options.deadline)
         except self._grpc.RpcError as error:
-            raise DataError(self._said(error.code().name, error.details() or "")) from error
-        return self._clips(answer.outputs[output])
+            raise DataError(self._message(error.code().name, error.details() or "")) from error
+        return self._clips(response.outputs[output])
 
     def _clips(self, tensor: Any) -> Sequence[Any]:
         server, options = self._options.server, self._options
         elements = math.prod(dim.size for dim in tensor.tensor_shape.dim)
-        # One value may stand for all: a small message must not become a large array.
+        # A TensorProto can give one value for all elements: a small message, but a large array.
         if elements > options.message_mib * MIB:
-            raise DataError(f"the answer of {server} is too large; {TOO_LARGE}")
+            raise DataError(f"the response of {server} is too large; {TOO_LARGE}")
         try:
             return list(self._tf.make_ndarray(tensor))
-        except _BROKEN as error:
-            raise DataError(f"{server} sent something else than clips") from error
+        except _MALFORMED as error:
+            raise DataError(f"{server} did not return clips") from error
 
-    def _said(self, code: str, details: str) -> str:
+    def _message(self, code: str, details: str) -> str:
         server, options = self._options.server, self._options
-        details = telling_line(details)
+        details = reason(details)
         proxy = proxy_of(server, "grpc_proxy", "https_proxy", "http_proxy")
         if code == "UNAVAILABLE":
             return (
-                f"no server answers at {server} ({details}){proxy}; is it up, is this its gRPC "
-                "port?"
+                f"cannot connect to {server}{proxy}: {details}; is the server running, and is this "
+                "its gRPC port?"
             )
         if code == "DEADLINE_EXCEEDED":
             seconds = options.deadline
-            return f"{server} gave no answer within --deadline={seconds:g} seconds{proxy}"
+            return f"{server} did not respond within --deadline={seconds:g} seconds{proxy}"
         if code == "RESOURCE_EXHAUSTED":
-            return f"the answer of {server} is too large ({details}); {TOO_LARGE}"
+            return f"the response of {server} is too large ({details}); {TOO_LARGE}"
         if code == "NOT_FOUND":
-            return f"{server} has no such model: {details}; see --name and --version"
-        return f"{server} refused: {code}: {details}"
+            return f"model not found on {server}: {details}; see --name and --version"
+        return f"{server} returned an error: {code}: {details}"
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A server of models has no reason to send its client elsewhere."""
+    """Rejects redirects, which a model server has no reason to send."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -165,7 +169,7 @@ class Rest:
         self._options = options
         version = f"/versions/{options.version}" if options.version else ""
         self._url = f"http://{options.server}/v1/models/{options.name}{version}:predict"
-        proxies = [urllib.request.ProxyHandler({})] if is_here(options.server) else []
+        proxies = [urllib.request.ProxyHandler({})] if is_local(options.server) else []
         self._opener = urllib.request.build_opener(_NoRedirects, *proxies)
 
     def predict(self, files: Sequence[bytes]) -> Sequence[Any]:
@@ -176,32 +180,34 @@ class Rest:
             self._url, json.dumps(body).encode(), {"Content-Type": "application/json"}
         )
         with (
-            self._said_plainly(),
-            self._opener.open(request, timeout=options.deadline) as answer,
+            self._errors_as_data_errors(),
+            self._opener.open(request, timeout=options.deadline) as response,
         ):
-            text = self._read(answer)
+            text = self._read(response)
         try:
             clips = json.loads(text)["predictions"]
             if options.signature == "encoded":
                 return [[base64.b64decode(frame["b64"]) for frame in clip] for clip in clips]
             return [np.asarray(clip, np.uint8) for clip in clips]
-        except _BROKEN as error:
-            raise DataError(f"{self._url} gives no predictions; is it the REST port?") from error
+        except _MALFORMED as error:
+            raise DataError(
+                f"{self._url} did not return predictions; is this the REST port?"
+            ) from error
 
-    def _read(self, answer: Any) -> bytes:
-        """Its body, within the deadline however slowly it drips."""
+    def _read(self, response: Any) -> bytes:
+        """Reads the body within the deadline, however slowly it arrives."""
         options, text = self._options, bytearray()
         end = time.monotonic() + options.deadline
-        while part := answer.read1(MIB):
+        while part := response.read1(MIB):
             text += part
             if len(text) > options.message_mib * MIB:
-                raise DataError(f"the answer of {options.server} is too large; {TOO_LARGE}")
+                raise DataError(f"the response of {options.server} is too large; {TOO_LARGE}")
             if time.monotonic() > end:
                 raise TimeoutError
         return bytes(text)
 
     @contextlib.contextmanager
-    def _said_plainly(self) -> Iterator[None]:
+    def _errors_as_data_errors(self) -> Iterator[None]:
         server = self._options.server
         proxy = proxy_of(server, "http_proxy", "HTTP_PROXY")
         try:
@@ -209,19 +215,20 @@ class Rest:
         except urllib.error.HTTPError as error:
             with contextlib.closing(error):
                 text = error.read(MIB).decode(errors="replace")
-            with contextlib.suppress(*_BROKEN):
+            with contextlib.suppress(*_MALFORMED):
                 text = str(json.loads(text)["error"])
-            line = telling_line(text or error.reason)
-            raise DataError(f"{server} refused: {error.code}: {line}{proxy}") from error
+            line = reason(text or error.reason)
+            raise DataError(f"{server} returned an error: {error.code}: {line}{proxy}") from error
         except TimeoutError as error:
             seconds = self._options.deadline
             raise DataError(
-                f"{server} gave no answer within --deadline={seconds:g} seconds{proxy}"
+                f"{server} did not respond within --deadline={seconds:g} seconds{proxy}"
             ) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
             why = getattr(error, "reason", type(error).__name__)
             if isinstance(why, TimeoutError):
-                why = f"not within --deadline={self._options.deadline:g} seconds"
+                why = f"no response within --deadline={self._options.deadline:g} seconds"
             raise DataError(
-                f"no server answers at {server} ({why}){proxy}; is it up, is this its REST port?"
+                f"cannot connect to {server}{proxy}: {why}; is the server running, and is this its "
+                "REST port?"
             ) from error

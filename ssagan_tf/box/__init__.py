@@ -1,7 +1,7 @@
-"""The models that come with the package: a `.keras` file and a card, `.json`, of each.
+"""The bundled models: for each, a `.keras` file and its model card, a `.json` file.
 
-Their names begin with `box`; `box` alone is the default one. A plain word of this form always
-means such a model: a file or folder of the same name is written as a path, `./box`.
+Their names start with `box`; `box` alone is the default one. Such a name always means a bundled
+model: give a file or folder of the same name as a path, such as `./box`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ DEFAULT = "box64"
 FORMAT = 1
 FOLDER: Traversable = importlib.resources.files(__name__)
 _NAME = re.compile(r"box[0-9]*(-[a-z0-9]+)*")
-_AGAIN = "install ssagan_tf again"
+_REINSTALL = "reinstall ssagan_tf"
 
 
 @dataclasses.dataclass(frozen=True)
-class Box:
-    """A model of the package.
+class BundledModel:
+    """A model that is part of the package.
 
     Attributes:
-      name: Of its files.
-      card: What it is: see `export/to_box.py`, which writes it.
+      name: Name of its files, without suffix.
+      card: Its model card, as written by `export/to_box.py`.
     """
 
     name: str
@@ -41,32 +41,34 @@ class Box:
 
     @property
     def about(self) -> str:
-        """Which model it is, in words."""
+        """Describes which model this is."""
         return f"{self.name} of {self.card['made']} (SHA-256 {self.card['sha256'][:12]})"
 
     @contextlib.contextmanager
     def file(self) -> Iterator[Path]:
-        """Its `.keras` file, for as long as it is needed.
+        """Returns a context with the path of its `.keras` file.
 
         Raises:
-          DataError: It is missing, or is not the one that the card is of.
+          DataError: The file is missing, or differs from the one that the card describes.
         """
         resource = FOLDER / f"{self.name}.keras"
         if not resource.is_file():
-            raise DataError(f"{resource} is missing; {_AGAIN}")
+            raise DataError(f"{resource}: not found; {_REINSTALL}")
         with importlib.resources.as_file(resource) as path:
             if sha256_of(path) != self.card["sha256"]:
-                raise DataError(f"{path} is damaged: its SHA-256 is not that of its card; {_AGAIN}")
+                raise DataError(
+                    f"{path} is damaged: its SHA-256 is not the one in its card; {_REINSTALL}"
+                )
             yield path
 
 
 def is_name(text: str) -> bool:
-    """Whether a word means a model of the package, be there one or not."""
+    """Returns whether a name means a bundled model, whether or not it exists."""
     return _NAME.fullmatch(text) is not None
 
 
-def boxes() -> dict[str, Box]:
-    """All models of the package by name, the default one first.
+def bundled_models() -> dict[str, BundledModel]:
+    """Returns all bundled models by name, the default one first.
 
     Raises:
       DataError: A card is damaged.
@@ -75,39 +77,38 @@ def boxes() -> dict[str, Box]:
     return {name: _read(name) for name in sorted(names, key=lambda name: (name != DEFAULT, name))}
 
 
-def find(name: str) -> Box:
-    """The model of a name.
+def find(name: str) -> BundledModel:
+    """Returns the bundled model of this name.
 
     Raises:
-      DataError: There is none, or its card is damaged.
+      DataError: It does not exist, or its card is damaged.
     """
-    there = boxes()
-    if not there:
+    models = bundled_models()
+    if not models:
         raise DataError(
-            f"{name}: this ssagan_tf comes without a model; name a run or a FILE.keras, or put a "
-            "model in it by python -m export.to_box"
+            f"{name}: this copy of ssagan_tf has no bundled models; give a run or a FILE.keras"
         )
-    wanted = DEFAULT if name == BOX else name
-    if wanted not in there:
+    full_name = DEFAULT if name == BOX else name
+    if full_name not in models:
         raise DataError(
-            f"{name}: no such model comes with ssagan_tf; there are {', '.join(there)} (a file or "
-            f"folder of this name is ./{name})"
+            f"{name}: not a bundled model, expected one of {', '.join(models)} (a file or folder "
+            f"of this name is ./{name})"
         )
-    return there[wanted]
+    return models[full_name]
 
 
-def _is_card(each: Traversable) -> bool:
-    return each.name.endswith(".json") and is_name(each.name.removesuffix(".json"))
+def _is_card(file: Traversable) -> bool:
+    return file.name.endswith(".json") and is_name(file.name.removesuffix(".json"))
 
 
-def _read(name: str) -> Box:
+def _read(name: str) -> BundledModel:
     resource = FOLDER / f"{name}.json"
     try:
         card = limits.parse_json(resource.read_text(encoding="utf-8"))
         if card["format"] != FORMAT or card["name"] != name:
-            raise ValueError("it is of another model or version")
+            raise ValueError("it describes another model or has another format")
         if not isinstance(card["sha256"], str) or not isinstance(card["made"], str):
-            raise TypeError("it lacks a checksum or a date")
+            raise TypeError("it has no checksum or no date")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"cannot read the card {resource}: {error}; {_AGAIN}") from error
-    return Box(name, card)
+        raise DataError(f"cannot read the card {resource}: {error}; {_REINSTALL}") from error
+    return BundledModel(name, card)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssagan_tf import box
-from ssagan_tf.box import Box
+from ssagan_tf.box import BundledModel
 from ssagan_tf.options import ComputeOptions, OptionError, SourceOptions
 from ssagan_tf.training.run_folder import Run, open_run
 
@@ -23,7 +23,7 @@ class Source:
     run: Run | None
     file: Path | None
     checkpoint: str = ""
-    box: Box | None = None
+    box: BundledModel | None = None
 
     @property
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""The models that come with the package, by means of a small one in their place."""
+"""The bundled models, mostly tested with a small one."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from ssagan_tf.options import (
 from ssagan_tf.training import first_stage, generator_source
 from ssagan_tf.training.initial_weights import load_initial
 from ssagan_tf.training.run_folder import settled
-from tests.box.made import MODEL, make_box, make_run
+from tests.box.small_model import MODEL, make_box, make_run
 from tests.exactness import assert_exact, in_float64, rms
 
-PACKAGED = box.boxes()
+PACKAGED = box.bundled_models()
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +59,13 @@ def packed(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def weights(run: Path) -> list[np.ndarray]:
-    """What the packed model should have."""
+    """The weights that the bundled model should have."""
     plain = load_generator(run / "generator.keras").get_weights()
     return [x.astype("float16").astype("float32") if x.ndim > 1 else x for x in plain]
 
 
 def add(folder: Path, name: str) -> None:
-    """Adds the same model by another name."""
+    """Adds the same model under another name."""
     card = json.loads((folder / "box64.json").read_text())
     (folder / f"{name}.json").write_text(json.dumps({**card, "name": name}))
     shutil.copyfile(folder / "box64.keras", folder / f"{name}.keras")
@@ -73,7 +73,7 @@ def add(folder: Path, name: str) -> None:
 
 @pytest.fixture
 def place(packed: Path, tmp_path: Path, monkeypatch) -> Path:
-    """The package's folder with one small model; the working directory is another, empty one."""
+    """A package folder with one small model; the working directory is a new, empty folder."""
     folder, work = tmp_path / "package", tmp_path / "work"
     shutil.copytree(packed, folder)
     work.mkdir()
@@ -83,14 +83,14 @@ def place(packed: Path, tmp_path: Path, monkeypatch) -> Path:
 
 
 @pytest.fixture
-def _as_before() -> Iterator[None]:
+def _restore_policy() -> Iterator[None]:
     yield
     keras.config.set_dtype_policy("float32")
     keras.config.set_floatx("float32")
 
 
-def assert_card_holds(one: box.Box) -> None:
-    """The figures of a card are those of its file."""
+def assert_card_holds(one: box.BundledModel) -> None:
+    """Checks the numbers in a card against its file."""
     card = one.card
     with one.file() as path:
         assert (card["bytes"], card["sha256"]) == (path.stat().st_size, sha256_of(path))
@@ -110,8 +110,8 @@ def assert_card_holds(one: box.Box) -> None:
         ]
 
 
-def assert_makes_the_example(one: box.Box) -> None:
-    """The network makes the values of the card: exactly in float64, and nearly in float32."""
+def assert_makes_the_example(one: box.BundledModel) -> None:
+    """Checks the network against the card's example: exactly in float64, closely in float32."""
     network = ssagan_tf.load_generator(one.name)
     values = example_values(network)
     exact = example_values(in_float64(network))
@@ -121,25 +121,25 @@ def assert_makes_the_example(one: box.Box) -> None:
     assert 0 < rms(values - exact) < 1e-5 * rms(exact) + 1e-6
 
 
-def test_the_card_is_of_the_file(place: Path) -> None:
+def test_the_card_describes_the_file(place: Path) -> None:
     one = box.find("box")
     assert_card_holds(one)
     assert_makes_the_example(one)
     changed = dict(one.card, parameters=one.card["parameters"] + 1)
     with pytest.raises(AssertionError):
-        assert_card_holds(box.Box(one.name, changed))
+        assert_card_holds(box.BundledModel(one.name, changed))
 
 
-@pytest.mark.skipif(not PACKAGED, reason="no model comes with the package yet")
-def test_the_models_of_the_package() -> None:
+@pytest.mark.skipif(not PACKAGED, reason="the package has no bundled model")
+def test_the_bundled_models() -> None:
     assert box.DEFAULT in PACKAGED
     for one in PACKAGED.values():
         assert_card_holds(one)
-    # The smallest, as this takes a while.
+    # Only the smallest, as this is slow.
     assert_makes_the_example(min(PACKAGED.values(), key=lambda each: each.card["bytes"]))
 
 
-@pytest.mark.usefixtures("_as_before", "place")
+@pytest.mark.usefixtures("_restore_policy", "place")
 @pytest.mark.parametrize(
     ("policy", "floatx"),
     [
@@ -151,13 +151,13 @@ def test_the_models_of_the_package() -> None:
         ("mixed_float16", "float16"),
     ],
 )
-def test_weights_are_float32_or_more_under_every_policy(
+def test_weights_are_at_least_float32_under_every_policy(
     policy: str, floatx: str, weights: list[np.ndarray]
 ) -> None:
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(policy)
     loaded = ssagan_tf.load_generator()
-    # As build_generator has it: a policy of float64 that was set is meant, floatx is not asked.
+    # As in build_generator: a float64 policy counts, floatx does not.
     expected = "float64" if policy == "float64" != floatx else "float32"
     assert {each.dtype for each in loaded.weights} == {expected}
     assert loaded.compute_dtype == expected
@@ -166,21 +166,27 @@ def test_weights_are_float32_or_more_under_every_policy(
 
 
 @pytest.mark.usefixtures("place")
-def test_computed_in_16_bits_it_keeps_its_weights() -> None:
+def test_weights_stay_float32_in_mixed_precision() -> None:
     loaded = ssagan_tf.load_generator("box64", ComputeOptions(precision="mixed_bfloat16"))
     assert {each.dtype for each in loaded.weights} == {"float32"}
     assert loaded.compute_dtype == "bfloat16"
 
 
 DAMAGES = {
-    "another": (lambda path: path.write_bytes(b"x" * path.stat().st_size), "its SHA-256 is not"),
-    "truncated": (lambda path: os.truncate(path, path.stat().st_size // 2), "its SHA-256 is not"),
+    "another": (
+        lambda path: path.write_bytes(b"x" * path.stat().st_size),
+        "its SHA-256 is not the one",
+    ),
+    "truncated": (
+        lambda path: os.truncate(path, path.stat().st_size // 2),
+        "its SHA-256 is not the one",
+    ),
     "one bit": (
         lambda path: path.write_bytes(b"Q" + path.read_bytes()[1:]),
-        "its SHA-256 is not",
+        "its SHA-256 is not the one",
     ),
-    "empty": (lambda path: path.write_bytes(b""), "its SHA-256 is not"),
-    "missing": (lambda path: path.unlink(), r"box64\.keras is missing; install ssagan_tf again"),
+    "empty": (lambda path: path.write_bytes(b""), "its SHA-256 is not the one"),
+    "missing": (lambda path: path.unlink(), r"box64\.keras: not found; reinstall ssagan_tf"),
 }
 
 
@@ -205,15 +211,17 @@ CARDS = {
 @pytest.mark.parametrize("content", CARDS.values(), ids=CARDS)
 def test_a_damaged_card(content: bytes, place: Path) -> None:
     (place / "box64.json").write_bytes(content)
-    with pytest.raises(DataError, match=r"^cannot read the card .*box64\.json: .*install") as error:
+    with pytest.raises(
+        DataError, match=r"^cannot read the card .*box64\.json: .*; reinstall ssagan_tf$"
+    ) as error:
         ssagan_tf.load_generator()
     assert "\n" not in str(error.value)
 
 
-def test_nothing_in_the_box(place: Path, photo: Path) -> None:
+def test_no_bundled_model(place: Path, photo: Path) -> None:
     for path in place.iterdir():
         path.unlink()
-    assert box.boxes() == {}
+    assert box.bundled_models() == {}
     options = GenerateOptions(image=(str(photo),), output="a.mp4")
     for call in (
         ssagan_tf.load_generator,
@@ -222,7 +230,7 @@ def test_nothing_in_the_box(place: Path, photo: Path) -> None:
         lambda: find_models(DemoOptions()),
         lambda: find_models(DemoOptions(runs=("box",))),
     ):
-        with pytest.raises(DataError, match="comes without a model; name a run"):
+        with pytest.raises(DataError, match="has no bundled models; give a run"):
             call()
     assert not Path("a.mp4").exists()
 
@@ -231,13 +239,15 @@ def test_names(place: Path) -> None:
     add(place, "box64-small")
     add(place, "box32")
     (place / "boxes.json").write_text("no card")
-    assert list(box.boxes()) == ["box64", "box32", "box64-small"]  # the default one first
+    assert list(box.bundled_models()) == ["box64", "box32", "box64-small"]  # the default one first
     assert box.find("box").name == "box64"
     assert box.find("box64-small").name == "box64-small"
-    with pytest.raises(DataError, match=r"^box65: .*; there are box64, box32, box64-small \("):
+    with pytest.raises(DataError, match=r"^box65: .* one of box64, box32, box64-small \("):
         box.find("box65")
     (place / "box64.json").unlink()
-    with pytest.raises(DataError, match=r"^box: no such model .*; there are box32, box64-small"):
+    with pytest.raises(
+        DataError, match=r"^box: not a bundled model, expected one of box32, box64-small"
+    ):
         box.find("box")
     for name in ("box", "box64", "box64-small", "box-2", "box65"):
         assert box.is_name(name)
@@ -278,22 +288,22 @@ def photo(tmp_path: Path, noise) -> Path:
     return path
 
 
-def test_generate_takes_it_by_default(place: Path, run: Path, photo: Path, capsys) -> None:
-    def made(output: str, **options: str) -> np.ndarray:
+def test_generate_uses_it_by_default(place: Path, run: Path, photo: Path, capsys) -> None:
+    def generate_clip(output: str, **options: str) -> np.ndarray:
         given = GenerateOptions(image=(str(photo),), output=output, **options)
         generate(given, ComputeOptions())
         return np.stack(list(video.read_video(Path(output))))
 
-    clip = made("a.mp4")
+    clip = generate_clip("a.mp4")
     assert "1 photo(s), stretch to 64×64, 32 frames each, by box64" in capsys.readouterr().out
     assert clip.shape == (32, 64, 86, 3)
-    again = made("b.mp4", model="box64")
-    # The last bits of a sum depend on the threads' turns, and a level more or less on those.
+    again = generate_clip("b.mp4", model="box64")
+    # Sums depend on the order of threads in their last bits, and so do pixels by one level.
     assert np.abs(again.astype(int) - clip).mean() < 0.1
     with pytest.raises(OptionError, match="either --run_dir or --model"):
-        made("c.mp4", model="box", run_dir=str(run))
+        generate_clip("c.mp4", model="box", run_dir=str(run))
     with pytest.raises(OptionError, match="checkpoint=best: is of a run"):
-        made("c.mp4", checkpoint="best")
+        generate_clip("c.mp4", checkpoint="best")
     assert sorted(path.name for path in Path().iterdir()) == ["a.mp4", "b.mp4"]
 
 
@@ -317,7 +327,7 @@ def test_the_demo_lists_it_first(place: Path, run: Path) -> None:
     assert find_models(DemoOptions(runs=("box",)))["box64"].load().options == MODEL
 
 
-def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> None:
+def test_all_programs_accept_it(place: Path, run: Path, tmp_path: Path) -> None:
     given = EvaluateOptions(model="box,other=box64", run_dir=str(run), data="d", output="o")
     sources = evaluate._Sources(given).generators
     assert {name: each.name for name, each in sources.items()} == {
@@ -326,11 +336,11 @@ def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> No
         "other": "box64",
     }
     assert import_torch._load("box").options == MODEL
-    # Weights for a run to begin with: the name stays as it is.
+    # Initial weights of a run: the name is not turned into a path.
     train = settled(TrainOptions(run_dir=str(tmp_path / "new"), init_from="box"))
     assert train.init_from == "box"
     assert load_initial(MODEL, ComputeOptions(), train).options == MODEL
-    with pytest.raises(DataError, match=r"^box65: no such model"):
+    with pytest.raises(DataError, match=r"^box65: not a bundled model"):
         load_initial(MODEL, ComputeOptions(), TrainOptions(run_dir="r", init_from="box65"))
     second = ssagan_tf.ModelOptions(network="mdgan_stage2", resolution=64, base_filters=1)
     train = TrainOptions(run_dir=str(tmp_path / "new"), stage1="box")
@@ -338,7 +348,7 @@ def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> No
     assert first_stage.load_first_stage(second, ComputeOptions(), train).network.options == MODEL
 
 
-def test_an_export_says_what_it_is(place: Path) -> None:
+def test_exports_name_it(place: Path) -> None:
     origin = generator_source.find(SourceOptions(model="box"))
     described = model_card.settings(origin.load(), origin, "stretch", max_megapixels=64)
     assert described["box"]["sha256"] == sha256_of(place / "box64.keras")

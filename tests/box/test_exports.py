@@ -1,4 +1,4 @@
-"""The exports of the model that comes with the package, by means of a small one in its place."""
+"""Exports of a bundled model, tested with a small one."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from export.to_saved_model import to_saved_model
 from ssagan_tf import box
 from ssagan_tf.data.dataset_info import DatasetInfo
 from ssagan_tf.options import ComputeOptions
-from tests.box.made import make_box, make_run
-from tests.export.made import has
+from tests.box.small_model import make_box, make_run
+from tests.export.small_generators import has
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
-def test_it_is_exported_by_its_name(tmp_path: Path, synthetic_set: Path, monkeypatch) -> None:
+def test_a_bundled_model_is_exported_by_name(
+    tmp_path: Path, synthetic_set: Path, monkeypatch
+) -> None:
     data = DatasetInfo.from_json((synthetic_set / "dataset_info.json").read_text())
     make_run(tmp_path / "run", data)
     make_box(tmp_path / "run", tmp_path / "package")

@@ -1,4 +1,4 @@
-"""Runs a SavedModel by TensorFlow's C API, the loader that TensorFlow Serving uses.
+"""Runs a SavedModel with TensorFlow's C API, the loader that TensorFlow Serving uses.
 
     python c_api.py REQUESTS ANSWERS
 
@@ -62,11 +62,11 @@ FUNCTIONS = {
 
 
 class Failure(Exception):
-    """A status that is not OK: code and message."""
+    """A TensorFlow status other than OK, with its code and message."""
 
 
 class SavedModel:
-    """A loaded SavedModel; `signatures`: by name, tensor names of inputs and of outputs."""
+    """A loaded SavedModel; `signatures` has the tensor names of inputs and outputs by name."""
 
     def __init__(self, library: str, folder: str):
         self._c = ctypes.CDLL(library)
@@ -145,11 +145,11 @@ class SavedModel:
         return texts.reshape(shape)
 
 
-# The little of protocol buffers that signatures take: fields of a message, one after the other.
+# As much of protocol buffers as is needed to read signatures.
 
 
 def fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
-    """Number and value of each field."""
+    """Yields the number and value of each field of a message."""
     at = 0
 
     def varint() -> int:
@@ -175,13 +175,13 @@ def fields(message: bytes) -> Iterator[tuple[int, bytes | int]]:
 
 
 def named(message: bytes, number: int) -> dict[str, bytes]:
-    """A map field with strings as keys."""
+    """Reads a map field with string keys."""
     entries = [dict(fields(value)) for field, value in fields(message) if field == number]
     return {entry[1].decode(): entry.get(2, b"") for entry in entries}
 
 
 def signatures(meta_graph: bytes) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
-    """MetaGraphDef.signature_def (5): inputs (1) and outputs (2), TensorInfo.name (1)."""
+    """Reads MetaGraphDef.signature_def (5): inputs (1) and outputs (2), TensorInfo.name (1)."""
     return {
         name: tuple(
             {key: dict(fields(info))[1].decode() for key, info in named(definition, side).items()}

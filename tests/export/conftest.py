@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.export.made import SMALL, Exports, alive, made
+from tests.export.small_generators import SMALL, Exports, exports_of, randomized_generator
 
 
 @pytest.fixture(scope="session")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
     """A small SSA-GAN."""
-    return made(tmp_path_factory.mktemp("exports"), alive(SMALL))
+    return exports_of(tmp_path_factory.mktemp("exports"), randomized_generator(SMALL))

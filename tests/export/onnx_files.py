@@ -1,4 +1,4 @@
-"""ONNX files made by hand, such as `export.to_onnx` could have written."""
+"""Hand-made ONNX files that look like those written by `to_onnx`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed")
 
 FLOAT, INT64, STRING = 1, 7, 8
-NOTED = {
+METADATA = {
     "resolution": 64,
     "frames": 32,
     "fit": "stretch",
@@ -19,7 +19,7 @@ NOTED = {
     "precision": "float32",
 }
 COLUMNS = np.maximum(np.arange(64) - np.arange(32)[:, None] // 2, 0)
-"""Where each column of each frame comes from in a clip that drifts, `[T, S]`."""
+"""Source column of each column of each frame in a drifting clip, `[T, S]`."""
 
 
 def of_numbers(name: str, *numbers: int) -> Any:
@@ -27,7 +27,7 @@ def of_numbers(name: str, *numbers: int) -> Any:
 
 
 def still() -> Any:
-    """A model that repeats the image, as `export.to_onnx` could have written it."""
+    """Returns a model that repeats the image."""
     node = onnx.helper.make_node
     return model_of(
         [
@@ -39,7 +39,7 @@ def still() -> Any:
 
 
 def drifting() -> Any:
-    """A model that moves the image to the right, by a pixel every other frame."""
+    """Returns a model that moves the image to the right by one pixel every other frame."""
     node = onnx.helper.make_node
     return model_of(
         [
@@ -51,7 +51,7 @@ def drifting() -> Any:
 
 
 def model_of(nodes: list[Any], constants: list[Any]) -> Any:
-    """From image to clip, with the notes of a generator of ours."""
+    """Returns a model from image to clip, with the metadata of an exported generator."""
     value = onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(
         nodes,
@@ -62,5 +62,7 @@ def model_of(nodes: list[Any], constants: list[Any]) -> Any:
     )
     opset = onnx.helper.make_opsetid("", 18)
     model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
-    onnx.helper.set_model_props(model, {name: json.dumps(value) for name, value in NOTED.items()})
+    onnx.helper.set_model_props(
+        model, {name: json.dumps(value) for name, value in METADATA.items()}
+    )
     return model

@@ -1,4 +1,4 @@
-"""Photo files of all kinds, good and bad."""
+"""Photo files in many formats, valid and invalid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 def photo(size: tuple[int, int] = (61, 47)) -> Image.Image:
-    """Smooth clouds with some noise on them."""
+    """Returns smooth clouds with some noise."""
     sky = Image.fromarray(synthetic_clip(0, 0, 64, frames=1)[0]).resize(size)
     grain = np.random.default_rng(0).integers(-20, 20, np.asarray(sky).shape)
     return Image.fromarray((np.asarray(sky) + grain).clip(0, 255).astype("uint8"))
@@ -52,7 +52,7 @@ GOOD = {
 
 
 def bomb(side: int) -> bytes:
-    """A PNG that is small as a file and enormous as a picture."""
+    """Returns a small PNG file with an enormous image size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + data))

@@ -7,12 +7,12 @@ from export.check_parity import Finding, Subject, check_parity, compare
 from export.options import ParityOptions
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
-from tests.export.made import Exports
+from tests.export.small_generators import Exports
 
 pytestmark = pytest.mark.slow
 
 
-def test_all_exports_hold(exports: Exports, capsys) -> None:
+def test_all_exports_match_keras(exports: Exports, capsys) -> None:
     options = ParityOptions(
         model=str(exports.keras_file),
         saved_model=str(exports.saved_model),
@@ -40,7 +40,7 @@ def test_beyond_the_tolerance(exports: Exports) -> None:
         check_parity(options)
 
 
-def test_another_generators_export(exports: Exports, tmp_path) -> None:
+def test_export_of_another_generator(exports: Exports, tmp_path) -> None:
     weight = exports.generator.trainable_weights[0]
     before = np.asarray(weight)
     weight.assign(before + 0.1)
@@ -53,13 +53,13 @@ def test_another_generators_export(exports: Exports, tmp_path) -> None:
         check_parity(options)
 
 
-def test_nothing_to_compare_with() -> None:
-    with pytest.raises(OptionError, match="give --saved_model, --onnx or both"):
+def test_no_export_is_given() -> None:
+    with pytest.raises(OptionError, match="give --saved_model or --onnx, or several"):
         check_parity(ParityOptions(model="m.keras"))
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", "7", "[" * 10**5, '{"weights": [1]}'])
-def test_settings_of_a_strangers_saved_model(text: str, exports: Exports, tmp_path) -> None:
+def test_malformed_settings_of_a_saved_model(text: str, exports: Exports, tmp_path) -> None:
     (tmp_path / "assets.extra").mkdir()
     (tmp_path / "assets.extra" / "settings.json").write_text(text)
     options = ParityOptions(model=str(exports.keras_file), saved_model=str(tmp_path))
@@ -84,7 +84,7 @@ def test_no_saved_model(exports: Exports, tmp_path) -> None:
         (np.full((1, 2), 180, "uint8"), False),
     ],
 )
-def test_what_holds(clip: np.ndarray, holds: bool) -> None:
+def test_tolerance_of_floats_and_pixels(clip: np.ndarray, holds: bool) -> None:
     reference = Subject("reference", lambda photos: np.full((1, 2), 0.5, "float32"), 0.0)
     subject = Subject("other", lambda photos: clip, 1 if clip.dtype == np.uint8 else 1e-3)
     first, finding = compare(reference, [subject], np.zeros((1, 4, 4, 3), "uint8"), repeats=1)

@@ -1,4 +1,4 @@
-"""Photos decoded inside a graph: what `ssagan_tf.video` makes of them, or a clear refusal."""
+"""Photos decoded in a graph match those of `ssagan_tf.video`; bad files fail clearly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def in_graph(files: list[bytes], how: str = "stretch") -> np.ndarray:
 
 
 @pytest.mark.parametrize("how", video.FITS)
-def test_within_one_level_of_what_generate_does(how: str) -> None:
+def test_within_one_level_of_generate(how: str) -> None:
     results = in_graph(list(GOOD.values()), how)
     for name, file, result in zip(GOOD, GOOD.values(), results, strict=True):
         expected = video.fit(video.decode_image(file), SIDE, how).astype(int)
@@ -37,7 +37,7 @@ def test_within_one_level_of_what_generate_does(how: str) -> None:
         assert (result != expected).mean() < 0.05 or "16" in name, name
 
 
-def test_larger_photos_and_enlarged_ones() -> None:
+def test_photos_that_are_shrunk_a_lot_or_enlarged() -> None:
     for size in ((640, 427), (17, 23), (SIDE, SIDE)):
         file = encoded(photo(size), "PNG")
         expected = video.fit(video.decode_image(file), SIDE, "stretch").astype(int)
@@ -56,10 +56,10 @@ def test_bad_files_are_refused(name: str) -> None:
         in_graph([GOOD["jpeg"], BAD[name]])
 
 
-def test_other_kinds_and_sizes_are_named() -> None:
+def test_messages_about_other_formats_and_sizes() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError, match="must be a JPEG or a PNG"):
         in_graph([BAD["gif"]])
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a photo may have.*1000000"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a photo can have at most.*1000000"):
         in_graph([BAD["png bomb"]])
 
 

@@ -1,4 +1,4 @@
-"""What holds for the exports of every registered generator."""
+"""Exports of every registered generator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions
 from ssagan_tf.pixels import to_float
 from tests.exactness import assert_as_good, assert_rounded
-from tests.export.made import FIRST, SMALL, Exports, made, of_photos
+from tests.export.small_generators import FIRST, SMALL, Exports, exports_of, photo_generator
 
 pytestmark = [pytest.mark.numeric, pytest.mark.slow]
 
@@ -31,13 +31,13 @@ BATCHES = (1, 2)
 @pytest.fixture(scope="module", params=models.REGISTRY)
 def each(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exports:
     if request.param == SMALL.network:
-        return request.getfixturevalue("exports")  # made for the other tests anyway
-    return made(tmp_path_factory.mktemp(request.param), of_photos(request.param))
+        return request.getfixturevalue("exports")  # which other tests need anyway
+    return exports_of(tmp_path_factory.mktemp(request.param), photo_generator(request.param))
 
 
 @pytest.fixture(scope="module")
 def clips(each: Exports) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """What Keras makes of the photos of each batch, and the exact clips. Each photo by itself."""
+    """Returns the photos of each batch and their clips by Keras in float32 and float64."""
     both = each.expected(to_float(each.photos(max(BATCHES))))
     assert both[0].std() > 0.05
     return tuple([clips[:size] for size in BATCHES] for clips in both)

@@ -1,4 +1,4 @@
-"""What goes wrong while an export is written: one line, and nothing is left."""
+"""A failure while an export is written gives one line and leaves no files."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def loaded(model: str, monkeypatch) -> None:
-    """Loading needs room for a copy of the weights, elsewhere."""
+    """Makes the temporary folder full: loading needs space for a copy of the weights there."""
     generator = load_generator(Path(model))
     monkeypatch.setattr(Source, "load", lambda self, compute=None: generator)
 
 
 @contextlib.contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """More cannot be written into a file, as on a full disk."""
+    """Limits the size of files, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

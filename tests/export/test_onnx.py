@@ -1,4 +1,4 @@
-"""ONNX: the same clips, in ONNX Runtime, and nothing of TensorFlow needed to make videos."""
+"""ONNX files give the same clips in ONNX Runtime, and need no TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float, to_uint8
 from tests.exactness import assert_as_good, assert_rounded
-from tests.export.made import Exports
+from tests.export.small_generators import Exports
 
 pytestmark = [pytest.mark.numeric, pytest.mark.slow]
 
@@ -86,7 +86,7 @@ def test_videos_without_tensorflow(exports: Exports, tmp_path: Path) -> None:
 
 
 class Runtime:
-    """An ONNX Runtime that lists a GPU, and quietly takes the CPU."""
+    """An ONNX Runtime that lists a GPU provider but silently uses the CPU."""
 
     SessionOptions = RunOptions = type("Options", (), {})
 
@@ -105,7 +105,7 @@ class Runtime:
 @pytest.mark.parametrize(
     ("listed", "message"),
     [
-        (["CPUExecutionProvider"], "has none of a GPU"),
+        (["CPUExecutionProvider"], "has no GPU provider"),
         (["CUDAExecutionProvider", "CPUExecutionProvider"], "could not be loaded"),
     ],
 )
@@ -116,11 +116,11 @@ def test_a_gpu_can_be_required(listed, message, tmp_path, monkeypatch) -> None:
         OnnxGenerator(tmp_path / "m.onnx", require_gpu=True)
 
 
-def test_files_that_are_none(exports: Exports, tmp_path: Path) -> None:
+def test_missing_and_damaged_files(exports: Exports, tmp_path: Path) -> None:
     import onnx
 
     exports.onnx()
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="not found; give a FILE"):
         OnnxGenerator(tmp_path / "missing.onnx")
     (tmp_path / "broken.onnx").write_bytes(b"no model")
     with pytest.raises(DataError, match=r"cannot load .*broken\.onnx"):
@@ -128,7 +128,7 @@ def test_files_that_are_none(exports: Exports, tmp_path: Path) -> None:
     model = onnx.load(exports.onnx())
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "another.onnx")
-    with pytest.raises(DataError, match=r"is no generator of export\.to_onnx"):
+    with pytest.raises(DataError, match=r"expected a generator written by to_onnx"):
         OnnxGenerator(tmp_path / "another.onnx")
 
 

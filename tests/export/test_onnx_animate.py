@@ -1,4 +1,4 @@
-"""onnx_animate: what animate makes, without TensorFlow."""
+"""onnx_animate gives the same videos as animate, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ssagan_tf import video
-from tests.export.made import Exports
 from tests.export.onnx_files import COLUMNS, drifting, onnx
+from tests.export.small_generators import Exports
 from tests.programs import ROOT, Result, complaint, run
 from tests.sample_photos import HORIZON, landscape, plain
 
@@ -22,7 +22,7 @@ pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder of photo.png, mask.png and a model, m.onnx."""
+    """A folder with photo.png, mask.png and a model, m.onnx."""
     video.write_image(tmp_path / "photo.png", landscape())
     mask = np.zeros((30, 49, 3), np.uint8)
     mask[:15] = 255
@@ -45,7 +45,7 @@ def frames_in(folder: Path) -> np.ndarray:
 
 
 class Drifting:
-    """In place of a Keras generator: the same as `drifting`."""
+    """A replacement for the Keras generator that does the same as `drifting`."""
 
     options = SimpleNamespace(resolution=64)
 
@@ -62,7 +62,7 @@ class Drifting:
         ("--mask=mask.png", "--repeat=2", "--fps=3"),
     ],
 )
-def test_it_makes_what_animate_makes(how: tuple[str, ...], place: Path, monkeypatch) -> None:
+def test_same_frames_as_animate(how: tuple[str, ...], place: Path, monkeypatch) -> None:
     program = importlib.import_module("ssagan_tf.animate")
     found = SimpleNamespace(load=lambda compute: Drifting(), name="drifting")
     monkeypatch.setattr(program.generator_source, "find", lambda options, otherwise: found)
@@ -111,19 +111,19 @@ def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: P
     ("arguments", "code", "message"),
     [
         (["--model="], 2, "--model=: is needed"),
-        (["--model=no.onnx"], 1, "no.onnx: no such file; name a FILE.onnx of export.to_onnx"),
-        (["--model=photo.png"], 1, "photo.png is no FILE.onnx"),
+        (["--model=no.onnx"], 1, "no.onnx: not found; give a FILE.onnx written by to_onnx"),
+        (["--model=photo.png"], 1, "photo.png: expected a FILE.onnx"),
         (["--model=text.onnx"], 1, "cannot load text.onnx: "),
-        (["--model=other.onnx"], 1, "other.onnx is no generator of export.to_onnx"),
-        (["--model=one.onnx"], 1, "one.onnx is no generator of export.to_onnx"),
-        (["--model=jpegs.onnx"], 1, "jpegs.onnx is no generator of export.to_onnx"),
+        (["--model=other.onnx"], 1, "other.onnx: expected a generator written by to_onnx"),
+        (["--model=one.onnx"], 1, "one.onnx: expected a generator written by to_onnx"),
+        (["--model=jpegs.onnx"], 1, "jpegs.onnx: expected a generator written by to_onnx"),
         (["--model=m.onnx", "--run_dir=r"], 2, "--run_dir is no setting of onnx_animate"),
         (["--image=no.png"], 1, "cannot read the image no.png"),
         (["--image=black.png"], 1, "black.png: nothing would move: no sky was found"),
         (["--output=o.avi"], 2, "--output=o.avi: must end in .mp4"),
         (["--mask=black.png", "--output=black.png"], 2, "--output=black.png: must end in"),
         (["--save_motion=photo.png"], 2, "--save_motion=photo.png: is read, too"),
-        (["--require_gpu"], 1, "--require_gpu: this ONNX Runtime has none of a GPU"),
+        (["--require_gpu"], 1, "--require_gpu: ONNX Runtime has no GPU provider"),
         (["--fit=crop"], 2, "--fit is no setting of onnx_animate"),
     ],
 )
@@ -148,7 +148,7 @@ def test_bad_input_gets_one_line(arguments, code, message, place: Path) -> None:
     assert sorted(place.iterdir()) == before
 
 
-def test_photos_that_fail_and_a_model_that_does(place: Path, capfd) -> None:
+def test_failing_photos_and_a_failing_model(place: Path, capfd) -> None:
     video.write_image(place / "black.png", plain(0, 0, 0))
     photos = "--image=black.png,photo.png"
     how = ("--format=webp", "--seconds=0.2")
@@ -161,9 +161,9 @@ def test_photos_that_fail_and_a_model_that_does(place: Path, capfd) -> None:
     result = onnx_animate(place, photos, *how, "--model=fails.onnx", "--output=p")
     line = complaint(result, 1)
     assert line.startswith("onnx_animate: cannot run fails.onnx: ")
-    assert line.count("fails.onnx") == 1  # with the next photo it would fail, too
+    assert line.count("fails.onnx") == 1  # it is not tried again with the next photo
     assert not (place / "p").exists()
-    assert not capfd.readouterr().err  # of ONNX Runtime itself
+    assert not capfd.readouterr().err  # nothing from ONNX Runtime itself
 
 
 ALONE = """

@@ -44,8 +44,15 @@ def test_help_names_every_setting(program: str, section: type, monkeypatch, caps
         assert f"\n  --{field.name}=" in shown
     assert max(map(len, shown.splitlines())) <= 100
     is_about_one = program == "export.to_saved_model" or ".serving." in program
-    warned = "A SavedModel is a program, which may read and write files: load only your own."
+    warned = "A SavedModel is a program, which can read and write files: load only your own."
     assert (warned in " ".join(shown.split())) == is_about_one
+
+
+def test_help_of_a_console_script_names_it(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/ssagan-to-onnx", "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        importlib.import_module("export.to_onnx").main()
+    assert capsys.readouterr().out.startswith("ssagan-to-onnx [--flagfile=FILE]")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +60,7 @@ def test_help_names_every_setting(program: str, section: type, monkeypatch, caps
     [
         ("export.to_saved_model", ["--output=models/1", "--steps=1"], "--steps is no setting"),
         ("export.to_onnx", ["--precision=mixed_bfloat16"], "--precision"),
-        ("export.to_box", ["--run_dir=r", "--name=sky"], "--name=sky: must begin with box"),
+        ("export.to_box", ["--run_dir=r", "--name=sky"], "--name=sky: must start with box"),
         ("export.check_parity", ["--onnx=a.onnx"], "either --run_dir or --model"),
     ],
 )

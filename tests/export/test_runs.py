@@ -27,7 +27,7 @@ STEPS = 3
 
 @pytest.fixture
 def run(tmp_path: Path, synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run that averages its weights, of networks that do next to nothing."""
+    """A run with averaged weights, of the smallest networks."""
     tiny.install(monkeypatch.setattr)
     for method in ("at", "on_train_begin"):  # no samples
         monkeypatch.setattr(callbacks.WriteSamples, method, lambda *arguments, **more: None)
@@ -47,8 +47,8 @@ def run(tmp_path: Path, synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path / "run"
 
 
-def clips_of(run: Path, image: np.ndarray) -> list[np.ndarray]:
-    """By the checkpoint alone: with the weights as they are, and with their averages."""
+def make_clips(run: Path, image: np.ndarray) -> list[np.ndarray]:
+    """Returns clips by the checkpoint's own weights and by their averages."""
     reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{STEPS}"))
     saved = {
         name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE").replace(".S", "/"): name
@@ -60,7 +60,7 @@ def clips_of(run: Path, image: np.ndarray) -> list[np.ndarray]:
     clips = [np.asarray(generator(image))]
     for weight in generator.weights:
         name = weight.path.replace("/", "_")
-        # All but spectral vectors have averages.
+        # All but the vectors of spectral norm have averages.
         for key in (key for key in saved if key.endswith(f"{name}_average")):
             weight.assign(reader.get_tensor(saved[key]))
     return [*clips, np.asarray(generator(image))]
@@ -68,7 +68,7 @@ def clips_of(run: Path, image: np.ndarray) -> list[np.ndarray]:
 
 def test_averaged_weights_are_exported(run: Path, tmp_path: Path) -> None:
     image = noise(2, 64, 64, 3)
-    raw, averaged = clips_of(run, image)
+    raw, averaged = make_clips(run, image)
     assert np.abs(averaged - raw).max() > 1e-2
 
     def assert_averaged(clip: np.ndarray) -> None:  # that the numbers are right is tested elsewhere

@@ -1,4 +1,4 @@
-"""The SavedModel, run by what has no part of this project."""
+"""The SavedModel, run by programs without any code of this project."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ import tensorflow as tf
 from PIL import Image
 
 from export.options import SavedModelOptions
-from export.signatures import Served
+from export.signatures import ServedGenerator
 from export.to_saved_model import to_saved_model
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError
 from ssagan_tf.pixels import to_float, to_uint8
 from tests.exactness import assert_as_good, assert_rounded
-from tests.export.made import SIZES, Exports, has
 from tests.export.photo_files import BAD
+from tests.export.small_generators import SIZES, Exports, has
 from tests.models.plain import noise
 from tests.training import tiny
 
@@ -51,14 +51,14 @@ def jpeg(frame: np.ndarray) -> bytes:
 
 
 def decoded(frames: np.ndarray) -> np.ndarray:
-    """JPEGs `[B, T]` → uint8 `[B, T, H, W, 3]`."""
+    """Decodes JPEGs `[B, T]` to uint8 `[B, T, H, W, 3]`."""
     return np.array(
         [[np.asarray(Image.open(io.BytesIO(frame))) for frame in clip] for clip in frames]
     )
 
 
 def check(exports: Exports, size: int, signature: str, given: dict[str, np.ndarray]) -> None:
-    """Compares what a signature gave with Keras."""
+    """Compares the output of a signature with Keras."""
     expected, exact = exports.expected(to_float(exports.photos(size)))
     assert expected.std() > 0.05
     [(name, values)] = given.items()
@@ -72,7 +72,7 @@ def check(exports: Exports, size: int, signature: str, given: dict[str, np.ndarr
         assert np.abs(values - levels).max() <= 1
     else:
         assert (name, values.shape) == ("frames_bytes", (size, 32))
-        # JPEG is lossy: what Pillow makes of the same frames, but for those off by one level.
+        # JPEG is lossy: compare with the same frames encoded by Pillow, some off by one level.
         files = [[jpeg(frame) for frame in clip] for clip in to_uint8(expected)]
         assert np.abs(decoded(values) - decoded(files).astype(int)).mean() < 0.5
 
@@ -87,7 +87,7 @@ def requests(exports: Exports) -> list[tuple[str, dict[str, np.ndarray]]]:
 
 
 def warm_up_records(folder: Path) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """The requests in the file that a server replays."""
+    """Reads the warm-up requests that a server replays."""
     from tensorflow_serving.apis import prediction_log_pb2
 
     runs = []
@@ -174,7 +174,7 @@ def test_by_plain_tensorflow(exports: Exports, tmp_path: Path) -> None:
         check(exports, size, signature, answer)
 
 
-def test_what_it_says_of_itself(exports: Exports) -> None:
+def test_settings_and_model_card(exports: Exports) -> None:
     extra = exports.saved_model / "assets.extra"
     settings = json.loads((extra / "settings.json").read_text())
     assert settings["networks"] == [dataclasses.asdict(exports.generator.options)]
@@ -186,12 +186,12 @@ def test_what_it_says_of_itself(exports: Exports) -> None:
     assert (exports.saved_model / "fingerprint.pb").is_file()
 
 
-def test_kernels_of_16_bits() -> None:
+def test_16_bit_kernels() -> None:
     generator, image = tiny.TinyGenerator(ModelOptions(resolution=64)), noise(1, 64, 64, 3)
     generator.build_variables()
     expected = generator(image)
     for weights in ("float16", "bfloat16"):
-        served = Served(generator, "stretch", weights, 10**6)
+        served = ServedGenerator(generator, "stretch", weights, 10**6)
         stored = {variable.dtype.name for group in served.stored for variable in group}
         assert stored == {"float32", weights}
         clip = served.functions["tensor"](image)["clip"]
@@ -201,7 +201,7 @@ def test_kernels_of_16_bits() -> None:
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"output": "models/new"}, OptionError, "must end in the version's number"),
+        ({"output": "models/new"}, OptionError, "must end in a version number"),
         ({"output": ""}, OptionError, "output=: is needed"),
         ({"model": ""}, OptionError, "either --run_dir or --model"),
         ({"model": "nowhere.keras"}, DataError, "no such file"),

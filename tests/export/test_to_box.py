@@ -1,4 +1,4 @@
-"""A run becomes a model of the package."""
+"""A run becomes a bundled model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from export import to_box as program
 from ssagan_tf.data.dataset_info import DatasetInfo
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
-from tests.box.made import make_box, make_run
+from tests.box.small_model import make_box, make_run
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def run(data: DatasetInfo, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def evaluation(*names: str) -> dict:
-    """A metrics.json of a generator and other rows, each a little worse than the one before."""
+    """Returns a metrics.json of a generator and other rows, each slightly worse than the last."""
     rows = [
         {
             "name": name,
@@ -78,7 +78,7 @@ def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
         "flicker": 1.0,
         "seam": 0.5,
     }
-    # Where the network is no better than what needs none, the card says so.
+    # The card says where baselines without a network are as good.
     assert card["limits"][-4:] == [
         f"On sky48, {baseline}, which needs no network, does at least as well as {kind} in "
         f"motion_ratio, moving_auc."
@@ -91,44 +91,44 @@ def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        ("{", "metrics.json: .*name a metrics.json of evaluate"),
-        ("[]", "name a metrics.json of evaluate"),
-        (json.dumps(evaluation("copy_first_frame")), "it has 0 rows of generators"),
+        ("{", "metrics.json: .*give a metrics.json written by evaluate"),
+        ("[]", "give a metrics.json written by evaluate"),
+        (json.dumps(evaluation("copy_first_frame")), "expected one row of a generator, got 0"),
         (
             json.dumps(evaluation("mine", "copy_first_frame")),
-            "metrics.json has no row mine_transfer and constant_wind; evaluate with --transfer "
+            "metrics.json has no row mine_transfer and constant_wind; run evaluate with --transfer "
             "--baselines=constant_wind$",
         ),
     ],
 )
-def test_no_evaluation(content: str, match: str, run: Path, tmp_path: Path) -> None:
+def test_invalid_evaluations(content: str, match: str, run: Path, tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text(content)
     with pytest.raises(DataError, match=match):
         make_box(run, tmp_path / "box", metrics=(f"x={tmp_path / 'metrics.json'}",))
     assert not (tmp_path / "box").exists()
 
 
-def test_runs_that_do_not_belong_there(data: DatasetInfo, run: Path, tmp_path: Path) -> None:
+def test_runs_that_cannot_be_bundled(data: DatasetInfo, run: Path, tmp_path: Path) -> None:
     make_run(tmp_path / "footage", dataclasses.replace(data, layout="videos"))
     make_run(tmp_path / "went on", data, init_from="runs/other")
     make_run(tmp_path / "begun", data)
     (tmp_path / "begun" / "generator.keras").unlink()
     for name, match in (
         ("footage", "was trained on footage"),
-        ("went on", "was begun with --init_from=runs/other"),
-        ("begun", "is not finished; train on, or give --checkpoint=newest"),
+        ("went on", "was started with --init_from=runs/other"),
+        ("begun", "is not finished; finish it, or give --checkpoint=newest"),
         ("nowhere", "holds no run"),
     ):
         with pytest.raises(DataError, match=match):
             make_box(tmp_path / name, tmp_path / "box")
-    with pytest.raises(OptionError, match="name=sky: must begin with box"):
+    with pytest.raises(OptionError, match="name=sky: must start with box"):
         make_box(run, tmp_path / "box", "sky")
-    with pytest.raises(OptionError, match="name=box: must begin with box"):
+    with pytest.raises(OptionError, match="name=box: must start with box"):
         make_box(run, tmp_path / "box", "box")
     assert not (tmp_path / "box").exists()
 
 
-def test_clips_that_change_too_much(run: Path, tmp_path: Path, monkeypatch) -> None:
+def test_float16_changes_the_clips_too_much(run: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(program, "LEAST_PSNR", 500.0)
     with pytest.raises(DataError, match=r"changes the clips of .* too much: PSNR \d+\.\d dB"):
         make_box(run, tmp_path / "box")

@@ -1,4 +1,4 @@
-"""Stand-ins for a server, each started once."""
+"""Fake servers, each started once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.export.made import Exports
-from tests.export.serving.stand_in import Model, grpc_server, rest_server
+from tests.export.serving.fake_servers import Model, grpc_server, rest_server
+from tests.export.small_generators import Exports
 
 SERVERS = {"grpc": grpc_server, "rest": rest_server}
 
@@ -19,6 +19,6 @@ def model(exports: Exports) -> Model:
 
 @pytest.fixture(scope="session", params=SERVERS)
 def served(request: pytest.FixtureRequest, model: Model) -> Iterator[dict[str, str]]:
-    """The settings that name a server."""
+    """The settings of a client of the server."""
     with SERVERS[request.param](model) as address:
         yield {"server": address, "api": request.param}

@@ -1,4 +1,4 @@
-"""Photos that move by the clips of a server."""
+"""Moving photos from the clips of a server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ssagan_tf import animation, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import on_pixels
-from tests.export.made import Exports, has
+from tests.export.small_generators import Exports, has
 from tests.sample_photos import HEIGHT, HORIZON, WIDTH, Drift, landscape, plain
 
 HOW = ServingAnimateOptions(
@@ -30,19 +30,19 @@ def _place(tmp_path: Path, monkeypatch) -> None:
 
 @pytest.fixture
 def sent(monkeypatch) -> list[bytes]:
-    """What a server gets that drifts whatever it is sent, made as small as its network."""
+    """Records the photos sent to a fake server, which makes 64×64 clips that drift."""
     files = []
 
-    class Clips:
+    class RemoteGenerator:
         def __init__(self, options: ServingAnimateOptions):
             assert options.server == "here:1"
 
-        def of(self, some: list[bytes]) -> list[np.ndarray]:
+        def clips(self, some: list[bytes]) -> list[np.ndarray]:
             files.extend(some)
             photos = [video.fit(video.decode_image(file), 64, "crop") for file in some]
             return list(Drift()(np.stack(photos), training=False))
 
-    monkeypatch.setattr(program, "Clips", Clips)
+    monkeypatch.setattr(program, "RemoteGenerator", RemoteGenerator)
     return files
 
 
@@ -51,18 +51,18 @@ def frames_in(folder: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("direction", ["right", "left"])
-def test_all_of_the_photo_is_sent_as_a_square(sent, direction: str) -> None:
+def test_the_whole_photo_is_sent_as_a_square(sent, direction: str) -> None:
     program.animate(dataclasses.replace(HOW, direction=direction))
     [square] = map(video.decode_image, sent)
     photo = landscape()
-    seen = photo if direction == "right" else np.ascontiguousarray(photo[:, ::-1])
-    np.testing.assert_array_equal(square, video.fit(seen, program.SIDE, "stretch"))
+    expected = photo if direction == "right" else np.ascontiguousarray(photo[:, ::-1])
+    np.testing.assert_array_equal(square, video.fit(expected, program.SIDE, "stretch"))
     frames = frames_in("o")
     assert frames.shape == (8, HEIGHT, WIDTH, 3)
     np.testing.assert_array_equal(frames[0], photo)
     np.testing.assert_array_equal(frames[-1][HORIZON + 2 :], photo[HORIZON + 2 :])
     assert np.abs(frames[-1].astype(float) - frames[0]).mean() > 2
-    # What is lost on the way changes little.
+    # Scaling and encoding the photo changes little.
     options = dataclasses.replace(HOW, direction=direction)
     here = np.stack(list(animation.make_animation(photo, on_pixels(Drift()), 64, options).frames()))
     assert np.abs(frames.astype(float) - here).mean() < 0.5
@@ -79,7 +79,7 @@ def test_photos_that_cannot_be_used(sent) -> None:
     assert [path.name for path in Path("o").iterdir()] == ["photo.webp"]
 
 
-def test_a_server_that_fails_is_asked_once(monkeypatch) -> None:
+def test_a_failing_server_gets_one_request(monkeypatch) -> None:
     asked = []
 
     class Server:
@@ -94,7 +94,7 @@ def test_a_server_that_fails_is_asked_once(monkeypatch) -> None:
     photos = ("photo.png", "again.png")
     video.write_image("again.png", landscape())
     options = dataclasses.replace(HOW, image=photos, api="rest")
-    with pytest.raises(DataError, match=r"^here:1 sent something else than frames: shape \(32, "):
+    with pytest.raises(DataError, match=r"^here:1 did not return a clip: its shape is \(32, "):
         program.animate(options)
     assert len(asked) == 1
     assert not Path("o").exists()

@@ -1,4 +1,4 @@
-"""The client against stand-ins for TensorFlow Serving (`stand_in.py`)."""
+"""The client with fake TensorFlow Servers (`fake_servers.py`)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ import pytest
 from PIL import Image
 
 from export.options import ClientOptions
-from export.serving.client import client, upright
+from export.serving.client import client, encoded_photo
 from export.serving.remote_generator import frames
-from export.serving.servers import Grpc, Rest, is_here
+from export.serving.servers import Grpc, Rest, is_local
 from ssagan_tf import photo_jobs, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float, to_uint8
 from tests import bombs, colours
-from tests.export.made import Exports, has
 from tests.export.photo_files import encoded
-from tests.export.serving.stand_in import grpc_server, rest_server
+from tests.export.serving.fake_servers import grpc_server, rest_server
+from tests.export.small_generators import Exports, has
 from tests.surroundings import PROXIES
 
 SENT = {"quality": 95, "subsampling": 0}
@@ -42,7 +42,7 @@ def server(served: dict[str, str]) -> ClientOptions:
 
 @pytest.fixture
 def photos(exports: Exports, tmp_path: Path) -> list[Path]:
-    """Square ones, so that only the network is between them and their videos."""
+    """Square photos, which need no resizing."""
     paths = []
     for index, pixels in enumerate(exports.photos(3)):
         paths.append(tmp_path / f"photo{index}.png")
@@ -63,7 +63,7 @@ def frames_in(folder: Path) -> np.ndarray:
 @pytest.mark.slow
 def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature) -> None:
     if server.api == "rest":
-        photos = photos[:2]  # pixels as JSON take long
+        photos = photos[:2]  # pixels as JSON are slow
     expected = to_uint8(exports.generator(to_float(exports.photos(3)))).astype(int)
     ask(server, photos, tmp_path / "all", signature=signature, batch=2, format="frames")
     for index, path in enumerate(photos):
@@ -71,7 +71,7 @@ def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature)
         if signature == "serving_default":
             assert np.abs(frames - expected[index]).max() <= 1
         else:
-            # JPEG is lossy: what Pillow makes of the same frames.
+            # JPEG is lossy: compare with the same frames encoded by Pillow.
             files = [
                 encoded(Image.fromarray(x.astype("uint8")), "JPEG", **SENT) for x in expected[index]
             ]
@@ -79,7 +79,7 @@ def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature)
             assert np.abs(frames - lossy).mean() < 0.5
 
 
-def test_aspect_and_mp4_and_no_proxy_before_this_machine(
+def test_aspect_ratio_and_mp4_without_a_proxy_for_this_machine(
     server, tmp_path: Path, monkeypatch
 ) -> None:
     for name, value in PROXIES.items():
@@ -93,7 +93,7 @@ def test_aspect_and_mp4_and_no_proxy_before_this_machine(
 
 
 @pytest.mark.parametrize(
-    ("server", "here"),
+    ("server", "local"),
     [
         ("localhost:8500", True),
         ("LocalHost:8500", True),
@@ -109,31 +109,31 @@ def test_aspect_and_mp4_and_no_proxy_before_this_machine(
         ("", False),
     ],
 )
-def test_which_servers_are_here(server: str, here: bool) -> None:
-    assert is_here(server) is here
+def test_which_servers_are_local(server: str, local: bool) -> None:
+    assert is_local(server) is local
 
 
 @pytest.mark.parametrize(
     "proxy", ["http://us%er:secret@127.0.0.1:9/", "127.0.0.1:9", "socks5://127.0.0.1:9", "http://["]
 )
-def test_a_proxy_that_does_not_answer_is_named(monkeypatch, proxy: str) -> None:
+def test_an_unreachable_proxy_is_named(monkeypatch, proxy: str) -> None:
     for name in ("no_proxy", "NO_PROXY", *PROXIES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
     options = ClientOptions(server="models.invalid:8501", api="rest", deadline=5.0)
     shown = "[" if "[" in proxy else "127.0.0.1:9"
-    named = f" by the proxy {shown} of http_proxy; no_proxy=models.invalid asks it directly; is it"
+    named = f" through the proxy {shown} (from http_proxy; no_proxy=models.invalid bypasses it): "
     with pytest.raises(DataError) as caught:
         Rest(options).predict([b""])
-    assert str(caught.value).startswith("no server answers at models.invalid:8501 (")
+    assert str(caught.value).startswith("cannot connect to models.invalid:8501 through the proxy ")
     assert named in str(caught.value)
     assert "secret" not in str(caught.value)
     grpc = object.__new__(Grpc)
     grpc._options = options
-    assert named in grpc._said("UNAVAILABLE", "connection refused")
+    assert named in grpc._message("UNAVAILABLE", "connection refused")
     for name, value in (("no_proxy", "models.invalid"), ("http_proxy", "")):
         monkeypatch.setenv(name, value)
-        assert "proxy" not in grpc._said("UNAVAILABLE", "connection refused")
+        assert "proxy" not in grpc._message("UNAVAILABLE", "connection refused")
         monkeypatch.delenv(name)
 
 
@@ -147,9 +147,9 @@ def complaint(server: ClientOptions, photos: list[Path], **changes: object) -> s
 
 
 @pytest.mark.slow
-def test_answers_over_the_limit(server, photos) -> None:
+def test_responses_over_the_limit(server, photos) -> None:
     # Three clips as pixels: 1.2 MB. As JSON one is 1.5 MB.
-    assert server.message_mib == 4  # as gRPC's own clients have it
+    assert server.message_mib == 4  # gRPC's own default
     number, limit = (3, 1) if server.api == "grpc" else (1, 1)
     many = []
     for index in range(number):
@@ -166,7 +166,7 @@ def test_answers_over_the_limit(server, photos) -> None:
 
 def test_deadline(server, model, photos, monkeypatch) -> None:
     monkeypatch.setattr(model, "delay", 1.0)
-    assert "no answer within --deadline=0.3" in complaint(server, photos, deadline=0.3)
+    assert "did not respond within --deadline=0.3" in complaint(server, photos, deadline=0.3)
 
 
 def test_no_server(server, photos) -> None:
@@ -174,7 +174,7 @@ def test_no_server(server, photos) -> None:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     line = complaint(dataclasses.replace(server, server=address), photos)
-    assert f"no server answers at {address}" in line
+    assert f"cannot connect to {address}: " in line
 
 
 def test_no_such_model(server, photos) -> None:
@@ -182,12 +182,12 @@ def test_no_such_model(server, photos) -> None:
     assert "not found" in line
 
 
-def test_a_photo_that_the_server_refuses(server, photos, monkeypatch) -> None:
-    monkeypatch.setattr("export.serving.client.upright", lambda photo: b"GIF89a, say")
+def test_a_photo_that_the_server_rejects(server, photos, monkeypatch) -> None:
+    monkeypatch.setattr("export.serving.client.encoded_photo", lambda photo: b"GIF89a, say")
     assert "must be a JPEG or a PNG" in complaint(server, photos)
 
 
-def test_a_photo_that_is_none(server, tmp_path) -> None:
+def test_an_invalid_photo(server, tmp_path) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"\xff\xd8\xff nothing")
     assert "bad.jpg" in complaint(server, [bad])
@@ -205,27 +205,27 @@ def test_a_server_is_needed() -> None:
         client(ClientOptions(image=("a.jpg",), output="a.mp4"))
 
 
-def test_photos_are_sent_as_the_server_reads_them(tmp_path: Path, monkeypatch) -> None:
-    """It knows neither orientation nor profiles, and drops transparency."""
+def test_photos_are_converted_for_the_server(tmp_path: Path, monkeypatch) -> None:
+    """The server ignores EXIF orientation, colour profiles and transparency."""
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=turned)
     Image.fromarray(pixels).save(tmp_path / "as_it_is.jpg")
     Image.fromarray(pixels).save(tmp_path / "modern.webp")
-    assert upright(str(tmp_path / "as_it_is.jpg")) == (tmp_path / "as_it_is.jpg").read_bytes()
+    assert encoded_photo(str(tmp_path / "as_it_is.jpg")) == (tmp_path / "as_it_is.jpg").read_bytes()
     profile = colours.rgb_profile(colours.P3)
     Image.fromarray(pixels).save(tmp_path / "p3.jpg", icc_profile=profile)
     Image.fromarray(pixels).convert("RGBA").save(tmp_path / "alpha.png")
     for name in ("turned.jpg", "modern.webp", "p3.jpg", "alpha.png"):
-        sent = video.decode_image(upright(str(tmp_path / name)))
+        sent = video.decode_image(encoded_photo(str(tmp_path / name)))
         np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))
     monkeypatch.setattr(photo_jobs, "MIN_PIXELS", 600)
-    assert video.decode_image(upright(str(tmp_path / "as_it_is.jpg"))).shape == (20, 30, 3)
+    assert video.decode_image(encoded_photo(str(tmp_path / "as_it_is.jpg"))).shape == (20, 30, 3)
 
 
 def serving(*lines: bytes, pause: float = 0.0) -> Iterator[str]:
-    """A server that sends these bytes to whoever asks."""
+    """Starts a server that sends these bytes to any request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -250,18 +250,21 @@ OK = b"HTTP/1.0 200 OK\r\n\r\n"
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        ([OK, b"[" * 100_000], "gives no predictions"),
-        ([OK, b"[]"], "gives no predictions"),
-        ([OK, b'{"predictions": {"a": 5}}'], "gives no predictions"),
-        ([OK, b'{"predictions": [[{"b64": "x"}]]}'], "gives no predictions"),
-        ([OK, b'{"predictions": [[{"b64": "AAAA"}]]}'], "sent something else than frames"),
+        ([OK, b"[" * 100_000], "did not return predictions"),
+        ([OK, b"[]"], "did not return predictions"),
+        ([OK, b'{"predictions": {"a": 5}}'], "did not return predictions"),
+        ([OK, b'{"predictions": [[{"b64": "x"}]]}'], "did not return predictions"),
+        ([OK, b'{"predictions": [[{"b64": "AAAA"}]]}'], "did not return a clip"),
         ([OK, *[b" " * 2**20] * 3], "is too large"),
-        ([OK, *[b" "] * 100], "gave no answer within --deadline=0.5 seconds"),
-        ([b"HTTP/1.0 400 No\r\n\r\n", b"\x1b[2Jhello\x07"], "refused: 400:  \\[2Jhello $"),
-        ([b"HTTP/1.0 302 Go\r\nLocation: http://127.0.0.1:1/\r\n\r\n"], "refused: 302"),
+        ([OK, *[b" "] * 100], "did not respond within --deadline=0.5 seconds"),
+        (
+            [b"HTTP/1.0 400 No\r\n\r\n", b"\x1b[2Jhello\x07"],
+            "an error: 400:  \\[2Jhello $",
+        ),
+        ([b"HTTP/1.0 302 Go\r\nLocation: http://127.0.0.1:1/\r\n\r\n"], "returned an error: 302"),
     ],
 )
-def test_a_server_that_cannot_be_trusted(lines, complaint, tmp_path: Path) -> None:
+def test_malicious_responses(lines, complaint, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     pause = 0.02 if len(lines) > 50 else 0.0
     with contextlib.contextmanager(serving)(*lines, pause=pause) as address:
@@ -275,35 +278,35 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
     answer = b'{"predictions": [[[[[300, 0, 0]]]]]}'
     with contextlib.contextmanager(serving)(OK, answer) as address:
         options = ClientOptions(server=address, api="rest", signature="serving_default")
-        with pytest.raises(DataError, match="gives no predictions"):
+        with pytest.raises(DataError, match="did not return predictions"):
             ask(options, [tmp_path / "photo.png"], tmp_path / "out.mp4")
 
 
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        ([bombs.png(8, 8)] * 33, "33 of them, where a clip has 32"),
-        ([bombs.png(13_000, 13_000)], "they are too large"),
-        ([bombs.png(8, 8), bombs.png(8, 9)], "of different sizes"),
-        ([], "of different sizes, or none"),
+        ([bombs.png(8, 8)] * 33, "expected 32 frames, got 33"),
+        ([bombs.png(13_000, 13_000)], "the frames are too large"),
+        ([bombs.png(8, 8), bombs.png(8, 9)], "frames of different sizes"),
+        ([], "no frames, or frames of different sizes"),
         ([bombs.webp(8, 8)], "it is no JPEG or PNG"),
-        (np.zeros((33, 8, 8, 3), np.uint8), "33 of them"),
-        (5, "something else than frames"),
-        (np.zeros((31, 64, 64, 3), np.uint8), r"frames: shape \(31, 64, 64, 3\)"),
-        (np.zeros((32, 64, 128, 3), np.uint8), "frames: shape"),
-        (np.zeros((32, 63, 63, 3), np.uint8), "frames: shape"),
-        (np.zeros((32, 64, 64, 1), np.uint8), "frames: shape"),
-        (np.zeros((32, 64, 64), np.uint8), "frames: shape"),
+        (np.zeros((33, 8, 8, 3), np.uint8), "got 33"),
+        (5, "did not return a clip"),
+        (np.zeros((31, 64, 64, 3), np.uint8), r"a clip: its shape is \(31, 64, 64, 3\)"),
+        (np.zeros((32, 64, 128, 3), np.uint8), "its shape is"),
+        (np.zeros((32, 63, 63, 3), np.uint8), "its shape is"),
+        (np.zeros((32, 64, 64, 1), np.uint8), "its shape is"),
+        (np.zeros((32, 64, 64), np.uint8), "its shape is"),
     ],
 )
 def test_frames_of_a_server_are_bounded(answer, why, monkeypatch) -> None:
-    """Before one is decoded."""
+    """Sizes are checked before a frame is decoded."""
     monkeypatch.setattr(video, "decode_image", lambda _: pytest.fail("it is decoded"))
     with pytest.raises(DataError, match=why):
         frames(answer, "server:1")
 
 
-def test_a_small_message_of_a_large_array() -> None:
+def test_a_small_message_with_a_large_array() -> None:
     import tensorflow as tf
 
     from export.serving.servers import Grpc
@@ -315,5 +318,5 @@ def test_a_small_message_of_a_large_array() -> None:
         large.tensor_shape.dim.add().size = size
     with pytest.raises(DataError, match="is too large"):
         grpc._clips(large)
-    with pytest.raises(DataError, match="something else than clips"):
+    with pytest.raises(DataError, match="did not return clips"):
         grpc._clips(tf.make_tensor_proto(1).__class__())

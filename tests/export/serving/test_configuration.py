@@ -1,4 +1,4 @@
-"""The server's configuration, against what it configures."""
+"""The configuration of TensorFlow Serving."""
 
 from __future__ import annotations
 

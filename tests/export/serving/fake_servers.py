@@ -1,7 +1,7 @@
-"""A stand-in for TensorFlow Serving: its gRPC service and its REST API, by a loaded SavedModel.
+"""Fake TensorFlow Servers: the gRPC and the REST API, with a loaded SavedModel.
 
-Not TensorFlow Serving: made from the public stubs, to hold the client against a server that speaks
-the same protocol.
+They are built from the public stubs, so that the client is tested against a server with the same
+protocol.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import tensorflow as tf
 
 
 class Model:
-    """A SavedModel under a name, answering late by `delay` seconds."""
+    """A named SavedModel that responds after `delay` seconds."""
 
     def __init__(self, folder: Path, name: str = "ssagan"):
         self.name, self.delay = name, 0.0
@@ -37,7 +37,7 @@ class Model:
 
 @contextlib.contextmanager
 def grpc_server(model: Model) -> Iterator[str]:
-    """Serves at an address that it gives."""
+    """Starts a gRPC server and returns its address."""
     import grpc
     from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
@@ -69,7 +69,7 @@ def grpc_server(model: Model) -> Iterator[str]:
 
 @contextlib.contextmanager
 def rest_server(model: Model) -> Iterator[str]:
-    """The same by REST."""
+    """Starts a REST server and returns its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -87,7 +87,7 @@ def rest_server(model: Model) -> Iterator[str]:
                 code, answer["error"] = 404, error.args[0]
             except tf.errors.InvalidArgumentError as error:
                 code, answer["error"] = 400, error.message
-            with contextlib.suppress(OSError):  # the client may be gone
+            with contextlib.suppress(OSError):  # the client may have disconnected
                 self.send_response(code)
                 self.end_headers()
                 self.wfile.write(json.dumps(answer).encode())

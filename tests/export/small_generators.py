@@ -1,4 +1,4 @@
-"""Small generators and their exports, each made once."""
+"""Small generators and their exports."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.exactness import in_float64
 
 SMALL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4,deconv3")
 FIRST = ModelOptions(network="mdgan_stage1", resolution=64, base_filters=1)
-ATTENTION = {"ssa_layers": "conv4,deconv2"}  # in the least of those that have it
-SIZES = ("1", "2")  # of warm-up batches
+ATTENTION = {"ssa_layers": "conv4,deconv2"}  # of the smallest networks that have attention
+SIZES = ("1", "2")  # warm-up batch sizes
 
 
 @dataclasses.dataclass
 class Exports:
-    """A generator and the folder that its exports go to, each made when first asked for."""
+    """A generator and the folder of its exports, each of which is written when first used."""
 
     folder: Path
     generator: models.Network
@@ -56,11 +56,11 @@ class Exports:
         return path
 
     def expected(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The clips of images: by Keras in float32, and the exact ones, by it in float64."""
-        return tuple(np.asarray(network(images)) for network in (self.generator, self._exactly))
+        """Returns the clips that Keras makes of images in float32 and in float64."""
+        return tuple(np.asarray(network(images)) for network in (self.generator, self._in_float64))
 
     @functools.cached_property
-    def _exactly(self) -> models.Network:
+    def _in_float64(self) -> models.Network:
         return in_float64(self.generator)
 
     def photos(self, number: int) -> np.ndarray:
@@ -72,36 +72,36 @@ def has(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def made(folder: Path, generator: models.Network) -> Exports:
-    """A generator and where its exports go."""
+def exports_of(folder: Path, generator: models.Network) -> Exports:
+    """Saves a generator and returns it with the folder of its exports."""
     exports = Exports(folder, generator)
     generator.save(exports.keras_file)
     return exports
 
 
-def of_photos(name: str) -> models.Network:
-    """The least generator of a registered name that takes photos: second stages with a first."""
+def photo_generator(name: str) -> models.Network:
+    """Returns a small generator that takes photos: a second stage comes with a first one."""
     attention = ATTENTION if name.startswith("ssagan") else {}
-    generator = alive(dataclasses.replace(FIRST, network=name, **attention))
+    generator = randomized_generator(dataclasses.replace(FIRST, network=name, **attention))
     if not models.REGISTRY[name].takes_clip:
         return generator
-    both = models.TwoStage(alive(FIRST), generator)
+    both = models.TwoStage(randomized_generator(FIRST), generator)
     both.build_variables()
     return both
 
 
-def alive(options: ModelOptions) -> models.Network:
-    """A generator in which every weight matters, γ and the moving statistics included."""
+def randomized_generator(options: ModelOptions) -> models.Network:
+    """Builds a generator whose weights all affect its output, including γ and moving statistics."""
     generator = ssagan_tf.build_generator(options)
-    draws = np.random.default_rng(1)
+    rng = np.random.default_rng(1)
     for weight in generator.trainable_weights:
         value = 0.5 if weight.name == "gamma" and weight.shape == () else np.asarray(weight)
-        weight.assign(value + 0.1 * draws.standard_normal(weight.shape))
+        weight.assign(value + 0.1 * rng.standard_normal(weight.shape))
     norms = [x for x in generator._flatten_layers() if isinstance(x, BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.momentum = 0.0  # the statistics of one batch
-    generator(draws.uniform(-1, 1, (2, *generator.input_axes)).astype("float32"), training=True)
+    generator(rng.uniform(-1, 1, (2, *generator.input_axes)).astype("float32"), training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return generator

@@ -1,4 +1,4 @@
-"""ONNX files that a stranger made to do more than clips."""
+"""ONNX files that try to do more than make clips."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 
 from export.onnx_session import OnnxGenerator
 from ssagan_tf.errors import DataError
-from tests.export.onnx_files import FLOAT, INT64, NOTED, STRING, of_numbers, onnx, still
+from tests.export.onnx_files import FLOAT, INT64, METADATA, STRING, of_numbers, onnx, still
 
 pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
 
 
-def test_a_model_of_ours(tmp_path: Path) -> None:
+def test_an_exported_model(tmp_path: Path) -> None:
     onnx.save(still(), tmp_path / "m.onnx")
     generator = OnnxGenerator(tmp_path / "m.onnx")
-    assert generator.settings == NOTED
+    assert generator.settings == METADATA
     image = np.random.default_rng(0).uniform(-1, 1, (2, 64, 64, 3)).astype("float32")
     np.testing.assert_array_equal(generator(image), np.repeat(image[:, None], 32, axis=1))
 
@@ -87,20 +87,20 @@ def sparse(model: Any) -> None:
 
 
 REFUSED = {
-    "above the folder": (external("../secret"), "keeps weights in other files"),
-    "absolute": (external("/etc/passwd"), "keeps weights in other files"),
-    "in the folder": (external("weights.bin"), "keeps weights in other files"),
-    "a link": (external("link"), "keeps weights in other files"),
-    "memory": (external("*/_ORT_MEM_ADDR_/*"), "keeps weights in other files"),
-    "of an attribute": (external_attribute, "keeps weights in other files"),
-    "nowhere": (external_without_a_place, "keeps weights in other files"),
-    "a place alone": (a_place_only, "keeps weights in other files"),
-    "a context": (operator("com.microsoft", "EPContext"), r"b'com.microsoft.EPContext', which is"),
-    "an operator": (operator("own", "Run"), r"wants the operator b'own.Run', which is none of"),
-    "a graph inside": (own_graph, "has a graph of its own"),
-    "a function": (function, "holds functions or training"),
-    "training": (training, "holds functions or training"),
-    "sparse": (sparse, "holds sparse tensors"),
+    "above the folder": (external("../secret"), "its weights are in other files"),
+    "absolute": (external("/etc/passwd"), "its weights are in other files"),
+    "in the folder": (external("weights.bin"), "its weights are in other files"),
+    "a link": (external("link"), "its weights are in other files"),
+    "memory": (external("*/_ORT_MEM_ADDR_/*"), "its weights are in other files"),
+    "of an attribute": (external_attribute, "its weights are in other files"),
+    "nowhere": (external_without_a_place, "its weights are in other files"),
+    "a place alone": (a_place_only, "its weights are in other files"),
+    "a context": (operator("com.microsoft", "EPContext"), r"b'com.microsoft.EPContext' is not"),
+    "an operator": (operator("own", "Run"), r"b'own.Run' is not a standard ONNX operator"),
+    "a graph inside": (own_graph, "has a subgraph"),
+    "a function": (function, "contains functions or training"),
+    "training": (training, "contains functions or training"),
+    "sparse": (sparse, "contains sparse tensors"),
 }
 
 
@@ -112,7 +112,7 @@ def refused(path: Path, match: str) -> None:
 
 
 @pytest.mark.parametrize(("change", "match"), REFUSED.values(), ids=REFUSED)
-def test_files_and_operators_of_others(change: Callable, match: str, tmp_path: Path) -> None:
+def test_external_files_and_operators(change: Callable, match: str, tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(np.array([1, 32, 1, 1, 1], "int64").tobytes())
     folder = tmp_path / "model"
     folder.mkdir()
@@ -125,13 +125,13 @@ def test_files_and_operators_of_others(change: Callable, match: str, tmp_path: P
 
 
 def test_a_tensor_hidden_behind_another(tmp_path: Path) -> None:
-    """Fields that the schema has once may come twice in a file; readers join them."""
+    """A file can repeat a field that the schema has once; parsers merge the values."""
     hidden = still()
     del hidden.graph.node[:], hidden.graph.input[:], hidden.graph.output[:]
     elsewhere(hidden.graph.initializer[1], "../secret")
     content = hidden.SerializeToString() + still().SerializeToString()
     (tmp_path / "m.onnx").write_bytes(content)
-    refused(tmp_path / "m.onnx", "keeps weights in other files")
+    refused(tmp_path / "m.onnx", "its weights are in other files")
 
 
 def ends(image: Any = None, clip: Any = None) -> Callable[[Any], None]:
@@ -145,7 +145,7 @@ def ends(image: Any = None, clip: Any = None) -> Callable[[Any], None]:
 
 def noted(**changes: Any) -> Callable[[Any], None]:
     return lambda model: onnx.helper.set_model_props(
-        model, {name: json.dumps(value) for name, value in (NOTED | changes).items()}
+        model, {name: json.dumps(value) for name, value in (METADATA | changes).items()}
     )
 
 
@@ -186,15 +186,15 @@ def larger(model: Any) -> None:
         noted(precision=[1]),
     ],
 )
-def test_models_that_are_no_generators_of_ours(change: Callable, tmp_path: Path) -> None:
+def test_models_that_to_onnx_did_not_write(change: Callable, tmp_path: Path) -> None:
     model = still()
     change(model)
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
-    refused(tmp_path / "m.onnx", r"is no generator of export.to_onnx|cannot load .*m.onnx: ")
+    refused(tmp_path / "m.onnx", r"expected a generator written by to_onnx|cannot load .*m.onnx: ")
 
 
-def test_clips_of_another_size_than_promised(tmp_path: Path) -> None:
-    """How often it is repeated, only the image tells, once it is there."""
+def test_clips_of_an_unexpected_size(tmp_path: Path) -> None:
+    """The number of frames depends on the image, so it is known only when the model runs."""
     model, node = still(), onnx.helper.make_node
     del model.graph.node[1]
     model.graph.node.extend(
@@ -208,7 +208,7 @@ def test_clips_of_another_size_than_promised(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     generator = OnnxGenerator(tmp_path / "m.onnx")
     assert generator(np.zeros((1, 64, 64, 3), "float32")).shape == (1, 32, 64, 64, 3)
-    with pytest.raises(DataError, match=r"m\.onnx gives no clips: \(2, 33, "):
+    with pytest.raises(DataError, match=r"m\.onnx gives shape \(2, 33, "):
         generator(np.ones((1, 64, 64, 3), "float32"))
 
 
@@ -217,7 +217,7 @@ def test_values_that_are_not_finite(tmp_path: Path) -> None:
     model.graph.node[1].output[0] = "repeated"
     model.graph.node.append(onnx.helper.make_node("Sqrt", ["repeated"], ["clip"]))
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(DataError, match=r"m\.onnx gives values that are not finite; export it in"):
+    with pytest.raises(DataError, match=r"m\.onnx gives NaN or infinite values; export it in"):
         OnnxGenerator(tmp_path / "m.onnx").on_pixels(np.zeros((1, 64, 64, 3), "uint8"))
 
 
@@ -235,8 +235,8 @@ def test_more_memory_than_there_is(tmp_path: Path) -> None:
 
 def test_other_formats(tmp_path: Path) -> None:
     (tmp_path / "m.ort").write_bytes(b"\x18\0\0\0ORTM")
-    refused(tmp_path / "m.ort", r"is no FILE\.onnx")
+    refused(tmp_path / "m.ort", r"expected a FILE\.onnx")
     (tmp_path / "m.onnx").write_bytes(b"\x18\0\0\0ORTM" + bytes(100))
     refused(tmp_path / "m.onnx", "cannot load")
     (tmp_path / "m.onnx").write_bytes(still().SerializeToString()[:-7])
-    refused(tmp_path / "m.onnx", "cannot load|is no generator")
+    refused(tmp_path / "m.onnx", "cannot load|expected a generator")

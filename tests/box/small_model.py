@@ -1,4 +1,4 @@
-"""A small model in the box, made of a run that never trained."""
+"""A small bundled model, made from a run that was never trained."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MODEL = ModelOptions(resolution=64, base_filters=1, ssa_layers="conv4")
 
 
 def make_run(folder: Path, info: DatasetInfo, /, **train: str) -> None:
-    """Writes what a finished run leaves."""
+    """Writes the folder of a finished run."""
     write_settings(MODEL, ComputeOptions(), TrainOptions(run_dir=str(folder), **train), info)
     models.build_generator(MODEL).save(folder / GENERATOR_FILE)
 
 
 def make_box(run: Path, folder: Path, name: str = "box64", **options) -> None:
-    """Packs it."""
+    """Makes the generator of a run a bundled model in a folder."""
     to_box(BoxOptions(run_dir=str(run), output=str(folder), name=name, **options))
