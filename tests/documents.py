@@ -40,7 +40,9 @@ def problems(page: Path, text: str) -> list[str]:
     spans = [" ".join(span.split()) for span in _SPAN.findall(prose)]
     found = [*_links(page, prose), *_extras(text)]
     for span in spans:
-        found += [*_paths(span), *_names(span), *_commands(span), *_settings(span)]
+        found += [*_paths(span), *_names(span), *_settings(span)]
+        if re.match(r"python3? |ssagan-|\w+ --", span):
+            found += _commands(span)
     for language, block in _FENCE.findall(text):
         if language == "sh":
             found += _commands(block)
@@ -178,7 +180,8 @@ def _program(words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def _runnable(module: str) -> bool:
-    return bool(_module(f"{module}.__main__") or (_module(module) and _known_flags(module)))
+    file = _module(f"{module}.__main__") or _module(module)
+    return file is not None and '__name__ == "__main__"' in file.read_text()
 
 
 @functools.cache
