@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,7 +47,7 @@ def run_row(system: str, seed: int, data: str, runs: str) -> Path:
     folder = _folder(system, seed, runs)
     command = train_command(system, seed, data, runs)
     print(f"training: {' '.join(command[1:])}", flush=True)
-    subprocess.run(command, check=True)
+    _run(command)
     began = time.monotonic()
     [figures] = _evaluate(data, folder / EVALUATION, f"--run_dir={system}={folder}", [system])
     log = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -106,6 +107,15 @@ def train_command(system: str, seed: int, data: str, runs: str) -> list[str]:
     return command
 
 
+def _run(command: list[str]) -> None:
+    """Runs a program to its end. When this one is told to stop, that one is, and saves."""
+    with subprocess.Popen(command) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        code = process.wait()
+    if code:
+        sys.exit(code)
+
+
 def _folder(system: str, seed: int, runs: str) -> Path:
     return Path(runs) / row_name(system, seed)
 
@@ -121,7 +131,7 @@ def _evaluate(
             *(sys.executable, "-m", "ssagan_tf.evaluate", f"--data={data}", generator),
             *("--save_clips=frames", f"--output={made}", *settings),
         ]
-        subprocess.run(command, check=True)
+        _run(command)
         metrics = json.loads((made / "metrics.json").read_text())
         found = {row["name"]: row for row in metrics["rows"]}
         figures = [
