@@ -32,6 +32,7 @@ from ssagan_tf.options import (
     TrainOptions,
     VerifyOptions,
 )
+from ssagan_tf.sweep import SweepOptions
 from ssagan_tf.training import callbacks
 from tests.programs import ROOT, complaint, run, run_apart
 from tests.surroundings import AWKWARD
@@ -297,6 +298,7 @@ def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
         ("evaluate", [EvaluateOptions]),
         ("compare", [CompareOptions]),
         ("study.__main__", [StudyOptions]),
+        ("sweep", [SweepOptions]),
     ],
 )
 def test_help_names_every_setting(program: str, sections: list) -> None:
