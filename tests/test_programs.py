@@ -449,6 +449,8 @@ def test_a_run_is_evaluated(trained: Path, synthetic_set: Path, tmp_path: Path) 
     assert content["clips"] == 2
     assert f"generator {trained}, checkpoint best, " in content["rows"][0]["about"]
     assert set(content["rows"][0]["gamma"]) == {"conv4"}
+    assert (output / "learning_curves.png").is_file()
+    assert "(learning_curves.png)" in (output / "report.md").read_text()
 
 
 def test_one_bad_photo_among_good_ones_writes_nothing(trained: Path, photo, tmp_path) -> None:
