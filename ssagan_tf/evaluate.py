@@ -34,6 +34,7 @@ from ssagan_tf.progress import Progress
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 from ssagan_tf.training.generator_source import Source
+from ssagan_tf.training.learning_curve import learning_curve
 
 ABOUT = f"""
 Compares the clips of runs (--run_dir), generators (--model) and folders of any system's clips
@@ -202,6 +203,17 @@ def _report_attention(
             maps = attention_maps(network, photo, x, y)
             plots.draw_attention(path, photo, x, y, maps, gamma)
             report.add_picture(f"{name}: what ({x}, {y}) of {real.names[0]} attends to", path)
+
+
+def _report_learning_curves(sources: Mapping[str, Source], report: Report, output: Path) -> None:
+    """Adds the learning curves of all runs as one plot."""
+    curves = {name: learning_curve(source.run) for name, source in sources.items() if source.run}
+    losses = {name: curve.loss for name, curve in curves.items() if curve.loss}
+    if losses:
+        stills = {curve.still for curve in curves.values()}
+        path = output / "learning_curves.png"
+        plots.draw_learning_curves(path, losses, stills.pop() if len(stills) == 1 else None)
+        report.add_picture("Learning curves of the runs", path)
 
 
 def main() -> None:

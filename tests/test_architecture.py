@@ -29,6 +29,7 @@ PROGRAMS = {
         "import_torch",
         "evaluate",
         "compare",
+        "sweep",
     ),
 }
 ALWAYS = {"options", "errors"}  # import nothing else of ours

@@ -32,6 +32,7 @@ from ssagan_tf.options import (
     TrainOptions,
     VerifyOptions,
 )
+from ssagan_tf.sweep import SweepOptions
 from ssagan_tf.training import callbacks
 from tests.programs import ROOT, complaint, run, run_apart
 from tests.surroundings import AWKWARD
@@ -302,6 +303,7 @@ def test_clips_of_another_size(tmp_path: Path, synthetic_set: Path) -> None:
         ("evaluate", [EvaluateOptions]),
         ("compare", [CompareOptions]),
         ("study.__main__", [StudyOptions]),
+        ("sweep", [SweepOptions]),
     ],
 )
 def test_help_names_every_setting(program: str, sections: list) -> None:
@@ -452,6 +454,8 @@ def test_a_run_is_evaluated(trained: Path, synthetic_set: Path, tmp_path: Path) 
     assert content["clips"] == 2
     assert f"generator {trained}, checkpoint best, " in content["rows"][0]["about"]
     assert set(content["rows"][0]["gamma"]) == {"conv4"}
+    assert (output / "learning_curves.png").is_file()
+    assert "(learning_curves.png)" in (output / "report.md").read_text()
 
 
 def test_one_bad_photo_among_good_ones_writes_nothing(trained: Path, photo, tmp_path) -> None:

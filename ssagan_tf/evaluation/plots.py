@@ -95,3 +95,26 @@ def _figure(width: float, height: float) -> Any:
 def _save(figure: Any, path: Path) -> None:
     with replacing_file(path) as temporary:
         figure.savefig(temporary, dpi=100, format="png")
+
+
+def draw_learning_curves(
+    path: Path, losses: Mapping[str, Mapping[int, float]], still: float | None
+) -> None:
+    """Plots the content loss of several runs during training.
+
+    Args:
+      path: PNG to write.
+      losses: By the name of the run: loss by the number of clips that its generator has seen.
+      still: Loss of the photo repeated as a still clip, where it is the same for all runs.
+    """
+    figure = _figure(8.0, 4.5)
+    axes = figure.add_subplot()
+    for name, loss in losses.items():
+        axes.plot(list(loss), list(loss.values()), marker=".", label=name)
+    if still is not None:
+        axes.axhline(still, color="grey", linestyle="--", label="still photo")
+    axes.set_title("Content loss on held-out clips during training", fontsize=10)
+    axes.set_xlabel("clips seen by the generator")
+    axes.grid(alpha=0.25)
+    axes.legend(fontsize=9)
+    _save(figure, path)
