@@ -36,7 +36,7 @@ SIDE, FRAMES = 128, 32
 
 
 BARE: dict[str, Callable[[str], Iterator[np.ndarray]]] = {
-    "PyAV": lambda path: decode(path, interpolation=yuv_conversion.EXACT),
+    "PyAV": lambda path: decode(path, interpolation=yuv_conversion.ACCURATE_SCALING),
     "PyAV, quick colours": lambda path: decode(path),
 }
 """Ways to decode a video: to the pixels that prepare has, and to some off by up to 35 levels."""

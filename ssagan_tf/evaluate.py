@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ssagan_tf import cli, video
@@ -104,6 +104,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         report.draw_clips(systems, real, options.batch_size, options.fps)
         if networks:
             _report_attention(networks, queries, report, output, real)
+        _report_learning_curves(sources, report, output)
         report.write()
     for line in terminal_lines(table):
         print(line)
