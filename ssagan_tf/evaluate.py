@@ -61,7 +61,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         # What is compared, and whether all of it is there.
         networks = sources.load_networks(compute)
         positions = _positions(options, networks)
-        footage = open_footage(_how(options), options.split, progress.at)
+        footage = open_footage(_how(options), options.split, progress.update)
         folders = [ClipFolder(name, path) for name, path in sources.folders.items()]
         mirrored = {n: ClipFolder(f"{n}, mirrored", p) for n, p in sources.mirrored.items()}
         selection = Selection(
@@ -69,7 +69,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             draw([clip.name for clip in footage.clips], options.max_clips, options.seed),
             [*folders, *mirrored.values()],
             skip=options.incomplete == "skip",
-            report=progress.at,
+            report=progress.update,
         )
         sides = {name: network.options.resolution for name, network in networks.items()}
         size = selection.size(sides, options.size)
@@ -88,7 +88,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             PROTOCOLS[options.protocol],
             measured,
             batch=options.batch_size,
-            report=progress.at,
+            report=progress.update,
             keep=_keep(options, output),
         )
         pace = len(real) / (time.monotonic() - began)

@@ -6,7 +6,7 @@ import numpy as np
 
 from export.options import ServingAnimateOptions
 from export.serving.remote_generator import Clips
-from ssagan_tf import animation, cli, video
+from ssagan_tf import animation_jobs, cli, video
 from ssagan_tf.options import require
 
 ABOUT = """
@@ -28,13 +28,13 @@ def animate(options: ServingAnimateOptions) -> None:
         them, or their videos cannot be written.
     """
     require(options, "server")
-    work = animation.plan(options)
+    jobs = animation_jobs.plan_animations(options)
     clips = Clips(options)
 
     def make_clips(photos: np.ndarray) -> np.ndarray:
         return np.stack(clips.of([video.encode_png(photo) for photo in photos]))
 
-    work.make(make_clips, SIDE, f"{options.name} at {options.server}")
+    jobs.run(make_clips, SIDE, f"{options.name} at {options.server}")
 
 
 def main() -> None:

@@ -33,19 +33,19 @@ def client(options: ClientOptions) -> None:
             some = jobs[first : first + options.batch]
             made = clips.of([upright(job.photo) for job in some])
             for job, clip in zip(some, made, strict=True):
-                _, size = video.read_reduced(job.photo, photo_jobs.MIN_PIXELS)
-                job.write(clip, size, how, options.fps)
+                _, size = video.read_reduced(job.photo, photo_jobs.PIXELS_4K)
+                job.write_clip(clip, size, how, options.fps)
                 progress.advance(note=str(job.path))
 
 
 def upright(photo: str) -> bytes:
     """A photo's file, if the server reads it as it is meant; else it anew, as a PNG."""
     with open(photo, "rb") as opened, video.open_image(opened) as image:
-        small = image.width * image.height < 4 * photo_jobs.MIN_PIXELS
+        small = image.width * image.height < 4 * photo_jobs.PIXELS_4K
         if small and image.format in KINDS and video.is_plain(image):
             opened.seek(0)
             return opened.read()
-    return video.encode_png(video.read_reduced(photo, photo_jobs.MIN_PIXELS)[0])
+    return video.encode_png(video.read_reduced(photo, photo_jobs.PIXELS_4K)[0])
 
 
 def main() -> None:

@@ -75,8 +75,8 @@ def test_it_makes_what_animate_makes(how: tuple[str, ...], place: Path, monkeypa
     (says, *_, made), (also_says, *_, also_made) = (
         each.stdout.splitlines() for each in (result, expected)
     )
-    assert says.endswith("frames each, moved by m.onnx, by CPUExecutionProvider")
-    assert says.partition(", moved")[0] == also_says.partition(", moved")[0]
+    assert says.endswith("frames each, model: m.onnx on CPUExecutionProvider")
+    assert says.partition(", model")[0] == also_says.partition(", model")[0]
     assert made.removeprefix("o:") == also_made.removeprefix("expected:")
     frames = frames_in(place / "o")
     np.testing.assert_array_equal(frames, frames_in(place / "expected"))
@@ -122,7 +122,7 @@ def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: P
         (["--image=black.png"], 1, "black.png: nothing would move: no sky was found"),
         (["--output=o.avi"], 2, "--output=o.avi: must end in .mp4"),
         (["--mask=black.png", "--output=black.png"], 2, "--output=black.png: must end in"),
-        (["--save_motion=photo.png"], 2, "--save_motion=photo.png: is read, too"),
+        (["--save_motion=photo.png"], 2, "--save_motion=photo.png: is also an input"),
         (["--require_gpu"], 1, "--require_gpu: this ONNX Runtime has none of a GPU"),
         (["--fit=crop"], 2, "--fit is no setting of onnx_animate"),
     ],

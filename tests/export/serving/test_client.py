@@ -220,7 +220,7 @@ def test_photos_are_sent_as_the_server_reads_them(tmp_path: Path, monkeypatch) -
     for name in ("turned.jpg", "modern.webp", "p3.jpg", "alpha.png"):
         sent = video.decode_image(upright(str(tmp_path / name)))
         np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))
-    monkeypatch.setattr(photo_jobs, "MIN_PIXELS", 600)
+    monkeypatch.setattr(photo_jobs, "PIXELS_4K", 600)
     assert video.decode_image(upright(str(tmp_path / "as_it_is.jpg"))).shape == (20, 30, 3)
 
 
@@ -286,7 +286,7 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
         ([bombs.png(13_000, 13_000)], "they are too large"),
         ([bombs.png(8, 8), bombs.png(8, 9)], "of different sizes"),
         ([], "of different sizes, or none"),
-        ([bombs.webp(8, 8)], "it is no JPEG or PNG"),
+        ([bombs.webp(8, 8)], "it is not a JPEG or PNG"),
         (np.zeros((33, 8, 8, 3), np.uint8), "33 of them"),
         (5, "something else than frames"),
         (np.zeros((31, 64, 64, 3), np.uint8), r"frames: shape \(31, 64, 64, 3\)"),
