@@ -60,7 +60,9 @@ def find_models(options: DemoOptions) -> dict[str, Source]:
         elif runs == [folder]:
             found.append(generator_source.at(folder))
         else:
-            found += _readable(runs, folder)
+            found += _readable(runs)
+    if not found and options.runs:
+        raise DataError(f"--runs={','.join(options.runs)}: none of these runs can be read")
     if not found:
         found = [generator_source.find(options, otherwise=box.BOX)]  # its error says what to do
     models: dict[str, Source] = {}
@@ -74,21 +76,14 @@ def _runs_in(folder: Path) -> list[Path]:
     return [run for run in (folder, *sorted(folder.glob("*/"))) if (run / FLAGS_FILE).is_file()]
 
 
-def _readable(runs: list[Path], folder: Path) -> list[Source]:
-    """Returns those of the runs in a folder that can be read.
-
-    Raises:
-      DataError: None can be read.
-    """
+def _readable(runs: list[Path]) -> list[Source]:
+    """Returns those of the runs that can be read, and prints a line about each of the others."""
     sources = []
     for run in runs:
         try:
             sources.append(generator_source.at(run))
         except DataError as error:
-            last_error = error
             print(f"skipped: {escaped(str(error))}", flush=True)
-    if not sources:
-        raise DataError(f"{folder}: no run in this folder can be read: {last_error}")
     return sources
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import ssagan_tf
-from ssagan_tf import video
+from ssagan_tf import box, video
 from ssagan_tf.demo import find_models
 from ssagan_tf.demo_page.maker import Maker
 from ssagan_tf.errors import DataError
@@ -33,7 +33,7 @@ NO_PHOTOS = (
     (
         "a.heic",
         b"\0\0\0\x18ftypheic" + bytes(64),
-        "HEIC photos are not supported on this server",
+        "this HEIC photo cannot be read on this server",
     ),
 )
 SCRATCH = "50% of räume's #1"  # which JSON, addresses and HTML write each in another way
@@ -81,6 +81,23 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no run found in this folder; train one"):
         find_models(DemoOptions(runs=(str(tmp_path),)))
+
+
+def test_damaged_runs_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/bad").mkdir(parents=True)
+    (tmp_path / "runs/bad/flags.cfg").write_text("--no_such_flag=1\n")
+    assert list(find_models(DemoOptions())) == list(box.boxes())
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("skipped: cannot read the run in runs/bad: ")
+    with pytest.raises(DataError, match="cannot read the run in runs/bad"):
+        find_models(DemoOptions(runs=("runs/bad",)))
+    (tmp_path / "runs/worse").mkdir()
+    (tmp_path / "runs/worse/flags.cfg").write_bytes(b"\xff")
+    with pytest.raises(DataError, match="--runs=runs: none of these runs can be read"):
+        find_models(DemoOptions(runs=("runs",)))
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ MAX_UPLOAD = 32 * 2**20  # bytes of a photo
 MAX_MEGAPIXELS = 64
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF")  # Pillow's names
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
 _NO_PHOTO = "this file is not a photo in a known format"
 MAX_SECONDS = 15.0
 """Longest video; other visitors are waiting."""
@@ -78,11 +79,8 @@ def _problem(path: Path) -> str:
         return "the file is empty"
     if head[4:8] == b"ftyp":  # Apple's photos and videos begin alike
         brand = head[8:12]
-        if brand in _HEIC_BRANDS:
-            return "HEIC photos are not supported on this server"
-        if brand in (b"avif", b"avis"):
-            return "AVIF photos are not supported on this server"
-        return "this is a video"
+        kind = "HEIC" if brand in _HEIC_BRANDS else "AVIF" if brand in _AVIF_BRANDS else ""
+        return f"this {kind} photo cannot be read on this server" if kind else "this is a video"
     if head.startswith(b"%PDF"):
         return "this is a PDF"
     return _NO_PHOTO

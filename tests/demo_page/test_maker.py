@@ -73,6 +73,12 @@ def test_a_mask_says_what_moves(animate) -> None:
     assert change[:30, :40].mean() > 10 * change[:30, 50:].mean()
 
 
+def test_a_heic_photo_moves_where_the_extra_is_installed(animate, place: Path) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="the extra 'heic' is not installed")
+    heif.from_pillow(Image.fromarray(landscape())).save(place / "photo.heic")
+    assert video.read_image(animate(photo="photo.heic")[1]).shape == (60, 97, 3)
+
+
 def test_what_moves_is_shown_small(animate, monkeypatch) -> None:
     monkeypatch.setattr(making, "MASK_SIDE", 20)
     assert video.read_image(animate()[1]).shape == (12, 20, 3)
@@ -106,12 +112,12 @@ UNUSABLE = {
     "an iPhone's": (
         lambda: Path("bad.png").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
         {"photo": "bad.png"},
-        "^HEIC photos are not supported on this server; please use a JPEG",
+        "^this HEIC photo cannot be read on this server; please use a JPEG",
     ),
     "AVIF": (
         lambda: Path("bad.png").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1"),
         {"photo": "bad.png"},
-        "^AVIF photos are not supported on this server",
+        "^this AVIF photo cannot be read",
     ),
     "a video": (
         lambda: Path("bad.png").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0mp42"),

@@ -175,7 +175,7 @@ def test_from_photo_to_video(app: Running, maker: Maker, room: Path) -> None:
         ([("a.jpg", b"no picture")], "not a photo in a known format"),
         ([("a.png", picture(4, 4)[:20])], "not a photo in a known format"),
         ([("a.jpg", b"")], "the file is empty"),
-        ([("a.heic", b"\0\0\0\x18ftypheic" + bytes(20))], "HEIC photos are not supported"),
+        ([("a.heic", b"\0\0\0\x18ftypheic" + bytes(20))], "this HEIC photo cannot be read"),
         ([("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")], "not a photo"),
         ([("a.png", picture(4, 4, "PPM"))], "not a photo"),  # of a kind that is not taken
         ([("a.png", picture(9000, 8000))], "64 megapixels, this one has 9000×8000"),
