@@ -155,8 +155,8 @@ def _motion_controls(gradio: Any, defaults: MotionOptions) -> list[Any]:
     with gradio.Row():
         controls += [
             gradio.Slider(0.25, 4, value=defaults.speed, step=0.05, label="Speed"),
-            gradio.Slider(0.25, 2, value=defaults.strength, step=0.05, label="Strength"),
-            gradio.Slider(0, 3, value=defaults.light, step=0.1, label="Light"),
+            gradio.Slider(0.25, 2, value=defaults.strength, step=0.05, label="Drift strength"),
+            gradio.Slider(0, 3, value=defaults.light, step=0.1, label="Change of light"),
         ]
     return controls
 
