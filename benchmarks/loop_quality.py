@@ -28,11 +28,13 @@ import cv2
 import numpy as np
 
 from ssagan_tf import video
-from ssagan_tf.animation import Animation, ClipGenerator, make_animation, number_of_frames, reduced
+from ssagan_tf.animation import Animation, make_animation, number_of_frames
+from ssagan_tf.animation_jobs import limit_size
 from ssagan_tf.data.layouts.folders import VIDEOS
 from ssagan_tf.evaluation.metrics.stability import pumping
 from ssagan_tf.motion.transfer import NothingMovesError
 from ssagan_tf.options import MotionOptions
+from ssagan_tf.pixels import ClipGenerator
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 MEASURES = {"seam": 1.2, "contrast": 0.97, "sharpness": 0.95}  # and the bound that is aimed at
@@ -50,7 +52,7 @@ def photos(folder: Path, number: int) -> dict[str, np.ndarray]:
 
 def _photo(path: Path) -> np.ndarray:
     if path.suffix.lower() in PICTURES:
-        return reduced(video.read_image(path))
+        return limit_size(video.read_image(path))
     frames = video.read_video(path)
     first = next(frames)
     frames.close()

@@ -29,15 +29,15 @@ def onnx_animate(options: OnnxAnimateOptions) -> None:
     """
     require(options, "model")
     try:
-        from ssagan_tf import animation
+        from ssagan_tf import animation_jobs
     except ModuleNotFoundError as error:
         if error.name != "cv2":
             raise
         raise DataError("cv2 is not installed; pip install opencv-python-headless") from error
-    work = animation.plan(options)
+    jobs = animation_jobs.plan_animations(options)
     generator = OnnxGenerator(options.model, options.require_gpu, options.threads)
-    by = f"{options.model}, by {generator.provider}"
-    work.make(generator.on_pixels, generator.settings["resolution"], by)
+    name = f"{options.model} on {generator.provider}"
+    jobs.run(generator.on_pixels, generator.settings["resolution"], name)
 
 
 def main() -> None:

@@ -1,34 +1,35 @@
-"""`python -m ssagan_tf.animate`: photos that move, at their own size."""
+"""`python -m ssagan_tf.animate`: makes the skies of photos move, at the photos' own size."""
 
 from __future__ import annotations
 
-from ssagan_tf import animation, box, cli
+from ssagan_tf import animation_jobs, box, cli
 from ssagan_tf.options import AnimateOptions, ComputeOptions
 from ssagan_tf.pixels import on_pixels
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 
 ABOUT = """
-Makes the sky of each photo move, at the photo's own size and as sharp as it: an endless loop, or
-with --noloop a video. The generator that comes with the package, or another one (--run_dir or
---model), makes a small clip; its motion moves the photo. What isn't sky or water stands still.
+Makes the sky of each photo move, at the photo's own size and sharpness: as an endless loop, or with
+--noloop as a video that drifts on. A generator (the bundled model, or --run_dir or --model) makes a
+small clip of the photo, whose motion is then applied to the photo. Everything but sky and water
+stands still.
 """
 
 
 def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
-    """Writes the videos of all photos that can be used.
+    """Writes the videos of all usable photos.
 
     Raises:
-      OptionError: A setting is missing or impossible.
-      DataError: The generator cannot be read; or some photos cannot, nothing would move in them, or
-        their videos cannot be written.
+      OptionError: A setting is missing or invalid.
+      DataError: The generator cannot be read; or some photos cannot be read, nothing would move in
+        them, or their videos cannot be written.
     """
-    origin = generator_source.find(options, otherwise=box.BOX)
-    work = animation.plan(options)
+    source = generator_source.find(options, otherwise=box.BOX)
+    jobs = animation_jobs.plan_animations(options)
 
     load_tensorflow()
-    generator = origin.load(compute)
-    work.make(on_pixels(generator), generator.options.resolution, origin.name)
+    generator = source.load(compute)
+    jobs.run(on_pixels(generator), generator.options.resolution, source.name)
 
 
 def main() -> None:

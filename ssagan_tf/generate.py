@@ -1,4 +1,4 @@
-"""`python -m ssagan_tf.generate`: videos from photos."""
+"""`python -m ssagan_tf.generate`: generates time-lapse videos from photos."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 
 ABOUT = """
-Makes a 32-frame time-lapse of each photo, with the generator that comes with the package, or that
-of a run (--run_dir) or of a file (--model). Photos may be of any size; videos have their aspect.
+Generates a 32-frame time-lapse of each photo with the bundled model, or with the generator of a run
+(--run_dir) or of a file (--model). Photos may have any size; the videos keep their aspect ratio.
 """
 
 
@@ -18,22 +18,22 @@ def generate(options: GenerateOptions, compute: ComputeOptions) -> None:
     """Writes the videos of all photos, or nothing if a photo cannot be read.
 
     Raises:
-      OptionError: A setting is missing or impossible.
-      DataError: A photo or the generator cannot be read, or an output not be written.
+      OptionError: A setting is missing or invalid.
+      DataError: A photo or the generator cannot be read, or a video cannot be written.
     """
     jobs = photo_jobs.plan_jobs(options)
-    origin = generator_source.find(options, otherwise=box.BOX)
+    source = generator_source.find(options, otherwise=box.BOX)
     for job in jobs:
-        job.check()  # all photos can be read, or nothing is written
+        job.check()  # unless all photos can be read, nothing is written
 
     load_tensorflow()
-    generator = origin.load(compute)
-    how, side = origin.how(options.fit), generator.options.resolution
+    generator = source.load(compute)
+    fit, side = source.how(options.fit), generator.options.resolution
     print(
-        f"{len(jobs)} photo(s), {how} to {side}×{side}, {FRAMES} frames each, by {origin.name}",
+        f"{len(jobs)} photo(s), {fit} to {side}×{side}, {FRAMES} frames each, model: {source.name}",
         flush=True,
     )
-    photo_jobs.run_jobs(jobs, on_pixels(generator), side, how, options.fps)
+    photo_jobs.run_jobs(jobs, on_pixels(generator), side, fit, options.fps)
 
 
 def main() -> None:

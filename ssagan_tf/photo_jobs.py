@@ -1,4 +1,4 @@
-"""Photos in, videos out, whatever makes the clips: Keras, ONNX Runtime or a server.
+"""Photo files in, video files out, with any clip generator: Keras, ONNX Runtime or a server.
 
 Needs neither TensorFlow nor Keras.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,40 +16,58 @@ import numpy as np
 from ssagan_tf import user_paths, video
 from ssagan_tf.files import check_new_folder
 from ssagan_tf.options import OptionError, PhotosToVideos, require
+from ssagan_tf.pixels import ClipGenerator
 from ssagan_tf.progress import Progress
 from ssagan_tf.safe_names import shown
 
-PHOTOS_AT_ONCE = 4
-MIN_PIXELS = 3840 * 2160
-"""Pixels of a photo that are read at least: 4K. JPEGs of many more are reduced while decoded."""
+BATCH_SIZE = 4
+PIXELS_4K = 3840 * 2160
+"""Photos of many more pixels are reduced when they are read, but never below this."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """A photo, and where its video goes, as what."""
+    """A photo, and the path and format of its video.
+
+    Attributes:
+      photo: Path of the photo.
+      path: Path of the video; a folder if the format is `frames`.
+      format: One of the values of `--format` except `auto`.
+    """
 
     photo: str
     path: Path
     format: str
 
+    @property
+    def plays_forever(self) -> bool:
+        """Whether players repeat a file of this format by themselves."""
+        return self.format != "frames" and video.FORMATS[f".{self.format}"].plays_forever
+
     def check(self) -> None:
-        """Raises DataError if the video cannot be written there, or there is no photo."""
+        """Raises DataError if the photo cannot be read or the video cannot be written."""
         if self.format == "frames":
             check_new_folder(self.path)
         else:
             video.check_encoder(self.path)
-        video.read_reduced(self.photo, MIN_PIXELS)
+        video.read_reduced(self.photo, PIXELS_4K)
 
-    def write(self, clip: np.ndarray, size: tuple[int, int], how: str, fps: float) -> None:
-        """Writes a clip, uint8 `[T, S, S, 3]`, in the aspect of its photo of `size`.
+    def write_clip(self, clip: np.ndarray, size: tuple[int, int], fit: str, fps: float) -> None:
+        """Writes a square clip in the aspect of its photo.
+
+        Args:
+          clip: `[T, S, S, 3]` uint8.
+          size: Height and width of the photo.
+          fit: How the photo was made square (`video.fit`).
+          fps: Frames per second.
 
         Raises:
           DataError: It cannot be written.
         """
-        self.save(video.unfit(clip, size, how), fps)
+        self.write(video.unfit(clip, size, fit), fps)
 
-    def save(self, frames: Iterable[np.ndarray], fps: float, repeat: int = 1) -> None:
-        """Writes frames `[H, W, 3]` uint8, one after the other; see `video.write_video`.
+    def write(self, frames: Iterable[np.ndarray], fps: float, repeat: int = 1) -> None:
+        """Writes frames, `[H, W, 3]` uint8 each; see `video.write_video`.
 
         Raises:
           DataError: They cannot be written.
@@ -61,10 +79,10 @@ class Job:
 
 
 def plan_jobs(options: PhotosToVideos) -> list[Job]:
-    """What is to be done, by the settings alone.
+    """Derives the jobs from the settings; no photo is read yet.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
     """
     require(options, "image", "output")
     photos = list(itertools.chain.from_iterable(map(user_paths.expand_pattern, options.image)))
@@ -74,80 +92,83 @@ def plan_jobs(options: PhotosToVideos) -> list[Job]:
 
 
 def refuse_to_overwrite(inputs: Iterable[str], setting: str, *outputs: str | Path) -> None:
-    """Raises OptionError if what is to be written would replace what is read."""
-    read = {os.path.realpath(name) for name in inputs}
+    """Raises OptionError about `setting` if an output is one of the input files."""
+    input_paths = {os.path.realpath(name) for name in inputs}
     for output in outputs:
-        if os.path.realpath(output) in read:
-            raise OptionError(setting, output, "is read, too, and would be replaced; name another")
+        if os.path.realpath(output) in input_paths:
+            raise OptionError(setting, output, "is also an input and would be overwritten")
 
 
 def _targets(options: PhotosToVideos, photos: Sequence[str]) -> list[tuple[Path, str]]:
-    """Path and format of each photo's video."""
+    """Returns the path and the format of each photo's video."""
     output = Path(options.output)
-    ending = output.suffix.lower().removeprefix(".")
-    if output.suffix.lower() in video.ENDINGS:
-        if options.format not in ("auto", ending):
-            raise OptionError("format", options.format, f"--output={output} ends otherwise")
+    suffix = output.suffix.lower()
+    if suffix in video.SUFFIXES:
+        file_format = suffix.removeprefix(".")
+        if options.format not in ("auto", file_format):
+            raise OptionError(
+                "format", options.format, f"contradicts the suffix of --output={output}"
+            )
         if len(photos) > 1:
             raise OptionError(
                 "output",
                 output,
-                f"is one file, but there are {len(photos)} photos; name "
-                f"a folder and --format={ending}",
+                f"is one file, but there are {len(photos)} photos; give a directory and "
+                f"--format={file_format}",
             )
-        return [(output, ending)]
-    if output.suffix and not output.is_dir():
+        return [(output, file_format)]
+    if suffix and not output.is_dir():
         raise OptionError(
-            "output", output, f"must end in {', '.join(video.ENDINGS)}, or be a folder"
+            "output", output, f"must end in {', '.join(video.SUFFIXES)}, or be a directory"
         )
-    kind = "frames" if options.format == "auto" else options.format
-    if kind == "frames" and len(photos) == 1:
-        return [(output, kind)]
+    file_format = "frames" if options.format == "auto" else options.format
+    if file_format == "frames" and len(photos) == 1:
+        return [(output, file_format)]
     names = [_name(Path(path)) for path in photos]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
         raise OptionError(
             "image",
             ",".join(options.image),
-            f"several photos would be named {twice[0]} in {output}",
+            f"several photos would be written to {output / duplicates[0]}",
         )
-    suffix = "" if kind == "frames" else f".{kind}"
-    return [(output / f"{name}{suffix}", kind) for name in names]
+    suffix = "" if file_format == "frames" else f".{file_format}"
+    return [(output / f"{name}{suffix}", file_format) for name in names]
 
 
 def _name(photo: Path) -> str:
-    """What a photo's video is called: no name of a photo, such as `...jpg`, leads elsewhere."""
+    """Returns the name of a photo's video, which never leads out of the folder (`...jpg`)."""
     for name in (photo.stem, photo.name):
         if name.strip("."):
             return name
-    raise OptionError("image", photo, f"{shown(photo)} is the name of no photo")
+    raise OptionError("image", photo, f"{shown(photo)} is not the name of a photo")
 
 
 def run_jobs(
     jobs: Sequence[Job],
-    make_clips: Callable[[np.ndarray], np.ndarray],
+    make_clips: ClipGenerator,
     side: int,
-    how: str,
+    fit: str,
     fps: float,
-    what: str = "generate",
+    description: str = "generate",
 ) -> None:
-    """Fits the photos, a few at once, makes their clips and writes them.
+    """Makes the clips of all photos, a few at a time, and writes them.
 
     Args:
-      jobs: What to make.
-      make_clips: Square photos, uint8 `[B, S, S, 3]` → clips, uint8 `[B, T, S, S, 3]`.
-      side: S.
-      how: How photos are made square (`video.fit`).
+      jobs: Photos and targets.
+      make_clips: Makes the clips.
+      side: Height and width S of the photos that it takes.
+      fit: How photos are made square (`video.fit`).
       fps: Frames per second.
-      what: The work, as the progress calls it.
+      description: Name of the work on the progress bar.
 
     Raises:
-      DataError: A photo cannot be read, or a video not be written.
+      DataError: A photo cannot be read, or a video cannot be written.
     """
-    with Progress(what, len(jobs)) as progress:
-        for first in range(0, len(jobs), PHOTOS_AT_ONCE):
-            some = jobs[first : first + PHOTOS_AT_ONCE]
-            photos = [video.read_reduced(job.photo, MIN_PIXELS) for job in some]
-            clips = make_clips(np.stack([video.fit(image, side, how) for image, _ in photos]))
-            for job, (_, size), clip in zip(some, photos, clips, strict=True):
-                job.write(clip, size, how, fps)
+    with Progress(description, len(jobs)) as progress:
+        for first in range(0, len(jobs), BATCH_SIZE):
+            batch = jobs[first : first + BATCH_SIZE]
+            photos = [video.read_reduced(job.photo, PIXELS_4K) for job in batch]
+            clips = make_clips(np.stack([video.fit(image, side, fit) for image, _ in photos]))
+            for job, (_, size), clip in zip(batch, photos, clips, strict=True):
+                job.write_clip(clip, size, fit, fps)
                 progress.advance(note=str(job.path))

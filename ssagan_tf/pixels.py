@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+ClipGenerator = Callable[[np.ndarray], np.ndarray]
+"""Square photos, uint8 `[B, S, S, 3]` → clips, uint8 `[B, T, S, S, 3]`."""
+
 
 def to_float(pixels: Any, dtype: str = "float32") -> Any:
     """uint8 of any shape → float of that type in [-1, 1]: an array of an array, else a tensor."""
@@ -21,7 +24,7 @@ def to_float(pixels: Any, dtype: str = "float32") -> Any:
     return ops.cast(pixels, dtype) / 127.5 - 1.0
 
 
-def on_pixels(generator: Callable[..., Any]) -> Callable[[np.ndarray], np.ndarray]:
+def on_pixels(generator: Callable[..., Any]) -> ClipGenerator:
     """A Keras generator of clips as a function of uint8 photos that gives uint8 clips."""
     return lambda photos: to_uint8(generator(to_float(photos), training=False))
 

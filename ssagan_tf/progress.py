@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work: a bar on a terminal, an occasional line of text elsewhere."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ from ssagan_tf.safe_names import escaped
 SECONDS_BETWEEN_LINES = 10.0
 
 Report = Callable[[str, int, int], None]
-"""Told what is being done, how much of it is done, and of how much: `Progress.update` is one."""
+"""Called with the stage, the finished steps and their total, such as `Progress.update`."""
 
 
 class _NoteColumn(ProgressColumn):
-    """What a narrow terminal has no room for is cut off, and not the numbers."""
+    """The note, which is shortened on a narrow terminal, unlike the numbers."""
 
     def render(self, task: Task) -> Text:
         return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
 
 
 class Progress:
-    """Shows how far `total` pieces of work are, with a note and the time that is left.
+    """Shows the progress of `total` steps, with a note and the remaining time.
 
     Args:
-      what: The work, such as `train`.
-      total: Number of pieces, or None if nobody knows.
-      done: Pieces done before this began (a resumed run).
+      stage: Name of the work, such as `train`.
+      total: Number of steps; None if unknown.
+      done: Steps finished before (of a resumed run).
     """
 
-    def __init__(self, what: str, total: int | None, done: int = 0):
-        self._what, self._total = what, total
-        self._first = self._done = done
+    def __init__(self, stage: str, total: int | None, done: int = 0):
+        self._stage, self._total = stage, total
+        self._initial = self._done = done
         self._note = ""
         self._console = Console()
         self._bar: Bar | None = None
-        self._began = self._printed_at = time.monotonic()
+        self._started = self._printed_at = time.monotonic()
 
     def __enter__(self) -> Progress:
         if _can_animate(self._console):
@@ -63,24 +63,24 @@ class Progress:
                 console=self._console,
             )
             self._task = self._bar.add_task(
-                self._what, total=self._total, completed=self._done, note=""
+                self._stage, total=self._total, completed=self._done, note=""
             )
             self._bar.start()
         return self
 
-    def advance(self, pieces: int = 1, note: str | None = None) -> None:
-        """Counts pieces as done; `note` (such as the losses) replaces the last one."""
+    def advance(self, steps: int = 1, note: str | None = None) -> None:
+        """Counts further steps as finished; a `note` (such as the losses) replaces the last one."""
         self._note = self._note if note is None else escaped(note)
-        self.update(self._what, self._done + pieces, self._total)
+        self.update(self._stage, self._done + steps, self._total)
 
-    def update(self, what: str, done: int, total: int | None) -> None:
-        """Says how far which work is; work of several stages calls this itself."""
-        if what != self._what:
-            self._first, self._began = done, time.monotonic()
-        self._what, self._done, self._total = what, done, total
+    def update(self, stage: str, done: int, total: int | None) -> None:
+        """Sets stage, finished steps and total; for work of several stages."""
+        if stage != self._stage:
+            self._initial, self._started = done, time.monotonic()
+        self._stage, self._done, self._total = stage, done, total
         if self._bar is not None:
             self._bar.update(
-                self._task, description=what, completed=done, total=total, note=self._note
+                self._task, description=stage, completed=done, total=total, note=self._note
             )
         elif time.monotonic() - self._printed_at >= SECONDS_BETWEEN_LINES or (
             self._note and done == total
@@ -89,7 +89,7 @@ class Progress:
             print(self._line(), flush=True)
 
     def print(self, line: str) -> None:
-        """Prints a line above the bar."""
+        """Prints a line, above the bar if there is one."""
         line = escaped(line)
         if self._bar is not None:
             self._bar.console.print(
@@ -99,11 +99,11 @@ class Progress:
             print(line, flush=True)
 
     def _line(self) -> str:
-        parts = [f"{self._what}: {self._done}" + (f"/{self._total}" if self._total else "")]
+        parts = [f"{self._stage}: {self._done}" + (f"/{self._total}" if self._total else "")]
         if self._note:
             parts.append(self._note)
         if self._total and self._done < self._total:
-            pace = (time.monotonic() - self._began) / max(self._done - self._first, 1)
+            pace = (time.monotonic() - self._started) / max(self._done - self._initial, 1)
             minutes, seconds = divmod(round(pace * (self._total - self._done)), 60)
             parts.append(f"{minutes}:{seconds:02d} left")
         return " · ".join(parts)
@@ -121,5 +121,5 @@ class Progress:
 def _can_animate(console: Console) -> bool:
     if console.is_dumb_terminal or not console.is_terminal:
         return False
-    # FORCE_COLOR makes pipes into terminals.
+    # With FORCE_COLOR, rich takes pipes for terminals.
     return console.file is not sys.stdout or sys.stdout.isatty()

@@ -1,5 +1,4 @@
-"""Standard output and error, whatever they lead to: one that shows ASCII only, a pipe that is
-closed, a full disk, nothing."""
+"""Makes standard output and error robust: ASCII-only terminals, closed pipes, full disks."""
 
 from __future__ import annotations
 
@@ -29,13 +28,12 @@ _ASCII_SUBSTITUTES = {
     "\N{COMBINING MACRON}": "",
     **{"α": "alpha", "β": "beta", "γ": "gamma", "κ": "kappa", "λ": "lambda", "σ": "sigma"},
 }
-_NARROWEST, _WIDEST = 24, 92  # letters of a line of help
+_MIN_WIDTH, _MAX_WIDTH = 24, 92  # characters of a line of help
 _ERROR_HANDLER = "ssagan_tf.plain"
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
-    """Signs as what they look like; letters of names as Python writes them, as they must be told
-    apart."""
+    """Replaces symbols by similar ASCII text, and letters by escapes, so names stay distinct."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
@@ -46,38 +44,38 @@ codecs.register_error(_ERROR_HANDLER, _substitute)
 
 
 class _Output(io.TextIOWrapper):
-    """What cannot be written is lost, as what a program says is not what it is run for.
+    """A stream that drops what it cannot write: a program is not run for its messages.
 
     Attributes:
-      lost: Why something was, unless nobody reads any more.
+      write_error: The first reason, except a closed pipe, whose reader has gone.
     """
 
-    lost: OSError | None = None
+    write_error: OSError | None = None
 
     def write(self, text: str) -> int:
         try:
             return super().write(text)
         except OSError as error:
-            return self._lose(error) or len(text)
+            return self._drop(error) or len(text)
 
     def flush(self) -> None:
         try:
             super().flush()
         except OSError as error:
-            self._lose(error)
+            self._drop(error)
 
-    def _lose(self, error: OSError) -> None:
+    def _drop(self, error: OSError) -> None:
         if error.errno != errno.EPIPE:
-            self.lost = error
+            self.write_error = error
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self.fileno())  # with what is waiting already
+        os.dup2(nowhere, self.fileno())  # for the buffered text as well
         os.close(nowhere)
 
 
 def harden_streams() -> None:
-    """Makes the standard streams such that nothing printed ends a program."""
+    """Replaces the standard streams by ones that never raise when something is printed."""
     nowhere = os.open(os.devnull, os.O_RDWR)
-    while nowhere <= 2:  # one was closed: its number would be taken by the next file
+    while nowhere <= 2:  # one is closed: the next file would get its number
         nowhere = os.dup(nowhere)
     os.close(nowhere)
     for number, name in ((1, "stdout"), (2, "stderr")):
@@ -85,7 +83,7 @@ def harden_streams() -> None:
         if stream is None:
             stream = open(number, "w", encoding="utf-8", errors=_ERROR_HANDLER, closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
-        elif type(stream) is io.TextIOWrapper:  # not what a test or a notebook puts there
+        elif type(stream) is io.TextIOWrapper:  # but not those of tests and notebooks
             with contextlib.suppress(OSError):
                 stream.flush()
             output = _Output(
@@ -101,13 +99,13 @@ def harden_streams() -> None:
 
 
 def write_error(stream: TextIO | None) -> OSError | None:
-    """Why something that was printed is not where it should be; None if nothing is missing."""
+    """Returns why printed text was lost; None if all of it was written."""
     if stream is not None:
         stream.flush()
-    return getattr(stream, "lost", None)
+    return getattr(stream, "write_error", None)
 
 
 def line_width() -> int:
-    """Letters of a line of running text."""
-    columns = shutil.get_terminal_size((_WIDEST, 24)).columns
-    return max(_NARROWEST, min(_WIDEST, columns))
+    """Returns the number of characters of a line of help."""
+    columns = shutil.get_terminal_size((_MAX_WIDTH, 24)).columns
+    return max(_MIN_WIDTH, min(_MAX_WIDTH, columns))

@@ -1,4 +1,4 @@
-"""Paths as people give them: from home, as another system spells them, in lists, as patterns."""
+"""Paths as users type them: `~`, Unicode spellings of other systems, lists, patterns."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from pathlib import Path
 
 from ssagan_tf.options import ADDRESS
 
-_LONGEST = 255  # bytes of a name
+_MAX_NAME = 255  # bytes
 
 
 def resolve(text: str) -> str:
-    """A path of this machine. Addresses, and whatever else nothing is called like, stay as given.
+    """Returns a path of this machine: expands `~`, and finds names in another Unicode form.
 
-    `~` is the home folder. What is there under a name that is written the same, but coded otherwise
-    (macOS has é as two characters, which most systems have as one), is meant.
+    macOS writes é as two characters, most other systems as one; if only the other form exists, it
+    is meant. URLs and names that do not exist are returned unchanged.
     """
     return text if ADDRESS.match(text) else _existing_spelling(os.path.expanduser(text))
 
 
 def resolve_named(text: str) -> str:
-    """Likewise `PATH`, or that of `NAME=PATH`."""
+    """Resolves `PATH`, or the path of `NAME=PATH`."""
     name, sign, rest = text.partition("=")
     found = resolve(text)
     if not sign or os.sep in name or os.path.lexists(found):
@@ -33,12 +33,12 @@ def resolve_named(text: str) -> str:
 
 
 def split_paths(text: str) -> list[str]:
-    """Splits a list of `PATH` or `NAME=PATH` at its commas, but not a name that is there.
+    """Splits a list of `PATH` or `NAME=PATH` at its commas, except within existing names.
 
-    A pattern that fits something counts as one that is there.
+    A pattern that matches something counts as an existing name.
 
     Returns:
-      Each as `resolve_named` has it.
+      The entries, resolved by `resolve_named`.
     """
     parts, found = text.split(","), []
     while parts:
@@ -50,27 +50,27 @@ def split_paths(text: str) -> list[str]:
 
 
 def expand_pattern(name: str) -> list[str]:
-    """The files that a pattern fits, in order; else, or where it is there itself, the name.
+    """Returns the sorted files that match a pattern; the name itself if it exists or none matches.
 
-    Folders that are there are meant as they are called, whatever is in their names.
+    Special characters in the names of existing folders are taken literally.
     """
     if os.path.lexists(name) or not glob.has_magic(name):
         return [name]
-    there = next(filter(os.path.isdir, map(str, Path(name).parents)), ".")
+    existing = next(filter(os.path.isdir, map(str, Path(name).parents)), ".")
     pattern = name
-    if there != ".":
-        pattern = os.path.join(glob.escape(there), os.path.relpath(name, there))
+    if existing != ".":
+        pattern = os.path.join(glob.escape(existing), os.path.relpath(name, existing))
     return sorted(glob.glob(pattern)) or [name]
 
 
 def _parts_of_first(parts: list[str]) -> int:
-    """How many parts the first entry of a list has: the most that make a name that is there."""
+    """Returns how many parts form the first entry: the most that form an existing name."""
     if os.path.isfile(parts[0]):
         return 1
     longest = 1
     for number in range(2, len(parts) + 1):
         text = ",".join(parts[:number])
-        if not any(map(_may_be_prefix, _readings(text))):  # nor may any longer one
+        if not any(map(_may_be_prefix, _readings(text))):  # nor does any longer one exist
             break
         if _exists(text):
             longest = number
@@ -78,15 +78,15 @@ def _parts_of_first(parts: list[str]) -> int:
 
 
 def _readings(text: str) -> Iterable[str]:
-    """A list's entry as `PATH` and as that of `NAME=PATH`."""
+    """Yields an entry's path, read as `PATH` and as `NAME=PATH`."""
     name, _, rest = text.partition("=")
     return (resolve(each) for each in (text, "" if {",", os.sep} & set(name) else rest) if each)
 
 
 def _may_be_prefix(name: str) -> bool:
-    """Whether a name, or a longer one, may be there."""
+    """Returns whether a name, or a longer one that begins with it, may exist."""
     folder, last = os.path.split(name)
-    if len(os.fsencode(last)) > _LONGEST or ADDRESS.match(name):
+    if len(os.fsencode(last)) > _MAX_NAME or ADDRESS.match(name):
         return False
     return not folder or os.path.isdir(folder) or glob.has_magic(folder)
 
@@ -100,16 +100,16 @@ def _existing_spelling(text: str) -> str:
         return text
     folder, name = os.path.split(text)
     folder = _existing_spelling(folder)
-    alike = []
+    matches = []
     with contextlib.suppress(OSError):
-        alike = [
+        matches = [
             each
             for each in os.listdir(folder or ".")
             if normalized_name(each) == normalized_name(name)
         ]
-    return os.path.join(folder, alike[0] if len(alike) == 1 else name)
+    return os.path.join(folder, matches[0] if len(matches) == 1 else name)
 
 
 def normalized_name(name: str) -> str:
-    """The same text for all ways to code a name."""
+    """Returns the canonical Unicode form of a name (NFC)."""
     return unicodedata.normalize("NFC", name)

@@ -33,7 +33,7 @@ def verify(options: VerifyOptions) -> None:
     print(f"verifying {options.data}", flush=True)
     start = time.monotonic()
     with Progress("checking records", None) as progress:
-        found = verification.verify_set(options.data, options.workers, progress.at)
+        found = verification.verify_set(options.data, options.workers, progress.update)
     for problem in found.problems:
         print(problem)
     if found.problems:

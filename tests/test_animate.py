@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 
 import ssagan_tf
-from ssagan_tf import animation, video
+from ssagan_tf import animation, animation_jobs, video
 from ssagan_tf.motion.transfer import NothingMovesError
 from ssagan_tf.options import AnimateOptions, ModelOptions, MotionOptions
+from ssagan_tf.pixels import on_pixels
 from ssagan_tf.training import generator_source
 from tests.programs import Result, complaint, run, run_apart
 from tests.sample_photos import HEIGHT, HORIZON, WIDTH, Drift, clouds, landscape, plain
@@ -100,7 +101,7 @@ def test_without_a_generator_it_takes_that_of_the_package(monkeypatch) -> None:
 
 def test_speed_is_a_share_of_the_picture() -> None:
     for photo in (landscape(), landscape(3 * HEIGHT, 3 * WIDTH)):
-        moving = animation.make_animation(photo, animation.on_pixels(Drift()), 64, MotionOptions())
+        moving = animation.make_animation(photo, on_pixels(Drift()), 64, MotionOptions())
         speed = np.median(moving.velocities[: photo.shape[0] // 2, :, 0]) / photo.shape[1]
         assert speed * MotionOptions().fps == pytest.approx(0.015, rel=0.4)
 
@@ -109,16 +110,16 @@ def test_speed_is_a_share_of_the_picture() -> None:
     ("change", "message"),
     [
         ({"seconds": 0.0}, "seconds=0.0: must be between"),
-        ({"seconds": 0.1, "fps": 5.0}, "seconds=0.1: is one frame at --fps=5.0"),
+        ({"seconds": 0.1, "fps": 5.0}, "seconds=0.1: is less than 2 frames at 5.0 fps"),
         ({"direction": "up"}, "direction=up: must be one of right, left"),
-        ({"photo": landscape()[..., :1]}, "must be uint8"),
-        ({"photo": landscape() / 255}, "must be uint8"),
-        ({"mask": np.ones((60, 97))}, "a mask must be uint8, not float64"),
+        ({"photo": landscape()[..., :1]}, "expected uint8"),
+        ({"photo": landscape() / 255}, "expected uint8"),
+        ({"mask": np.ones((60, 97))}, "expected a uint8 mask, got float64"),
         (
             {"mask": np.ones((50, 50), np.uint8)},
-            "it has 50×50 pixels, another aspect than the photo's 97×60",
+            "its size 50×50 has another aspect ratio than the photo's 97×60",
         ),
-        ({"mask": landscape()}, "a mask must be"),
+        ({"mask": landscape()}, "expected a mask of shape"),
         ({"photo": plain(90, 140, 220)}, "as smooth as fog"),
         ({"photo": plain(0, 0, 0)}, "no sky was found"),
         ({"photo": plain(0, 0, 0)[:1, :1]}, "no sky"),
@@ -149,7 +150,7 @@ def test_pictures_of_any_shape(shape: tuple[int, int], loop: bool) -> None:
     "shape", [(3000, 4000), (2160, 3840), (2161, 3840), (410, 4096), (900, 9000), (6000, 40)]
 )
 def test_photos_of_more_than_4k_are_reduced(shape: tuple[int, int]) -> None:
-    height, width = animation.reduced(np.zeros((*shape, 3), np.uint8)).shape[:2]
+    height, width = animation_jobs.limit_size(np.zeros((*shape, 3), np.uint8)).shape[:2]
     assert height * width <= 3840 * 2160
     assert max(height, width) <= 4096
     assert width / height == pytest.approx(shape[1] / shape[0], rel=0.05)
@@ -202,7 +203,7 @@ def test_frames_that_are_the_same_are_made_once(animate, monkeypatch) -> None:
     def count(job, frames, fps, repeat=1) -> None:
         calls.append((len(list(frames)), repeat))
 
-    monkeypatch.setattr(animation.Job, "save", count)
+    monkeypatch.setattr(animation_jobs.Job, "write", count)
     assert animate("--seconds=24", "--fps=10", "--repeat=2").returncode == 0
     assert animate("--seconds=24", "--fps=10", "--output=o.gif").returncode == 0
     assert animate("--seconds=24", "--fps=10", "--light=1").returncode == 0
@@ -251,19 +252,23 @@ def test_a_mask_says_what_moves(animate, tmp_path) -> None:
         (["--output=o.avi"], 2, "--output=o.avi: must end in .mp4"),
         (["--output=photo.png/o.mp4", "--seconds=0.2"], 1, "cannot write photo.png/o.mp4"),
         (["--mask=no.png"], 1, "cannot read the image no.png"),
-        (["--mask=square.png"], 1, "the mask square.png doesn't fit photo.png: it has 9×9"),
+        (["--mask=square.png"], 1, "mask square.png does not fit photo.png: its size 9×9"),
         (["--mask=black.png"], 1, "photo.png: nothing would move: the mask is black"),
-        (["--image=black.png"], 1, "black.png: nothing would move: no sky was found"),
-        (["--image=blue.png"], 1, "blue.png: nothing would move: what would move is as smooth"),
+        (
+            ["--image=black.png"],
+            1,
+            "black.png: nothing would move: no sky was found; mark what moves with --mask",
+        ),
+        (["--image=blue.png"], 1, "blue.png: nothing would move: the sky is as smooth"),
         (["--save_motion=o.txt"], 2, "--save_motion=o.txt: must end in .png, .npz, .flo"),
         (["--save_motion=o.png", "--image=photo.png,blue.png", "--output=o"], 2, "one file, but"),
-        (["--save_motion=photo.png"], 2, "--save_motion=photo.png: is read, too"),
-        (["--save_motion=o.png", "--mask=o.png"], 2, "--mask=o.png: is read, too"),
-        (["--save_motion=folder.png"], 2, "--save_motion=folder.png: is a folder"),
-        (["--repeat=2", "--output=o.gif"], 2, "--repeat=2: a gif plays for ever"),
+        (["--save_motion=photo.png"], 2, "--save_motion=photo.png: is also an input"),
+        (["--save_motion=o.png", "--mask=o.png"], 2, "--mask=o.png: is also an input"),
+        (["--save_motion=folder.png"], 2, "--save_motion=folder.png: is a directory"),
+        (["--repeat=2", "--output=o.gif"], 2, "--repeat=2: a gif file repeats forever"),
         (["--secnds=3"], 2, "Did you mean: seconds"),
         (["--fit=crop"], 2, "--fit is no setting of animate"),
-        (["--seconds=1", "--fps=0.5"], 2, "--seconds=1.0: is one frame"),
+        (["--seconds=1", "--fps=0.5"], 2, "--seconds=1.0: is less than 2 frames"),
     ],
 )
 def test_bad_input_gets_one_line(animate, tmp_path, arguments, code, message) -> None:
@@ -289,9 +294,9 @@ def test_what_fails_keeps_no_others_from_being_made(animate, tmp_path) -> None:
 
 
 def test_larger_photos_are_reduced_and_it_is_said(animate, monkeypatch) -> None:
-    monkeypatch.setattr(animation, "PIXELS", 60 * 97 // 2)
+    monkeypatch.setattr(animation_jobs, "MAX_PIXELS", 60 * 97 // 2)
     result = animate("--seconds=0.2")
-    assert "photo.png: reduced from 97×60 to 68×42, as 4K is the most\n" in result.stdout
+    assert "photo.png: reduced from 97×60 to 68×42 (the limit is 4K)\n" in result.stdout
     assert "o.mp4: 68×42, 0.2 s\n" in result.stdout
 
 

@@ -51,9 +51,10 @@ ROOMS = {
     "limits": ALWAYS | {"remote"},
     "files": ALWAYS | {"remote"},
     "video": ALWAYS | {"files", "limits", "remote", "video"},
-    "photo_jobs": ALWAYS | {"files", "video", "progress", "safe_names", "user_paths"},
+    "photo_jobs": ALWAYS | {"files", "video", "progress", "safe_names", "user_paths", "pixels"},
     "motion": {"motion"},
-    "animation": ALWAYS | {"video", "motion", "photo_jobs", "pixels", "progress"},
+    "animation": ALWAYS | {"video", "motion", "pixels"},
+    "animation_jobs": ALWAYS | {"animation", "video", "motion", "photo_jobs", "pixels", "progress"},
     "skies": ALWAYS | {"skies"},
     "layers": {"layers", "precision"},
     "losses": {"precision"},
@@ -71,7 +72,8 @@ ROOMS = {
     | {"user_paths", "motion", "skies"},
     "web": ALWAYS | {"files", "web"},
     "demo_page": ALWAYS
-    | {"animation", "motion", "pixels", "photo_jobs", "training", "video", "web", "demo_page"},
+    | {"animation", "animation_jobs", "motion", "pixels", "photo_jobs", "training", "video", "web"}
+    | {"demo_page", "limits"},
     "study": ALWAYS
     | {"files", "video", "progress", "cli", "evaluation", "web", "study", "safe_names", "limits"},
     "cli": ALWAYS | {"flag_files", "flags", "safe_names", "startup", "terminal"},

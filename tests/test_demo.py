@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import ssagan_tf
-from ssagan_tf import video
+from ssagan_tf import box, video
 from ssagan_tf.demo import find_models
 from ssagan_tf.demo_page.maker import Maker
 from ssagan_tf.errors import DataError
@@ -29,11 +29,11 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 SECONDS = 60
 NO_PHOTOS = (
-    ("empty.jpg", b"", "the file is empty; give a JPEG, PNG or WebP"),
+    ("empty.jpg", b"", "the file is empty; please use a JPEG, PNG or WebP"),
     (
         "a.heic",
         b"\0\0\0\x18ftypheic" + bytes(64),
-        "this is a HEIC photo, which cannot be read here",
+        "this HEIC photo cannot be read on this server",
     ),
 )
 SCRATCH = "50% of räume's #1"  # which JSON, addresses and HTML write each in another way
@@ -61,7 +61,7 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
     models = find_models(DemoOptions(model=str(model)))
     assert list(models) == ["generator.keras"]
     (tmp_path / "room").mkdir()
-    room = TemporaryFiles(tmp_path / "room", seconds=3600, most=2**30)
+    room = TemporaryFiles(tmp_path / "room", max_age=3600, max_bytes=2**30)
     maker = Maker(models, ComputeOptions(), room, fps=12.0)
     mp4, gif, strip = maker.generate(str(photo), "generator.keras", "auto")
     frames = list(video.read_video(mp4))
@@ -79,8 +79,25 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
 
 
 def test_nothing_to_choose_from(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no run; train one"):
+    with pytest.raises(DataError, match="no run found in this folder; train one"):
         find_models(DemoOptions(runs=(str(tmp_path),)))
+
+
+def test_damaged_runs_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/bad").mkdir(parents=True)
+    (tmp_path / "runs/bad/flags.cfg").write_text("--no_such_flag=1\n")
+    assert list(find_models(DemoOptions())) == list(box.boxes())
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("skipped: cannot read the run in runs/bad: ")
+    with pytest.raises(DataError, match="cannot read the run in runs/bad"):
+        find_models(DemoOptions(runs=("runs/bad",)))
+    (tmp_path / "runs/worse").mkdir()
+    (tmp_path / "runs/worse/flags.cfg").write_bytes(b"\xff")
+    with pytest.raises(DataError, match="--runs=runs: none of these runs can be read"):
+        find_models(DemoOptions(runs=("runs",)))
 
 
 @pytest.fixture
@@ -106,7 +123,7 @@ def address(model: Path, tmp_path: Path) -> Iterator[str]:
     finally:
         process.terminate()
         said, _ = process.communicate(timeout=SECONDS)
-    assert "photos and videos are removed" in said
+    assert "all photos and videos were deleted" in said
     assert process.returncode == 128 + signal.SIGTERM
     assert not list((tmp_path / SCRATCH).glob("ssagan-demo-*"))
 
@@ -157,7 +174,7 @@ def test_in_a_browser_and_by_a_program(
     assert painted[60:].max() == 0
     assert np.ptp(np.stack(frames), axis=0)[20:28].mean() > 5
 
-    page.get_by_role("tab", name="The network's own frames").click()
+    page.get_by_role("tab", name="Raw network output").click()
     page.get_by_role("button", name="Make the video").click()
     film.wait_for()
     page.wait_for_function("film => film.readyState >= 2", arg=film.element_handle())

@@ -69,7 +69,7 @@ print(peak() - before)
     assert phone == "(3060, 4080, 3) (12240, 16320) 128 128"  # of 200 megapixels
     assert int(reduced) < 150
     assert [line.split(":")[0].split()[-1] for line in lines] == [*PICTURES, *VIDEOS]
-    assert all("as a decompression bomb does" in line for line in lines[: len(PICTURES)])
+    assert all("may be a decompression bomb" in line for line in lines[: len(PICTURES)])
     assert all("it claims more than 16,000,000 frames" in line for line in lines[6:8])
     assert int(megabytes) < 100
 
@@ -84,9 +84,7 @@ def test_large_pictures_are_refused_whatever_the_warnings() -> None:
     """Between Pillow's warning and its error, where a program has reset the warnings."""
     assert video.image_size(bombs.png(20_000, 12_500)) == (12_500, 20_000)
     for height in (12_501, 26_000):
-        with pytest.raises(
-            ValueError, match="more than 250,000,000 pixels, as a decompression bomb"
-        ):
+        with pytest.raises(ValueError, match="more than the limit of 250,000,000 pixels"):
             video.image_size(bombs.png(20_000, height))
 
 
@@ -99,7 +97,7 @@ def test_large_pictures_are_refused_whatever_the_warnings() -> None:
 )
 def test_kinds_that_run_programs_are_no_pictures(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(DataError, match="it is no picture, or of an unknown kind"):
+    with pytest.raises(DataError, match="it is not a picture, or in an unknown format"):
         video.read_image(tmp_path / "a.jpg")
 
 
@@ -111,7 +109,7 @@ def test_a_playlist_is_no_video(tmp_path: Path, text: str, noise) -> None:
     """FFmpeg would read the files that it names."""
     video.write_mp4(tmp_path / "good.mp4", noise(3, 64, 64, 3), 12)
     (tmp_path / "list.mp4").write_text(text)
-    with pytest.raises(DataError, match=r"it is no video, or of a kind|Invalid data"):
+    with pytest.raises(DataError, match=r"it is not a video, or in an|Invalid data"):
         list(video.read_video(tmp_path / "list.mp4"))
 
 
@@ -121,7 +119,7 @@ def test_large_and_long_videos(tmp_path: Path, noise, monkeypatch: pytest.Monkey
     with pytest.raises(DataError, match="damaged after 8 frames: it has more than 8 frames"):
         list(video.read_video(tmp_path / "a.mp4"))
     monkeypatch.setattr(limits, "VIDEO_PIXELS", 64 * 48 - 1)
-    with pytest.raises(DataError, match="its frames of 48×64 are too large"):
+    with pytest.raises(DataError, match="its frames of 48×64 pixels are too large"):
         list(video.read_video(tmp_path / "a.mp4"))
 
 

@@ -97,7 +97,7 @@ def test_photos_of_any_name(tmp_path, capsys, kind) -> None:
     assert all(line.isprintable() for line in said)
 
 
-@pytest.mark.parametrize("ending", [*video.ENDINGS, ""])
+@pytest.mark.parametrize("ending", [*video.SUFFIXES, ""])
 def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
     video.write_image(tmp_path / "a.png", np.zeros((8, 12, 3), np.uint8))
     output = str(tmp_path / f"b{ending}")
@@ -105,7 +105,7 @@ def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
     [job] = photo_jobs.plan_jobs(options)
     job.check()
     clip = np.arange(96, dtype=np.uint8).reshape(32, 1, 1, 3).repeat(8, 1).repeat(8, 2)
-    job.write(clip, (8, 12), "stretch", 12)
+    job.write_clip(clip, (8, 12), "stretch", 12)
     if ending:
         with Image.open(output) if ending != ".mp4" else av.open(output) as written:
             frames = written.streams.video[0].frames if ending == ".mp4" else written.n_frames
@@ -117,7 +117,7 @@ def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
 
 
 def test_other_endings_are_refused(tmp_path) -> None:
-    with pytest.raises(OptionError, match=r"must end in \.mp4, \.gif, \.webp, or be a folder"):
+    with pytest.raises(OptionError, match=r"must end in \.mp4, \.gif, \.webp, or be a directory"):
         photo_jobs.plan_jobs(PhotosToVideos(image=("a.jpg",), output=str(tmp_path / "a.avi")))
 
 
@@ -127,5 +127,5 @@ def test_other_endings_are_refused(tmp_path) -> None:
 def test_no_photo_is_replaced_by_its_video(tmp_path, monkeypatch, output, extra) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x").mkdir()
-    with pytest.raises(OptionError, match=r"a\.webp: is read, too, and would be replaced"):
+    with pytest.raises(OptionError, match=r"a\.webp: is also an input and would be overwritten"):
         photo_jobs.plan_jobs(PhotosToVideos(image=("a.webp",), output=output, **extra))

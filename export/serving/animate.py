@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssagan_tf import animation, cli, video
+from ssagan_tf import animation_jobs, cli, video
 from ssagan_tf.options import require
 
 from ..options import ServingAnimateOptions
@@ -29,13 +29,13 @@ def animate(options: ServingAnimateOptions) -> None:
         read, have nothing that could move, or their videos cannot be written.
     """
     require(options, "server")
-    work = animation.plan(options)
+    jobs = animation_jobs.plan_animations(options)
     generator = RemoteGenerator(options)
 
     def make_clips(photos: np.ndarray) -> np.ndarray:
         return np.stack(generator.clips([video.encode_png(photo) for photo in photos]))
 
-    work.make(make_clips, SIDE, f"{options.name} at {options.server}")
+    jobs.run(make_clips, SIDE, f"{options.name} at {options.server}")
 
 
 def main() -> None:

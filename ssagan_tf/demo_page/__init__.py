@@ -1,1 +1,1 @@
-"""The page of `ssagan_tf.demo`: what it makes, how it looks, and how it is served."""
+"""The page of `ssagan_tf.demo`: layout, the videos it makes, and the web application."""

@@ -1,4 +1,4 @@
-"""Photos of visitors -> videos, within bounds."""
+"""Visitors' photos -> videos, within limits of size and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from ssagan_tf import animation, video
+from ssagan_tf import animation, animation_jobs, video
 from ssagan_tf.errors import DataError
 from ssagan_tf.motion.transfer import NothingMovesError
 from ssagan_tf.options import ComputeOptions, MotionOptions
@@ -23,75 +23,76 @@ from ssagan_tf.pixels import on_pixels
 from ssagan_tf.training.generator_source import Source
 from ssagan_tf.web.temporary_files import TemporaryFiles
 
-LARGEST = 32 * 2**20  # bytes of a photo
-MEGAPIXELS = 64
-_NO_PHOTO = "this is no photo that can be read"
-_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # as Pillow calls them
-SECONDS = 15.0
-"""Of a moving photo at most: others wait."""
-PATIENCE = 300.0
-"""Seconds after which its making is given up, on machines too slow for it."""
-PAINTED = 1024
-"""Pixels of the longer side of a mask that is shown and painted on."""
+MAX_UPLOAD = 32 * 2**20  # bytes of a photo
+MAX_MEGAPIXELS = 64
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "HEIF")  # Pillow's names
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")
+_NO_PHOTO = "this file is not a photo in a known format"
+MAX_SECONDS = 15.0
+"""Longest video; other visitors are waiting."""
+TIMEOUT = 300.0
+"""Seconds after which a video is given up, on machines that are too slow for it."""
+MASK_SIDE = 1024
+"""Longer side in pixels of the mask that is displayed and painted on."""
 
-_Read = TypeVar("_Read")
+_Result = TypeVar("_Result")
 Report = Callable[[float], None]
-"""Told which part of the work is done."""
+"""Called with the finished share of the work, in [0, 1]."""
 
 
 class VisitorError(DataError):
-    """What a visitor gave cannot be used. Says why, and names nothing of this machine."""
+    """A visitor's input cannot be used. The message is shown on the page: it says why, and contains
+    no path of this machine."""
 
 
 def check_photo(path: Path, what: str = "photo") -> None:
-    """Looks at a file's head, before its pixels take memory.
+    """Checks a file by its header, before its pixels take any memory.
 
     Args:
-      path: Of the file.
-      what: What it is given as.
+      path: The file.
+      what: What messages call it.
 
     Raises:
-      VisitorError: It is no picture of the usual kinds, or too large.
+      VisitorError: It is not a picture in a common format, or too large.
     """
+    too_large = f"the {what} is too large; the limit is {MAX_MEGAPIXELS} megapixels"
     try:
-        with path.open("rb") as file, video.open_image(file, *PHOTOS) as image:
+        with path.open("rb") as file, video.open_image(file, *_FORMATS) as image:
             width, height = image.size
     except video.TooManyPixelsError as error:
-        raise VisitorError(f"the {what} is too large; at most {MEGAPIXELS} megapixels") from error
+        raise VisitorError(too_large) from error
     except (OSError, ValueError) as error:
-        raise VisitorError(f"{_kind(path)}; give a JPEG, PNG or WebP") from error
-    if width * height > MEGAPIXELS * 10**6:
-        raise VisitorError(
-            f"the {what} is too large: {width}×{height} pixels; at most {MEGAPIXELS} megapixels"
-        )
+        raise VisitorError(f"{_problem(path)}; please use a JPEG, PNG or WebP") from error
+    if width * height > MAX_MEGAPIXELS * 10**6:
+        raise VisitorError(f"{too_large}, this one has {width}×{height} pixels")
 
 
-def _kind(path: Path) -> str:
-    """What a file is that is no photo of ours, by its first bytes."""
+def _problem(path: Path) -> str:
+    """Says what an unsupported file is, by its first bytes."""
     try:
         with path.open("rb") as file:
             head = file.read(16)
-    except OSError:  # another visitor has sent the same, and it is gone already
+    except OSError:  # another visitor sent the same file, and it was already deleted
         return _NO_PHOTO
     if not head:
         return "the file is empty"
-    if head[4:8] == b"ftyp":  # of Apple's photos and videos alike
+    if head[4:8] == b"ftyp":  # Apple's photos and videos begin alike
         brand = head[8:12]
-        what = "a HEIC" if brand in _HEIC else "an AVIF" if brand in (b"avif", b"avis") else ""
-        return f"this is {what} photo, which cannot be read here" if what else "this is a video"
+        kind = "HEIC" if brand in _HEIC_BRANDS else "AVIF" if brand in _AVIF_BRANDS else ""
+        return f"this {kind} photo cannot be read on this server" if kind else "this is a video"
     if head.startswith(b"%PDF"):
         return "this is a PDF"
     return _NO_PHOTO
 
 
 class Maker:
-    """Makes the videos of the page; keeps the generators it has used last.
+    """Makes the videos of the page; keeps the two generators that were used last in memory.
 
     Args:
-      models: By name, what can be chosen.
-      compute: How they are computed.
-      room: Where the files go, each video's into a folder that others cannot guess.
+      models: The models that visitors can choose, by name.
+      compute: Compute settings of the generators.
+      files: Where files are written, each video in a folder that nobody can guess.
       fps: Frames per second of the network's own frames.
     """
 
@@ -99,86 +100,85 @@ class Maker:
         self,
         models: Mapping[str, Source],
         compute: ComputeOptions,
-        room: TemporaryFiles,
+        files: TemporaryFiles,
         fps: float,
     ):
-        self._models, self._room, self._fps = models, room, fps
+        self._models, self._files, self._fps = models, files, fps
         self._load = functools.lru_cache(maxsize=2)(lambda name: models[name].load(compute))
 
     def animate(
-        self, photo: str, mask: str, name: str, options: MotionOptions, report: Report
+        self, photo: str, mask: str, model: str, options: MotionOptions, report: Report
     ) -> tuple[str, str]:
         """Makes a photo move, at its own size.
 
         Args:
           photo: Path.
-          mask: Path of a picture of what moves (white); empty: it is found.
-          name: Of the model.
-          options: How it moves.
-          report: Told how far it is.
+          mask: Path of a picture of what moves (white); empty: sky and water are found.
+          model: Name of the model.
+          options: How the photo moves.
+          report: Called as the work proceeds.
 
         Returns:
-          Paths of the mp4, and of a PNG of what moves in it, `PAINTED` a side at most.
+          Paths of the mp4, and of a PNG that shows what moves in it, at most `MASK_SIDE` a side.
 
         Raises:
           VisitorError: The photo or the mask cannot be used, nothing would move, or it takes too
             long.
-          DataError: The model cannot be read, or the video not be written.
+          DataError: The model cannot be read, or the video cannot be written.
         """
-        if options.seconds > SECONDS:
-            raise VisitorError(f"seconds={options.seconds:g}: {SECONDS:g} at most here")
-        number = animation.number_of_frames(options)
-        done, began = 0, time.monotonic()
+        if options.seconds > MAX_SECONDS:
+            raise VisitorError(f"the limit is {MAX_SECONDS:g} seconds, not {options.seconds:g}")
+        total = animation.number_of_frames(options)
+        done, started = 0, time.monotonic()
 
         def advance(frames: int) -> None:
             nonlocal done
             done += frames
-            report(done / number)
-            if time.monotonic() - began > PATIENCE:
-                raise VisitorError(
-                    "this takes too long here; give a smaller photo, or fewer seconds"
-                )
+            report(done / total)
+            if time.monotonic() - started > TIMEOUT:
+                raise VisitorError("this takes too long; try a smaller photo or fewer seconds")
 
-        image, _ = _read(photo, "photo", animation.read_photo)
-        drawn = _read(mask, "mask", animation.read_mask) if mask else None
-        if drawn is not None:
+        image, _ = _read(photo, "photo", animation_jobs.read_photo)
+        painted = _read(mask, "mask", animation_jobs.read_mask) if mask else None
+        if painted is not None:
             try:
-                animation.check_mask(drawn, image)
+                animation.check_mask(painted, image)
             except ValueError as error:
-                raise VisitorError(f"the mask doesn't fit the photo: {error}") from error
-        generator = self._load(name)
+                raise VisitorError(f"the mask does not fit the photo: {error}") from error
+        generator = self._load(model)
         side = generator.options.resolution
         try:
-            moving = animation.make_animation(image, on_pixels(generator), side, options, drawn)
+            moving = animation.make_animation(image, on_pixels(generator), side, options, painted)
         except NothingMovesError as error:
-            raise VisitorError(f"nothing would move: {error}") from error
-        with self._files(photo, "mp4", "png") as (mp4, picture):
-            video.write_image(picture, _shown(moving.motion.mask))
-            animation.save(moving, Job(photo, mp4, "mp4"), advance=advance)
-        return str(mp4), str(picture)
+            advice = "; paint what moves" if error.mask_helps else ""
+            raise VisitorError(f"nothing would move: {error.reason}{advice}") from error
+        with self._new_files(photo, "mp4", "png") as (mp4, mask_png):
+            video.write_image(mask_png, _mask_preview(moving.motion.mask))
+            animation_jobs.write_animation(moving, Job(photo, mp4, "mp4"), advance=advance)
+        return str(mp4), str(mask_png)
 
-    def generate(self, photo: str, name: str, fit: str) -> tuple[str, str, str]:
-        """Makes the network's own frames.
+    def generate(self, photo: str, model: str, fit: str) -> tuple[str, str, str]:
+        """Makes a video of the network's own frames.
 
         Args:
           photo: Path.
-          name: Of the model.
+          model: Name of the model.
           fit: As the setting `--fit`.
 
         Returns:
-          Paths of the mp4, the GIF and the strip.
+          Paths of the mp4, the GIF and the contact strip.
 
         Raises:
           VisitorError: The photo cannot be used.
-          DataError: The model cannot be read, or a file not be written.
+          DataError: The model cannot be read, or a file cannot be written.
         """
         image = _read(photo, "photo", video.read_image)
-        generator = self._load(name)
-        how = self._models[name].how(fit)
-        square = video.fit(image, generator.options.resolution, how)
-        frames = video.unfit(on_pixels(generator)(square[None])[0], image.shape[:2], how)
-        input_frame = video.unfit(square[None], image.shape[:2], how)
-        with self._files(photo, "mp4", "gif", "png") as (mp4, gif, strip):
+        generator = self._load(model)
+        fit = self._models[model].how(fit)
+        square = video.fit(image, generator.options.resolution, fit)
+        frames = video.unfit(on_pixels(generator)(square[None])[0], image.shape[:2], fit)
+        input_frame = video.unfit(square[None], image.shape[:2], fit)
+        with self._new_files(photo, "mp4", "gif", "png") as (mp4, gif, strip):
             video.write_mp4(mp4, frames, self._fps)
             video.write_gif(gif, frames, self._fps)
             video.write_image(
@@ -187,19 +187,19 @@ class Maker:
         return str(mp4), str(gif), str(strip)
 
     @contextlib.contextmanager
-    def _files(self, photo: str, *kinds: str) -> Iterator[list[Path]]:
-        """Names of files to be written into a new folder, which goes if they cannot be."""
-        self._room.sweep()
-        folder = self._room.folder / secrets.token_urlsafe(16)
+    def _new_files(self, photo: str, *suffixes: str) -> Iterator[list[Path]]:
+        """Yields paths in a new folder, which is removed if writing the files fails."""
+        self._files.sweep()
+        folder = self._files.folder / secrets.token_urlsafe(16)
         folder.mkdir()
         try:
-            yield [folder / f"{Path(photo).stem or 'photo'}.{kind}" for kind in kinds]
+            yield [folder / f"{Path(photo).stem or 'photo'}.{suffix}" for suffix in suffixes]
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
 
-def _read(path: str, what: str, read: Callable[[str], _Read]) -> _Read:
+def _read(path: str, what: str, read: Callable[[str], _Result]) -> _Result:
     try:
         check_photo(Path(path), what)
         return read(path)
@@ -207,9 +207,9 @@ def _read(path: str, what: str, read: Callable[[str], _Read]) -> _Read:
         raise VisitorError(f"the {what} cannot be read: {error.why}") from error
 
 
-def _shown(mask: np.ndarray) -> np.ndarray:
-    """A mask in [0, 1] as a small picture, `[h, w, 3]` uint8."""
-    scale = min(1.0, PAINTED / max(mask.shape))
+def _mask_preview(mask: np.ndarray) -> np.ndarray:
+    """Returns a mask in [0, 1] as a small picture, `[h, w, 3]` uint8."""
+    scale = min(1.0, MASK_SIDE / max(mask.shape))
     size = tuple(max(1, round(length * scale)) for length in mask.shape[::-1])
     small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     return np.repeat(np.uint8(np.rint(255 * small))[..., None], 3, axis=2)

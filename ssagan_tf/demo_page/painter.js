@@ -1,13 +1,13 @@
-// Paints a mask on a small copy of the photo; the server gets it as a PNG, white where it moves.
-// `element` is that of painter.html; the page's events call `window.painter`.
-const LONGEST = 1024; // pixels of a side
+// Paints a mask over a small copy of the photo. The server gets it as a PNG, white where it moves.
+// `element` is the one of painter.html; events of the page call `window.painter`.
+const MAX_SIDE = 1024; // pixels
 const at = (name) => element.querySelector(`[data-name="${name}"]`);
 const [painter, photo, canvas] = ["painter", "photo", "canvas"].map(at);
 const context = canvas.getContext("2d", { willReadFrequently: true });
-let painted = false; // whether the visitor has; what was found is shown only
-let asked = ""; // the photo that a video is being made of
+let painted = false; // by the visitor; a mask that the server found does not count
+let submitted = ""; // address of the photo that a video is being made of
 let erasing = false;
-let last = null; // where the stroke is
+let last = null; // position of the current stroke
 
 const say = (text) => { at("note").textContent = text; };
 const pixels = () => context.getImageData(0, 0, canvas.width, canvas.height);
@@ -15,7 +15,7 @@ const pixels = () => context.getImageData(0, 0, canvas.width, canvas.height);
 function clear() {
   context.clearRect(0, 0, canvas.width, canvas.height);
   painted = false;
-  say("Bright parts will move. Nothing painted: they are found.");
+  say("Paint the parts that should move. If you paint nothing, sky and water move.");
 }
 
 function choose(erase) {
@@ -38,7 +38,7 @@ function stroke(event) {
   context.stroke();
   last = [x, y];
   painted = true;
-  say("Bright parts will move.");
+  say("The bright parts will move.");
 }
 
 canvas.addEventListener("pointerdown", (event) => {
@@ -52,31 +52,31 @@ at("paint").addEventListener("click", () => choose(false));
 at("erase").addEventListener("click", () => choose(true));
 at("clear").addEventListener("click", clear);
 photo.addEventListener("load", () => {
-  const scale = Math.min(1, LONGEST / Math.max(photo.naturalWidth, photo.naturalHeight));
+  const scale = Math.min(1, MAX_SIDE / Math.max(photo.naturalWidth, photo.naturalHeight));
   canvas.width = Math.max(1, Math.round(photo.naturalWidth * scale));
   canvas.height = Math.max(1, Math.round(photo.naturalHeight * scale));
   clear();
   painter.hidden = false;
 });
 
-photo.addEventListener("error", () => say("Browsers don't show this kind of photo; give a JPEG to paint on it."));
+photo.addEventListener("error", () => say("Your browser cannot display this photo. To paint on it, use a JPEG."));
 
 window.painter = {
   show(address) {
     painter.hidden = true;
     painted = false;
-    say("Drop a photo first.");
+    say("Add a photo first.");
     if (address) photo.src = address;
     else photo.removeAttribute("src");
   },
 
-  // What moved in the video, as a beginning.
+  // Shows what moved in the video, as a start.
   async found(address) {
-    if (!address || painted || painter.hidden || photo.src !== asked) return;
+    if (!address || painted || painter.hidden || photo.src !== submitted) return;
     const mask = new Image();
     mask.src = address;
     await mask.decode();
-    if (painted || photo.src !== asked) return;
+    if (painted || photo.src !== submitted) return;
     context.globalCompositeOperation = "copy";
     context.drawImage(mask, 0, 0, canvas.width, canvas.height);
     const shown = pixels();
@@ -85,12 +85,12 @@ window.painter = {
       shown.data.fill(255, i, i + 3);
     }
     context.putImageData(shown, 0, 0);
-    say("Bright parts were found to move. Paint to change that.");
+    say("The bright parts moved. Paint to change that.");
   },
 
-  // A file at the server, or null: nothing is painted.
+  // Uploads the mask; null if nothing is painted.
   async mask() {
-    asked = photo.src;
+    submitted = photo.src;
     if (painter.hidden || !painted || !pixels().data.some((value, i) => i % 4 === 3 && value)) return null;
     const flat = new OffscreenCanvas(canvas.width, canvas.height);
     const over = flat.getContext("2d");
@@ -100,7 +100,7 @@ window.painter = {
     form.append("files", await flat.convertToBlob({ type: "image/png" }), "mask.png");
     const answer = await fetch("/gradio_api/upload", { method: "POST", body: form });
     if (!answer.ok) {
-      say(`The mask was not taken: ${await answer.text()}`);
+      say(`The mask could not be uploaded: ${await answer.text()}`);
       throw new Error("mask");
     }
     const [path] = await answer.json();

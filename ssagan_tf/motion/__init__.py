@@ -1,5 +1,5 @@
-"""Motion of a clip as velocities, and pictures warped by them.
+"""Estimates the motion of a clip, and makes a photo move by it.
 
-Velocities are pixels a frame, x to the right and y down, each at the size of its own frames; those
-of a `field.Field` are shares of each side of the picture, so of no size.
+Velocities are in pixels per frame, x to the right and y down, at the size of their frames. Those of
+a `field.Field` are fractions of the picture's width and height, so they fit pictures of any size.
 """

@@ -1,4 +1,4 @@
-"""Masks that follow the edges of a picture: the guided filter (He et al., 2010; fast: 2015)."""
+"""The guided filter, which aligns a mask with the edges of a picture (He et al., 2010; 2015)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ def guided_filter(
     epsilon: float,
     full: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Smooths a mask except across the edges of a picture.
+    """Smooths a mask, but not across the edges of a picture.
 
     Args:
       mask: `[h, w]` float32 in [0, 1].
       guide: `[h, w]` float32 in [0, 1], the picture in grey.
-      radius: Of the windows, in pixels of `mask`.
-      epsilon: Contrast, as a variance, from which on something is an edge.
-      full: The picture in grey at its own size `[H, W]`. The result is then of that size and
+      radius: Radius of the windows, in pixels of `mask`.
+      epsilon: Variance above which a contrast counts as an edge.
+      full: `[H, W]`, the picture in grey at full size. If given, the result has this size and
         follows its finer edges.
 
     Returns:
-      float32 in [0, 1], of the size of `mask` or of `full`.
+      float32 in [0, 1], of the size of `full` if given, else of `mask`.
     """
     side = 2 * radius + 1
 

@@ -1,14 +1,17 @@
 """An endless loop of a photo whose sky drifts.
 
-Two copies of the photo drift at once. Each fades in, drifts past the photo itself and fades out,
-while the other is at its fullest; then it begins again (as Holynski et al., "Animating Pictures
-with Eulerian Motion Fields", 2021, do with features of a network). By itself that doubles what is
-seen and pumps: the mean of two unlike pictures has less contrast than one. Ours: the drift in a
-phase is bounded; the place in the cycle is another one in each part of the picture; one copy gives
-way to the other in patches, as clouds grow and dissolve, so that both are seen in few places at a
-time, and the brighter of both is seen longer, so that little shines through a cloud; the blend
-keeps its variance, as detail is divided by what blending takes away from it; and all frames are as
-crisp as the photo.
+Two copies of the photo drift at once. Each one fades in, passes the position of the photo and fades
+out while the other is fully visible; then it starts again (Holynski et al., "Animating Pictures
+with Eulerian Motion Fields", 2021, do this with the features of a network). Plain cross-fading
+shows everything twice and pumps, as the mean of two different pictures has less contrast than one.
+Our additions:
+
+- The drift within a phase is limited.
+- The phase varies over the picture.
+- One copy replaces the other in patches, as clouds grow and dissolve, so that both are visible in
+  few places at a time; the brighter one stays longer, so that little shows through a cloud.
+- Details are amplified where blending weakens them, which keeps their variance.
+- All frames are as sharp as the photo.
 """
 
 from __future__ import annotations
@@ -22,41 +25,43 @@ import numpy as np
 from ssagan_tf.motion.field import Field
 from ssagan_tf.motion.warping import extend_moving_region
 
-MAX_DRIFT = 0.08  # widths that a copy drifts in a phase: more is seen as two pictures
-_FAST = 98.0  # percentile of speeds that keeps to it
-_DETAIL = 0.03  # σ in widths that separates detail from light and shade
-_MOST = 1.3  # times crisper or softer a frame is made
-_SMALL = 8  # times smaller is the picture in which that is blurred
+MAX_DRIFT = 0.08  # widths that a copy drifts in a phase; more looks like two pictures
+_SPEED_PERCENTILE = 98.0  # of the pixels, to which that limit applies
+_DETAIL = 0.03  # σ in widths that separates details from light and shade
+_MAX_SHARPENING = 1.3  # factor by which a frame is sharpened or softened at most
+_REDUCTION = 8  # of the picture in which light and shade are blurred
 _CORRELATION_SIDE = 256  # pixels
-# Waves across, waves down and offset of what shifts the cycle over the picture.
-_WAVES = ((0.9, 0.5, 0.1), (-0.6, 1.1, 0.35), (1.4, -1.0, 0.8))
-_PATCHES = ((3.1, 1.7, 0.2), (-2.3, 3.7, 0.7), (4.9, -2.9, 0.45), (1.3, 5.3, 0.9))
-_SHARE = 0.5  # of the cycle's half in which a patch changes copies
-_FIRM = 40.0  # of 255: a cloud so much brighter than what is behind is seen the longest
+# Waves that shift the phase over the picture: number across, number down, offset.
+_PHASE_WAVES = ((0.9, 0.5, 0.1), (-0.6, 1.1, 0.35), (1.4, -1.0, 0.8))
+_PATCH_WAVES = ((3.1, 1.7, 0.2), (-2.3, 3.7, 0.7), (4.9, -2.9, 0.45), (1.3, 5.3, 0.9))
+_FADE = 0.5  # share of half a cycle in which a patch changes from one copy to the other
+_CLOUD_CONTRAST = 40.0  # of 255, from which on a brighter cloud is kept the longest
 _STRIP = 32  # rows
-_KEPT = 2**28  # bytes of a period's frames; longer ones are made again each time
+_CACHE_BYTES = 2**28  # for the frames of a phase; otherwise they are computed again each time
 
 
 def count_phases(
     number: int, advance: float, field: Field, mask: np.ndarray, strength: float
 ) -> int:
-    """How many phases a loop has, so that nothing drifts too far in any.
+    """Returns the number of phases of a loop that keeps the drift within each short enough.
 
     Args:
-      number: Of frames of the loop, N.
-      advance: Frames of the field's clip from one of them to the next.
-      field: In widths a frame of its clip.
+      number: Number of frames N of the loop.
+      advance: Frames of the field's clip per frame of the loop.
+      field: How the photo drifts.
       mask: `[H, W]`, what moves.
-      strength: Of 1 lets copies drift `MAX_DRIFT`.
+      strength: Drift within a phase, as a multiple of `MAX_DRIFT`.
 
     Returns:
-      At least 1. A divisor of N if there is one near, so that frames repeat.
+      At least 1. A divisor of N if there is one nearby, so that frames recur.
     """
     height, width = mask.shape
     small = _scaled(mask, min(1.0, 128 / max(height, width)))
     speeds = np.linalg.norm(field.velocities(*small.shape), axis=-1) / small.shape[1]
-    # `velocities` of a smaller size has pixels of its own shape.
-    fastest = float(np.percentile(speeds[small > 0.5], _FAST)) if (small > 0.5).any() else 0.0
+    # The aspect of `small` is rounded, so this is only about in widths.
+    fastest = (
+        float(np.percentile(speeds[small > 0.5], _SPEED_PERCENTILE)) if (small > 0.5).any() else 0.0
+    )
     least = max(1, math.ceil(number * advance * fastest / (MAX_DRIFT * strength) - 1e-9))
     near = (n for n in range(least, min(2 * least, number) + 1) if number % n == 0)
     return next(near, min(least, number))
@@ -71,25 +76,25 @@ def loop_frames(
     strength: float = 1.0,
     source: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """Frames that may be repeated without an end.
+    """Yields the frames of an endless loop.
 
     Args:
       photo: `[H, W, 3]` uint8.
-      field: How it drifts.
-      mask: `[H, W]` in [0, 1]: what does. Where it is 0 the frames are the photo, bit by bit.
-      number: Of frames.
-      advance: Frames of the field's clip from one to the next, at least 0.
-      strength: How far copies drift in a phase, as a share of `MAX_DRIFT`; less has more phases.
+      field: How the photo drifts.
+      mask: `[H, W]` in [0, 1]: what moves. Where it is 0, all frames are identical to the photo.
+      number: Number of frames.
+      advance: Frames of the field's clip per frame, at least 0.
+      strength: Drift within a phase, as a multiple of `MAX_DRIFT`; less makes more phases.
       source: See `warping.warp`.
 
     Yields:
-      `number` frames `[H, W, 3]` uint8, one at a time. No more than one phase is kept.
+      `number` frames, `[H, W, 3]` uint8, one at a time. At most one phase is kept in memory.
     """
     cycles = count_phases(number, advance, field, mask, strength)
     period, rest = divmod(number, cycles)
     drift = field.scaled(advance * number / cycles)
     make = _Blend(photo, drift, mask, source)
-    if rest or photo.nbytes * period > _KEPT:
+    if rest or photo.nbytes * period > _CACHE_BYTES:
         yield from (make.frame(k * cycles / number % 1) for k in range(number))
         return
     kept = []
@@ -101,11 +106,13 @@ def loop_frames(
 
 
 class _Blend:
-    """Blends two copies of a photo, for any moment of a phase.
+    """Blends the two copies of a photo at any time of a phase.
 
     Args:
-      photo: As above, as with the others.
-      drift: Of a phase.
+      photo: As in `loop_frames`.
+      drift: Displacement over a whole phase.
+      mask: As in `loop_frames`.
+      source: As in `loop_frames`.
     """
 
     def __init__(
@@ -116,38 +123,42 @@ class _Blend:
         self._empty = not len(rows)
         if self._empty:
             return
-        # Only where something moves, frames are made.
+        # Only the bounding box of what moves is computed.
         self._inside = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
         height, width = mask.shape
         moving = np.clip(extend_moving_region(photo, mask if source is None else source), 0, 255)
         self._moving = np.float32(moving)
         field = drift.velocities(height, width)
-        self._field, self._bend = (
+        self._field, self._curvature = (
             [np.ascontiguousarray(each[self._inside][..., axis]) for axis in (0, 1)]
-            for each in (field, _bend(field))
+            for each in (field, _curvature(field))
         )
-        alike = _detail_correlation(photo, drift, mask)
-        self._unlike = 1 - cv2.resize(alike, (width, height))[self._inside]
-        self._shift = 0.25 * _waves(height, width, _WAVES)[self._inside]
-        self._patches = 0.5 * (1 - _SHARE) * np.tanh(_waves(height, width, _PATCHES))[self._inside]
+        correlation = _detail_correlation(photo, drift, mask)
+        self._variance_loss = 1 - cv2.resize(correlation, (width, height))[self._inside]
+        self._shift = 0.25 * _waves(height, width, _PHASE_WAVES)[self._inside]
+        self._patches = (
+            0.5 * (1 - _FADE) * np.tanh(_waves(height, width, _PATCH_WAVES))[self._inside]
+        )
         x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
         self._x, self._y = x[None, self._inside[1]], y[self._inside[0], None]
         share = mask[self._inside]
         self._full = (share >= 1).astype(np.uint8)
         self._partly = (share > 0) & (share < 1)
         self._share = share[self._partly][:, None]
-        there = photo[self._inside]
-        self._still = there[self._partly] - self._share * self._moving[self._inside][self._partly]
-        there = np.float32(there)
-        around = np.ones((5, 5), np.uint8)
-        self._inner = cv2.erode(self._full, around)
-        if not self._inner.any():  # as with a mask that is nowhere quite white
-            self._inner = cv2.erode(np.uint8(share > 0.5), around)
-        self._crispness = self._crispness_of(there)
-        self._sigma = _DETAIL * width / _SMALL
+        visible = photo[self._inside]
+        self._static = (
+            visible[self._partly] - self._share * self._moving[self._inside][self._partly]
+        )
+        visible = np.float32(visible)
+        neighbourhood = np.ones((5, 5), np.uint8)
+        self._inner = cv2.erode(self._full, neighbourhood)
+        if not self._inner.any():  # the mask is nowhere entirely white
+            self._inner = cv2.erode(np.uint8(share > 0.5), neighbourhood)
+        self._sharpness = self._sharpness_of(visible)
+        self._sigma = _DETAIL * width / _REDUCTION
 
     def frame(self, time: float) -> np.ndarray:
-        """The frame at a moment from 0 to 1 of the phase, `[H, W, 3]` uint8."""
+        """Returns the frame at a time in [0, 1) of the phase, `[H, W, 3]` uint8."""
         result = self._photo.copy()
         if self._empty:
             return result
@@ -160,54 +171,57 @@ class _Blend:
             more = gain[rows]
             blend[rows] = cv2.blendLinear(blend[rows], np.float32(smooth[rows]), more, 1 - more)
         soft = _soft(blend)
-        crispness = self._crispness_of(blend)
+        sharpness = self._sharpness_of(blend)
         more = 1.0
-        if self._crispness > 0:
-            more = np.clip(self._crispness / max(crispness, 1e-3), 1 / _MOST, _MOST)
+        if self._sharpness > 0:
+            more = np.clip(
+                self._sharpness / max(sharpness, 1e-3), 1 / _MAX_SHARPENING, _MAX_SHARPENING
+            )
         frame = cv2.addWeighted(blend, more, soft, 1 - more, 0, dtype=cv2.CV_8U)
         cv2.copyTo(frame, self._full, target)
         if self._share.size:
-            part = self._still + self._share * frame[self._partly]
+            part = self._static + self._share * frame[self._partly]
             target[self._partly] = np.clip(np.rint(part), 0, 255)
         return result
 
-    def _crispness_of(self, picture: np.ndarray) -> float:
+    def _sharpness_of(self, picture: np.ndarray) -> float:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         return cv2.norm(grey, _soft(grey), cv2.NORM_L2, self._inner)
 
     def _blend(self, time: np.float32, rows: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Both copies together, and how many times less detail is in them than in one."""
+        """Returns the blend of both copies, and the factor that restores its contrast."""
         place = self._shift[rows] + time / 2
         place -= np.floor(place)
-        first = 2 * place - 1  # from -1, not seen yet, over 0, the photo, to 1, not seen any more
+        first = 2 * place - 1  # from -1 (invisible) over 0 (the photo) to 1 (invisible again)
         second = first - np.copysign(np.float32(1), first)
-        # Nothing is left of a copy that begins again, as patches keep clear of the cycle's ends.
+        # A copy is invisible when it restarts: patches avoid that time.
         apart = np.abs(first - self._patches[rows]) - np.float32(0.5)
-        of_second = np.clip(apart / np.float32(_SHARE) + np.float32(0.5), 0, 1)
+        of_second = np.clip(apart / np.float32(_FADE) + np.float32(0.5), 0, 1)
         copies = self._copy(first, rows), self._copy(second, rows)
         grey = [cv2.cvtColor(copy, cv2.COLOR_RGB2GRAY) for copy in copies]
-        brighter = np.clip((grey[1] - grey[0]) / np.float32(_FIRM), -1, 1)
+        brighter = np.clip((grey[1] - grey[0]) / np.float32(_CLOUD_CONTRAST), -1, 1)
         of_second += of_second * (1 - of_second) * brighter
         of_first = 1 - of_second
         blend = cv2.blendLinear(*copies, of_first, of_second)
-        variance = 1 - 2 * of_first * of_second * self._unlike[rows]
+        variance = 1 - 2 * of_first * of_second * self._variance_loss[rows]
         return blend, 1 / np.sqrt(variance)
 
     def _copy(self, time: np.ndarray, rows: slice) -> np.ndarray:
-        """The photo as it has drifted at times from -1 to 1, another one at each pixel."""
+        """Returns the photo after drifting for times in [-1, 1], one per pixel."""
         x, y = (
-            start - time * (field[rows] - time * bend[rows])
-            for start, field, bend in zip(
-                (self._x, self._y[rows]), self._field, self._bend, strict=True
+            start - time * (field[rows] - time * curvature[rows])
+            for start, field, curvature in zip(
+                (self._x, self._y[rows]), self._field, self._curvature, strict=True
             )
         )
         return cv2.remap(self._moving, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
 
     def _light_and_shade(self, picture: np.ndarray) -> np.ndarray:
+        """Returns the picture without its details."""
         height, width = picture.shape[:2]
-        size = -(-width // _SMALL), -(-height // _SMALL)
+        size = -(-width // _REDUCTION), -(-height // _REDUCTION)
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        small = cv2.convertScaleAbs(small)  # as fine enough, and four times as fast
+        small = cv2.convertScaleAbs(small)  # 8 bits suffice and are four times as fast
         small = cv2.GaussianBlur(
             small, (0, 0), max(self._sigma, 0.3), borderType=cv2.BORDER_REFLECT
         )
@@ -215,17 +229,17 @@ class _Blend:
 
 
 def _soft(picture: np.ndarray) -> np.ndarray:
-    """Without what makes it crisp."""
+    """Returns a slightly blurred picture."""
     return cv2.GaussianBlur(picture, (5, 5), 0, borderType=cv2.BORDER_REFLECT)
 
 
 def _strips(height: int) -> list[slice]:
-    """Rows that a processor's cache holds."""
+    """Returns strips of rows that fit into a processor's cache."""
     return [slice(top, top + _STRIP) for top in range(0, height, _STRIP)]
 
 
-def _bend(field: np.ndarray) -> np.ndarray:
-    """Half of what the field changes by along itself: the second term of a path's series."""
+def _curvature(field: np.ndarray) -> np.ndarray:
+    """Returns the second-order term of the Taylor series of a path along the field."""
     if min(field.shape[:2]) < 2:
         return np.zeros_like(field)
     down, across = np.gradient(field, axis=(0, 1))
@@ -233,7 +247,7 @@ def _bend(field: np.ndarray) -> np.ndarray:
 
 
 def _waves(height: int, width: int, waves: tuple[tuple[float, float, float], ...]) -> np.ndarray:
-    """A sum of waves, scaled to a variance of about 1/2: smooth, and the same at any size."""
+    """Returns a sum of waves with a variance of about 1/2, the same at any size."""
     x = (np.arange(width, dtype=np.float32) + 0.5) / width
     y = (np.arange(height, dtype=np.float32) + 0.5) / height
     total = np.zeros((height, width), np.float32)
@@ -243,9 +257,9 @@ def _waves(height: int, width: int, waves: tuple[tuple[float, float, float], ...
 
 
 def _detail_correlation(photo: np.ndarray, drift: Field, mask: np.ndarray) -> np.ndarray:
-    """How alike the details of the two copies are around each pixel, at a small size: `[h, w]`.
+    """Returns the local correlation of the details of the two copies, `[h, w]` at a reduced size.
 
-    Their correlation: 1 where they are the same, so that blending takes nothing away.
+    Where it is 1, blending loses no variance.
     """
     scale = min(1.0, _CORRELATION_SIDE / max(photo.shape[:2]))
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)

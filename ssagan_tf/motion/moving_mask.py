@@ -1,7 +1,7 @@
-"""What of a photo moves: the sky, and water where a clip made from the photo says so.
+"""Which parts of a photo move: the sky, and water if it moves in a clip made from the photo.
 
-The sky finder sees the photo alone, at a hundred pixels and some; here wires and masts that are
-finer than that are looked for, and what else moves in the clip.
+The sky segmentation works on the photo at about 160 pixels a side. Here, thin structures such as
+wires and masts are excluded, and other regions that move in the clip are added.
 """
 
 from __future__ import annotations
@@ -12,16 +12,17 @@ import numpy as np
 from ssagan_tf.motion.guided_filter import guided_filter
 from ssagan_tf.motion.sun import Sun, downscale
 
-_SIDE = 1280  # pixels at which thin things are looked for
-_THIN = 0.009  # greatest width of such, in widths of the picture
-_DARKER = 0.5, 0.30  # of what is around: surely something, and perhaps, if it goes on from there
-_LIGHTER = 0.2, 0.1  # the same of what is lighter
-_LONG = 0.02  # least length, in widths
-_SURELY = 0.4  # of the change as large as the sky's, and as well explained by motion
-_REGION = 0.05  # of the picture: smaller regions in the clip are noise
+_SIDE = 1280  # pixels, for finding thin structures
+_MAX_THICKNESS = 0.009  # of thin structures, in widths of the picture
+# Contrast of certain and of possible parts; possible ones must touch a certain one.
+_DARKER = 0.5, 0.30
+_LIGHTER = 0.2, 0.1
+_MIN_LENGTH = 0.02  # of thin structures, in widths
+_MOVING = 0.4  # minimum change, and share explained by motion, relative to those of the sky
+_MIN_REGION = 0.05  # share of the picture; smaller moving regions are noise
 _RADIUS, _EPSILON = 0.03, 1e-3  # of the guided filter, in widths
-_EROSION = 1 / 500  # widths
-_EDGE, _UNLIKE = 0.01, 10.0  # greatest width of a frame, in heights or widths; of 255
+_EROSION = 1 / 500  # in widths
+_MAX_FRAME, _FRAME_CONTRAST = 0.01, 10.0  # width of a frame in widths or heights; of 255
 
 
 def moving_mask(
@@ -31,15 +32,15 @@ def moving_mask(
     change: np.ndarray | None = None,
     residual: np.ndarray | None = None,
 ) -> np.ndarray:
-    """How much of each pixel moves.
+    """Returns how much of each pixel moves.
 
     Args:
       photo: `[H, W, 3]` uint8, of any size.
-      sky: Of it, `[H, W]` (`sky_segmentation.find_sky`).
-      sun: In it.
-      change: How much a clip made from it changes, `[h, w]`, at any size: see
+      sky: `[H, W]`, sky mask (`sky_segmentation.find_sky`).
+      sun: Sun or moon in the photo, which stands still.
+      change: `[h, w]` at any size, how much a clip made from the photo changes; see
         `optical_flow.change_and_residual`.
-      residual: What of that its motion doesn't explain.
+      residual: `[h, w]`, the part of it that the clip's motion does not explain.
 
     Returns:
       `[H, W]` float32 in [0, 1].
@@ -48,15 +49,17 @@ def moving_mask(
     if change is not None and residual is not None:
         mask = np.maximum(mask, _moving_in_clip(photo, sky, change, residual))
     fine = downscale(photo, _SIDE)
-    still = _thin_structures(fine, cv2.resize(sky, fine.shape[1::-1], interpolation=cv2.INTER_AREA))
-    still = cv2.resize(still, sky.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    static = _thin_structures(
+        fine, cv2.resize(sky, fine.shape[1::-1], interpolation=cv2.INTER_AREA)
+    )
+    static = cv2.resize(static, sky.shape[::-1], interpolation=cv2.INTER_LINEAR)
     if sun is not None:
-        still = np.maximum(still, sun.disc(*sky.shape))
-    return _shrunk(mask * (1 - still) * _within_frame(photo))
+        static = np.maximum(static, sun.disc(*sky.shape))
+    return _shrunk(mask * (1 - static) * _within_frame(photo))
 
 
 def horizon_height(mask: np.ndarray) -> float:
-    """Height at which the sky mostly ends: 0 at the top of the picture, 1 at its bottom."""
+    """Returns the median height of a mask's lower end: 0 is the picture's top, 1 its bottom."""
     moving = mask > 0.5
     columns = moving.any(axis=0)
     if not columns.any():
@@ -66,7 +69,7 @@ def horizon_height(mask: np.ndarray) -> float:
 
 
 def _shrunk(mask: np.ndarray) -> np.ndarray:
-    """A little smaller and a little softer: no halo moves along an edge."""
+    """Shrinks and softens a mask a little, so that no halo moves along an edge."""
     whole, part = divmod(_EROSION * mask.shape[1], 1)
     mask = _erode_and_blur(mask, int(whole))
     mask = (1 - part) * mask + part * _erode_and_blur(mask, 1)
@@ -82,17 +85,17 @@ def _erode_and_blur(mask: np.ndarray, radius: int) -> np.ndarray:
 
 
 def _within_frame(photo: np.ndarray) -> np.ndarray:
-    """1, but 0 in lines at the picture's borders that are unlike the next ones: seams, frames."""
+    """Returns 1, but 0 in rows and columns at the borders that contrast with the next: frames."""
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     inside = np.ones(grey.shape, np.float32)
-    for lines, kept in ((grey, inside), (grey.T, inside.T)):  # views: what is written stays
-        widest = int(_EDGE * len(lines))
+    for lines, kept in ((grey, inside), (grey.T, inside.T)):  # views, so `inside` is changed
+        widest = int(_MAX_FRAME * len(lines))
         if not widest:
             continue
         for some, target in ((lines, kept), (lines[::-1], kept[::-1])):
-            beside = some[widest + 1 : widest + 3].mean(axis=0)
-            differences = np.median(some[:widest] - beside, axis=1)
-            unlike = np.flatnonzero(np.abs(differences) > _UNLIKE)
+            neighbours = some[widest + 1 : widest + 3].mean(axis=0)
+            differences = np.median(some[:widest] - neighbours, axis=1)
+            unlike = np.flatnonzero(np.abs(differences) > _FRAME_CONTRAST)
             target[: unlike[-1] + 1 if len(unlike) else 0] = 0
     return inside
 
@@ -100,19 +103,19 @@ def _within_frame(photo: np.ndarray) -> np.ndarray:
 def _moving_in_clip(
     photo: np.ndarray, sky: np.ndarray, change: np.ndarray, residual: np.ndarray
 ) -> np.ndarray:
-    """Where the clip changes as the sky does, by motion, along the photo's edges: `[H, W]`."""
+    """Returns regions that move in the clip like the sky does, aligned with the photo's edges."""
     height, width = change.shape
     small = cv2.resize(sky, (width, height), interpolation=cv2.INTER_AREA)
     inside = small > 0.9
-    if inside.mean() < _REGION:
+    if inside.mean() < _MIN_REGION:
         return np.zeros_like(sky)
     explained = np.clip(1 - residual / np.maximum(change, 1e-6), 0, 1)
-    usual = np.median(change[inside]), max(float(np.median(explained[inside])), 0.2)
-    level = np.minimum(change / max(usual[0], 1e-6), explained / usual[1])
-    moving = ((level > _SURELY) & (small < 0.9)).astype(np.uint8)
+    sky_change, sky_explained = np.median(change[inside]), np.median(explained[inside])
+    level = np.minimum(change / max(sky_change, 1e-6), explained / max(float(sky_explained), 0.2))
+    moving = ((level > _MOVING) & (small < 0.9)).astype(np.uint8)
     moving = cv2.morphologyEx(moving, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(moving, connectivity=4)
-    large = stats[:, cv2.CC_STAT_AREA] > _REGION * moving.size
+    large = stats[:, cv2.CC_STAT_AREA] > _MIN_REGION * moving.size
     large[0] = False
     if not large.any():
         return np.zeros_like(sky)
@@ -126,20 +129,21 @@ def _moving_in_clip(
 
 
 def _thin_structures(photo: np.ndarray, sky: np.ndarray) -> np.ndarray:
-    """What is thin, long and held: masts, wires, branches; turbines and lit towers."""
-    side = 2 * max(1, round(_THIN * sky.shape[1] / 2)) + 1
+    """Returns thin, long, attached structures: masts, wires, branches, turbines, lit towers."""
+    side = 2 * max(1, round(_MAX_THICKNESS * sky.shape[1] / 2)) + 1
     shape = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    # In the brightest channel, as blue between clouds is bright in blue.
+    # In the brightest channel, as blue gaps between clouds are bright in blue.
     light = photo.max(axis=2)
     land = cv2.dilate((sky < 0.5).astype(np.uint8), np.ones((side, side), np.uint8))
-    held = land.copy()
-    held[:1] = held[-1:] = held[:, :1] = held[:, -1:] = 1  # from the borders branches hang
+    supports = land.copy()
+    # Branches reach in from the borders.
+    supports[:1] = supports[-1:] = supports[:, :1] = supports[:, -1:] = 1
     around = np.maximum(cv2.morphologyEx(light, cv2.MORPH_CLOSE, shape), 16).astype(np.float32)
     darker = np.where(sky > 0.1, 1 - light / around, 0)
-    found = _attached_slender_parts(darker > _DARKER[1], darker > _DARKER[0], held)
+    found = _attached_slender_parts(darker > _DARKER[1], darker > _DARKER[0], supports)
     behind = cv2.morphologyEx(light, cv2.MORPH_OPEN, shape).astype(np.float32)
     lighter = np.where(sky > 0.1, 1 - behind / np.maximum(light, 16), 0)
-    # Clouds have light fringes, too, but those don't stand upright on land.
+    # Clouds have light fringes as well, but those do not stand upright on land.
     found |= _attached_slender_parts(
         lighter > _LIGHTER[1], lighter > _LIGHTER[0], land, upright=True
     )
@@ -148,24 +152,26 @@ def _thin_structures(photo: np.ndarray, sky: np.ndarray) -> np.ndarray:
 
 
 def _attached_slender_parts(
-    perhaps: np.ndarray, surely: np.ndarray, held: np.ndarray, upright: bool = False
+    possible: np.ndarray, certain: np.ndarray, supports: np.ndarray, upright: bool = False
 ) -> np.ndarray:
-    """The parts that are slender, sure somewhere and held somewhere: what hangs in the air drifts.
+    """Returns slender connected parts that touch a certain pixel and a support.
 
     Args:
-      perhaps, surely, held: `[h, w]`, whether each pixel is.
-      upright: Only what is taller than wide.
+      possible: `[h, w]` bool, pixels of the parts.
+      certain: `[h, w]` bool.
+      supports: `[h, w]`, what parts may be attached to; parts in mid-air drift with the sky.
+      upright: Only parts that are taller than wide.
     """
     number, labels, stats, _ = cv2.connectedComponentsWithStats(
-        perhaps.astype(np.uint8), connectivity=8
+        possible.astype(np.uint8), connectivity=8
     )
-    sure, fixed = np.zeros((2, number), bool)
-    sure[np.unique(labels[surely])] = True
-    fixed[np.unique(labels[held > 0])] = True
+    has_certain, attached = np.zeros((2, number), bool)
+    has_certain[np.unique(labels[certain])] = True
+    attached[np.unique(labels[supports > 0])] = True
     width, height = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
     length = np.hypot(width, height)
     slender = stats[:, cv2.CC_STAT_AREA] < 0.2 * length**2
-    kept = sure & fixed & slender & (length > max(5, _LONG * perhaps.shape[1]))
+    kept = has_certain & attached & slender & (length > max(5, _MIN_LENGTH * possible.shape[1]))
     if upright:
         kept &= height > width
     kept[0] = False

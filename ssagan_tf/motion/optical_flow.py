@@ -1,13 +1,13 @@
-"""Velocities of a clip: dense optical flow (Farnebäck, 2003), its median over time."""
+"""Velocities of a clip: the median over time of dense optical flow (Farnebäck, 2003)."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
 
-_WINDOW = 11  # pixels; of the sizes tried on 64×64 skies of known velocity, the nearest to it
-_SPREAD = 3.0  # σ in pixels over which changes are pooled
-_FINE_SPREAD = 1.0
+_WINDOW = 11  # pixels; the most accurate size on 64×64 skies of known velocity
+_TEXTURE_SIGMA = 3.0  # pixels
+_CHANGE_SIGMA = 1.0
 
 
 def dense_flow(now: np.ndarray, then: np.ndarray, window: int = _WINDOW) -> np.ndarray:
@@ -15,11 +15,11 @@ def dense_flow(now: np.ndarray, then: np.ndarray, window: int = _WINDOW) -> np.n
 
     Args:
       now: `[H, W]` uint8, grey.
-      then: The frame after it.
-      window: Over which motion is taken to be alike, in pixels.
+      then: `[H, W]` uint8, a later frame.
+      window: Size in pixels of the windows in which motion is assumed to be equal.
 
     Returns:
-      `[H, W, 2]` float32: how many pixels what is seen in `now` moves to the right and down.
+      `[H, W, 2]` float32: displacement in pixels of what is visible in `now`, right and down.
     """
     if np.array_equal(now, then):
         return np.zeros((*now.shape, 2), np.float32)
@@ -27,14 +27,14 @@ def dense_flow(now: np.ndarray, then: np.ndarray, window: int = _WINDOW) -> np.n
 
 
 def velocities(clip: np.ndarray, apart: int = 1) -> np.ndarray:
-    """Median over time of the flow from frame to frame, of each pixel.
+    """Returns the median over time of the optical flow of each pixel.
 
     Args:
       clip: `[T, H, W, 3]` uint8, T at least 2.
-      apart: Frames between two that are compared, less than T.
+      apart: Distance in frames between two that are compared, less than T.
 
     Returns:
-      `[H, W, 2]` float32, pixels a frame: x to the right, y down.
+      `[H, W, 2]` float32, pixels per frame: x to the right, y down.
     """
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in clip]
     pairs = zip(grey, grey[apart:], strict=False)
@@ -44,16 +44,16 @@ def velocities(clip: np.ndarray, apart: int = 1) -> np.ndarray:
 def change_and_residual(
     clip: np.ndarray, velocities: np.ndarray, apart: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How much a clip changes, and how much of it these velocities don't explain.
+    """Returns how much a clip changes, and how much of that velocities do not explain.
 
     Args:
       clip: `[T, H, W, 3]` uint8.
-      velocities: `[H, W, 2]`, pixels a frame.
-      apart: As above.
+      velocities: `[H, W, 2]`, pixels per frame.
+      apart: As in `velocities`.
 
     Returns:
-      Mean squared differences of grey between frames, as they are and with the first one moved,
-      `[H, W]` float32 each, of values from 0 to 255, pooled over a few pixels.
+      Mean squared differences of grey (0 to 255) between frames, `[H, W]` float32: unmoved, and
+      with the earlier frame moved by the velocities. Slightly blurred.
     """
     grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in clip]
     height, width = grey[0].shape
@@ -66,15 +66,15 @@ def change_and_residual(
         residual += np.square(after - moved)
     number = len(grey) - apart
     return tuple(
-        cv2.GaussianBlur(each / number, (0, 0), _FINE_SPREAD) for each in (change, residual)
+        cv2.GaussianBlur(each / number, (0, 0), _CHANGE_SIGMA) for each in (change, residual)
     )
 
 
 def texture(clip: np.ndarray) -> np.ndarray:
-    """Mean squared slope of grey around each pixel, `[H, W]` float32: flow needs it."""
+    """Returns the mean squared gradient of grey, `[H, W]` float32; flow needs gradients."""
     slopes = np.zeros(clip.shape[1:3], np.float32)
     for frame in clip:
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
         for axis in ((1, 0), (0, 1)):
             slopes += np.square(cv2.Sobel(grey, cv2.CV_32F, *axis))
-    return cv2.GaussianBlur(slopes / len(clip), (0, 0), _SPREAD)
+    return cv2.GaussianBlur(slopes / len(clip), (0, 0), _TEXTURE_SIGMA)

@@ -1,16 +1,16 @@
-"""The sky of a photo, found by colour and gradient without learning.
+"""Finds the sky of a photo by colour and gradient, without a trained model.
 
 After the detector of Shen and Wang, "Sky Region Detection in a Single Image for Autonomous Ground
-Robot Navigation" (2013): of the borders between a sky above and a ground below that some strength
-of gradient draws, it takes the one that leaves least variance of colour on both sides, and then
-looks whether there is a sky at all. By itself that border follows the edges of clouds: 52 percent
-of the pixels are right in 36 first frames of Sky Time-lapse, 98 with what is here.
+Robot Navigation" (2013): among the borders between sky above and ground below that thresholds of
+the gradient give, it picks the one with the least variance of colour on both sides, and then checks
+whether there is a sky at all. By itself, that border often follows the edges of clouds: 52 percent
+of the pixels are right in 36 first frames of Sky Time-lapse, against 98 percent with this module.
 
-What is ours: ground is expected where it is dark, warm or low; each side is a mixture of colours
-instead of one, fitted in turns with the mask; trees and towers may stand anywhere in the sky; and
-a region is ground only if its outline is sharp and it is darker or warmer than the sky beside it,
-which tells land from the shadows of clouds. The constants were chosen on first frames of about a
-hundred time-lapses, those 36 among them.
+Our changes: ground is expected where it is dark, warm or low; each side is a mixture of colours
+instead of a single one, fitted alternately with the mask; trees and towers may stand anywhere in
+the sky; and a region is ground only if its outline is sharp and it is darker or warmer than the sky
+next to it, which distinguishes land from the shadows of clouds. The constants were chosen on first
+frames of about a hundred time-lapses, including those 36.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ import numpy as np
 
 from ssagan_tf.motion.guided_filter import guided_filter
 
-_PIXELS = 160 * 160  # of the reduced picture in which the sky is looked for
-_ATTEMPTS = ((0.0, 4), (2.0, 4), (3.0, 0))  # how unlikely ground is, and rounds of fitting
-_COLOURS = 3  # of each mixture
-_RADIUS, _EPSILON = 5, 1e-3  # of the guided filter in the reduced picture
+_PIXELS = 160 * 160  # of the reduced picture
+_ATTEMPTS = ((0.0, 4), (2.0, 4), (3.0, 0))  # log-odds subtracted from ground; fitting iterations
+_COLOURS = 3  # components of each mixture
+_RADIUS, _EPSILON = 5, 1e-3  # of the guided filter
 _LARGEST_ODDS = 6.0  # log-odds of a pixel by its colour
-_SMALLEST, _SMALL = 0.002, 0.01  # areas: of ground at all; whose doubt takes another attempt
-_HARD = 8.0  # change of colour per pixel, of an edge
-_DENSE = 0.45, 0.65  # share of edges of what is no cloud, perhaps and surely
-_FEW = 8  # rows or columns of the reduced picture in which there is nothing to judge
+_MIN_GROUND, _MIN_DOUBT = 0.002, 0.01  # areas of ground, and of a doubt worth another attempt
+_HARD_EDGE = 8.0  # change of colour per pixel
+_DENSE = 0.45, 0.65  # density of hard edges that is possibly, and certainly, not a cloud
+_MIN_SIZE = 8  # rows or columns of the reduced picture, below which nothing can be judged
 # Weights of `not_sky_log_odds`: explained, hard edges, upright ones, brown, blue; the intercept.
-_ODD = (-4.8, 10.3, 15.4, 2.6, -4.1, -6.3)
-_LEVEL = 2.3  # darkening across a level horizon in most columns, in L* per pixel
+_WEIGHTS = (-4.8, 10.3, 15.4, 2.6, -4.1, -6.3)
+_HORIZON_EDGE = 2.3  # darkening across a level horizon in most columns, in L* per pixel
 
 
 def find_sky(picture: np.ndarray) -> np.ndarray:
-    """How much of each pixel is sky.
+    """Returns how much of each pixel is sky.
 
-    Water is ground, where a horizon can be seen; so are the black bars of a letterbox. Nothing is
-    sky in a picture of dark green or brown throughout; any other picture without land, be it of
-    fog or of a bright wall, is sky all over.
+    Water counts as ground if a horizon is visible; so do the black bars of a letterbox. A picture
+    that is dark green or brown throughout has no sky; any other picture without land, such as fog
+    or a bright wall, is all sky.
 
     Args:
-      picture: `[H, W, 3]` uint8, of any size. It is looked at in reduced size; the mask follows
-        the edges of the picture at its own.
+      picture: `[H, W, 3]` uint8, of any size. It is segmented at a reduced size; the mask is then
+        aligned with the edges at full size.
 
     Returns:
-      `[H, W]` float32: 1 in the sky, 0 elsewhere, and between at the border.
+      `[H, W]` float32: 1 in the sky, 0 elsewhere, and in between at the border.
     """
     mask = np.zeros(picture.shape[:2], np.float32)
     inside = _without_bars(picture)
@@ -62,37 +62,37 @@ def find_sky(picture: np.ndarray) -> np.ndarray:
         return mask
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     fine = guided_filter(sky, reduced.grey, 2, _EPSILON, grey)
-    mask[inside] = np.clip(1.25 * (fine - 0.5) + 0.5, 0, 1)  # a tenth of sky is none
+    mask[inside] = np.clip(1.25 * (fine - 0.5) + 0.5, 0, 1)  # a tenth of sky counts as none
     return mask
 
 
 def not_sky_log_odds(picture: np.ndarray, sky: np.ndarray, explained: float) -> float:
-    """Log-odds that what was taken for sky is none: a face, a room, a wall.
+    """Returns the log-odds that a region taken for sky is something else (a face, a wall).
 
-    Skies have few hard edges, of which few are upright, are often blue and not of a dull brown; and
-    in a clip that a network makes of them, they drift. The weights are those of a logistic
-    regression on 203 skies, half of them drawn, and 40 other photos (faces, rooms, animals, walls).
+    Skies have few hard edges, and few upright ones; they are often blue and rarely dull brown; and
+    in a clip that a network makes of them, they drift. The weights come from a logistic regression
+    on 203 skies, half of them synthetic, and 40 other photos (faces, rooms, animals, walls).
 
     Args:
       picture: `[H, W, 3]` uint8.
-      sky: `[H, W]` in [0, 1].
-      explained: Share of a clip's change in it that is explained by motion, at most 1.
+      sky: `[H, W]` in [0, 1], the region.
+      explained: Share of a clip's change in the region that motion explains, at most 1.
     """
     reduced = _Reduced.of(picture)
     small = cv2.resize(np.float32(sky), reduced.lab.shape[1::-1], interpolation=cv2.INTER_AREA)
     inside = cv2.erode((small > 0.5).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    if not inside.any() or min(inside.shape) < _FEW:
-        return 0.0  # a line has no edges but upright ones
-    return float(np.dot(_ODD, [max(explained, -0.3), *_looks(reduced, inside), 1]))
+    if not inside.any() or min(inside.shape) < _MIN_SIZE:
+        return 0.0  # all edges of a line are upright
+    return float(np.dot(_WEIGHTS, [max(explained, -0.3), *_appearance(reduced, inside), 1]))
 
 
-def _looks(picture: _Reduced, inside: np.ndarray) -> tuple[float, float, float, float]:
-    """Hard edges, upright ones, dull brown, and blue: features in [0, 1] of `not_sky_log_odds`."""
+def _appearance(picture: _Reduced, inside: np.ndarray) -> tuple[float, float, float, float]:
+    """Returns features in [0, 1] of `not_sky_log_odds`: hard edges, upright ones, brown, blue."""
     smooth = cv2.GaussianBlur(picture.lab, (0, 0), 1.0)
     across, down = (
         cv2.Sobel(smooth, cv2.CV_32F, *axis, scale=1 / 8)[inside] for axis in ((1, 0), (0, 1))
     )
-    hard = np.sqrt((across**2 + down**2).sum(axis=-1)) > _HARD
+    hard = np.sqrt((across**2 + down**2).sum(axis=-1)) > _HARD_EDGE
     upright, level = np.abs(across[:, 0]).mean(), np.abs(down[:, 0]).mean()
     light, green_red, blue_yellow = picture.lab[inside].T
     brown = (blue_yellow > 8) & (light < 60) & (np.hypot(green_red, blue_yellow) < 40)
@@ -105,22 +105,22 @@ def _looks(picture: _Reduced, inside: np.ndarray) -> tuple[float, float, float, 
 
 
 def _crowded(picture: _Reduced, sky: np.ndarray) -> np.ndarray:
-    """Where hard edges are denser than in clouds, from the ground on: lit towers, crowns, faces."""
+    """Returns regions on the ground with denser edges than clouds: towers, trees, faces."""
     slopes = [cv2.Sobel(picture.lab, cv2.CV_32F, *a, scale=1 / 8) for a in ((1, 0), (0, 1))]
     share = (sky > 0.5).astype(np.float32)
-    hard = (np.sqrt(np.square(slopes).sum(axis=(0, -1))) > _HARD) * share
+    hard = (np.sqrt(np.square(slopes).sum(axis=(0, -1))) > _HARD_EDGE) * share
     around = [cv2.GaussianBlur(values, (0, 0), 4.0) for values in (hard, share)]
     density = around[0] / np.maximum(around[1], 0.2)
     _, labels = cv2.connectedComponents(((density > _DENSE[0]) & (share > 0)).astype(np.uint8))
-    surely = labels[(density > _DENSE[1]) & (labels > 0)]
+    certain = labels[(density > _DENSE[1]) & (labels > 0)]
     land = (share == 0).astype(np.uint8)
     land[-1] = 1
     standing = labels[cv2.dilate(land, np.ones((3, 3), np.uint8)) > 0]
-    return np.isin(labels, np.intersect1d(surely, standing))
+    return np.isin(labels, np.intersect1d(certain, standing))
 
 
 def _without_bars(picture: np.ndarray) -> tuple[slice, slice]:
-    """Rows and columns within the black bars of a letterbox."""
+    """Returns the rows and columns between the black bars of a letterbox."""
     return _between(picture.max(axis=(1, 2)) <= 28), _between(picture.max(axis=(0, 2)) <= 28)
 
 
@@ -131,12 +131,12 @@ def _between(dark: np.ndarray) -> slice:
 
 @dataclasses.dataclass(frozen=True)
 class _Reduced:
-    """A picture at the size at which it is looked at.
+    """A picture at reduced size.
 
     Attributes:
       lab: `[h, w, 3]` float32, CIE L*a*b*.
-      heights: `[h, w]` float32, from 0 at the top to 1.
-      gradient: `[h, w]` float32, greatest change of colour per pixel thereabouts.
+      heights: `[h, w]` float32, from 0 at the top to 1 at the bottom.
+      gradient: `[h, w]` float32, largest change of colour per pixel in the neighbourhood.
     """
 
     lab: np.ndarray
@@ -165,7 +165,7 @@ class _Reduced:
         return self.lab[..., 0] / 100
 
     def expected_ground(self) -> np.ndarray:
-        """Log-odds of ground before anything is fitted: dark or warm, against the upper half."""
+        """Returns the prior log-odds of ground: low, or dark or warm for the upper half."""
         upper = self.lab[: max(1, len(self.lab) // 2)].reshape(-1, 3)
         light, green_red, blue_yellow = np.median(upper, axis=0)
         ratio = self.lab[..., 0] / max(light, 1.0)
@@ -177,22 +177,22 @@ class _Reduced:
 
 
 def _sky_of(picture: _Reduced) -> np.ndarray:
-    """How much of each pixel of the reduced picture is sky."""
+    """Returns how much of each pixel of the reduced picture is sky."""
     below = _below_horizon(picture)
     expected = picture.expected_ground() + np.where(below, _LARGEST_ODDS, 0)
     sky = np.where(below, 0, 1).astype(np.float32)
-    # Dark sky may be taken for ground as a whole. Then less of the picture is offered as such.
+    # A whole dark sky may be taken for ground. Then ground is made less likely, and fitted again.
     for reluctance, rounds in _ATTEMPTS:
         found = _fit(picture, expected - reluctance, rounds)
         land, doubt = np.zeros(sky.shape, np.uint8), False
         for region in _regions(found < 0.5):
             share = region.mean()
-            if share < _SMALLEST:
+            if share < _MIN_GROUND:
                 continue
             if below[region].mean() > 0.5 or _is_ground(region, found, picture):
                 land[region] = 1
             else:
-                doubt = doubt or share > _SMALL
+                doubt = doubt or share > _MIN_DOUBT
         beside = cv2.dilate(land, np.ones((7, 7), np.uint8)) > 0
         sky = np.minimum(sky, np.where(beside, found, 1))
         if not doubt:
@@ -201,7 +201,7 @@ def _sky_of(picture: _Reduced) -> np.ndarray:
 
 
 def _fit(picture: _Reduced, expected: np.ndarray, rounds: int) -> np.ndarray:
-    """Mask and the colours of its two sides, fitted in turns: how much of each pixel is sky."""
+    """Fits the mask and the colours of its two sides alternately; returns how much is sky."""
     features = np.dstack([picture.lab, picture.heights]).astype(np.float64)
     odds = expected
     for done in range(rounds + 1):
@@ -215,10 +215,10 @@ def _fit(picture: _Reduced, expected: np.ndarray, rounds: int) -> np.ndarray:
 
 
 def _log_density(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Log-density at each pixel of a mixture of Gaussians fitted to weighted pixels.
+    """Fits a mixture of Gaussians to weighted pixels; returns its log-density at each pixel.
 
-    Expectation maximisation on every other row and column, from groups of equal weight by
-    lightness: no random numbers, the same mask each time.
+    Expectation maximisation on every other row and column. It starts from groups of equal weight
+    ordered by lightness, so the result is deterministic.
     """
     some = features[::2, ::2].reshape(-1, features.shape[-1])
     given = weights[::2, ::2].ravel() + 1e-6
@@ -236,7 +236,7 @@ def _log_density(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 _Gaussian = tuple[float, np.ndarray, np.ndarray]
-_FLOOR = np.diag([16.0, 4.0, 4.0, 0.01])  # variances of L*, a*, b* and height added to any
+_FLOOR = np.diag([16.0, 4.0, 4.0, 0.01])  # added to the variances of L*, a*, b* and height
 
 
 def _gaussian(samples: np.ndarray, weights: np.ndarray) -> _Gaussian:
@@ -247,7 +247,7 @@ def _gaussian(samples: np.ndarray, weights: np.ndarray) -> _Gaussian:
 
 
 def _joint(features: np.ndarray, gaussian: _Gaussian) -> np.ndarray:
-    """Log of weight times density, but for a constant."""
+    """Returns the log of weight times density, up to a constant."""
     weight, mean, covariance = gaussian
     offsets = features - mean
     squares = np.einsum("...i,...i->...", offsets @ np.linalg.inv(covariance), offsets)
@@ -255,13 +255,13 @@ def _joint(features: np.ndarray, gaussian: _Gaussian) -> np.ndarray:
 
 
 def _regions(mask: np.ndarray) -> list[np.ndarray]:
-    """The connected parts of a mask, `[h, w]` bool each."""
+    """Returns the connected parts of a mask, `[h, w]` bool each."""
     number, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     return [labels == label for label in range(1, number)]
 
 
 def _is_ground(region: np.ndarray, sky: np.ndarray, picture: _Reduced) -> bool:
-    """Whether a region is land and not a part of the sky of another colour."""
+    """Returns whether a region is land, and not a part of the sky in another colour."""
     solid = region.astype(np.uint8)
     wide = np.ones((15, 15), np.uint8)
     outline = cv2.dilate(solid, np.ones((3, 3))) > cv2.erode(solid, np.ones((3, 3)))
@@ -273,7 +273,7 @@ def _is_ground(region: np.ndarray, sky: np.ndarray, picture: _Reduced) -> bool:
     light, _, hue = np.median(picture.lab[region], axis=0)
     light_beside, _, hue_beside = np.median(picture.lab[beside], axis=0)
     ratio = light / max(light_beside, 1.0)
-    sharpness = np.percentile(picture.gradient[outline], 25)  # clouds are soft somewhere
+    sharpness = np.percentile(picture.gradient[outline], 25)  # clouds have soft edges somewhere
     evidence = 0.85 * np.clip(np.log2(sharpness / 4 + 1e-6), -2, 2)
     evidence += 4 * (0.4 - min(ratio, 1.3))
     evidence += 3 * np.clip((hue - hue_beside) / 20, 0, 1)
@@ -283,12 +283,12 @@ def _is_ground(region: np.ndarray, sky: np.ndarray, picture: _Reduced) -> bool:
 
 
 def _below_horizon(picture: _Reduced) -> np.ndarray:
-    """Where it is below a straight, level line along which the picture darkens: the sea's end."""
+    """Returns what is below a straight, level line across which the picture darkens: the sea."""
     light = cv2.GaussianBlur(picture.lab[..., 0], (0, 0), 1.0)
     height, width = light.shape
     slope = cv2.Sobel(light, cv2.CV_32F, 0, 1, scale=1 / 8)
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
-    best, below = -_LEVEL, np.zeros(light.shape, bool)
+    best, below = -_HORIZON_EDGE, np.zeros(light.shape, bool)
     for tilt in np.linspace(-0.03, 0.03, 7, dtype=np.float32):
         lean = tilt * (columns - width / 2)
         level = cv2.remap(
@@ -303,7 +303,7 @@ def _below_horizon(picture: _Reduced) -> np.ndarray:
 
 
 def _is_land(colours: np.ndarray) -> bool:
-    """Whether colours `[N, 3]` are as dark and green, or brown, as no sky is."""
+    """Returns whether colours, `[N, 3]`, are too dark and green or brown for a sky."""
     if not len(colours):
         return True
     light, green_red, blue_yellow = np.median(colours, axis=0)
@@ -312,7 +312,7 @@ def _is_land(colours: np.ndarray) -> bool:
 
 
 def _without_holes(sky: np.ndarray) -> np.ndarray:
-    """Takes away what is bright below the sky proper: lakes, walls, lit windows."""
+    """Removes bright regions below the main sky: lakes, walls, lit windows."""
     regions = _regions(sky > 0.5)
     if len(regions) < 2:
         return sky

@@ -1,4 +1,4 @@
-"""The motion of a generated clip, carried over to the photo that it was made from.
+"""Transfers the motion of a generated clip to the photo that it was made from.
 
 A generated clip is small and blurred, but its motion can be evaluated at any size:
 `estimate_motion` measures it, `render_frames` moves the photo by it. After Endo et al., "Animating
@@ -26,17 +26,26 @@ from ssagan_tf.motion.warping import warp_frames
 
 Direction = Literal["right", "left"]
 
-CLIP_RATE = 2.0  # frames a second of the clip in a loop at speed 1: a fiftieth of the width
-_FIRST, _APART = 14, 2  # frames that are looked at, as clips get softer; and between two of them
-_BORDER = 16  # this part of each side is spoilt by padding
-_LEAST = 0.003  # share of the photo that should move
-_ODD = 2.8  # log-odds from which on what was found is no sky
-_VISIBLE = 0.35  # of 255: mean change by a twentieth of the width that can be seen
-_GRAIN = 1 / 64  # σ in widths below which what changes is noise and no cloud
+CLIP_RATE = 2.0  # frames of the clip per second at speed 1; about a fiftieth of the width
+_FIRST_FRAMES, _FLOW_DISTANCE = 14, 2  # later frames are blurred; frames between two compared
+_BORDER = 16  # one part in 16 of each side is distorted by padding
+_MIN_MOVING = 0.003  # share of the photo
+_MAX_NOT_SKY = 2.8  # log-odds
+_MIN_VISIBLE = 0.35  # of 255: mean change when shifted by a twentieth of the width
+_NOISE_SIGMA = 1 / 64  # in widths; finer contrasts are noise, not clouds
 
 
 class NothingMovesError(ValueError):
-    """Nothing would move in this photo. The message says why, without naming it."""
+    """Nothing would move in a photo.
+
+    Attributes:
+      reason: Why, without the name of the photo.
+      mask_helps: Whether a mask of what moves would help.
+    """
+
+    def __init__(self, reason: str, mask_helps: bool = False):
+        super().__init__(f"{reason}; pass a mask of what moves" if mask_helps else reason)
+        self.reason, self.mask_helps = reason, mask_helps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +53,10 @@ class Motion:
     """How a photo moves.
 
     Attributes:
-      field: Velocities at any size, per frame of the clip.
-      mask: What moves of each pixel of the photo, `[H, W]` float32 in [0, 1].
-      relighting: How its light changes.
-      sun: In it, whose glow stands still.
+      field: Velocities per frame of the clip.
+      mask: `[H, W]` float32 in [0, 1], how much of each pixel of the photo moves.
+      relighting: How the light changes.
+      sun: Sun or moon, which stands still with its glow.
       confidence: Share in [0, 1] of the clip's change that is motion. The lower it is, the more
         the field is that of an average sky.
     """
@@ -60,36 +69,36 @@ class Motion:
 
     @property
     def drift_direction(self) -> Direction:
-        """Where most of what moves drifts."""
+        """Main direction of the motion."""
         small = cv2.resize(self.mask, (64, 64), interpolation=cv2.INTER_AREA)
         return (
             "left" if float((self.field.velocities(64, 64)[..., 0] * small).sum()) < 0 else "right"
         )
 
     def mirrored(self) -> Motion:
-        """That of the mirrored photo."""
-        light = Relighting(np.ascontiguousarray(self.relighting.gains[:, :, ::-1]))
+        """Returns the motion of the horizontally mirrored photo."""
+        relighting = Relighting(np.ascontiguousarray(self.relighting.gains[:, :, ::-1]))
         mask = np.ascontiguousarray(self.mask[:, ::-1])
         sun = self.sun and dataclasses.replace(self.sun, x=1 - self.sun.x)
-        return Motion(self.field.mirrored(), mask, light, sun, self.confidence)
+        return Motion(self.field.mirrored(), mask, relighting, sun, self.confidence)
 
 
 def estimate_motion(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None = None) -> Motion:
-    """Reads the motion of a clip.
+    """Estimates the motion of a clip.
 
     Args:
-      clip: `[T, h, w, 3]` uint8, T at least 2: made from the photo, at any size, stretched to it.
+      clip: `[T, h, w, 3]` uint8, T at least 2: made from the photo, squeezed to any size.
       photo: `[H, W, 3]` uint8.
-      mask: `[h', w']`, uint8 or float in [0, 1]: what moves (white), instead of what is found.
-        Brought to the photo's size.
+      mask: `[h', w']`, uint8 or float in [0, 1]: what moves (white), instead of the sky and water
+        found automatically. Resized to the photo.
 
     Raises:
-      NothingMovesError: There is no sky, or nothing to be seen in it.
+      NothingMovesError: No sky was found, or its motion would be invisible.
     """
-    seen = clip[:_FIRST]
-    apart = min(_APART, len(seen) - 1)
-    measured = optical_flow.velocities(seen, apart)
-    change, residual = optical_flow.change_and_residual(seen, measured, apart)
+    first = clip[:_FIRST_FRAMES]
+    apart = min(_FLOW_DISTANCE, len(first) - 1)
+    measured = optical_flow.velocities(first, apart)
+    change, residual = optical_flow.change_and_residual(first, measured, apart)
     sky = find_sky(photo)
     sun = find_sun(photo, sky)
     moving = (
@@ -102,11 +111,11 @@ def estimate_motion(clip: np.ndarray, photo: np.ndarray, mask: np.ndarray | None
     height, width = clip.shape[1:3]
     small = cv2.resize(moving, (width, height), interpolation=cv2.INTER_AREA)
     explained = _explained_share(change, residual, small)
-    if mask is None and not_sky_log_odds(photo, moving, explained) > _ODD:
-        raise NothingMovesError("it doesn't look like a sky; give a mask that says what moves")
+    if mask is None and not_sky_log_odds(photo, moving, explained) > _MAX_NOT_SKY:
+        raise NothingMovesError("it does not look like a sky", mask_helps=True)
     speeds = np.hypot(measured[..., 0], measured[..., 1])
-    weights = small * optical_flow.texture(seen) ** 0.25 * np.sqrt(speeds)
-    confidence = max(0.0, explained) ** 2  # on skies of known motion, the best
+    weights = small * optical_flow.texture(first) ** 0.25 * np.sqrt(speeds)
+    confidence = max(0.0, explained) ** 2  # the best exponent on skies of known motion
     field = fit(measured, weights, horizon_height(moving), confidence)
     return Motion(field, moving, estimate_relighting(clip, small), sun, confidence)
 
@@ -123,35 +132,37 @@ def render_frames(
     direction: Direction | None = None,
     light: float = 0.0,
 ) -> Iterator[np.ndarray]:
-    """Frames of the moving photo, one at a time. Equal ones for equal arguments.
+    """Yields the frames of the moving photo, deterministically.
 
     Args:
-      photo: `[H, W, 3]` uint8, which `motion` was read for.
-      motion: Of `estimate_motion`.
-      number: Of frames N.
-      loop: Whether frame N would be frame 0 again. Else the first is the photo, and each is one
-        frame of the clip further.
-      fps: Frames a second at which a loop is shown; its clip is taken at `CLIP_RATE`.
-      speed: Times faster.
-      strength: Of loops, at most 1 is sensible: how far clouds drift before they fade.
-      direction: Where most of it drifts; None: as in the clip.
-      light: How strong the change of light is. In a loop it comes and goes once.
+      photo: `[H, W, 3]` uint8, the one that `motion` was estimated for.
+      motion: From `estimate_motion`.
+      number: Number of frames N.
+      loop: Whether frame N would equal frame 0. Otherwise the first frame is the photo, and each
+        frame is `speed` frames of the clip later.
+      fps: Frames per second of a loop; its clip plays at `CLIP_RATE`.
+      speed: Speed factor.
+      strength: In loops, how far clouds drift before they fade; sensible up to 1.
+      direction: Main direction of the motion; None: as in the clip.
+      light: Strength of the change of light. In a loop it comes and goes once.
 
     Yields:
-      `[H, W, 3]` uint8. Where `motion.mask` is 0, they are the photo, bit by bit.
+      `[H, W, 3]` uint8. Where `motion.mask` is 0, they are identical to the photo.
 
     Raises:
-      ValueError: The photo is of another size than the mask.
+      ValueError: The photo and the mask have different sizes.
     """
     if photo.shape[:2] != motion.mask.shape:
-        raise ValueError(f"a photo of {photo.shape[:2]}, a mask of {motion.mask.shape}")
-    turned = -1 if direction not in (None, motion.drift_direction) else 1
-    field = motion.field.scaled(turned)
+        raise ValueError(
+            f"expected a photo of the mask's size {motion.mask.shape}, got {photo.shape[:2]}"
+        )
+    sign = -1 if direction not in (None, motion.drift_direction) else 1
+    field = motion.field.scaled(sign)
     glow = source = None
     if motion.sun is not None:
         source = motion.sun.source(motion.mask)
         glow = motion.sun.glow(photo, source)
-        photo = photo - glow  # nowhere more than the photo
+        photo = photo - glow  # the glow is nowhere brighter than the photo
     if loop:
         advance = speed * CLIP_RATE / fps
         moved = loop_frames(photo, field, motion.mask, number, advance, strength, source)
@@ -173,13 +184,13 @@ def render_frames(
 def loop_repeats(
     motion: Motion, number: int, *, fps: float, speed: float = 1.0, strength: float = 1.0
 ) -> int:
-    """How many times over a loop of N frames without a change of light has the same frames.
+    """Returns how many times the same frames recur in a loop without a change of light.
 
     Args:
-      motion: As `render_frames` takes it, as all others.
+      motion, number, fps, speed, strength: As in `render_frames`.
 
     Returns:
-      A divisor of N, at least 1.
+      A divisor of `number`, at least 1.
     """
     cycles = count_phases(number, speed * CLIP_RATE / fps, motion.field, motion.mask, strength)
     return 1 if number % cycles else cycles
@@ -194,32 +205,28 @@ def _resized_mask(mask: np.ndarray, photo: np.ndarray) -> np.ndarray:
 
 
 def _check_visible(photo: np.ndarray, mask: np.ndarray, found: bool) -> None:
-    """Whether anybody would see something move."""
-    if mask.mean() < _LEAST:
-        raise NothingMovesError(
-            "no sky was found in it; give a mask that says what moves"
-            if found
-            else "the mask is black: white moves"
-        )
+    """Raises NothingMovesError if no motion would be visible."""
+    if mask.mean() < _MIN_MOVING:
+        if found:
+            raise NothingMovesError("no sky was found", mask_helps=True)
+        raise NothingMovesError("the mask is black, but white marks what moves")
     height, width = photo.shape[:2]
     scale = min(1.0, 256 / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    small = cv2.GaussianBlur(small, (0, 0), max(_GRAIN * size[0], 0.3))
+    small = cv2.GaussianBlur(small, (0, 0), max(_NOISE_SIGMA * size[0], 0.3))
     share = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     shifted = max(1, size[0] // 20)
     if size[0] <= shifted:
-        raise NothingMovesError("it is too small")
+        raise NothingMovesError("the photo is too small")
     change = np.abs(small[:, shifted:] - small[:, :-shifted]).mean(axis=2)
     both = np.minimum(share[:, shifted:], share[:, :-shifted])
-    if (change * both).sum() < _VISIBLE * max(float(both.sum()), 1e-6):
-        raise NothingMovesError(
-            "what would move is as smooth as fog, so that nothing would be seen"
-        )
+    if (change * both).sum() < _MIN_VISIBLE * max(float(both.sum()), 1e-6):
+        raise NothingMovesError("the sky is as smooth as fog, so its motion would be invisible")
 
 
 def _explained_share(change: np.ndarray, residual: np.ndarray, mask: np.ndarray) -> float:
-    """The share of change that motion explains, at most 1; below 0 if it makes things worse."""
+    """Returns the share of the change that motion explains, at most 1; may be negative."""
     height, width = mask.shape
     down, across = height // _BORDER, width // _BORDER
     inside = np.s_[down : height - down, across : width - across]

@@ -1,4 +1,4 @@
-"""A picture warped by a field of velocities that stays the same over time."""
+"""Warps a picture by a velocity field that is constant over time."""
 
 from __future__ import annotations
 
@@ -8,60 +8,60 @@ from collections.abc import Iterable, Iterator
 import cv2
 import numpy as np
 
-_LONGEST_STEP = 2.0  # pixels that are gone at once along a path
-_SURE = 0.95  # of the mask: less may be mixed with what stands still
-_SMOOTH_SIDE = 128  # pixels at which a picture has no more detail
+_MAX_STEP = 2.0  # pixels of an integration step
+_PURE = 0.95  # mask value; pixels below may be mixed with the static background
+_SMOOTH_SIDE = 128  # pixels; a picture of this size has no details
 
 
 def resize_velocities(field: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The same motion at another size.
+    """Resizes a velocity field.
 
     Args:
-      field: `[h, w, 2]`, x to the right and y down, in pixels a frame at its own size.
+      field: `[h, w, 2]`, x to the right and y down, in pixels per frame at its own size.
       size: Height H and width W.
 
     Returns:
-      `[H, W, 2]` float32, in pixels a frame at that size: each axis is scaled by its own ratio.
+      `[H, W, 2]` float32, in pixels per frame at the new size.
     """
     field = np.asarray(field, np.float32)
     (height, width), (old_height, old_width) = size, field.shape[:2]
     if (height, width) == (old_height, old_width):
         return field
     smaller = height * width < old_height * old_width
-    how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    resized = cv2.resize(field, (width, height), interpolation=how)
+    interpolation = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    resized = cv2.resize(field, (width, height), interpolation=interpolation)
     return resized * np.array([width / old_width, height / old_height], np.float32)
 
 
 def backtrace(field: np.ndarray, times: Iterable[float]) -> Iterator[np.ndarray]:
-    """Where what is seen at each pixel was at time 0.
+    """Yields the positions at time 0 of what is visible at each pixel at other times.
 
-    Integrates the field backwards from each pixel, by midpoints of steps of at most 2 pixels.
-    Outside of the picture its velocities are those at the border.
+    Integrates the field backwards from each pixel by the midpoint method, in steps of at most 2
+    pixels. Outside the picture, velocities are those of the border.
 
     Args:
-      field: `[H, W, 2]`, pixels a frame.
-      times: In frames; before 0 too. Each that is further from 0 than the one before goes on from
-        there; any other begins anew.
+      field: `[H, W, 2]`, pixels per frame.
+      times: In frames, positive or negative. A time farther from 0 than the one before continues
+        from there; any other starts again.
 
     Yields:
-      `[H, W, 2]` float32: x and y in pixels, perhaps outside of the picture.
+      `[H, W, 2]` float32: x and y in pixels, possibly outside the picture.
     """
     field = np.asarray(field, np.float32)
     height, width = field.shape[:2]
     grid = np.dstack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in (width, height))))
     fastest = float(np.sqrt(np.square(field).sum(axis=-1).max()))
-    place, reached = grid, 0.0
+    position, reached = grid, 0.0
     for time in times:
         if not (0 <= reached <= time or time <= reached <= 0):
-            place, reached = grid, 0.0
-        steps = math.ceil(abs(time - reached) * fastest / _LONGEST_STEP)
+            position, reached = grid, 0.0
+        steps = math.ceil(abs(time - reached) * fastest / _MAX_STEP)
         step = np.float32((time - reached) / max(steps, 1))
         for _ in range(steps):
-            halfway = place - step / 2 * _sampled(field, place, cv2.INTER_LINEAR)
-            place = place - step * _sampled(field, halfway, cv2.INTER_LINEAR)
+            midpoint = position - step / 2 * _sampled(field, position, cv2.INTER_LINEAR)
+            position = position - step * _sampled(field, midpoint, cv2.INTER_LINEAR)
         reached = time
-        yield place
+        yield position
 
 
 def warp_frames(
@@ -71,18 +71,19 @@ def warp_frames(
     mask: np.ndarray | None = None,
     source: np.ndarray | None = None,
 ) -> Iterator[np.ndarray]:
-    """The frames of `warp`, one after the other."""
+    """Yields the frames of `warp` one at a time."""
     height, width = picture.shape[:2]
     field = resize_velocities(field, (height, width))
     moving = extend_moving_region(picture, mask if source is None else source).astype(np.float32)
     share = np.float32(1) if mask is None else np.asarray(mask, np.float32)[..., None]
-    still = picture - share * moving  # what of each pixel doesn't move
-    for time, place in _with(times, field):
+    static = picture - share * moving  # the static part of each pixel
+    times = list(times)
+    for time, position in zip(times, backtrace(field, times), strict=True):
         if time == 0:
             yield picture.copy()
             continue
-        sampled = _sampled(moving, place, cv2.INTER_CUBIC, cv2.BORDER_REFLECT)
-        frame = still + share * sampled
+        sampled = _sampled(moving, position, cv2.INTER_CUBIC, cv2.BORDER_REFLECT)
+        frame = static + share * sampled
         if picture.dtype == np.uint8:
             frame = np.clip(np.rint(frame), 0, 255)
         yield np.where(share > 0, frame, picture).astype(picture.dtype)
@@ -95,18 +96,18 @@ def warp(
     mask: np.ndarray | None = None,
     source: np.ndarray | None = None,
 ) -> np.ndarray:
-    """A picture warped by a field: sampled bicubically, mirrored at its borders.
+    """Warps a picture by a field, with bicubic sampling and reflection at the borders.
 
     Args:
       picture: `[H, W, C]`, uint8 or float.
-      field: `[h, w, 2]`, x to the right and y down, pixels a frame at its own size. Brought to the
-        picture's by `resize_velocities`.
-      times: Of the frames, in frames of the field's; at 0 is the picture itself.
-      mask: `[H, W]` in [0, 1]: the share of each pixel that moves. Where it is 0, the frames are
-        the picture, bit by bit; and nothing that stands still is carried along: the moving side
-        is continued below it, mirrored at its border.
-      source: `[H, W]` in [0, 1]: what may be carried along, if that isn't the mask. Where motion
-        fades out in what could move, it is 1.
+      field: `[h, w, 2]`, x to the right and y down, pixels per frame at its own size. Resized to
+        the picture's size by `resize_velocities`.
+      times: Times of the frames, in frames of the field; at 0 the frame is the picture itself.
+      mask: `[H, W]` in [0, 1]: the share of each pixel that moves. Where it is 0, all frames are
+        identical to the picture. Static parts are not dragged along: the moving region is
+        extended beneath them, reflected at its border.
+      source: `[H, W]` in [0, 1]: the region that pixels may come from, if it is not the mask. It
+        is 1 where motion fades out in a region that could move.
 
     Returns:
       `[T, H, W, C]` of the picture's type.
@@ -114,37 +115,36 @@ def warp(
     return np.stack(list(warp_frames(picture, field, times, mask, source)))
 
 
-def _with(times: Iterable[float], field: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
-    times = list(times)
-    return zip(times, backtrace(field, times), strict=True)
-
-
 def _sampled(
-    values: np.ndarray, place: np.ndarray, how: int, beyond: int = cv2.BORDER_REPLICATE
+    values: np.ndarray,
+    position: np.ndarray,
+    interpolation: int,
+    border: int = cv2.BORDER_REPLICATE,
 ) -> np.ndarray:
-    sampled = cv2.remap(values, place[..., 0], place[..., 1], how, borderMode=beyond)
+    x, y = position[..., 0], position[..., 1]
+    sampled = cv2.remap(values, x, y, interpolation, borderMode=border)
     return sampled.reshape(values.shape)
 
 
 def extend_moving_region(picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """The picture with its moving side continued over what stands still.
+    """Returns the picture with its moving region extended over what stands still.
 
-    Its colours spread smoothly, with the detail that lies as far on the other side of the border.
+    Colours are extrapolated smoothly; details are reflected at the border of the region.
     """
-    if mask is None or mask.min() >= _SURE or mask.max() <= 0:
+    if mask is None or mask.min() >= _PURE or mask.max() <= 0:
         return picture
-    known = mask >= min(_SURE, float(mask.max()))
+    known = mask >= min(_PURE, float(mask.max()))
     smooth = _smooth(picture.astype(np.float32), known.astype(np.float32)[..., None])
-    across, there = _across_border(known)
+    reflected, is_known = _across_border(known)
     detail = picture - smooth
-    continued = smooth + np.where(there[..., None], detail[across], 0)
+    extended = smooth + np.where(is_known[..., None], detail[reflected], 0)
     if picture.dtype == np.uint8:
-        continued = np.clip(continued, 0, 255)
-    return np.where(known[..., None], picture, continued).astype(np.float32)
+        extended = np.clip(extended, 0, 255)
+    return np.where(known[..., None], picture, extended).astype(np.float32)
 
 
 def _smooth(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The picture without detail, from what has weight alone, and spread over what has none."""
+    """Returns the picture without details, extrapolated from pixels with weight to all others."""
     height, width = values.shape[:2]
     scale = min(1.0, _SMOOTH_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -154,39 +154,39 @@ def _smooth(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _spread(weighted: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted means that fill what has no weight, from ever coarser halves of the picture.
+    """Fills pixels without weight from weighted means at coarser and coarser scales.
 
     Args:
       weighted: `[H, W, C]` float32, values times weights.
       weights: `[H, W, 1]` float32 in [0, 1], not all 0.
     """
     height, width = weights.shape[:2]
-    own = weighted / np.maximum(weights, 1e-6)
+    mean = weighted / np.maximum(weights, 1e-6)
     if height == width == 1:
-        return own
+        return mean
     half = (width + 1) // 2, (height + 1) // 2
     smaller = [_resized(values, half, cv2.INTER_AREA) for values in (weighted, weights)]
     coarse = _resized(_spread(*smaller), (width, height), cv2.INTER_LINEAR)
-    return own * weights + coarse * (1 - weights)
+    return mean * weights + coarse * (1 - weights)
 
 
 def _across_border(known: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
-    """For each unknown pixel the one as far from the border on its other side, and if it's known.
+    """Reflects each unknown pixel at the nearest border of the known region.
 
     Returns:
-      Rows and columns, `[H, W]` each, and `[H, W]` bool.
+      Rows and columns of the reflected pixels, `[H, W]` each, and whether those are known.
     """
     _, labels = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     nearest = np.zeros((labels.max() + 1, 2), int)
     nearest[labels[known]] = np.argwhere(known)
-    place = 2 * nearest[labels] - np.moveaxis(np.indices(known.shape), 0, -1)
+    position = 2 * nearest[labels] - np.moveaxis(np.indices(known.shape), 0, -1)
     limits = np.array(known.shape) - 1
-    within = ((place >= 0) & (place <= limits)).all(axis=-1)
-    rows, columns = np.moveaxis(np.clip(place, 0, limits), -1, 0)
+    within = ((position >= 0) & (position <= limits)).all(axis=-1)
+    rows, columns = np.moveaxis(np.clip(position, 0, limits), -1, 0)
     return (rows, columns), within & known[rows, columns]
 
 
-def _resized(values: np.ndarray, size: tuple[int, int], how: int) -> np.ndarray:
-    return cv2.resize(values, size, interpolation=how).reshape(size[1], size[0], -1)
+def _resized(values: np.ndarray, size: tuple[int, int], interpolation: int) -> np.ndarray:
+    return cv2.resize(values, size, interpolation=interpolation).reshape(size[1], size[0], -1)

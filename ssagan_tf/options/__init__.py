@@ -6,7 +6,7 @@ is added to one of these files and nowhere else. A setting that two sections sha
 """
 
 from ssagan_tf.options.animation import (
-    FLOW_ENDINGS,
+    FLOW_SUFFIXES,
     AnimateOptions,
     MotionOptions,
     PhotosToAnimations,
@@ -44,7 +44,7 @@ __all__ = [
     "ADDRESS",
     "BENCHMARKS",
     "CORE_RESOLUTION",
-    "FLOW_ENDINGS",
+    "FLOW_SUFFIXES",
     "FRAMES",
     "LARGEST_RESOLUTION",
     "RECIPES",

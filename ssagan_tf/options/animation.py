@@ -8,7 +8,7 @@ from typing import Literal
 from ssagan_tf.options.generation import PhotosToVideos, SourceOrBoxOptions
 from ssagan_tf.options.setting import Section, between, setting
 
-FLOW_ENDINGS = (".png", ".npz", ".flo")
+FLOW_SUFFIXES = (".png", ".npz", ".flo")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +41,8 @@ class MotionOptions(Section):
 def _flow_file(name: str) -> str | None:
     return (
         None
-        if not name or name.lower().endswith(FLOW_ENDINGS)
-        else f"must end in {', '.join(FLOW_ENDINGS)}"
+        if not name or name.lower().endswith(FLOW_SUFFIXES)
+        else f"must end in {', '.join(FLOW_SUFFIXES)}"
     )
 
 

@@ -1,10 +1,11 @@
 """Image and video files <-> uint8 RGB arrays, without TensorFlow or Keras.
 
-Images are `[H, W, 3]`, clips `[T, H, W, 3]`, both uint8 in [0, 255]. What is written appears
-as a whole or not at all.
+Images are `[H, W, 3]`, clips `[T, H, W, 3]`, both uint8 in [0, 255]. Files are written
+completely or not at all.
 """
 
 from ssagan_tf.video.contact_strips import contact_strip
+from ssagan_tf.video.encoding import FORMATS
 from ssagan_tf.video.fitting import FITS, fit, unfit
 from ssagan_tf.video.flow_files import flow_to_rgb, write_flow
 from ssagan_tf.video.frames import PathLike, check
@@ -22,7 +23,7 @@ from ssagan_tf.video.pictures import (
 from ssagan_tf.video.reading import read_video, read_video_with_times
 from ssagan_tf.video.unreadable import UnreadableError
 from ssagan_tf.video.writing import (
-    ENDINGS,
+    SUFFIXES,
     check_encoder,
     encode_gif,
     write_frames,
@@ -32,8 +33,9 @@ from ssagan_tf.video.writing import (
 )
 
 __all__ = [
-    "ENDINGS",
     "FITS",
+    "FORMATS",
+    "SUFFIXES",
     "PathLike",
     "TooManyPixelsError",
     "UnreadableError",

@@ -1,4 +1,4 @@
-"""Contact strips: clips one below the other."""
+"""Contact strips: frames of several clips in one picture."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from ssagan_tf.video.frames import check
 
 
 def contact_strip(clips: Sequence[tuple[str, np.ndarray]], times: int = 8) -> np.ndarray:
-    """Draws clips one below the other, some frames of each side by side.
+    """Draws a row for each clip, with some of its frames side by side.
 
     Args:
-      clips: Labels and clips, `[T, H, W, 3]` uint8, all of one size. A clip of one frame shows
-        in the first column only.
-      times: Number of columns, evenly spread from the first to the last frame.
+      clips: Labels and clips, `[T, H, W, 3]` uint8, all of one size. A clip of one frame fills
+        only the first column.
+      times: Number of columns, evenly spaced from the first to the last frame.
 
     Returns:
       `[height, width, 3]` uint8.
 
     Raises:
-      ValueError: No clips, or clips of different sizes.
+      ValueError: There are no clips, or clips of different sizes.
     """
     for _, frames in clips:
         check(frames, 4)
     sizes = {frames.shape[1:3] for _, frames in clips}
     lengths = {len(frames) for _, frames in clips if len(frames) > 1}
     if len(sizes) != 1 or len(lengths) > 1 or times < 1:
-        raise ValueError(f"must be clips of one size, not {[frames.shape for _, frames in clips]}")
+        shapes = [frames.shape for _, frames in clips]
+        raise ValueError(f"expected clips of one size, got {shapes}")
     [(height, width)] = sizes
     length = max(lengths, default=1)
     columns = np.linspace(0, length - 1, min(times, length)).round().astype(int)

@@ -1,4 +1,4 @@
-"""How the frames of a video are meant to be seen: upright, with square pixels, without combs."""
+"""Prepares the frames of a video for display: rotation, pixel aspect, deinterlacing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ _NEARLY_SQUARE = 0.01
 
 
 def upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-    """Turns and mirrors a frame as its display matrix says.
+    """Rotates and mirrors a frame according to its display matrix.
 
     Args:
       image: `[H, W, 3]`, the pixels of `frame`.
-      frame: Has the matrix, which takes a pixel at (x, y) to (a·x + c·y, b·x + d·y) and is given
-        as a, b, u, c, d, v, … (ISO/IEC 14496-12, 8.3.2). Angles between the right ones are
-        rounded to these.
+      frame: Carries the matrix a, b, u, c, d, v, …, which maps a pixel at (x, y) to
+        (a·x + c·y, b·x + d·y) (ISO/IEC 14496-12, 8.3.2). Angles are rounded to multiples of 90°.
 
     Returns:
       A view, `[H, W, 3]` or `[W, H, 3]`.
@@ -35,7 +34,7 @@ def upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
 
 
 def display_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int]:
-    """Width and height of a frame, as it is stored, with square pixels; none is lost."""
+    """Returns the width and height of a stored frame with square pixels; neither side shrinks."""
     width, height = frame.width, frame.height
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1
     if abs(aspect - 1) < _NEARLY_SQUARE:
@@ -44,11 +43,11 @@ def display_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int
 
 
 def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Deinterlaces frames from the first interlaced one on; as many come out."""
+    """Deinterlaces frames from the first interlaced one on; their number stays the same."""
     graph = kind = None
     for frame in frames:
         now = frame.width, frame.height, frame.format.name
-        if graph and now != kind:  # a graph takes those of one kind only
+        if graph and now != kind:  # a graph takes frames of one format only
             yield from _filtered(graph, None)
             graph = None
         if graph is None and frame.interlaced_frame:
@@ -77,7 +76,7 @@ def _deinterlacer(frame: av.VideoFrame) -> av.filter.Graph:
 
 
 def _filtered(graph: av.filter.Graph, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
-    """What comes out of a graph when a frame goes in; the rest when None does."""
+    """Pushes a frame into a graph and yields what comes out; None flushes it."""
     graph.push(frame)
     with contextlib.suppress(av.BlockingIOError, av.EOFError):
         while True:

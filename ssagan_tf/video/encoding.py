@@ -1,4 +1,7 @@
-"""Frames -> mp4, GIF and WebP by FFmpeg's encoders, a few frames in memory at a time."""
+"""Frames -> mp4, GIF and WebP with FFmpeg's encoders, a few frames in memory at a time.
+
+A new output format is an entry of `FORMATS` (and a value of the setting `--format`).
+"""
 
 from __future__ import annotations
 
@@ -22,76 +25,83 @@ from ssagan_tf.video.timestamps import TimedFrame, with_timestamps
 from ssagan_tf.video.yuv_conversion import ACCURATE_SCALING, BT709
 
 CRF = 18
-"""Constant quality of H.264: 1 is the best, 51 the worst; at 18 hardly a difference is seen."""
+"""Constant quality of H.264, from 1 (best) to 51 (worst); 18 is close to visually lossless."""
 
 
 def _to_yuv420p(frames: Iterable[TimedFrame]) -> Iterator[av.VideoFrame]:
-    """In limited range by the matrix of BT.709; an odd last row or column is doubled."""
+    """Converts to BT.709 in limited range; an odd last row or column is duplicated."""
     reformatter = VideoReformatter()
     for frame, start, duration in frames:
-        odd = [(0, length % 2) for length in frame.shape[:2]]
-        even = np.pad(frame, (*odd, (0, 0)), "edge") if (0, 1) in odd else frame
-        picture = reformatter.reformat(
+        padding = [(0, length % 2) for length in frame.shape[:2]]
+        even = np.pad(frame, (*padding, (0, 0)), "edge") if (0, 1) in padding else frame
+        yield reformatter.reformat(
             _to_av_frame(even, start, duration),
             format="yuv420p",
             dst_colorspace=BT709,
             dst_color_range=ColorRange.MPEG,
             interpolation=ACCURATE_SCALING,
         )
-        yield picture
 
 
 def _to_bgra(frames: Iterable[TimedFrame]) -> Iterator[av.VideoFrame]:
-    """As libwebp takes pictures in RGB, which it converts itself."""
+    """Converts to the RGB format of libwebp, which converts to YUV itself."""
     reformatter = VideoReformatter()
     for timed_frame in frames:
         yield reformatter.reformat(_to_av_frame(*timed_frame), format="bgra")
 
 
 def _to_av_frame(frame: np.ndarray, start: int, duration: int) -> av.VideoFrame:
-    picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
-    picture.pts, picture.duration = start, duration
-    return picture
+    av_frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")
+    av_frame.pts, av_frame.duration = start, duration
+    return av_frame
 
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """What FFmpeg is told of a kind of file.
+    """How FFmpeg writes a file format.
 
     Attributes:
-      container, encoder, pixels: FFmpeg's names of the file, the encoder, and what it takes.
-      largest: Pixels of a side; above, the encoder refuses.
-      pictures: Frames -> what the encoder takes.
-      unit: Seconds that the file counts in; None for those of a frame.
-      shortest: Units that a frame must be seen, as players slow down what is shorter.
-      settings: Of the container and of the encoder.
+      container, encoder, pixel_format: FFmpeg's names.
+      max_side: Largest width or height in pixels that the encoder takes.
+      convert: Frames -> FFmpeg's frames in `pixel_format`.
+      plays_forever: Whether players repeat such a file by themselves.
+      time_unit: Seconds per tick of the file's clock; None: the duration of a frame.
+      min_duration: Ticks that a frame must be shown; players slow down shorter ones.
+      container_options: FFmpeg's options of the container.
+      encoder_options: FFmpeg's options of the encoder.
+      is_tagged: Whether the file records its colour space. Untagged colours are guessed,
+        differently by each player.
+      has_crf: Whether the encoder takes a constant quality.
     """
 
     container: str
     encoder: str
-    pixels: str
-    largest: int
-    pictures: Callable[[Iterable[TimedFrame]], Iterator[av.VideoFrame]]
-    unit: Fraction | None = None
-    shortest: int = 1
-    container_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    encoder_settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    pixel_format: str
+    max_side: int
+    convert: Callable[[Iterable[TimedFrame]], Iterator[av.VideoFrame]]
+    plays_forever: bool = False
+    time_unit: Fraction | None = None
+    min_duration: int = 1
+    container_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    encoder_options: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    is_tagged: bool = False
+    has_crf: bool = False
 
     def check_size(self, height: int, width: int) -> None:
         """Raises DataError if frames of this size are larger than the encoder takes."""
-        if max(height, width) > self.largest:
+        if max(height, width) > self.max_side:
             raise DataError(
-                f"frames of {width}×{height} pixels are too large for {self.container}, which has "
-                f"{self.largest} a side at most; make them smaller"
+                f"frames of {width}×{height} pixels are too large for {self.container}: the limit "
+                f"is {self.max_side} pixels a side"
             )
 
-    def missing(self) -> str | None:
-        """What FFmpeg would need and has not, or None."""
+    def missing_encoder(self) -> str | None:
+        """Returns the name of the encoder if this FFmpeg lacks it or the container."""
         try:
             av.codec.Codec(self.encoder, "w")
             av.ContainerFormat(self.container, "w")
         except (av.error.FFmpegError, ValueError):
-            return f"the encoder {self.encoder}"
+            return self.encoder
         return None
 
 
@@ -102,9 +112,11 @@ FORMATS = {
         "yuv420p",
         16384,
         _to_yuv420p,
-        container_settings={"movflags": "+faststart"},  # plays before all of it has come
-        # Looking 10 frames ahead instead of 40: a third of the memory, 0.35 GB at 4K.
-        encoder_settings={"preset": "fast", "rc-lookahead": "10"},
+        container_options={"movflags": "+faststart"},  # starts to play while it downloads
+        # A lookahead of 10 frames instead of 40 takes a third of the memory: 0.35 GB at 4K.
+        encoder_options={"preset": "fast", "rc-lookahead": "10"},
+        is_tagged=True,
+        has_crf=True,
     ),
     ".gif": Format(
         "gif",
@@ -112,9 +124,10 @@ FORMATS = {
         "pal8",
         65535,
         quantize_frames,
-        Fraction(1, 100),
-        shortest=2,
-        container_settings={"loop": "0"},
+        plays_forever=True,
+        time_unit=Fraction(1, 100),
+        min_duration=2,
+        container_options={"loop": "0"},
     ),
     ".webp": Format(
         "webp",
@@ -122,123 +135,125 @@ FORMATS = {
         "bgra",
         16383,
         _to_bgra,
-        Fraction(1, 1000),
-        shortest=11,
-        container_settings={"loop": "0"},
-        # 2 of 6 takes 0.4 of the time of the usual 4, for files 7 % larger.
-        encoder_settings={"quality": "80", "compression_level": "2"},
+        plays_forever=True,
+        time_unit=Fraction(1, 1000),
+        min_duration=11,
+        container_options={"loop": "0"},
+        # Level 2 of 6 takes 0.4 of the time of the default 4, for files 7 % larger.
+        encoder_options={"quality": "80", "compression_level": "2"},
     ),
 }
 
 
 def encode(
     file: PathLike | BinaryIO,
-    kind: str,
+    suffix: str,
     frames: Iterable[np.ndarray],
     rate: Fraction,
     crf: float = CRF,
-    called: PathLike = "a video",
+    name: PathLike = "a video",
 ) -> None:
-    """Writes a movie, frame by frame.
+    """Writes a video, frame by frame.
 
     Args:
-      file: Where to; what is there is lost.
-      kind: A key of `FORMATS`.
+      file: Path or open file; existing content is replaced.
+      suffix: A key of `FORMATS`.
       frames: `[H, W, 3]` uint8, all of one size.
       rate: Frames per second.
-      crf: See `CRF`; for .mp4.
-      called: What it is in messages.
+      crf: See `CRF`; ignored by formats without one.
+      name: What messages call the file.
 
     Raises:
-      ValueError: There are no frames, or one is no such, or of another size than the first.
-      DataError: They are larger than the encoder takes, or it fails.
+      ValueError: There are no frames, or one has the wrong type or another size than the first.
+      DataError: The frames are too large for the encoder, or it fails.
       OSError: The file cannot be written.
     """
-    how = FORMATS[kind]
-    unit = how.unit or 1 / rate
-    pictures = how.pictures(with_timestamps(checked_frames(frames, how), rate, unit, how.shortest))
-    first = next(pictures)
-    settings = dict(how.encoder_settings)
-    if kind == ".mp4":
-        settings["crf"] = str(crf)
+    how = FORMATS[suffix]
+    unit = how.time_unit or 1 / rate
+    converted = how.convert(
+        with_timestamps(checked_frames(frames, how), rate, unit, how.min_duration)
+    )
+    first = next(converted)
+    options = dict(how.encoder_options)
+    if how.has_crf:
+        options["crf"] = str(crf)
     target = os.fspath(file) if isinstance(file, str | os.PathLike) else file
-    with _encoder_errors(called, how.encoder):
-        container = av.open(target, "w", how.container, options=dict(how.container_settings))
-    with _closing(container, called, how.encoder):
-        stream = container.add_stream(how.encoder, rate, options=settings)
-        stream.height, stream.width, stream.pix_fmt = first.height, first.width, how.pixels
+    with _encoder_errors(name, how.encoder):
+        container = av.open(target, "w", how.container, options=dict(how.container_options))
+    with _closing(container, name, how.encoder):
+        stream = container.add_stream(how.encoder, rate, options=options)
+        stream.height, stream.width, stream.pix_fmt = first.height, first.width, how.pixel_format
         stream.codec_context.time_base = unit
-        if kind == ".mp4":
-            # Untagged colours are guessed, differently by each player.
+        if how.is_tagged:
             stream.codec_context.color_range = ColorRange.MPEG
             stream.codec_context.colorspace = BT709
             stream.codec_context.color_primaries = BT709
             stream.codec_context.color_trc = BT709
-        for picture in itertools.chain([first], pictures, [None]):  # None ends it
-            if picture is not None:
-                picture.time_base, duration = unit, picture.duration
-            with _encoder_errors(called, how.encoder):
-                for packet in stream.encode(picture):
+        for frame in itertools.chain([first], converted, [None]):  # None flushes the encoder
+            if frame is not None:
+                frame.time_base, duration = unit, frame.duration
+            with _encoder_errors(name, how.encoder):
+                for packet in stream.encode(frame):
                     packet.duration = duration
                     container.mux(packet)
                     last = packet
-    if kind == ".gif":
+    if how.container == "gif":
         with contextlib.nullcontext(file) if target is file else open(target, "r+b") as written:
             _set_last_delay(written, bytes(last), duration)
 
 
 def _set_last_delay(written: BinaryIO, packet: bytes, delay: int) -> None:
-    """FFmpeg's GIFs show the last frame as long as the one before it; this one knows better.
+    """Corrects the delay of a GIF's last frame; FFmpeg repeats that of the frame before it.
 
     Args:
-      written: The GIF: one byte follows its last packet.
-      packet: That one. A first packet has the GIF's head and its palette before the frame.
-      delay: 1/100 s.
+      written: The GIF, in which one byte follows its last packet.
+      packet: That packet. A first packet has the GIF's header and its palette before the frame.
+      delay: In 1/100 s.
     """
-    head = 13 + 3 * 2 ** (1 + packet[10] % 8) if packet.startswith(b"GIF") else 0
-    written.seek(-1 - len(packet) + head + 4, io.SEEK_END)
+    header = 13 + 3 * 2 ** (1 + packet[10] % 8) if packet.startswith(b"GIF") else 0
+    written.seek(-1 - len(packet) + header + 4, io.SEEK_END)
     written.write(delay.to_bytes(2, "little"))
 
 
 @contextlib.contextmanager
 def _closing(
-    container: av.container.OutputContainer, called: PathLike, encoder: str
+    container: av.container.OutputContainer, name: PathLike, encoder: str
 ) -> Iterator[None]:
-    """Closes a container, and lets no error of that hide another one."""
+    """Closes a container at the end; an error of closing never hides an earlier one."""
     try:
         yield
     except BaseException:
         with contextlib.suppress(Exception):
             container.close()
         raise
-    with _encoder_errors(called, encoder):
+    with _encoder_errors(name, encoder):
         container.close()
 
 
 @contextlib.contextmanager
-def _encoder_errors(called: PathLike, encoder: str) -> Iterator[None]:
-    """Makes FFmpeg's errors DataErrors, but for those of writing, which are OSErrors already."""
+def _encoder_errors(name: PathLike, encoder: str) -> Iterator[None]:
+    """Turns FFmpeg's errors into DataErrors, except those of writing, which are OSErrors."""
     try:
         yield
     except OSError:
         raise
     except (av.error.FFmpegError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or error
         raise DataError(
-            f"cannot write {called}: FFmpeg's encoder {encoder} failed: {why}"
+            f"cannot write {name}: FFmpeg's encoder {encoder} failed: {reason}"
         ) from error
 
 
 def checked_frames(frames: Iterable[np.ndarray], how: Format | None = None) -> Iterator[np.ndarray]:
-    """Frames as they come, checked.
+    """Yields frames after checking each.
 
     Args:
-      frames: Those.
-      how: What they are to be written as, which bounds their size.
+      frames: `[H, W, 3]` uint8, all of one size.
+      how: Format that they will be written in, which limits their size.
 
     Raises:
-      ValueError: There are none, or one is no `[H, W, 3]` uint8 or of another size than the first.
-      DataError: They are too large.
+      ValueError: There are no frames, or one has the wrong type or another size than the first.
+      DataError: They are too large for the format.
     """
     size = None
     for number, frame in enumerate(frames, 1):
@@ -251,4 +266,4 @@ def checked_frames(frames: Iterable[np.ndarray], how: Format | None = None) -> I
             raise ValueError(f"frame {number} is {frame.shape[:2]}, those before it are {size}")
         yield frame
     if size is None:
-        raise ValueError("frames must be uint8 [H, W, 3], and one at least; there are none")
+        raise ValueError("expected uint8 [H, W, 3] frames, got none")

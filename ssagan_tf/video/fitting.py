@@ -1,4 +1,4 @@
-"""Pictures made square, and back to their aspect."""
+"""Makes pictures square, and gives frames the aspect of the original."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 from ssagan_tf.video.frames import check
 
 FITS = ("stretch", "crop", "letterbox")
-_LONGEST = 8  # times the shorter side: the longest picture that unfit makes
+_MAX_ASPECT = 8  # longer over shorter side of what `unfit` makes
 
 
 def fit(image: np.ndarray, side: int, how: str) -> np.ndarray:
@@ -17,11 +17,11 @@ def fit(image: np.ndarray, side: int, how: str) -> np.ndarray:
     Args:
       image: `[H, W, 3]` uint8.
       side: Height and width of the result.
-      how: `stretch` ignores the aspect, `crop` takes the centre square, `letterbox` adds black
+      how: `stretch` ignores the aspect, `crop` takes the central square, `letterbox` adds black
         bars.
 
     Returns:
-      `[side, side, 3]` uint8; the image itself where it has that size already.
+      `[side, side, 3]` uint8; the image itself if it already has that size.
     """
     _check_how(how)
     check(image, 3)
@@ -41,13 +41,13 @@ def fit(image: np.ndarray, side: int, how: str) -> np.ndarray:
 
 
 def unfit(frames: np.ndarray, size: tuple[int, int], how: str) -> np.ndarray:
-    """Brings square frames back to the aspect of the picture that `fit` made square.
+    """Gives square frames the aspect of the picture that `fit` made square.
 
     Args:
       frames: `[T, S, S, 3]` uint8.
       size: Height and width of that picture.
-      how: What `fit` was told. `stretch`: the shorter side stays S, the longer follows the
-        aspect, up to 8·S. `letterbox`: the bars are cut off. `crop`: nothing changes.
+      how: As in `fit`. `stretch`: the shorter side stays S, the longer one follows from the
+        aspect, up to 8·S. `letterbox`: the bars are cut off. `crop`: frames stay square.
 
     Returns:
       `[T, H, W, 3]` uint8 with even H and W if S is even.
@@ -61,7 +61,7 @@ def unfit(frames: np.ndarray, size: tuple[int, int], how: str) -> np.ndarray:
     if how == "crop":
         return frames
     height, width = size
-    longer = min(_even(side * max(size) / min(size)), _LONGEST * side)
+    longer = min(_even(side * max(size) / min(size)), _MAX_ASPECT * side)
     shape = (longer, side) if height > width else (side, longer)
     if longer <= side:
         return frames
@@ -73,19 +73,19 @@ def _resize(
     size: tuple[int, int],
     filter: Image.Resampling = Image.Resampling.BILINEAR,
 ) -> np.ndarray:
-    """`size` is (height, width). Pillow's filters widen when shrinking: no aliasing."""
+    """`size` is (height, width). Pillow's filters antialias when shrinking."""
     return np.array(_image(image).resize(size[::-1], filter))
 
 
 def _image(array: np.ndarray) -> Image.Image:
     if array.strides[2] == 1:
         return Image.fromarray(array)
-    # Colours that lie apart in memory: Pillow is quicker to mix them than NumPy.
+    # Planar memory: Pillow interleaves faster than NumPy.
     return Image.merge("RGB", [Image.fromarray(colour) for colour in array.transpose(2, 0, 1)])
 
 
 def _inside_bars(size: tuple[int, int], side: int) -> tuple[slice, slice]:
-    """Rows and columns of a square that a picture of `size` fills; even, as H.264 needs."""
+    """Returns the rows and columns of a square that a picture of `size` fills; even, for H.264."""
 
     def centred(length: int) -> slice:
         extent = min(side, _even(side * length / max(size)))

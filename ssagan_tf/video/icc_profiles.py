@@ -1,4 +1,4 @@
-"""Which colours a picture's numbers mean, as an ICC profile, and their conversion to sRGB.
+"""The colour space of a picture as an ICC profile, and the conversion to sRGB.
 
 Colours described in other ways (chunks of a PNG, EXIF, code points of ITU-T H.273) are turned into
 a profile as well, so that one library, LittleCMS, converts them all.
@@ -19,21 +19,26 @@ from ssagan_tf.video import tone_mapping
 from ssagan_tf.video.primaries import BT709, D65, PRIMARIES, Chromaticities, srgb_to_linear, to_xyz
 
 _ADOBE = (*D65, 0.640, 0.330, 0.210, 0.710, 0.150, 0.060)
-_SRGB_GAMMA, _NEARLY = 1 / 2.2, 0.05  # a PNG's gAMA for sRGB, and the part that is no difference
+_SRGB_GAMMA, _NEARLY = 1 / 2.2, 0.05  # gAMA of sRGB, and tolerance
 _NCLX = re.compile(rb"colrnclx(.{4})", re.DOTALL)
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
 _D50 = np.array([0.9642, 1.0, 0.8249])
-_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab ": "LAB"}  # of a profile's numbers
+_MODES = {
+    "RGB ": "RGB",
+    "GRAY": "L",
+    "CMYK": "CMYK",
+    "Lab ": "LAB",
+}  # by the colour space of a profile
 _PROBE = np.stack(np.meshgrid(*3 * [np.linspace(0, 255, 9)]), -1).round().astype(np.uint8)
 
 
 class SrgbConverter:
-    """What brings a picture to sRGB.
+    """Converts a picture to sRGB.
 
     Args:
-      picture: As it was opened, not decoded yet: a PNG's or an AVIF's file is looked into.
+      picture: An opened picture, not decoded yet: the file of a PNG or AVIF is inspected.
     """
 
     def __init__(self, picture: Image.Image):
@@ -46,12 +51,12 @@ class SrgbConverter:
 
     @property
     def are_srgb(self) -> bool:
-        """Whether there is nothing to convert, or to within a level."""
+        """Whether the picture is in sRGB already, to within one level."""
         return self._transform is None and self._tone_map is None
 
     def to_srgb(self, part: Image.Image) -> Image.Image:
-        """A part of the picture, without its transparency, as mode RGB."""
-        if self._tone_map is not None:  # of high dynamic range: as videos are
+        """Returns a part of the picture in mode RGB, without transparency."""
+        if self._tone_map is not None:  # high dynamic range, as in videos
             planes = np.asarray(part.convert("RGB")).transpose(2, 0, 1).astype(np.uint16)
             return Image.fromarray(
                 np.ascontiguousarray(self._tone_map(planes, 255).transpose(1, 2, 0))
@@ -62,7 +67,7 @@ class SrgbConverter:
 
 
 def _family(mode: str) -> str:
-    """The mode of 8 bits without transparency that a mode is brought to before it is converted."""
+    """Returns the 8-bit mode without transparency that a mode is converted from."""
     if mode in ("CMYK", "LAB"):
         return mode
     return "L" if mode in ("1", "L", "LA", "La") or mode.startswith("I") else "RGB"
@@ -70,14 +75,17 @@ def _family(mode: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _conversion(profile: bytes, family: str) -> tuple[str, ImageCms.ImageCmsTransform | None]:
-    """The mode that a profile is of, and its conversion to sRGB, if it changes anything.
+    """Returns the mode that a profile applies to, and its conversion to sRGB unless trivial.
 
-    As in browsers, a profile that is broken, or of another kind of pixels, says nothing.
+    As in browsers, a profile that is damaged or for another mode is ignored.
     """
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         mode = _MODES.get(opened.profile.xcolor_space, "")
-        if mode != family and (mode, family) != ("RGB", "L"):  # grey has a colour in RGB, too
+        if mode != family and (mode, family) != (
+            "RGB",
+            "L",
+        ):  # an RGB profile applies to grey as well
             return "RGB", None
         transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB")
         if mode == "RGB":
@@ -91,18 +99,18 @@ def _conversion(profile: bytes, family: str) -> tuple[str, ImageCms.ImageCmsTran
 
 
 def _code_points(picture: Image.Image) -> tuple[int, int] | None:
-    """Primaries and transfer as numbers of ITU-T H.273, where no profile says more."""
-    if picture.format == "PNG":  # which has this above a profile
+    """Returns primaries and transfer as codes of ITU-T H.273, unless a profile takes precedence."""
+    if picture.format == "PNG":  # in which it takes precedence over a profile
         return _cicp(picture)
     if picture.info.get("icc_profile"):
         return None
-    if picture.format == "HEIF" and (said := picture.info.get("nclx_profile")):
-        return int(said["color_primaries"]), int(said["transfer_characteristics"])
+    if picture.format == "HEIF" and (nclx := picture.info.get("nclx_profile")):
+        return int(nclx["color_primaries"]), int(nclx["transfer_characteristics"])
     return _nclx(picture) if picture.format == "AVIF" else None
 
 
 def _profile_of(picture: Image.Image, code_points: tuple[int, int] | None) -> bytes | None:
-    """None for sRGB, and where nothing is said."""
+    """Returns an ICC profile; None for sRGB, and if nothing is known."""
     if code_points:
         return _profile_of_code_points(*code_points)
     if found := picture.info.get("icc_profile"):
@@ -115,7 +123,7 @@ def _profile_of(picture: Image.Image, code_points: tuple[int, int] | None) -> by
 
 
 def _cicp(picture: Image.Image) -> tuple[int, int] | None:
-    """Primaries and transfer that a PNG names, before its pixels."""
+    """Returns primaries and transfer from the cICP chunk of a PNG."""
     file, at = picture.fp, picture.fp.tell()
     file.seek(8)
     try:
@@ -132,23 +140,23 @@ def _cicp(picture: Image.Image) -> tuple[int, int] | None:
 
 
 def _nclx(picture: Image.Image) -> tuple[int, int] | None:
-    """Primaries and transfer that an AVIF names: the first ones are the picture's own."""
+    """Returns primaries and transfer of an AVIF; the first ones are those of the main picture."""
     file, at = picture.fp, picture.fp.tell()
     file.seek(0)
-    found = _NCLX.search(file.read(1 << 16))  # its description comes first
+    found = _NCLX.search(file.read(1 << 16))  # metadata comes first
     file.seek(at)
     return struct.unpack(">HH", found[1]) if found else None
 
 
 def _is_adobe_rgb(picture: Image.Image) -> bool:
-    """As cameras say it without a profile (DCF 2.0: an "optional file")."""
-    with contextlib.suppress(Exception):  # Pillow's reader of EXIF raises all sorts of things
+    """Returns whether EXIF says Adobe RGB, as cameras do without a profile (DCF 2.0)."""
+    with contextlib.suppress(Exception):  # Pillow's reader of EXIF raises many types
         return picture.getexif().get_ifd(ExifTags.IFD.Interop).get(1) == "R03"
     return False
 
 
 def _profile_of_code_points(primaries: int, transfer: int) -> bytes | None:
-    """BT.709's transfer, as that of video, is shown like sRGB's."""
+    """Returns a profile; the transfer of BT.709 is displayed like that of sRGB."""
     chromaticities = PRIMARIES.get(primaries, PRIMARIES[BT709])
     return _matrix_profile(chromaticities, {4: 2.2, 5: 2.8, 8: 1.0}.get(transfer, 0.0))
 
@@ -165,14 +173,14 @@ def _profile_of_png_chunks(
 
 @functools.lru_cache(maxsize=8)
 def _matrix_profile(chromaticities: Chromaticities, gamma: float) -> bytes | None:
-    """A profile (ICC.1, version 2) of three primaries.
+    """Builds an ICC profile (ICC.1, version 2) from three primaries.
 
     Args:
-      chromaticities: Of the colours.
-      gamma: Light is a value to this power; 0: sRGB's curve.
+      chromaticities: Of white and the primaries.
+      gamma: Exponent from values to light; 0: the curve of sRGB.
 
     Returns:
-      None for sRGB itself, and for what cannot be.
+      The profile; None for sRGB itself, and for impossible primaries.
     """
     if chromaticities == PRIMARIES[BT709] and not gamma:
         return None
@@ -192,7 +200,7 @@ def _matrix_profile(chromaticities: Chromaticities, gamma: float) -> bytes | Non
     for name, data in [*tags.items(), (b"rTRC", curve)]:
         directory += struct.pack(">4sII", name, at + len(content), len(data))
         content += data
-    where = directory[-8:]  # one curve for all
+    where = directory[-8:]  # shared by all channels
     directory += b"gTRC" + where + b"bTRC" + where
     size = at + len(content)
     head = struct.pack(">I4sI4s4s4s", size, b"", 0x02400000, b"mntr", b"RGB ", b"XYZ ")

@@ -1,8 +1,8 @@
-"""How many samples an mp4 or QuickTime file says it has, told before FFmpeg makes a list of them.
+"""Limits the samples that an mp4 or QuickTime file claims, before FFmpeg allocates memory for them.
 
-FFmpeg takes memory for each sample of the sample tables (`stsz`, `stz2`) and of the runs of
-fragments (`trun`), once for each edit (`elst`), and for each item of pictures (`iloc`, `iinf`),
-whether the file has it or not. Boxes: ISO/IEC 14496-12.
+FFmpeg allocates memory for each sample in the sample tables (`stsz`, `stz2`) and in the runs of
+fragments (`trun`), once for each edit (`elst`), and for each picture item (`iloc`, `iinf`), whether
+or not the file contains it. Boxes: ISO/IEC 14496-12.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ import numpy as np
 from ssagan_tf import limits
 
 _HEAD = struct.Struct(">I4s")
-_SLACK = 24  # bytes behind a box that is too short, which FFmpeg reads as its own
-# At the top FFmpeg passes over all others by their length; other kinds of files are such.
+_SLACK = 24  # bytes that FFmpeg may read beyond a box that is too short
+# At the top level, FFmpeg skips all other boxes by their length.
 _READ = frozenset(
     b"moov moof trak traf mdia minf stbl mvex edts dinf udta meta tref wave sinf schi ilst iprp "
     b"jp2h iacb stsd stsz stz2 trun elst iloc iinf cmov".split()
 )
-_DISGUISED = {b"free", b"hoov"}  # in disguise, if they begin as a movie does
-# Wherever they are: FFmpeg looks for boxes in more places than where they belong.
+_DISGUISED = {b"free", b"hoov"}  # read as `moov` if they begin like one
+# Searched for anywhere, as FFmpeg accepts boxes in more places than the standard.
 _COUNTS = re.compile(
     rb"(?=(?:stsz.{8}|stz2.{8}|trun.{4}|iloc[^\x00\x01].{5}|iinf[^\x00].{3})(.{4}))", re.DOTALL
 )
-# Runs of times and of HEVC's sync samples, which FFmpeg writes out where both are there.
+# Run-length lists of times and of HEVC's sync samples; FFmpeg expands them if it finds both.
 _SYNC = re.compile(rb"sbgp.{4}sync", re.DOTALL)
 _RUNS = re.compile(rb"(?=((?:ctts.{4}|sbgp[^\x01].{7}|sbgp\x01.{11})(.{4})))", re.DOTALL)
 _EDITS = re.compile(rb"(?=elst.{4}(.{4}))", re.DOTALL)
 _KIND = re.compile(rb"(?=hdlr.{8}(.{4}))", re.DOTALL)
 _TIMES = re.compile(rb"(?=stts.{4}(.{4}.{4}.{4}))", re.DOTALL)
-_ONE_EACH = re.compile(b"\0\0\0\1.{4}\0\0\0\1", re.DOTALL)  # one entry: all last one tick
+_ONE_EACH = re.compile(b"\0\0\0\1.{4}\0\0\0\1", re.DOTALL)  # one entry: each sample lasts one tick
 _REQUIRED_ONCE = b"mdia minf stbl stts stsc stsz".split()
 _FORBIDDEN = b"trak moov mvhd cmov ctts".split()
-_PACKET = 160  # the fewest samples of plain sound that FFmpeg takes together
+_PACKET = 160  # samples of uncompressed audio that FFmpeg puts in a packet at least
 
 
 def check(path: str | os.PathLike[str]) -> None:
-    """Holds what a file claims to the bounds; one of another kind has none of these boxes.
+    """Checks what a file claims; files of other formats have none of these boxes.
 
     Raises:
-      ValueError: It claims more samples than a video may have, or its tables are too long.
+      ValueError: It claims too many samples, or its tables are too long.
       OSError: It cannot be read.
     """
     samples = 0
@@ -76,7 +76,12 @@ def check(path: str | os.PathLike[str]) -> None:
 
 
 def _claimed_samples(content: bytes, track: int) -> int:
-    """Entries of the lists that FFmpeg makes of a box, which is a track of that length, or 0."""
+    """Returns the number of list entries that FFmpeg creates for a box.
+
+    Args:
+      content: The box.
+      track: Its length if it is a track, else 0.
+    """
     samples = _sum(_COUNTS, content)
     if track and (sound := _uncompressed_audio(content, track)):
         packets, counted = sound
@@ -87,10 +92,10 @@ def _claimed_samples(content: bytes, track: int) -> int:
 
 
 def _uncompressed_audio(content: bytes, length: int) -> tuple[int, int] | None:
-    """Of a track of uncompressed sound the packets that FFmpeg makes of it, and its samples.
+    """Returns the packets and the samples of a track of uncompressed audio; None if unsure.
 
-    A sample is a tick there, and is not listed. That must be beyond doubt: each table is there
-    once, in its place, and whole.
+    There, a sample is a single tick, and FFmpeg lists packets instead. To rule out any other
+    reading, each table must occur exactly once, in its place, and completely.
     """
     kinds, times = set(_KIND.findall(content)), _TIMES.findall(content)
     if not (b"soun" in kinds <= {b"soun", b"url ", b"alis"} and len(times) == 1):
@@ -124,7 +129,7 @@ def _uncompressed_audio(content: bytes, length: int) -> tuple[int, int] | None:
 
 
 def _longest_runs(content: bytes) -> int:
-    """Of the lists of runs, pairs of a length and a value, the longest when written out."""
+    """Returns the length of the longest run-length list after expansion."""
     longest, left = 0, len(content)
     for found in _RUNS.finditer(content):
         start = found.end(1)
@@ -142,14 +147,14 @@ def _sum(counts: re.Pattern[bytes], content: bytes) -> int:
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Name of each box between two places of a file, and where its content begins and ends."""
+    """Yields the name of each box between two offsets, and where its content starts and ends."""
     while start + _HEAD.size <= end:
         file.seek(start)
         size, name = _HEAD.unpack(file.read(_HEAD.size))
         head = _HEAD.size
-        if size == 1:  # it follows, in 64 bits
+        if size == 1:  # a 64-bit size follows
             size, head = int.from_bytes(file.read(8), "big"), 16
-        if size == 0:  # to the end
+        if size == 0:  # up to the end
             size = end - start
         if size < head:
             return

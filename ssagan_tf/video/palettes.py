@@ -1,4 +1,4 @@
-"""Frames in the 255 colours of a palette, dithered, as GIF needs them."""
+"""Dithers frames to a palette of 255 colours, for GIF."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from PIL import Image
 from ssagan_tf.video.timestamps import TimedFrame
 
 _TICK = Fraction(1, 100)
-_COLOURS = 255  # after the first one, which leaves a pixel as it was in the frame before
-_PATTERN = np.array([[-2, 1], [2, -1]], np.int16)  # of levels, about as far apart as colours are
-_AT_ONCE = 1 << 16  # colours whose distances are in memory
-_CELL = 8  # pixels over which colours are compared, as the eye mixes dithered ones
-_WORSE = 1.5, 1.0  # a palette is given up when colours are off by so many times what they were,
-# and by so many grey levels more
+_COLOURS = 255  # the first of 256 is transparent: it keeps the pixel of the frame before
+_PATTERN = np.array([[-2, 1], [2, -1]], np.int16)  # about as strong as the steps of a palette
+_BATCH = 1 << 16  # colours whose distances are in memory at once
+_CELL = 8  # pixels; colours are compared by cells, as the eye mixes dithered pixels
+# A palette is replaced when its error exceeds its first error times the factor plus the levels.
+_TOLERANCE_FACTOR, _TOLERANCE_LEVELS = 1.5, 1.0
 
 
 def quantize_frames(frames: Iterable[TimedFrame]) -> Iterator[av.VideoFrame]:
-    """Reduces frames to the palette of the first one, or of a later one when it fits no more.
+    """Reduces frames to the palette of the first one, until it fits no longer; then to a new one.
 
-    The dither is a pattern that stays in its place: what stands still does not flicker, and files
-    are smaller than with diffused errors.
+    Ordered dithering: static parts do not flicker, and files are smaller than with error diffusion.
 
     Args:
       frames: All of one size.
 
     Yields:
-      Frames of the format pal8, with times in 1/100 s.
+      Frames of pixel format pal8, with times in 1/100 s.
     """
     palette, limit = None, 0.0
     for frame, start, duration in frames:
@@ -38,18 +37,18 @@ def quantize_frames(frames: Iterable[TimedFrame]) -> Iterator[av.VideoFrame]:
         if palette is None or palette.error(indices, frame) > limit:
             palette = _Palette(frame)
             indices = palette.nearest(frame)
-            times, more = _WORSE
-            limit = times * palette.error(indices, frame) + more
+            error = palette.error(indices, frame)
+            limit = _TOLERANCE_FACTOR * error + _TOLERANCE_LEVELS
         picture = av.VideoFrame.from_ndarray((indices, palette.argb), "pal8")
         picture.pts, picture.time_base, picture.duration = start, _TICK, duration
         yield picture
 
 
 class _Palette:
-    """The colours of a frame, by median cut.
+    """A palette of the colours of a frame, by median cut.
 
     Attributes:
-      argb: As PyAV takes it, uint8 `[256, 4]`; the first one is transparent.
+      argb: `[256, 4]` uint8, the order of PyAV; the first colour is transparent.
     """
 
     def __init__(self, frame: np.ndarray):
@@ -59,31 +58,31 @@ class _Palette:
         self.argb[1:, 0] = 255
         self.argb[1 : 1 + len(colours), 1:] = colours
         self._colours = colours.astype(np.float32)
-        self._nearest = np.zeros(1 << 24, np.uint8)  # filled as colours come up; 0: not yet
+        self._nearest = np.zeros(1 << 24, np.uint8)  # filled on demand; 0: unknown
 
     def nearest(self, frame: np.ndarray) -> np.ndarray:
-        """Indices of the nearest colours of a dithered frame, uint8 `[H, W]`."""
+        """Dithers a frame; returns indices of the nearest colours, `[H, W]` uint8."""
         height, width = frame.shape[:2]
         pattern = np.tile(_PATTERN, (-(-height // 2), -(-width // 2)))[:height, :width, None]
         red, green, blue = np.moveaxis(np.clip(frame + pattern, 0, 255).astype(np.int32), -1, 0)
         codes = (red << 16) | (green << 8) | blue
         indices = self._nearest[codes]
         unknown = np.unique(codes[indices == 0])
-        for first in range(0, len(unknown), _AT_ONCE):
-            self._fill(unknown[first : first + _AT_ONCE])
+        for first in range(0, len(unknown), _BATCH):
+            self._fill(unknown[first : first + _BATCH])
         if len(unknown):
             indices = self._nearest[codes]
         return indices
 
     def _fill(self, codes: np.ndarray) -> None:
-        # Pillow looks at every fourth level only, and FFmpeg's dithers lose errors of less than
-        # four: both show as bands.
+        # Exact: Pillow considers every fourth level only, and FFmpeg's dithers ignore errors below
+        # four levels; both cause visible bands.
         levels = np.stack([codes >> shift & 255 for shift in (16, 8, 0)], -1).astype(np.float32)
         distances = np.square(self._colours).sum(1) - 2 * levels @ self._colours.T
         self._nearest[codes] = 1 + distances.argmin(1)
 
     def error(self, indices: np.ndarray, frame: np.ndarray) -> float:
-        """Mean error of the colours in cells, grey levels."""
+        """Returns the mean error of the colours of cells, in levels."""
         cells = [
             np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).reduce(_CELL), float)
             for pixels in (self.argb[indices, 1:], frame)

@@ -1,4 +1,4 @@
-"""Image files <-> arrays: opened by a list of formats, upright, in sRGB."""
+"""Image files <-> arrays: formats from a list, upright, in sRGB."""
 
 from __future__ import annotations
 
@@ -23,54 +23,65 @@ from ssagan_tf.video.frames import PathLike, check, check_suffix
 from ssagan_tf.video.icc_profiles import SrgbConverter
 from ssagan_tf.video.unreadable import UnreadableError
 
-# Of Pillow's formats, pictures; others run programs, as EPS does, or need them.
-_PICTURES = (
+# Pillow's other formats are no pictures, or run other programs, as EPS does.
+_FORMATS = (
     *("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "AVIF", "JPEG2000"),
     *("TGA", "ICO", "PCX", "SGI", "QOI", "HEIF"),
 )
-_AVIF = {b"avif", b"avis"}  # brands of a file of boxes (ISO/IEC 23008-12)
-_HEIF = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
-_UNKNOWN = "it is no picture, or of an unknown kind"
+_AVIF_BRANDS = {b"avif", b"avis"}  # of ISO/IEC 23008-12
+_HEIF_BRANDS = {
+    b"heic",
+    b"heix",
+    b"hevc",
+    b"hevx",
+    b"heim",
+    b"heis",
+    b"hevm",
+    b"hevs",
+    b"mif1",
+    b"msf1",
+}
+_UNKNOWN_FORMAT = "it is not a picture, or in an unknown format"
 _SUBFILE, _PHOTOMETRIC, _BITS, _DNG = 254, 262, 258, 50706  # tags of a TIFF
-_TILE = (322, 323)  # width and length in a TIFF
-_BAND = 1 << 22  # pixels that are converted at once
-logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it logs, it raises, too
-# For all of the process, as Pillow has it: what is larger is refused, and nothing warned of.
+_TILE = (322, 323)  # width and length of a tile
+_BAND = 1 << 22  # pixels converted at once
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # it raises whatever it logs
+# Applies to the whole process. Larger pictures are refused, with no warning.
 Image.MAX_IMAGE_PIXELS = limits.PICTURE_PIXELS
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class TooManyPixelsError(ValueError):
-    """A picture claims more than is read."""
+    """A picture claims more pixels than the limit."""
 
 
 def read_image(path: PathLike) -> np.ndarray:
-    """Reads a picture as it is meant to be seen: upright, in sRGB, over black.
+    """Reads a picture as it is meant to be displayed: upright, in sRGB, over black.
 
     Args:
-      path: JPEG, PNG, WebP, TIFF, … of any mode that Pillow reads, or HEIC with the extra `heic`;
-        16 bits are scaled to 8. Of an animation, the first frame; of several pictures, the main
-        one.
+      path: JPEG, PNG, WebP, TIFF, … in any mode that Pillow reads, or HEIC with the extra `heic`;
+        16 bits are scaled to 8. The first frame of an animation is read; of several pictures, the
+        main one.
 
     Returns:
       `[H, W, 3]` uint8.
 
     Raises:
-      UnreadableError: It is missing, a folder, truncated, far too large, or no picture.
+      UnreadableError: It is missing, a directory, truncated, far too large, or not a picture.
     """
     return _read(path, None)[0]
 
 
 def read_reduced(path: PathLike, min_pixels: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """`read_image` of a photo whose every pixel is not needed: large ones take less memory.
+    """Reads a photo at a reduced size if it is very large, which takes less memory.
 
     Args:
-      path: Of the photo.
+      path: As in `read_image`.
       min_pixels: Pixels to keep at least. A photo of four times as many or more is reduced by a
         whole factor that leaves so many; a JPEG while it is decoded.
 
     Returns:
-      `[h, w, 3]` uint8; height and width of the whole photo.
+      `[h, w, 3]` uint8; height and width of the original.
 
     Raises:
       UnreadableError: As `read_image`.
@@ -84,69 +95,69 @@ def _read(path: PathLike, min_pixels: int | None) -> tuple[np.ndarray, tuple[int
         with open_image(io.BytesIO(data)) as image:
             return _decode(image, min_pixels)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        advice = "; give a JPEG, PNG, WebP or TIFF" if why == _UNKNOWN else ""
-        raise UnreadableError("image", path, why, advice) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        advice = "; use a JPEG, PNG, WebP or TIFF" if reason == _UNKNOWN_FORMAT else ""
+        raise UnreadableError("image", path, reason, advice) from error
 
 
 def decode_image(data: bytes) -> np.ndarray:
-    """Decodes the bytes of an image file: `read_image` without the file.
+    """Decodes the bytes of an image file; see `read_image`.
 
     Returns:
       `[H, W, 3]` uint8.
 
     Raises:
-      ValueError: They are no picture, or a broken one.
+      ValueError: They are not a picture, or a damaged one.
     """
     with open_image(io.BytesIO(data)) as image:
         return _decode(image)[0]
 
 
-def image_size(data: bytes, *kinds: str) -> tuple[int, int]:
-    """Height and width that the bytes of an image file claim; nothing is decoded.
+def image_size(data: bytes, *formats: str) -> tuple[int, int]:
+    """Returns the height and width that an image file claims, without decoding it.
 
     Args:
-      data: The file.
-      kinds: What it may be, in Pillow's names; by default all that is read here.
+      data: The bytes of the file.
+      formats: Pillow's names of the formats allowed; by default all supported ones.
 
     Raises:
-      ValueError: They are no picture, or none of these.
+      ValueError: They are not a picture in one of these formats.
     """
-    with open_image(io.BytesIO(data), *kinds) as image:
+    with open_image(io.BytesIO(data), *formats) as image:
         return image.height, image.width
 
 
 def is_plain(image: Image.Image) -> bool:
-    """Whether any decoder shows an opened picture as it is read here.
+    """Returns whether any decoder gives the same pixels as `read_image`.
 
-    That is one that knows nothing of orientation, profiles and transparency.
+    That is, also one that ignores orientation, colour profiles and transparency.
     """
     return (
         image.mode in ("RGB", "L")
         and not image.has_transparency_data
         and SrgbConverter(image).are_srgb
-        and _orientation(image) == 1  # a PNG is decoded for this, as EXIF may be at its end
+        and _orientation(image) == 1  # decodes a PNG, whose EXIF may come last
     )
 
 
 @contextlib.contextmanager
-def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
-    """Opens a picture of a kind and size that is read here; its pixels are not decoded yet.
+def open_image(file: BinaryIO, *formats: str) -> Iterator[Image.Image]:
+    """Opens a picture of a supported format and size without decoding its pixels.
 
     Args:
       file: The picture.
-      kinds: What it may be, in Pillow's names; by default all that is read here.
+      formats: Pillow's names of the formats allowed; by default all supported ones.
 
     Raises:
       TooManyPixelsError: It claims more than `limits.PICTURE_PIXELS`; a ValueError.
-      ValueError: It is none, or a broken one, as may show when it is decoded.
-      StoreError: The store it lies in fails.
+      ValueError: It is not such a picture, or a damaged one; also while it is decoded.
+      StoreError: The object store that it is read from fails.
     """
     try:
-        if not kinds:
+        if not formats or "HEIF" in formats:
             _check_header(file)
-        with _QUIET, Image.open(file, formats=kinds or _readable_formats()) as image:
-            # Pillow itself refuses twice as many, and fewer as long as nobody resets the warnings.
+        with _QUIET, Image.open(file, formats=_available(formats or _FORMATS)) as image:
+            # Pillow refuses twice as many, or this many unless somebody resets the warnings.
             if image.width * image.height > limits.PICTURE_PIXELS:
                 raise Image.DecompressionBombError
             if image.format == "TIFF":
@@ -155,20 +166,21 @@ def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
     except StoreError:
         raise
     except Image.UnidentifiedImageError:
-        raise ValueError(f"it is no {' or '.join(kinds)}" if kinds else _UNKNOWN) from None
+        names = " or ".join(formats)
+        raise ValueError(f"it is not a {names}" if formats else _UNKNOWN_FORMAT) from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise TooManyPixelsError(
-            f"it claims more than {limits.PICTURE_PIXELS:,} pixels, as a decompression bomb does; "
-            "a picture must be smaller"
+            f"it claims more than the limit of {limits.PICTURE_PIXELS:,} pixels and may be a "
+            "decompression bomb"
         ) from None
     except DataError as error:
         raise ValueError(str(error)) from error
-    except Exception as error:  # Pillow's decoders raise all sorts of things on broken files
+    except Exception as error:  # Pillow's decoders raise many types on damaged files
         raise ValueError(str(error) or type(error).__name__) from error
 
 
 def _check_header(file: BinaryIO) -> None:
-    """Tells what Pillow alone would not: an empty file, and one that needs another decoder."""
+    """Refuses an empty file; loads the decoder of HEIC if the file needs it."""
     head = file.read(64)
     file.seek(0)
     if not head:
@@ -176,29 +188,29 @@ def _check_header(file: BinaryIO) -> None:
     if head[4:8] != b"ftyp":
         return
     brands = {head[at : at + 4] for at in (8, *range(16, min(len(head), head[3]), 4))}
-    if not brands & _HEIF or brands & _AVIF:
+    if not brands & _HEIF_BRANDS or brands & _AVIF_BRANDS:
         return
     try:
         require_extra("heic", "pillow_heif")
         import pillow_heif
     except (DataError, ImportError) as error:
-        raise ValueError(f"it is a HEIC: {error}") from error
+        raise ValueError(f"it is a HEIC photo, but {error}") from error
     pillow_heif.register_heif_opener(thumbnails=False)
 
 
 def _check_tiff(image: Image.Image) -> None:
-    """Refuses what its head says cannot be read, or would be read as something else."""
+    """Refuses what would be decoded to another picture, or to far more pixels."""
     tags = image.tag_v2
     width, length = (tags.get(tag, 1) for tag in _TILE)
-    if width * length > limits.PICTURE_PIXELS:  # a tile is decoded whole, whatever is seen of it
+    if width * length > limits.PICTURE_PIXELS:  # a tile is always decoded entirely
         raise Image.DecompressionBombError
-    if _DNG in tags or tags.get(_SUBFILE, 0) & 1:  # the first picture is a small preview
-        raise ValueError("it begins with a preview, as raw photos do; save it as a JPEG or PNG")
+    if _DNG in tags or tags.get(_SUBFILE, 0) & 1:  # the first picture is a preview
+        raise ValueError("it is a raw photo, or begins with a preview; convert it to JPEG or PNG")
 
 
-def _readable_formats() -> tuple[str, ...]:
+def _available(formats: tuple[str, ...]) -> tuple[str, ...]:
     _load_plugins()
-    return tuple(kind for kind in _PICTURES if kind in Image.OPEN)
+    return tuple(name for name in formats if name in Image.OPEN)
 
 
 @functools.cache
@@ -207,7 +219,7 @@ def _load_plugins() -> None:
 
 
 class _Quiet:
-    """Keeps Pillow from warning, as long as any thread is in it: filters are of the process."""
+    """Suppresses Pillow's warnings while any thread is in it, as filters are process-wide."""
 
     def __init__(self) -> None:
         self._lock, self._inside = threading.Lock(), 0
@@ -239,20 +251,20 @@ def _decode(
 
     Args:
       image: The picture.
-      min_pixels: As in `read_reduced`.
+      min_pixels: As in `read_reduced`; None never reduces it.
 
     Returns:
-      `[h, w, 3]` uint8; height and width of the whole picture.
+      `[h, w, 3]` uint8; height and width of the original.
     """
     if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
-        raise ValueError("its pixels are numbers of unknown range; give one of 8 or 16 bits")
+        raise ValueError("its pixels have an unknown range; convert it to 8 or 16 bits")
     colours, size = SrgbConverter(image), image.size
     _fix_transparent_value(image)
     if min_pixels and (times := _reduction_factor(size, min_pixels)) > 1:
         image.draft(None, (max(1, size[0] // times), max(1, size[1] // times)))
     image.load()
     turned = _orientation(image) in (5, 6, 7, 8)
-    with contextlib.suppress(Exception):  # broken EXIF says nothing, and raises all sorts of things
+    with contextlib.suppress(Exception):  # damaged EXIF is ignored; it raises many types
         ImageOps.exif_transpose(image, in_place=True)
     if turned:
         size = size[::-1]
@@ -280,7 +292,7 @@ def _reduced(part: Image.Image, times: int) -> Image.Image:
 
 
 def _fix_transparent_value(image: Image.Image) -> None:
-    """Brings the transparent value of a PNG to the 8 bits that Pillow makes of its colours."""
+    """Scales the transparent value of a PNG to 8 bits, as Pillow does with the colours only."""
     key = image.info.get("transparency")
     if image.format != "PNG" or image.mode not in ("L", "RGB") or isinstance(key, bytes | None):
         return
@@ -288,19 +300,19 @@ def _fix_transparent_value(image: Image.Image) -> None:
     image.fp.seek(24)
     [bits] = image.fp.read(1)
     image.fp.seek(at)
-    if bits > 8:  # the upper ones are left
+    if bits > 8:  # the upper 8 are kept
         image.info["transparency"] = tuple(value >> bits - 8 for value in key)
     elif bits < 8:
         image.info["transparency"] = key * 255 // ((1 << bits) - 1)
 
 
 def _reduction_factor(size: tuple[int, int], min_pixels: int) -> int:
-    """By how much a picture is reduced to have min_pixels pixels still."""
+    """Returns the largest whole factor that leaves `min_pixels`."""
     return max(1, min(int((size[0] * size[1] / min_pixels) ** 0.5), *size))
 
 
 def _over_black(band: Image.Image, colours: SrgbConverter) -> Image.Image:
-    """Some rows of a picture in sRGB, without transparency."""
+    """Returns rows of a picture in sRGB, composited over black."""
     if not band.has_transparency_data:
         return colours.to_srgb(band)
     band = band.convert("RGBA")
@@ -309,7 +321,7 @@ def _over_black(band: Image.Image, colours: SrgbConverter) -> Image.Image:
 
 
 def _from_16_bit_grey(band: Image.Image, table: np.ndarray) -> Image.Image:
-    """Grey of more than 8 bits, which Pillow's own conversion would clip."""
+    """Converts grey of more than 8 bits, which Pillow would clip."""
     values = np.asarray(band).clip(0, 65535).astype(np.uint16)
     shown = table[values]
     if isinstance(key := band.info.get("transparency"), int):
@@ -318,14 +330,14 @@ def _from_16_bit_grey(band: Image.Image, table: np.ndarray) -> Image.Image:
 
 
 def _grey_range(image: Image.Image) -> tuple[int, bool]:
-    """The highest value of greys, and whether it is black."""
+    """Returns the highest grey value, and whether that is black."""
     if image.format != "TIFF":
         return 65535, False
     return (1 << image.tag_v2[_BITS][0]) - 1, image.tag_v2.get(_PHOTOMETRIC) == 0
 
 
 def _grey_table(colours: SrgbConverter, highest: int, negative: bool) -> np.ndarray:
-    """The colours of all greys of 16 bits, `[65536, 3]` uint8."""
+    """Returns the sRGB colours of all 16-bit greys, `[65536, 3]` uint8."""
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     eight = np.asarray(colours.to_srgb(ramp))[0].astype(np.float64)
     exact = np.arange(65536).clip(0, highest) * (255 / highest)
@@ -355,10 +367,13 @@ def write_image(path: PathLike, image: np.ndarray) -> None:
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """The bytes of a PNG file of `[H, W, 3]` uint8.
+    """Encodes a PNG.
+
+    Args:
+      image: `[H, W, 3]` uint8.
 
     Raises:
-      ValueError: It is something else.
+      ValueError: `image` is something else.
     """
     check(image, 3)
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Video files -> frames, one after the other, or a word of what is wrong with them."""
+"""Video files -> frames, one at a time, with errors that say what is wrong with a file."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from ssagan_tf.video.frames import PathLike
 from ssagan_tf.video.unreadable import UnreadableError
 from ssagan_tf.video.yuv_conversion import RgbConverter
 
-# Titles and the like need not be UTF-8; from version 19 on PyAV leaves them alone until asked.
+# Metadata need not be valid UTF-8; from version 19 on, PyAV decodes it only on access.
 _TOLERATE_BAD_METADATA = (
     {} if int(av.__version__.split(".")[0]) >= 19 else {"metadata_errors": "replace"}
 )
-# Of FFmpeg's formats, videos; others are playlists, which name more files, pictures, and text.
+# FFmpeg's other formats are playlists, which open further files, pictures, and text.
 _CONTAINERS = (
     *("mov", "matroska", "avi", "mpeg", "mpegts", "mpegvideo", "asf", "flv", "ogg", "gif"),
     *("mxf", "nut", "ivf", "h264", "hevc", "m4v", "obu", "dv", "rm", "wtv", "apng"),
 )
 
 
-# Streams beside the film: covers, thumbnails of chapters, enhancement layers.
+# Streams that are not the video: covers, thumbnails of chapters, enhancement layers.
 _AUXILIARY = (
     Disposition.attached_pic
     | Disposition.timed_thumbnails
@@ -41,31 +41,31 @@ _AUXILIARY = (
 
 
 class DecodedFrame(NamedTuple):
-    """A frame, `[H, W, 3]` uint8, and when it is shown, in seconds, if the file says so."""
+    """A frame, `[H, W, 3]` uint8, and its time in seconds, if the file has one."""
 
     image: np.ndarray
     time: float | None
 
 
 def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
-    """Reads the frames of a video one after the other, as they are meant to be seen.
+    """Reads the frames of a video one at a time, as they are meant to be displayed.
 
-    Upright and mirrored as the file says, with square pixels, deinterlaced, in sRGB: high dynamic
-    range and wide gamuts are converted, diffuse white comes out at 240. Untagged colours are
-    BT.709 in HD, else BT.601. Of several video streams the default one is read, of several such
-    the largest; what edit lists hide is left out, and what comes before the first key frame.
+    Frames are rotated, deinterlaced, with square pixels, in sRGB. High dynamic range and wide
+    gamuts are converted; diffuse white becomes 240. Untagged colours are taken for BT.709 in HD,
+    else for BT.601. The default video stream is read, or the largest one of several. Frames before
+    the first key frame are skipped, and those hidden by edit lists.
 
     Args:
-      path: Anything that FFmpeg reads as a video. Frames come one by one, whatever their times;
-        `read_video_with_times` gives these, too.
-      step: Give every so many frames one, beginning with the first.
+      path: Any video that FFmpeg reads. Frames are returned one by one, whatever their times; see
+        `read_video_with_times`.
+      step: Read only every `step`-th frame, beginning with the first.
 
     Yields:
-      `[H, W, 3]` uint8, all of one size: where it changes, that of the first.
+      `[H, W, 3]` uint8, all of the size of the first one.
 
     Raises:
-      UnreadableError: At the first frame if it is no video, or one that is not read; later where
-        it is broken or ends early.
+      UnreadableError: At the first frame if it is not a supported video; later where it is damaged
+        or truncated.
     """
     with contextlib.closing(read_video_with_times(path, step)) as frames:
         for frame in frames:
@@ -73,17 +73,17 @@ def read_video(path: PathLike, step: int = 1) -> Iterator[np.ndarray]:
 
 
 def read_video_with_times(path: PathLike, step: int = 1) -> Iterator[DecodedFrame]:
-    """Likewise, with their times."""
+    """Reads frames like `read_video`, with their times."""
     count = 0
     with contextlib.closing(_decode(path, step)) as frames:
         while True:
             try:
                 frame = next(frames, None)
-            except Exception as error:  # FFmpeg's errors, and PyAV's on what it makes of them
-                why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            except Exception as error:  # errors of FFmpeg and of PyAV
+                reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
                 if count:
-                    why = f"it is damaged after {count * step} frames: {why}"
-                raise UnreadableError("video", path, why) from error
+                    reason = f"it is damaged after {count * step} frames: {reason}"
+                raise UnreadableError("video", path, reason) from error
             if frame is None:
                 return
             yield frame
@@ -91,7 +91,7 @@ def read_video_with_times(path: PathLike, step: int = 1) -> Iterator[DecodedFram
 
 
 def _decode(path: PathLike, step: int) -> Iterator[DecodedFrame]:
-    """The frames; raises whatever comes up, or ValueError for what FFmpeg lets pass."""
+    """Yields the frames. Raises any exception, and ValueError for faults that FFmpeg tolerates."""
     limits.check_regular(Path(path))
     mp4_header.check(path)
     bounds = {"max_pixels": str(limits.VIDEO_PIXELS)}
@@ -111,16 +111,18 @@ def _decode(path: PathLike, step: int) -> Iterator[DecodedFrame]:
                 yield DecodedFrame(upright(colours.rgb(frame, *size), frame), frame.time)
             end = max(end or 0.0, frame.time or 0.0)
         if end is None:
-            raise ValueError("it holds no frames")
+            raise ValueError("it contains no frames")
         if _is_truncated(path, container, stream, end):
             raise ValueError("it is truncated")
 
 
 def _main_stream(container: av.container.InputContainer) -> av.VideoStream:
-    """The default one of the video streams, the largest of several; no poster of one frame."""
+    """Returns the default video stream, or the largest of several; a still of one frame last."""
     streams = [each for each in container.streams.video if not each.disposition & _AUXILIARY]
     if not streams:
-        raise ValueError(f"it holds no video{', only a picture' * bool(container.streams.video)}")
+        raise ValueError(
+            f"it contains no video{', only a picture' * bool(container.streams.video)}"
+        )
 
     def rank(one: av.VideoStream) -> tuple[bool, bool, int]:
         is_default = bool(one.disposition & Disposition.default)
@@ -131,19 +133,19 @@ def _main_stream(container: av.container.InputContainer) -> av.VideoStream:
 
 def _check_size(width: int, height: int) -> None:
     if width * height > limits.VIDEO_PIXELS:
-        raise ValueError(f"its frames of {width}×{height} are too large")
+        raise ValueError(f"its frames of {width}×{height} pixels are too large")
 
 
 def _valid_frames(
     container: av.container.InputContainer, stream: av.VideoStream
 ) -> Iterator[av.VideoFrame]:
-    """The frames from the first key frame on, none of them corrupt, and not endlessly many."""
+    """Yields frames from the first key frame on; ValueError if one is corrupt, or too many."""
     has_key, passed, count = False, 0, 0
     for packet in container.demux(stream):
         is_end = packet.dts is None and not packet.size
-        has_key = has_key or packet.is_keyframe  # what comes before would be decoded to grey
+        has_key = has_key or packet.is_keyframe  # earlier ones would be decoded to grey
         if is_end and not has_key and passed:
-            raise ValueError("it holds no key frame, with which pictures begin")
+            raise ValueError("it contains no key frame, without which nothing can be decoded")
         if not has_key:
             passed += 1
             continue
@@ -158,10 +160,10 @@ def _valid_frames(
 
 def _open(path: PathLike, options: dict[str, str]) -> av.container.InputContainer:
     try:
-        # A whole path: FFmpeg takes what is before a colon for a protocol.
+        # An absolute path, as FFmpeg takes what precedes a colon for a protocol.
         return av.open(os.path.abspath(path), options=options, **_TOLERATE_BAD_METADATA)
     except av.ArgumentError:
-        raise ValueError("it is no video, or of a kind that is not read") from None
+        raise ValueError("it is not a video, or in an unsupported format") from None
     except av.EOFError:
         raise ValueError("it ends before its first frame") from None
 
@@ -169,12 +171,12 @@ def _open(path: PathLike, options: dict[str, str]) -> av.container.InputContaine
 def _is_truncated(
     path: PathLike, container: av.container.InputContainer, stream: av.VideoStream, end: float
 ) -> bool:
-    """Whether a video whose decoding ended without complaint, at `end` seconds, is cut off."""
-    # mp4 and AVI know where each frame lies; trimmed mp4s list the frames shown only.
+    """Returns whether a video decoded without errors up to `end` seconds is truncated."""
+    # mp4 and AVI have an index of all frames; that of a trimmed mp4 lists the visible ones only.
     entries = getattr(stream, "index_entries", ())
     if max((entry.pos + entry.size for entry in entries), default=0) > os.path.getsize(path):
         return True
-    # Matroska promises a duration: of each stream if FFmpeg wrote it, else of the longest.
+    # Matroska states a duration: of each stream if FFmpeg wrote it, else of the longest one.
     if "matroska" not in container.format.name:
         return False
     if promised := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):

@@ -1,4 +1,4 @@
-"""Exact times: frame rates as fractions, and frames in the units that a file counts in."""
+"""Exact frame rates as fractions, and timestamps in ticks of a file's clock."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-# Broadcasters' rates are 1000/1001 of these, and written with two or three decimals.
-_NOMINAL = (15, 24, 30, 48, 60, 120, 240)
-_ROUNDED = 0.005
+# Broadcast rates are 1000/1001 of these, and usually given with two or three decimals.
+_NOMINAL_RATES = (15, 24, 30, 48, 60, 120, 240)
+_ROUNDING = 0.005
 
 
 class TimedFrame(NamedTuple):
-    """A frame, uint8 `[H, W, 3]`, and when and how long it is seen, in units of the file."""
+    """A frame, `[H, W, 3]` uint8, with its start and duration in ticks."""
 
     frame: np.ndarray
     start: int
@@ -22,16 +22,16 @@ class TimedFrame(NamedTuple):
 
 
 def exact_rate(fps: float | Fraction) -> Fraction:
-    """Frames per second as a fraction: 29.97 is 30000/1001, 12.5 is 25/2.
+    """Returns frames per second as a fraction: 30000/1001 for 29.97, 25/2 for 12.5.
 
     Raises:
       ValueError: It is not between 0.1 and 1000.
     """
     if not 0.1 <= fps <= 1000:
         raise ValueError(f"fps={fps}: must be between 0.1 and 1000")
-    for nominal in _NOMINAL:
+    for nominal in _NOMINAL_RATES:
         broadcast = Fraction(1000 * nominal, 1001)
-        if abs(fps - broadcast) < _ROUNDED:
+        if abs(fps - broadcast) < _ROUNDING:
             return broadcast
     return Fraction(fps).limit_denominator(1001)
 
@@ -39,17 +39,17 @@ def exact_rate(fps: float | Fraction) -> Fraction:
 def with_timestamps(
     frames: Iterable[np.ndarray], rate: Fraction, unit: Fraction, shortest: int = 1
 ) -> Iterator[TimedFrame]:
-    """Gives frames their times in whole units, so that the total is right to one.
+    """Adds timestamps in whole ticks; the total length is right to within one tick.
 
     Args:
       frames: The frames.
       rate: Frames per second.
-      unit: Seconds.
-      shortest: Units that a frame must be seen. Frames that would be seen shorter are left out;
-        the others keep their times. One frame alone is seen so long in any case.
+      unit: Seconds per tick.
+      shortest: Minimum duration in ticks. Frames that would be shown for less are dropped; the
+        others keep their times. A single frame is shown for at least this long.
 
     Yields:
-      The frames; two are held back until others come.
+      The frames, with a delay of two.
     """
     waiting: list[tuple[np.ndarray, int]] = []
     end = 0

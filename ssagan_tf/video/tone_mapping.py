@@ -1,9 +1,9 @@
 """High dynamic range and wide gamuts -> sRGB, by the formulas of ITU-R BT.2100 and BT.2408.
 
-Signals of PQ and HLG are made light, 1 being diffuse white (203 cd/m², BT.2408), and that is
-brought to the primaries of BT.709. Up to 0.75 it stays what it is; above, it is compressed so that
-diffuse white comes out at 0.875, 240 of 255 in sRGB, and nothing clips. The largest of red, green
-and blue tells how much, so that hues stay.
+PQ and HLG signals are converted to linear light, with diffuse white (203 cd/m², BT.2408) at 1, and
+to the primaries of BT.709. Values up to 0.75 are kept; above, they are compressed so that diffuse
+white becomes 0.875, or 240 of 255 in sRGB, and nothing clips. All channels are scaled like the
+largest one, which preserves hues.
 """
 
 from __future__ import annotations
@@ -23,26 +23,27 @@ from ssagan_tf.video.primaries import (
     to_xyz,
 )
 
-# Transfers by the numbers of ITU-T H.273, table 3, which FFmpeg has, too.
+# Transfer characteristics by the codes of ITU-T H.273, table 3, which FFmpeg uses as well.
 PQ, HLG = 16, 18
 DIFFUSE_WHITE = 203.0  # cd/m²
-_HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2  # of BT.2100's reference display
+_HLG_PEAK, _HLG_GAMMA = 1000.0, 1.2  # BT.2100's reference display
 _KNEE = 0.75
-_BAND = 1 << 20  # pixels at a time: light takes 12 bytes each, several times
+_BAND = 1 << 20  # pixels at a time; each takes 12 bytes, several times
 
 Conversion = Callable[[np.ndarray, int], np.ndarray]
 
 
 def is_wide(transfer: int, primaries: int) -> bool:
-    """Whether a video with these tags is of the family of BT.2020."""
+    """Returns whether a video with these tags uses BT.2020 or high dynamic range."""
     return transfer in (PQ, HLG) or primaries == BT2020
 
 
 def conversion(transfer: int, primaries: int) -> Conversion | None:
-    """What makes sRGB of a video with these tags; None if it is that already, or near to it.
+    """Returns the conversion to sRGB of a video with these tags; None if it is close to sRGB.
 
     Returns:
-      A function of R'G'B' `[3, H, W]` uint16 and the value of 1, that gives `[3, H, W]` uint8.
+      A function of R'G'B' `[3, H, W]` uint16 and the value that means 1, which returns sRGB
+      `[3, H, W]` uint8.
     """
     if transfer in (PQ, HLG):
         gamut = primaries if primaries in (BT709, DCI_P3, DISPLAY_P3) else BT2020
@@ -50,7 +51,7 @@ def conversion(transfer: int, primaries: int) -> Conversion | None:
         gamut = primaries
     else:
         return None
-    gamut = DISPLAY_P3 if gamut == DCI_P3 else gamut  # white shall be white
+    gamut = DISPLAY_P3 if gamut == DCI_P3 else gamut  # white stays white
     return functools.partial(_convert, transfer, gamut)
 
 
@@ -73,27 +74,27 @@ def _convert(transfer: int, gamut: int, signal: np.ndarray, one: int) -> np.ndar
 
 
 def compress_highlights(light: np.ndarray) -> np.ndarray:
-    """Light, 1 being diffuse white, to [0, 1): itself up to 0.75, and smoothly less above."""
+    """Compresses linear light (diffuse white is 1) to [0, 1); values up to 0.75 are unchanged."""
     above = np.maximum(light - _KNEE, 0) / (1 - _KNEE)
     return np.minimum(light, _KNEE) + (1 - _KNEE) * above / (1 + above)
 
 
 @functools.lru_cache(8)
 def _linear(transfer: int, one: int) -> np.ndarray:
-    """Light of every value of 16 bits, float32: of the scene for HLG, else of the display."""
+    """Returns linear light of 16-bit values, float32: scene light for HLG, else display light."""
     signal = np.minimum(np.arange(65536.0) / one, 1)
     if transfer == PQ:
         light = pq_eotf(signal) / DIFFUSE_WHITE
     elif transfer == HLG:
         light = hlg_inverse_oetf(signal)
     else:
-        # Any curve does that is undone after the matrix: greys stay what they are.
+        # Any curve will do that is undone after the matrix: greys are unchanged.
         light = srgb_to_linear(signal)
     return light.astype(np.float32)
 
 
 def pq_eotf(signal: np.ndarray) -> np.ndarray:
-    """cd/m² of PQ signals in [0, 1]: the EOTF of BT.2100, table 4."""
+    """Converts PQ signals in [0, 1] to cd/m²: the EOTF of BT.2100, table 4."""
     m1, m2 = 2610 / 16384, 2523 / 4096 * 128
     c1, c2, c3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
     root = signal ** (1 / m2)
@@ -101,14 +102,14 @@ def pq_eotf(signal: np.ndarray) -> np.ndarray:
 
 
 def hlg_inverse_oetf(signal: np.ndarray) -> np.ndarray:
-    """Light of the scene in [0, 1] of HLG signals: the inverse OETF of BT.2100, table 5."""
+    """Converts HLG signals to scene light in [0, 1]: the inverse OETF of BT.2100, table 5."""
     a = 0.17883277
     b, c = 1 - 4 * a, 0.5 - a * np.log(4 * a)
     return np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
 
 
 def _ootf(scene: np.ndarray, gamut: int) -> np.ndarray:
-    """What light of a scene, `[3, N]`, is multiplied with to be a display's, in diffuse whites."""
+    """Returns factors from scene light, `[3, N]`, to display light in units of diffuse white."""
     luminance = _to_xyz(gamut)[1].astype(np.float32) @ scene
     return _HLG_PEAK / DIFFUSE_WHITE * luminance.clip(1e-9) ** np.float32(_HLG_GAMMA - 1)
 
@@ -125,7 +126,7 @@ def _to_xyz(gamut: int) -> np.ndarray:
 
 @functools.cache
 def _srgb_table() -> np.ndarray:
-    """Values of sRGB (IEC 61966-2-1) of light in 16 bits, uint8."""
+    """Returns the sRGB values (IEC 61966-2-1) of 16-bit linear light, uint8."""
     light = np.arange(65536) / 65535
     signal = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     return (signal * 255).round().astype(np.uint8)

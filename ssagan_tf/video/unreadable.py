@@ -1,4 +1,4 @@
-"""What cannot be read."""
+"""The error of pictures and videos that cannot be read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ssagan_tf.video.frames import PathLike
 
 
 class UnreadableError(DataError):
-    """A picture or video that cannot be read; `why` says so without its name."""
+    """A picture or video cannot be read. `why` is the reason without the path."""
 
     def __init__(self, kind: str, path: PathLike, why: object, advice: str = ""):
         super().__init__(f"cannot read the {kind} {os.fspath(path)}: {why}{advice}")

@@ -1,6 +1,6 @@
-"""Frames -> an mp4, a GIF, a WebP, or a folder of PNGs, by the ending of the name.
+"""Frames -> an mp4, a GIF, a WebP, or a folder of PNGs, by the suffix of the path.
 
-Frames come from any iterator, `[H, W, 3]` uint8 and all of one size; a few are in memory at a time.
+Frames come from any iterable, `[H, W, 3]` uint8 and all of one size; a few are in memory at a time.
 """
 
 from __future__ import annotations
@@ -26,67 +26,67 @@ from ssagan_tf.files import (
     replacing_file,
     replacing_folder,
 )
-from ssagan_tf.video.encoding import CRF, FORMATS, checked_frames, encode
+from ssagan_tf.video.encoding import CRF, FORMATS, Format, checked_frames, encode
 from ssagan_tf.video.frames import PathLike, check_suffix
 from ssagan_tf.video.timestamps import exact_rate
 
 Frames = Iterable[np.ndarray]
-ENDINGS = tuple(FORMATS)
-"""Of the names of movies; a folder has none."""
-_FOLDER = "folder"
-_PNG_LEVEL = 1  # a fifth of the time of the usual 6, for files a fifth larger
+SUFFIXES = tuple(FORMATS)
+"""Suffixes of video files; a folder of frames has none."""
+_PNG_LEVEL = 1  # a fifth of the time of the default 6, for files a fifth larger
 
 
 def write_video(
     path: PathLike, frames: Frames, fps: float | Fraction, repeat: int = 1, crf: float = CRF
 ) -> None:
-    """Writes a movie as what its name ends in.
+    """Writes a video in the format of its suffix.
 
     Args:
-      path: Ends in .mp4, .gif or .webp, or else is a new or empty folder.
-      frames: `[H, W, 3]` uint8, one after the other, or an array of them.
+      path: Path that ends in .mp4, .gif or .webp, or else a new or empty folder.
+      frames: `[H, W, 3]` uint8 each, or an array of them.
       fps: Frames per second, 0.1 to 1000.
-      repeat: How many times an mp4 or a folder has the frames. A GIF and a WebP have them once, and
-        play them for ever.
-      crf: Constant quality of an mp4.
+      repeat: How many times an mp4 or a folder contains the frames. A GIF or WebP contains them
+        once, as players repeat it forever.
+      crf: Constant quality of an mp4, 1 (best) to 51.
 
     Raises:
-      ValueError: Wrong frames, fps, repeat or crf.
-      DataError: The name ends otherwise, an encoder is missing or fails, the frames are too large
-        for it, or the movie cannot be written.
+      ValueError: Invalid frames, fps, repeat or crf.
+      DataError: The suffix is unknown, the encoder is missing or fails, the frames are too large
+        for it, or the video cannot be written.
     """
-    kind = _kind(path)
-    if kind == _FOLDER:
+    video_format = _format(path)
+    if video_format is None:
         write_frames(path, frames, repeat)
-    elif kind == ".mp4":
-        write_mp4(path, frames, fps, repeat, crf)
+    elif video_format.plays_forever:
+        _write(path, frames, fps)
     else:
-        _write(path, kind, frames, fps)
+        _write(path, frames, fps, repeat, crf)
 
 
 def check_encoder(path: PathLike, size: tuple[int, int] | None = None) -> None:
-    """Finds out before the work whether `write_video` can write there, as far as can be told.
+    """Checks before the work, as far as possible, that `write_video` can write to a path.
 
     Args:
-      path: As it takes it.
-      size: Height and width of the frames, if they are known.
+      path: Path of the video or folder.
+      size: Height and width of the frames, if known.
 
     Raises:
-      DataError: The name ends otherwise, the encoder is missing or takes no frames of this size,
-        the folder holds something, a folder has the name of the file, or it is too long.
+      DataError: The suffix is unknown, the encoder is missing or does not take frames of this size,
+        the folder is not empty, the path of a file is a directory, or the name is too long.
     """
-    kind = _kind(path)
-    if kind == _FOLDER:
+    video_format = _format(path)
+    if video_format is None:
         check_new_folder(path)
         return
-    if lacking := FORMATS[kind].missing():
-        others = [*sorted(FORMATS.keys() - {kind}), "a folder"]
+    if encoder := video_format.missing_encoder():
+        others = [suffix for suffix, other in FORMATS.items() if other is not video_format]
         raise DataError(
-            f"cannot write {path}: PyAV's FFmpeg lacks {lacking}; install PyAV from its wheels "
-            f"(pip install --force-reinstall av), or write {', '.join(others[:-1])} or {others[-1]}"
+            f"cannot write {path}: PyAV's FFmpeg lacks the encoder {encoder}; reinstall PyAV's "
+            "wheel (pip install --force-reinstall av), or choose "
+            f"{', '.join(sorted(others))} or a directory"
         )
     if size is not None:
-        FORMATS[kind].check_size(*size)
+        video_format.check_size(*size)
     check_new_file(path)
 
 
@@ -95,59 +95,56 @@ def write_mp4(
 ) -> None:
     """Writes an H.264 video that plays everywhere, browsers included.
 
-    4:2:0, limited range, matrix, primaries and transfer of BT.709, and tagged so; it plays before
-    all of it has come.
+    4:2:0 in limited range, with matrix, primaries and transfer of BT.709 and tagged so. It starts
+    to play before it is downloaded entirely.
 
     Args:
       path: Ends in .mp4.
-      frames: `[H, W, 3]` uint8, one after the other, or an array of them. An odd last row or column
-        is doubled, as H.264 needs even sizes.
-      fps: Frames per second, 0.1 to 1000. 29.97 and the like are taken for 30000/1001.
-      repeat: How many times it has the frames; they are encoded once.
+      frames: `[H, W, 3]` uint8 each, or an array of them. An odd last row or column is duplicated,
+        as H.264 needs even sizes.
+      fps: Frames per second, 0.1 to 1000. 29.97 and the like mean 30000/1001.
+      repeat: How many times the video contains the frames; they are encoded once.
       crf: Constant quality, 1 (best) to 51.
 
     Raises:
-      ValueError: Wrong frames, suffix, fps, repeat or crf.
+      ValueError: Invalid frames, suffix, fps, repeat or crf.
       DataError: As `write_video`.
     """
     check_suffix(path, ".mp4")
-    _check_repeat(repeat)
-    if not 1 <= crf <= 51:
-        raise ValueError(f"crf={crf}: must be between 1 and 51")
-    _write(path, ".mp4", frames, fps, repeat, crf)
+    _write(path, frames, fps, repeat, crf)
 
 
 def write_gif(path: PathLike, frames: Frames, fps: float | Fraction) -> None:
     """Writes an endless GIF; see `encode_gif`.
 
     Raises:
-      ValueError: Wrong frames, suffix or fps.
+      ValueError: Invalid frames, suffix or fps.
       DataError: As `write_video`.
     """
     check_suffix(path, ".gif")
-    _write(path, ".gif", frames, fps)
+    _write(path, frames, fps)
 
 
 def encode_gif(frames: Frames, fps: float | Fraction) -> bytes:
-    """Makes an endless GIF, dithered.
+    """Encodes an endless, dithered GIF.
 
     Args:
-      frames: `[H, W, 3]` uint8, one after the other, or an array of them.
-      fps: Frames per second, 0.1 to 1000. GIF counts in 1/100 s, so frames differ by one of those
-        where needed to keep the total. Viewers go no faster than 50; above, frames are left out,
-        and the total stays what it is.
+      frames: `[H, W, 3]` uint8 each, or an array of them.
+      fps: Frames per second, 0.1 to 1000. GIF counts in 1/100 s, so durations of frames differ by
+        1/100 s where that keeps the total length. Viewers show at most 50 frames per second; above,
+        frames are dropped and the total length stays the same.
 
     Returns:
       The bytes of the file.
 
     Raises:
-      ValueError: Wrong frames or fps.
+      ValueError: Invalid frames or fps.
       DataError: The frames are too large, or the encoder is missing or fails.
     """
     rate = exact_rate(fps)
     check_encoder("a.gif")
     buffer = io.BytesIO()
-    encode(buffer, ".gif", frames, rate, called="a GIF")
+    encode(buffer, ".gif", frames, rate, name="a GIF")
     return buffer.getvalue()
 
 
@@ -155,75 +152,75 @@ def write_frames(folder: PathLike, frames: Frames, repeat: int = 1) -> None:
     """Writes frame_00001.png, frame_00002.png, … into a new or empty folder.
 
     Args:
-      folder: Its path.
-      frames: `[H, W, 3]` uint8, one after the other, or an array of them.
-      repeat: How many times it has the frames.
+      folder: Path of the folder.
+      frames: `[H, W, 3]` uint8 each, or an array of them.
+      repeat: How many times the folder contains the frames.
 
     Raises:
-      ValueError: Wrong frames or repeat.
-      DataError: The folder holds something already or cannot be written.
+      ValueError: Invalid frames or repeat.
+      DataError: The folder is not empty or cannot be written.
     """
     _check_repeat(repeat)
     with replacing_folder(folder) as temporary:
         count = 0
         for count, frame in enumerate(checked_frames(frames), 1):
             picture = Image.fromarray(np.ascontiguousarray(frame))
-            picture.save(temporary / _name(count), compress_level=_PNG_LEVEL)
+            picture.save(temporary / _frame_name(count), compress_level=_PNG_LEVEL)
         for number in range(count, count * repeat):
-            shutil.copyfile(temporary / _name(number % count + 1), temporary / _name(number + 1))
+            shutil.copyfile(
+                temporary / _frame_name(number % count + 1), temporary / _frame_name(number + 1)
+            )
 
 
-def _name(number: int) -> str:
+def _frame_name(number: int) -> str:
     return f"frame_{number:05d}.png"
 
 
-def _kind(path: PathLike) -> str:
-    """A key of `FORMATS`, or that of a folder."""
+def _format(path: PathLike) -> Format | None:
+    """Returns the format of a path's suffix; None for a folder of frames."""
     suffix = Path(path).suffix.lower()
     if suffix in FORMATS:
-        return suffix
+        return FORMATS[suffix]
     if suffix and not os.fspath(path).endswith(os.sep) and not Path(path).is_dir():
         raise DataError(
-            f"{path}: must end in {', '.join(ENDINGS)}, or be a folder, for frames; a new folder "
-            f"with a dot in its name ends in {os.sep}"
+            f"{path}: must end in {', '.join(SUFFIXES)}, or be a directory; for a new directory "
+            f"with a dot in its name, append {os.sep}"
         )
-    return _FOLDER
+    return None
 
 
 def _check_repeat(repeat: int) -> None:
     if repeat < 1:
-        raise ValueError(f"repeat={repeat}: must be 1 at least")
+        raise ValueError(f"repeat={repeat}: must be at least 1")
 
 
 def _write(
-    path: PathLike,
-    kind: str,
-    frames: Frames,
-    fps: float | Fraction,
-    repeat: int = 1,
-    crf: float = CRF,
+    path: PathLike, frames: Frames, fps: float | Fraction, repeat: int = 1, crf: float = CRF
 ) -> None:
-    rate = exact_rate(fps)
+    _check_repeat(repeat)
+    if not 1 <= crf <= 51:
+        raise ValueError(f"crf={crf}: must be between 1 and 51")
+    suffix, rate = Path(path).suffix.lower(), exact_rate(fps)
     check_encoder(path)
     with replacing_file(path) as temporary:
         if repeat == 1:
-            encode(temporary, kind, frames, rate, crf, called=path)
+            encode(temporary, suffix, frames, rate, crf, name=path)
             return
-        with _beside(temporary) as period, errors_of_writing(path, period):
-            encode(period, kind, frames, rate, crf, called=path)
-            _repeat(period, temporary, repeat)
+        with _temporary_sibling(temporary) as period, errors_of_writing(path, period):
+            encode(period, suffix, frames, rate, crf, name=path)
+            _repeat(period, temporary, repeat, FORMATS[suffix])
 
 
 @contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
+def _temporary_sibling(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=path.parent) as folder:
         yield Path(folder) / path.name
 
 
-def _repeat(period: Path, target: Path, times: int) -> None:
-    """Writes the packets of a video several times: each time begins with a key frame."""
-    settings = dict(FORMATS[".mp4"].container_settings)
-    with av.open(os.fspath(target), "w", "mp4", options=settings) as container:
+def _repeat(period: Path, target: Path, times: int, video_format: Format) -> None:
+    """Writes the packets of a video several times; each repetition begins with a key frame."""
+    options = dict(video_format.container_options)
+    with av.open(os.fspath(target), "w", video_format.container, options=options) as container:
         stream, start = None, 0
         for _ in range(times):
             with av.open(os.fspath(period)) as source:

@@ -1,1 +1,1 @@
-"""What the servers (`demo`, `study`) have in common: who may ask, how much, and how long."""
+"""Shared by the servers (`demo`, `study`): access control, request limits and timeouts."""

@@ -1,7 +1,7 @@
-"""Stands between the guard and Gradio, which has many more routes than a page needs.
+"""Middleware between the guard and Gradio, which has many more routes than a page needs.
 
-Gradio calls files by their paths on this machine. Here they have names of their own, outwards and
-back, files are sent by us, and of what the page asks Gradio only what is known is passed on.
+Only known requests are passed on to Gradio. Gradio exposes the paths of files on this machine; here
+they are replaced by public names, in both directions, and files are served by this module.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ except ImportError as error:
 
 UPLOAD = "/gradio_api/upload"
 _PROGRESS = "/gradio_api/upload_progress"
-_JOIN = "/gradio_api/queue/join"  # calls of the page and of Gradio's client
-_CALL = re.compile(r"/gradio_api/call/\w{1,64}")  # and of others, by name
+_JOIN = "/gradio_api/queue/join"  # calls by the page and by Gradio's client
+_CALL = re.compile(r"/gradio_api/call/\w{1,64}")  # calls by other programs, by name
 _FILE = "/gradio_api/file="
-_OUTSIDE = "/files"  # what the folder is called
-_DESCRIBED = ("/", "/config", "/gradio_api/info")  # what there is, the same for everybody
+_PUBLIC_FOLDER = "/files"  # public name of the folder
+_STATIC = ("/", "/config", "/gradio_api/info")  # the same for all visitors
 _GET = re.compile(
     r"/favicon\.ico|/theme\.css|/(assets|static)/[\w./-]+"
     r"|/gradio_api/(queue/data|heartbeat/[\w-]{1,64}|call/\w{1,64}/[0-9a-f]{32})"
 )
 _NAME = re.compile(r"/files/([\w-]{1,64})/([^/\\\0]{1,255})")
 _SESSION = re.compile(r"[\w-]{1,64}")
-_KINDS = {
+_MEDIA_TYPES = {
     ".mp4": "video/mp4",
     ".gif": "image/gif",
     ".png": "image/png",
@@ -48,42 +48,44 @@ _KINDS = {
     ".jpeg": "image/jpeg",
     ".webp": "image/webp",
 }
-_DROPPED = (b"accept-encoding", b"range", b"x-forwarded-host", b"x-gradio-server")
+_DROPPED_HEADERS = (b"accept-encoding", b"range", b"x-forwarded-host", b"x-gradio-server")
 
 
 class GradioFront:
     """ASGI middleware.
 
     Args:
-      app: With Gradio mounted at `/`.
-      scratch: Where Gradio and the page's functions put their files, each in a folder of its own.
-      check: Raises DataError for an upload that is not taken; gets its path.
-      largest: Bytes of an upload.
+      app: The application, with Gradio mounted at `/`.
+      files: Where Gradio and the page's functions put their files, each in a folder of its own.
+      check: Gets the path of an upload and raises DataError to refuse it.
+      max_upload: Bytes of an upload.
     """
 
     def __init__(
-        self, app: ASGIApp, scratch: TemporaryFiles, check: Callable[[Path], None], largest: int
+        self, app: ASGIApp, files: TemporaryFiles, check: Callable[[Path], None], max_upload: int
     ):
-        self._app, self._scratch, self._check, self._largest = app, scratch, check, largest
+        self._app, self._files, self._check, self._max_upload = app, files, check, max_upload
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = [(name, value) for name, value in scope["headers"] if name not in _DROPPED]
-        path, what = scope["path"], (scope["method"], scope["path"])
+        headers = [
+            (name, value) for name, value in scope["headers"] if name not in _DROPPED_HEADERS
+        ]
+        path, route = scope["path"], (scope["method"], scope["path"])
         inner = {**scope, "headers": headers}
-        if path in _DESCRIBED:
+        if path in _STATIC:
             inner["query_string"] = b""
-        if what == ("POST", UPLOAD):
-            # Without its id, under which Gradio would note its progress.
+        if route == ("POST", UPLOAD):
+            # Without the id under which Gradio would track its progress.
             answer = await self._upload({**inner, "query_string": b""}, receive)
-        elif what == ("POST", _JOIN):
+        elif route == ("POST", _JOIN):
             answer = await self._call(inner, receive, send, _of_session)
         elif scope["method"] == "POST" and _CALL.fullmatch(path):
             answer = await self._call(inner, receive, send, lambda sent: {})
-        elif what == ("GET", _PROGRESS):
-            # Uploads come here whole. Gradio would note every id that it is asked about, for ever.
+        elif route == ("GET", _PROGRESS):
+            # Uploads arrive complete. Gradio would never forget an id that it is asked about.
             answer = Response('data: {"msg": "done"}\n\n', media_type="text/event-stream")
         elif scope["method"] in ("GET", "HEAD") and path.startswith(_FILE):
             answer = self._file(path.removeprefix(_FILE))
@@ -97,25 +99,25 @@ class GradioFront:
 
     # Files.
 
-    def _inside(self, name: str) -> Path | None:
-        """The file that is called so outside, if it is there."""
+    def _private_path(self, name: str) -> Path | None:
+        """Returns the path of a file by its public name, if it exists."""
         match = _NAME.fullmatch(name)
         if match is None or match[2] in (".", ".."):
             return None
-        path = self._scratch.folder / match[1] / match[2]
+        path = self._files.folder / match[1] / match[2]
         try:
             return path if path.is_file() and not path.is_symlink() else None
-        except OSError:  # 255 letters may be more bytes than a name can have
+        except OSError:  # 255 characters may be more bytes than a name can have
             return None
 
-    def _outside(self, path: str) -> str:
-        return path.replace(str(self._scratch.folder), _OUTSIDE)
+    def _public_path(self, path: str) -> str:
+        return path.replace(str(self._files.folder), _PUBLIC_FOLDER)
 
     def _file(self, name: str) -> Response:
-        path = self._inside(name)
+        path = self._private_path(name)
         if path is None:
-            return PlainTextResponse("no such file; files are kept for a while only\n", 404)
-        kind = _KINDS.get(path.suffix.lower())
+            return PlainTextResponse("file not found; files are deleted after a while\n", 404)
+        kind = _MEDIA_TYPES.get(path.suffix.lower())
         if kind is None:
             return FileResponse(path, media_type="application/octet-stream", filename=path.name)
         answer = FileResponse(path, media_type=kind)
@@ -123,11 +125,11 @@ class GradioFront:
         answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
         return answer
 
-    # What the page sends.
+    # Requests of the page.
 
     async def _upload(self, scope: Scope, receive: Receive) -> Response:
-        await asyncio.to_thread(self._scratch.sweep, self._largest)
-        status, body = await _answered(self._app, scope, receive)
+        await asyncio.to_thread(self._files.sweep, self._max_upload)
+        status, body = await _response_of(self._app, scope, receive)
         if status != 200:
             return PlainTextResponse("the upload could not be read\n", 400)
         paths = [Path(path) for path in json.loads(body)]
@@ -139,21 +141,21 @@ class GradioFront:
             for path in paths:
                 await asyncio.to_thread(shutil.rmtree, path.parent, True)
             return PlainTextResponse(f"{error}\n", 400)
-        return JSONResponse([self._outside(str(path)) for path in paths])
+        return JSONResponse([self._public_path(str(path)) for path in paths])
 
     async def _call(
         self, scope: Scope, receive: Receive, send: Send, others: Callable[[Any], dict[str, Any]]
     ) -> Response | None:
-        """Passes on the data that was sent, and what is known of the others."""
-        message = await receive()  # whole, as the guard gives it
+        """Passes on a call: its data, and of its other fields those that are known."""
+        message = await receive()  # complete, thanks to the guard
         try:
             sent = json.loads(message["body"])
             data = [self._known_value(value) for value in sent["data"]]
             body = json.dumps({"data": data, **others(sent)}).encode()
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            return _for_the_page("This is nothing that the page sends; reload it.", 400)
+            return _page_error("Invalid request. Please reload the page.", 400)
         except FileNotFoundError:
-            return _for_the_page("The photo is gone; drop it again.", 404)
+            return _page_error("The photo has been deleted. Please add it again.", 404)
         headers = [(k, v) for k, v in scope["headers"] if k != b"content-length"]
         headers.append((b"content-length", str(len(body)).encode()))
         first = [{**message, "body": body}]
@@ -169,9 +171,9 @@ class GradioFront:
             return value
         if isinstance(value, int | float):
             if not math.isfinite(value):
-                raise ValueError("no number")
+                raise ValueError("not a finite number")
             return value
-        path = self._inside(value["path"])
+        path = self._private_path(value["path"])
         if path is None:
             raise FileNotFoundError
         return {
@@ -180,12 +182,12 @@ class GradioFront:
             "meta": {"_type": "gradio.FileData"},
         }
 
-    # What Gradio answers.
+    # Responses of Gradio.
 
     def _renaming(self, send: Send) -> Send:
-        """Sends an answer with our names of files. Gradio sends events and JSON in one piece each,
-        so that none is cut within a path."""
-        insides, outside = _ways_to_write(str(self._scratch.folder)), _OUTSIDE.encode()
+        """Returns a `send` that replaces paths by public names. Gradio sends each event and each
+        JSON in one piece, so that no path is split."""
+        private_paths, public = _spellings(str(self._files.folder)), _PUBLIC_FOLDER.encode()
         is_text = False
 
         async def renamed(message: Message) -> None:
@@ -198,8 +200,8 @@ class GradioFront:
                     del headers["content-length"]
             elif is_text:
                 body = message.get("body", b"")
-                for inside in insides:
-                    body = body.replace(inside, outside)
+                for private in private_paths:
+                    body = body.replace(private, public)
                 message = {**message, "body": body}
             await send(message)
 
@@ -207,13 +209,13 @@ class GradioFront:
 
 
 def _is_known(path: str) -> bool:
-    return path in _DESCRIBED or (_GET.fullmatch(path) is not None and ".." not in path)
+    return path in _STATIC or (_GET.fullmatch(path) is not None and ".." not in path)
 
 
 def _of_session(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """Which function is called, and by which session."""
+    """Returns the fields that identify the function and the session."""
     if not (isinstance(sent["fn_index"], int) and _SESSION.fullmatch(sent["session_hash"])):
-        raise ValueError("no call of a function")
+        raise ValueError("not a function call")
     return {
         "fn_index": sent["fn_index"],
         "session_hash": sent["session_hash"],
@@ -221,20 +223,20 @@ def _of_session(sent: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ways_to_write(path: str) -> list[bytes]:
-    """A path as it is, in JSON, in addresses and in HTML, which differ for `%`, `#`, `ä` or `'`."""
+def _spellings(path: str) -> list[bytes]:
+    """Returns a path as text and in JSON, URLs and HTML, which differ for `%`, `#`, `ä` or `'`."""
     in_json = json.dumps(path)[1:-1]
-    in_addresses = (quote(path, safe=f"/{kept}") for kept in ("", "'", "'()!*~", ":'()!*~,;=@&$+#"))
-    ways = {path, in_json, *in_addresses, html.escape(path), html.escape(path, quote=False)}
-    return sorted((way.encode() for way in ways), key=len, reverse=True)
+    in_urls = (quote(path, safe=f"/{kept}") for kept in ("", "'", "'()!*~", ":'()!*~,;=@&$+#"))
+    spellings = {path, in_json, *in_urls, html.escape(path), html.escape(path, quote=False)}
+    return sorted((each.encode() for each in spellings), key=len, reverse=True)
 
 
-def _for_the_page(line: str, status: int) -> Response:
+def _page_error(line: str, status: int) -> Response:
     return JSONResponse({"detail": line}, status)
 
 
-async def _answered(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, bytes]:
-    """Status and body of an answer that is not sent on as it is."""
+async def _response_of(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    """Returns status and body of a response instead of sending it."""
     status, body = 500, bytearray()
 
     async def keep(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Stands before a web application: hosts, origins, an access token, bounds of requests, headers."""
+"""Protects a web application: hosts and origins, an access token, request limits, headers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ try:
 except ImportError as error:
     raise missing_extra(error, "study") from error
 
-ACCESS = "access"  # the token's name in links
-COOKIE_SECONDS = 90 * 24 * 3600  # seconds that a browser keeps a cookie
+ACCESS = "access"  # parameter of links that carries the token
+COOKIE_SECONDS = 90 * 24 * 3600  # for which a browser keeps the cookie
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 HEADERS = {
     "Cache-Control": "no-store",
@@ -37,19 +37,19 @@ HEADERS = {
 _METHODS = ("GET", "HEAD", "POST")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 _LENGTH = re.compile(r"[0-9]{1,18}")
-_BROWSERS = ("Mozilla/", "Opera/")  # as all that run scripts have called themselves
+_BROWSERS = ("Mozilla/", "Opera/")  # what all browsers that run scripts call themselves
 NO_ACCESS = "<!doctype html><title>No access</title><p>Please open the link that you were given."
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Bounds of what strangers may send.
+    """Limits of requests.
 
     Attributes:
-      body: Bytes of a request's body.
-      larger: The same for single paths.
-      bodies: Bytes of all bodies that are held at once.
-      seconds: In which a body must have come.
+      body: Bytes of the body of a request.
+      larger: Bytes of the body by path, for paths with another limit.
+      bodies: Bytes of all bodies in memory at once.
+      seconds: In which a body must arrive.
     """
 
     body: int = 4096
@@ -59,20 +59,22 @@ class Limits:
 
 
 class Guard:
-    """ASGI middleware; what it refuses never reaches the application.
+    """ASGI middleware; requests that it refuses never reach the application.
 
-    Bodies are read whole before the application runs, so that none is half worked on.
+    Bodies are received completely before the application runs, so that it never processes half of
+    one.
 
     Args:
       app: The application.
-      names: Hosts that the server may be called by, without ports. Others are refused: a page of
-        another site could reach it under a name of its own (DNS rebinding).
-      any_address: Whether it may also be called by the address that a connection came in at, as
-        when it listens at 0.0.0.0.
-      token: That visitors must bring once, as `/?access=TOKEN`; a cookie then has it. Programs
-        bring it each time, as `Authorization: Bearer TOKEN`. Empty: none.
-      limits: Of requests.
-      headers: Of all answers that have none of their own, beside or instead of `HEADERS`.
+      names: Host names of the server, without ports. Requests for other hosts are refused, as a
+        page of another site could send them under a name of its own (DNS rebinding).
+      any_address: Whether requests may also name the IP address that the connection came in at,
+        as when listening on 0.0.0.0.
+      token: Access token. Visitors bring it once, as `/?access=TOKEN`, and then have a cookie;
+        programs send it each time, as `Authorization: Bearer TOKEN`. Empty: none.
+      limits: Limits of requests.
+      headers: Response headers, added to `HEADERS` or replacing them; the application's own take
+        precedence.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] != "http":  # no page of ours opens a WebSocket
+        if scope["type"] != "http":  # no page here opens a WebSocket
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -122,22 +124,22 @@ class Guard:
         finally:
             self._held -= sum(map(len, held))
 
-    # Who asks.
+    # Hosts, origins and access.
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0], scope):
-            return _response(421, "this server is not called by that name; see --names")
+            return _response(421, "unknown host name; the server's setting --names adds host names")
         if scope["method"] not in _METHODS:
-            return _response(405, "GET and POST only", Allow=", ".join(_METHODS))
+            return _response(405, "only GET and POST are allowed", Allow=", ".join(_METHODS))
         if not _is_same_origin(scope["method"], headers, hosts[0]):
-            return _response(403, "another site's page may not ask here")
+            return _response(403, "requests from pages of other sites are not allowed")
         lengths = headers.getlist("content-length")
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
-            return _response(400, "Content-Length must be one whole number")
+            return _response(400, "Content-Length must be a single integer")
         if lengths and "transfer-encoding" in headers:
-            return _response(400, "give Content-Length or Transfer-Encoding, not both")
+            return _response(400, "send either Content-Length or Transfer-Encoding, not both")
         if lengths and int(lengths[0]) > self._longest(scope):
             return _too_large(self._longest(scope))
         return None
@@ -167,13 +169,13 @@ class Guard:
                 remember(answer, scope, self._cookie, self._token)
                 return answer
         if request.method == "POST":
-            return _response(403, "open the link that you were given")
+            return _response(403, "access denied: open the link that you were given")
         return HTMLResponse(NO_ACCESS, 403)
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(errors="replace"), self._token.encode())
 
-    # How much, and how long.
+    # Size and time limits.
 
     def _longest(self, scope: Scope) -> int:
         return self._limits.larger.get(scope["path"], self._limits.body)
@@ -186,32 +188,32 @@ class Guard:
                 self._take(scope, receive, held), timeout=self._limits.seconds
             )
         except TimeoutError:
-            return _response(408, f"the body must come within {self._limits.seconds:g} seconds")
+            return _response(408, f"the body must arrive within {self._limits.seconds:g} seconds")
 
     async def _take(self, scope: Scope, receive: Receive, held: list[bytes]) -> Response | None:
         length, longest, more = 0, self._longest(scope), True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return _response(400, "the connection ended within the body")
+                return _response(400, "the connection was closed before the end of the body")
             part, more = message.get("body", b""), message.get("more_body", False)
             length += len(part)
             if length > longest:
                 return _too_large(longest)
             if self._held + len(part) > self._limits.bodies:
-                return _response(503, "too much is being sent at once; try again", Retry_After="5")
+                return _response(503, "too many uploads at once; try again", Retry_After="5")
             if part:
                 held.append(part)
                 self._held += len(part)
-        told = Headers(scope=scope).get("content-length")
-        if told is not None and int(told) != length:
-            return _response(400, "Content-Length is not the length of the body")
+        expected = Headers(scope=scope).get("content-length")
+        if expected is not None and int(expected) != length:
+            return _response(400, "Content-Length does not match the length of the body")
         return None
 
 
 def normalized_host(name: str) -> str:
-    """A host's name as it is compared: lower case, an IPv6 address without brackets and at its
-    shortest."""
+    """Returns a host name in lower case; an IPv6 address without brackets and in its shortest
+    form."""
     name = name.strip("[]").lower()
     try:
         return str(ipaddress.ip_address(name))
@@ -220,15 +222,15 @@ def normalized_host(name: str) -> str:
 
 
 def cookie_name(what: str, secret: object) -> str:
-    """A cookie's name, different for servers of different secrets: ports share their cookies."""
+    """Returns a name that depends on the secret: servers on other ports share the cookies."""
     return f"{what}_{hashlib.sha256(str(secret).encode()).hexdigest()[:12]}"
 
 
 def remember(response: Response, scope: Scope, name: str, value: str) -> None:
-    """Sets a cookie that no script reads, and no request of another site's page brings.
+    """Sets a cookie that scripts cannot read and requests of other sites' pages do not carry.
 
-    Lax, not Strict: with Strict, who follows the link from a mail would come without a cookie, and
-    be taken for somebody new.
+    Lax, not Strict: with Strict, a visitor who follows the link from a mail would arrive without
+    the cookie and be taken for somebody new.
     """
     response.set_cookie(
         name,
@@ -254,8 +256,8 @@ def _is_same_origin(method: str, headers: Headers, host: str) -> bool:
         return site == "same-origin" or followed_link or (reads and site == "none")
     if origin is not None:
         return origin != "null"
-    # Not a browser, or an old one; its pages cannot send JSON elsewhere without being asked first,
-    # nor under another name than the browser's.
+    # Not a browser, or an old one. Pages in an old one cannot send JSON to other sites without a
+    # preflight request, nor change the User-Agent.
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     agent = headers.get("user-agent") or _BROWSERS[0]
     return reads or kind == "application/json" or not agent.startswith(_BROWSERS)
@@ -263,7 +265,7 @@ def _is_same_origin(method: str, headers: Headers, host: str) -> bool:
 
 def _too_large(longest: int) -> Response:
     number, unit = (longest >> 20, "MB") if longest >> 20 else (longest >> 10, "KB")
-    return _response(413, f"this is too large: at most {number} {unit} may be sent here")
+    return _response(413, f"the request is too large; the limit is {number} {unit}")
 
 
 def _response(status: int, line: str, **headers: str) -> Response:
@@ -272,7 +274,7 @@ def _response(status: int, line: str, **headers: str) -> Response:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Gives the whole body once, then what comes after it."""
+    """Returns a `receive` that yields the complete body first, then what follows it."""
     waiting: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def next_message() -> Message:

@@ -1,4 +1,4 @@
-"""Listening and serving, with bounds on what uvicorn leaves open: slow heads, clients who stall."""
+"""Listening and serving, with timeouts that uvicorn lacks: slow requests, stalled clients."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from urllib.parse import urlencode
 from ssagan_tf.errors import DataError
 from ssagan_tf.web import guard
 
-PATIENCE = 10.0  # seconds; a client may stall that long, and no longer than twice of it
+TIMEOUT = 10.0  # seconds; a client that stalls is cut off after one to two of these
 _BACKLOG = 512
 
 
 @dataclasses.dataclass(frozen=True)
 class ListeningSocket:
-    """Where a server listens.
+    """A listening socket, and the names of the server.
 
     Attributes:
-      socket: Listening.
-      host: As it was given.
-      names: Other names that it was given.
+      socket: The socket.
+      host: The setting `--host`.
+      names: The setting `--names`: other host names of the server.
     """
 
     socket: socket.socket
@@ -34,30 +34,35 @@ class ListeningSocket:
 
     @property
     def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-        """The address listened at."""
+        """IP address of the socket."""
         return ipaddress.ip_address(self.socket.getsockname()[0].partition("%")[0])
 
     @property
     def port(self) -> int:
-        """The port."""
+        """Port of the socket."""
         return self.socket.getsockname()[1]
 
     @property
     def is_open(self) -> bool:
-        """Whether other machines can reach it."""
+        """Whether other machines can connect."""
         return not self.address.is_loopback
 
     def url(self, token: str = "", **more: str) -> str:
-        """What to open in a browser: with the access token, if there is one, and more."""
+        """Returns the address to open in a browser.
+
+        Args:
+          token: Access token; empty: none.
+          more: Further parameters of the query.
+        """
         name = str(self.address)
         if self.address.is_unspecified:
             name = next(iter(self.names), socket.gethostname())
-        shown = f"[{name}]" if ":" in name else name
+        host = f"[{name}]" if ":" in name else name
         query = urlencode(({guard.ACCESS: token} if token else {}) | more)
-        return f"http://{shown}:{self.port}/" + (f"?{query}" if query else "")
+        return f"http://{host}:{self.port}/" + (f"?{query}" if query else "")
 
     def allowed_hosts(self) -> dict[str, Any]:
-        """By which names: arguments of `guard.Guard`."""
+        """Returns the host names that requests may use, as arguments of `guard.Guard`."""
         names = {*guard.LOOPBACK, *self.names, self.host, str(self.address)}
         if self.address.is_unspecified:
             names.add(socket.gethostname())
@@ -65,25 +70,25 @@ class ListeningSocket:
 
 
 def listen(host: str, port: int, names: Iterable[str] = ()) -> ListeningSocket:
-    """Begins to listen.
+    """Opens a listening socket.
 
     Args:
-      host: Name or address.
-      port: 0: any that is free.
-      names: Other names that visitors use.
+      host: Host name or address to listen on.
+      port: Port; 0 picks a free one.
+      names: Other host names that visitors use.
 
     Raises:
       DataError: The host or the port cannot be used.
     """
     try:
-        family, *_, where = socket.getaddrinfo(
+        family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.create_server(where[:2], family=family, backlog=_BACKLOG)
-    except (OSError, UnicodeError) as error:  # the latter of names that cannot be
-        why = getattr(error, "strerror", None) or error
+        listening = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+    except (OSError, UnicodeError) as error:  # a UnicodeError if the name is invalid
+        reason = getattr(error, "strerror", None) or error
         raise DataError(
-            f"cannot listen on {host}:{port}: {why}; give another --port or --host"
+            f"cannot listen on {host}:{port}: {reason}; choose another --port or --host"
         ) from error
     return ListeningSocket(listening, host, tuple(names))
 
@@ -92,47 +97,47 @@ def serve(
     app: Any,
     sockets: Sequence[socket.socket],
     *,
-    connections: int = 256,
-    patience: float = PATIENCE,
+    max_connections: int = 256,
+    timeout: float = TIMEOUT,
 ) -> None:
     """Serves until it is interrupted.
 
     Args:
       app: An ASGI application.
-      sockets: Listening.
-      connections: At most so many at once; others are told 503.
-      patience: Seconds that a client may take for a request's head, or for taking the next part
-        of an answer.
+      sockets: Listening sockets.
+      max_connections: Further connections are answered with status 503.
+      timeout: Seconds that a client may take to send the head of a request, or to accept the next
+        part of a response.
     """
     import h11
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
     class Connection(H11Protocol):
-        """Ends when its client stalls."""
+        """A connection that is closed when its client stalls."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:
             super().connection_made(transport)
-            self._seen: object = None
-            self._taken = 0  # times that the client has made room for more of an answer
-            self._watch = self.loop.call_later(patience, self._look)
+            self._last_state: object = None
+            self._resumed = 0  # how often the client accepted more of a response
+            self._watch = self.loop.call_later(timeout, self._check)
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._watch.cancel()
             super().connection_lost(exc)
 
         def resume_writing(self) -> None:
-            self._taken += 1
+            self._resumed += 1
             super().resume_writing()
 
-        def _look(self) -> None:
+        def _check(self) -> None:
             unsent = self.transport.get_write_buffer_size()
             answering = self.cycle is not None and not self.cycle.response_complete
-            seen = (self.cycle, unsent, self._taken)
-            # With nothing unsent in an answer it is the server who takes its time.
-            stalls = seen == self._seen and (unsent > 0 or not answering)
-            self._seen = seen
-            half_sent = self.conn.their_state is h11.SEND_BODY  # of what was refused
+            state = (self.cycle, unsent, self._resumed)
+            # While nothing of a response is unsent, it is the server that is slow.
+            stalls = state == self._last_state and (unsent > 0 or not answering)
+            self._last_state = state
+            half_sent = self.conn.their_state is h11.SEND_BODY  # a request that was refused
             if self.transport.is_closing() or (stalls and (unsent or half_sent)):
                 self.transport.abort()
                 return
@@ -142,18 +147,18 @@ def serve(
                     b"Content-Length: 0\r\n\r\n"
                 )
                 self.transport.close()
-            self._watch = self.loop.call_later(patience, self._look)
+            self._watch = self.loop.call_later(timeout, self._check)
 
     config = uvicorn.Config(
         app,
         http=Connection,
         ws="none",
         log_level="error",
-        access_log=False,  # it would have the token
+        access_log=False,  # would contain the token
         server_header=False,
-        limit_concurrency=connections,
+        limit_concurrency=max_connections,
         timeout_graceful_shutdown=2,
     )
-    # Where Ctrl-C was ignored when it began, as in the background of a script, it just ends.
+    # If Ctrl-C was ignored at the start, as in the background of a script, it just ends.
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=list(sockets))

@@ -1,4 +1,4 @@
-"""A temporary folder that keeps neither files for long nor many of them."""
+"""A temporary folder with limits on the age and the total size of its files."""
 
 from __future__ import annotations
 
@@ -14,60 +14,60 @@ from pathlib import Path
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import LOCK_FILE, locked_folder
 
-_YOUNG = 60.0  # seconds in which a folder may not have its lock yet
+_GRACE_SECONDS = 60.0  # in which a new folder may not be locked yet
 
 
 class TemporaryFiles:
-    """The folder.
+    """A folder of files that are deleted after a while.
 
     Args:
       folder: Path.
-      seconds: How long what lies in it is kept.
-      most: Bytes kept at most; the oldest go first.
+      max_age: Seconds for which files are kept.
+      max_bytes: Total size; the oldest files are deleted first.
     """
 
-    def __init__(self, folder: Path, seconds: float, most: int):
-        self.folder, self._seconds, self._most = folder, seconds, most
+    def __init__(self, folder: Path, max_age: float, max_bytes: int):
+        self.folder, self._max_age, self._max_bytes = folder, max_age, max_bytes
 
-    def sweep(self, room: int = 0) -> None:
-        """Removes what is too old, then the oldest until `room` more bytes fit."""
+    def sweep(self, reserve: int = 0) -> None:
+        """Deletes what is too old, then the oldest until `reserve` more bytes fit."""
         found = []
         for path in self.folder.iterdir():
             if path.name != LOCK_FILE:
-                with contextlib.suppress(OSError):  # it went meanwhile
+                with contextlib.suppress(OSError):  # deleted meanwhile
                     found.append((path.stat().st_mtime, _size(path), path))
         total = sum(size for _, size, _ in found)
-        for made, size, path in sorted(found):
-            if total + room > self._most or time.time() - made > self._seconds:
+        for modified, size, path in sorted(found):
+            if total + reserve > self._max_bytes or time.time() - modified > self._max_age:
                 _remove(path)
                 total -= size
 
     def keep_sweeping(self, stop: threading.Event) -> None:
-        """Sweeps again and again until `stop` is set."""
-        while not stop.wait(min(60.0, self._seconds / 4)):
+        """Sweeps regularly until `stop` is set."""
+        while not stop.wait(min(60.0, self._max_age / 4)):
             with contextlib.suppress(OSError):
                 self.sweep()
 
 
 @contextlib.contextmanager
-def temporary_files(prefix: str, seconds: float, most: int) -> Iterator[TemporaryFiles]:
+def temporary_files(prefix: str, max_age: float, max_bytes: int) -> Iterator[TemporaryFiles]:
     """Makes such a folder, readable by this user only, and removes it at the end.
 
-    Those that killed processes left are removed at the beginning.
+    Folders left by killed processes are removed first.
 
     Args:
-      prefix: Of its name.
-      seconds: As in `TemporaryFiles`.
-      most: As in `TemporaryFiles`.
+      prefix: Prefix of the folder's name.
+      max_age: As in `TemporaryFiles`.
+      max_bytes: As in `TemporaryFiles`.
     """
     _remove_leftovers(prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix)).resolve()
-    made, stop = TemporaryFiles(folder, seconds, most), threading.Event()
-    sweeper = threading.Thread(target=made.keep_sweeping, args=[stop], daemon=True)
+    files, stop = TemporaryFiles(folder, max_age, max_bytes), threading.Event()
+    sweeper = threading.Thread(target=files.keep_sweeping, args=[stop], daemon=True)
     try:
         with locked_folder(folder):
             sweeper.start()
-            yield made
+            yield files
     finally:
         stop.set()
         for _ in range(10):  # a thread may still be writing
@@ -80,12 +80,12 @@ def temporary_files(prefix: str, seconds: float, most: int) -> Iterator[Temporar
 def _remove_leftovers(prefix: str) -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         with contextlib.suppress(OSError, DataError):
-            about = folder.lstat()
-            if folder.is_symlink() or not folder.is_dir() or about.st_uid != os.getuid():
+            stat = folder.lstat()
+            if folder.is_symlink() or not folder.is_dir() or stat.st_uid != os.getuid():
                 continue
-            if not (folder / LOCK_FILE).exists() and time.time() - about.st_mtime < _YOUNG:
+            if not (folder / LOCK_FILE).exists() and time.time() - stat.st_mtime < _GRACE_SECONDS:
                 continue
-            with locked_folder(folder):  # raises where a process uses it
+            with locked_folder(folder):  # fails if a process still uses it
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -446,7 +446,9 @@ def test_a_broken_stack_is_named_once(tmp_path: Path, monkeypatch: pytest.Monkey
     [item] = layouts.list_items(given).items
     with pytest.raises(DataError) as raised:
         list(item.clips(given))
-    assert str(raised.value) == "broken picture: a.png: it is no picture, or of an unknown kind"
+    assert (
+        str(raised.value) == "broken picture: a.png: it is not a picture, or in an unknown format"
+    )
 
 
 # synthetic, auto

@@ -104,7 +104,7 @@ def test_records_that_are_whole_but_wrong(copy: Path) -> None:
     found = problems(copy)
     assert found[0].startswith(f"{TEST}: record 2, broken: frame 4 is broken: ")
     assert found[1] == f"{TEST}: record 3, large: frame 32 is 128×128, not 64×64"
-    assert found[2] == f"{TEST}: record 4, lossless: frame 1 is broken: it is no JPEG"
+    assert found[2] == f"{TEST}: record 4, lossless: frame 1 is broken: it is not a JPEG"
     assert found[3] == f"{TEST}: record 5, short: 31 frames instead of 32"
     assert found[4].startswith(f"{TEST}: record 6 is no record of a clip")
     assert found[5] == f"{TEST} has 8 records instead of 9"

@@ -73,8 +73,14 @@ def test_a_mask_says_what_moves(animate) -> None:
     assert change[:30, :40].mean() > 10 * change[:30, 50:].mean()
 
 
+def test_a_heic_photo_moves_where_the_extra_is_installed(animate, place: Path) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="the extra 'heic' is not installed")
+    heif.from_pillow(Image.fromarray(landscape())).save(place / "photo.heic")
+    assert video.read_image(animate(photo="photo.heic")[1]).shape == (60, 97, 3)
+
+
 def test_what_moves_is_shown_small(animate, monkeypatch) -> None:
-    monkeypatch.setattr(making, "PAINTED", 20)
+    monkeypatch.setattr(making, "MASK_SIDE", 20)
     assert video.read_image(animate()[1]).shape == (12, 20, 3)
 
 
@@ -93,34 +99,42 @@ def _claiming(width: int, height: int) -> bytes:
 
 
 UNUSABLE = {
-    "no photo": (lambda: Path("bad.png").write_bytes(b"no"), {"photo": "bad.png"}, "give a JPEG"),
-    "empty": (lambda: Path("bad.png").touch(), {"photo": "bad.png"}, "^the file is empty; give a"),
+    "no photo": (
+        lambda: Path("bad.png").write_bytes(b"no"),
+        {"photo": "bad.png"},
+        "please use a JPEG",
+    ),
+    "empty": (
+        lambda: Path("bad.png").touch(),
+        {"photo": "bad.png"},
+        "^the file is empty; please use a",
+    ),
     "an iPhone's": (
         lambda: Path("bad.png").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
         {"photo": "bad.png"},
-        "^this is a HEIC photo, which cannot be read here; give a JPEG",
+        "^this HEIC photo cannot be read on this server; please use a JPEG",
     ),
     "AVIF": (
         lambda: Path("bad.png").write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1"),
         {"photo": "bad.png"},
-        "^this is an AVIF photo, which",
+        "^this AVIF photo cannot be read",
     ),
     "a video": (
         lambda: Path("bad.png").write_bytes(b"\0\0\0\x18ftypisom\0\0\0\0mp42"),
         {"photo": "bad.png"},
-        "^this is a video; give a JPEG",
+        "^this is a video; please use a JPEG",
     ),
     "far too large": (
         lambda: Path("bad.png").write_bytes(_claiming(20_000, 10_000)),
         {"photo": "bad.png"},
-        "at most 64 megapixels",
+        "the limit is 64 megapixels",
     ),
     "a bomb": (
         lambda: Path("bad.png").write_bytes(_claiming(100_000, 100_000)),
         {"photo": "bad.png"},
-        "at most 64 megapixels",
+        "the limit is 64 megapixels",
     ),
-    "too large": (_large, {"photo": "bad.png"}, "at most 64 megapixels"),
+    "too large": (_large, {"photo": "bad.png"}, "the limit is 64 megapixels"),
     "cut": (
         lambda: Path("bad.png").write_bytes(Path("photo.png").read_bytes()[:2000]),
         {"photo": "bad.png"},
@@ -134,15 +148,23 @@ UNUSABLE = {
     "a black mask": (
         lambda: video.write_image("bad.png", plain(0, 0, 0)),
         {"mask": "bad.png"},
-        "^nothing would move: the mask is black: white moves",
+        "^nothing would move: the mask is black, but white",
     ),
     "a mask of another photo": (
         lambda: video.write_image("bad.png", np.full((60, 60, 3), 255, np.uint8)),
         {"mask": "bad.png"},
-        "^the mask doesn't fit the photo: it has 60×60 pixels",
+        "^the mask does not fit the photo: its size 60×60",
     ),
-    "no mask": (lambda: Path("bad.png").write_bytes(b"no"), {"mask": "bad.png"}, "give a JPEG"),
-    "long": (lambda: None, {"options": MotionOptions(seconds=16)}, "^seconds=16: 15 at most here"),
+    "no mask": (
+        lambda: Path("bad.png").write_bytes(b"no"),
+        {"mask": "bad.png"},
+        "please use a JPEG",
+    ),
+    "long": (
+        lambda: None,
+        {"options": MotionOptions(seconds=16)},
+        "^the limit is 15 seconds, not 16",
+    ),
 }
 
 
@@ -167,7 +189,7 @@ def test_what_fails_leaves_nothing(animate, place: Path, error: Exception) -> No
 
 
 def test_it_takes_no_longer_than_bounded(animate, place: Path, monkeypatch) -> None:
-    monkeypatch.setattr(making, "PATIENCE", 0.0)
-    with pytest.raises(VisitorError, match="takes too long here"):
+    monkeypatch.setattr(making, "TIMEOUT", 0.0)
+    with pytest.raises(VisitorError, match="this takes too long"):
         animate()
     assert not list((place / "room").iterdir())

@@ -126,7 +126,7 @@ def test_where_nothing_moves_the_photo_stands_still() -> None:
     np.testing.assert_array_equal(still, real[0])
     assert np.abs(np.diff(clip.astype(int), axis=0)).mean() > 1
     assert list(row.still) == [5]
-    assert "would be seen" in row.still[5]
+    assert "would be invisible" in row.still[5]
 
 
 def test_the_better_of_two_directions() -> None:

@@ -75,8 +75,8 @@ def test_same_frames_as_animate(how: tuple[str, ...], place: Path, monkeypatch) 
     (says, *_, made), (also_says, *_, also_made) = (
         each.stdout.splitlines() for each in (result, expected)
     )
-    assert says.endswith("frames each, moved by m.onnx, by CPUExecutionProvider")
-    assert says.partition(", moved")[0] == also_says.partition(", moved")[0]
+    assert says.endswith("frames each, model: m.onnx on CPUExecutionProvider")
+    assert says.partition(", model")[0] == also_says.partition(", model")[0]
     assert made.removeprefix("o:") == also_made.removeprefix("expected:")
     frames = frames_in(place / "o")
     np.testing.assert_array_equal(frames, frames_in(place / "expected"))

@@ -143,7 +143,7 @@ def face(side: int = 256) -> np.ndarray:
 @pytest.mark.parametrize("side", [120, 256, 600])
 def test_a_face_does_not_drift(side: int) -> None:
     photo = face(side)
-    with pytest.raises(NothingMovesError, match=r"doesn't look like a sky|no sky"):
+    with pytest.raises(NothingMovesError, match=r"does not look like a sky|no sky"):
         estimate_motion(still(photo), photo)
     given = estimate_motion(still(photo), photo, np.ones((side, side), np.uint8) * 255)
     assert given.mask.min() == 1  # who says what moves is not asked
@@ -175,7 +175,7 @@ def test_noise_is_no_cloud() -> None:
 
 def test_a_mask_of_ones_own() -> None:
     photo = land(clouds(60, 80))
-    with pytest.raises(NothingMovesError, match="white moves"):
+    with pytest.raises(NothingMovesError, match="white marks what moves"):
         estimate_motion(still(photo), photo, np.zeros((60, 80), np.uint8))
     given = np.zeros((60, 80), np.uint8)
     given[:, 40:] = 255

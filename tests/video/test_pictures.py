@@ -399,19 +399,25 @@ UNREADABLE = {
     "empty": (lambda: b"", "it is empty"),
     "HEIC": (
         lambda: HEIC,
-        r"it is a HEIC: pillow_heif is not installed; pip install 'ssagan_tf\[heic\]'",
+        r"it is a HEIC photo, but pillow_heif is not installed; pip install 'ssagan_tf\[heic\]'",
     ),
-    "HEIC by its second brand": (lambda: HEIC.replace(b"heic\0", b"mif1\0"), "it is a HEIC: "),
-    "raw": (raw_photo, "it begins with a preview, as raw photos do; save it as a JPEG or PNG"),
-    "20 colours": (lambda: tiff(np.zeros((2, 2, 20), np.uint8), 2, 8), "unknown kind; .* or TIFF"),
-    "text": (lambda: b"no picture", "of an unknown kind; give a JPEG, PNG, WebP or TIFF"),
+    "HEIC by its second brand": (
+        lambda: HEIC.replace(b"heic\0", b"mif1\0"),
+        "it is a HEIC photo, but ",
+    ),
+    "raw": (raw_photo, "it is a raw photo, or begins with a preview; convert it to JPEG or PNG"),
+    "20 colours": (
+        lambda: tiff(np.zeros((2, 2, 20), np.uint8), 2, 8),
+        "unknown format; .* or TIFF",
+    ),
+    "text": (lambda: b"no picture", "in an unknown format; use a JPEG, PNG, WebP or TIFF"),
     "floats": (
         lambda: saved(Image.fromarray(np.zeros((2, 2), np.float32)), "TIFF"),
-        "numbers of unknown range; give one of 8 or 16 bits",
+        "an unknown range; convert it to 8 or 16 bits",
     ),
     "32 bits": (
         lambda: saved(Image.fromarray(np.zeros((2, 2), np.int32)), "TIFF"),
-        "numbers of unknown range; give one of 8 or 16 bits",
+        "an unknown range; convert it to 8 or 16 bits",
     ),
     "half a JPEG": (lambda: jpeg(BIG)[:-200], "[Tt]runcated"),
     "half a PNG": (lambda: saved(BIG)[:-60], "."),
@@ -434,7 +440,7 @@ def test_what_cannot_be_read_is_told_in_a_line(
     line = str(error.value)
     assert line.startswith(f"cannot read the image {path}: ")
     assert "\n" not in line
-    assert line.endswith("give a JPEG, PNG, WebP or TIFF") == (why.endswith("or TIFF"))
+    assert line.endswith("use a JPEG, PNG, WebP or TIFF") == (why.endswith("or TIFF"))
     assert not caplog.records
 
 

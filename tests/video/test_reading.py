@@ -116,7 +116,7 @@ def test_the_film_is_read_and_not_what_is_beside_it(tmp_path, name, streams, wid
 
 def test_a_cover_alone_is_no_video(tmp_path) -> None:
     path = several(tmp_path / "a.mp4", (*JPEG, 64, COVER))
-    with pytest.raises(DataError, match="it holds no video, only a picture"):
+    with pytest.raises(DataError, match="it contains no video, only a picture"):
         read(path)
 
 
@@ -288,7 +288,7 @@ def test_ranges_of_grey(tmp_path, tag, low, high) -> None:
 def test_matrices_that_are_not_read_are_named(tmp_path, tag) -> None:
     frame = planes(CODES, (48, 64), "yuv420p", colorspace=tag)
     record(tmp_path / "a.mkv", [frame], pixels="yuv420p")
-    with pytest.raises(DataError, match=f"matrix that is not read.* {tag} of"):
+    with pytest.raises(DataError, match=f"matrix .code {tag} of .* is not supported"):
         read(tmp_path / "a.mkv")
 
 
@@ -370,7 +370,7 @@ def test_frames_too_large_when_their_pixels_are_square_are_named(tmp_path) -> No
 
     frames = np.zeros((1, 512, 1024, 3), np.uint8)
     record(tmp_path / "a.mov", frames, "png", "rgb24", of_stream=wide)
-    with pytest.raises(DataError, match="its frames of 256000×512 are too large"):
+    with pytest.raises(DataError, match="its frames of 256000×512 pixels are too large"):
         read(tmp_path / "a.mov")
 
 
@@ -436,7 +436,7 @@ def test_edit_lists(tmp_path, edits, expected, reordered) -> None:
 def test_an_edit_list_that_shows_nothing(tmp_path) -> None:
     path = record(tmp_path / "a.mp4", numbered(4), "libx264", "yuv420p")
     path.write_bytes(with_edits(path.read_bytes(), [(400, 10**6)]))
-    with pytest.raises(DataError, match="it holds no frames"):
+    with pytest.raises(DataError, match="it contains no frames"):
         read(path)
 
 
@@ -468,7 +468,7 @@ def test_gradual_refresh_has_key_frames_of_its_own(tmp_path) -> None:
 def test_a_video_without_key_frames_is_named(tmp_path) -> None:
     options = {"g": "400", "bf": "0", "x264-params": "scenecut=0"}
     record(tmp_path / "a.ts", numbered(40), "libx264", "yuv420p", start=3, options=options)
-    with pytest.raises(DataError, match="it holds no key frame"):
+    with pytest.raises(DataError, match="it contains no key frame"):
         read(tmp_path / "a.ts")
 
 

@@ -18,7 +18,7 @@ pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
 
 from ssagan_tf import demo
 from ssagan_tf.demo_page.app import make_app
-from ssagan_tf.demo_page.maker import LARGEST, VisitorError
+from ssagan_tf.demo_page.maker import MAX_UPLOAD, VisitorError
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import MotionOptions
 from ssagan_tf.web.gradio_front import GradioFront
@@ -172,13 +172,13 @@ def test_from_photo_to_video(app: Running, maker: Maker, room: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "error"),
     [
-        ([("a.jpg", b"no picture")], "no photo that can be read"),
-        ([("a.png", picture(4, 4)[:20])], "no photo that can be read"),
+        ([("a.jpg", b"no picture")], "not a photo in a known format"),
+        ([("a.png", picture(4, 4)[:20])], "not a photo in a known format"),
         ([("a.jpg", b"")], "the file is empty"),
-        ([("a.heic", b"\0\0\0\x18ftypheic" + bytes(20))], "a HEIC photo, which cannot be read"),
-        ([("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")], "no photo"),
-        ([("a.png", picture(4, 4, "PPM"))], "no photo"),  # of a kind that is not taken
-        ([("a.png", picture(9000, 8000))], "9000×8000 pixels; at most 64 megapixels"),
+        ([("a.heic", b"\0\0\0\x18ftypheic" + bytes(20))], "this HEIC photo cannot be read"),
+        ([("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")], "not a photo"),
+        ([("a.png", picture(4, 4, "PPM"))], "not a photo"),  # of a kind that is not taken
+        ([("a.png", picture(9000, 8000))], "64 megapixels, this one has 9000×8000"),
         ([("a.png", picture(20000, 20000))], "too large"),  # a bomb to Pillow
         ([("a.png", picture(4, 4)), ("b.png", picture(4, 4))], "one file at a time"),
         ([], "one file at a time"),
@@ -219,9 +219,9 @@ def test_uploads_are_bounded_before_they_are_read(app: Running, room: Path) -> N
     large = app.ask("POST", UPLOAD, [ORIGIN, FORM], [bytes(2**23)] * 5)
     assert (large.status, large.body) == (
         413,
-        b"this is too large: at most 32 MB may be sent here\n",
+        b"the request is too large; the limit is 32 MB\n",
     )
-    length = ("Content-Length", str(LARGEST * 2))
+    length = ("Content-Length", str(MAX_UPLOAD * 2))
     assert app.ask("POST", UPLOAD, [ORIGIN, FORM, length]).status == 413
     assert app.ask("POST", JOIN, [ORIGIN], [bytes(100_000)]).status == 413
     assert app.ask("POST", UPLOAD, [FORM], [form(("a.png", picture(4, 4)))]).status == 403
@@ -267,7 +267,7 @@ def test_calls_of_another_kind(app: Running, maker: Maker, sent: bytes) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({0: None}, "First drop a photo"),
+        ({0: None}, "Please add a photo first"),
         ({2: "up"}, "up"),
         ({3: 1000}, "15"),
         ({3: "long"}, ""),
@@ -358,7 +358,7 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
 
 def test_models_are_called_by_the_ends_of_their_paths() -> None:
     def names(*paths: str) -> list[str]:
-        return demo._short(list(paths))
+        return demo._short_names(list(paths))
 
     assert names("/home/me/runs/cloud") == ["cloud"]
     assert names("/a/runs/cloud", "/a/runs/beach") == ["cloud", "beach"]
@@ -367,7 +367,7 @@ def test_models_are_called_by_the_ends_of_their_paths() -> None:
 
 
 def test_with_a_token(maker: Maker) -> None:
-    app = Running(lambda: make_app(maker, ["cloud"], maker.room, access="t" * 22))
+    app = Running(lambda: make_app(maker, ["cloud"], maker.room, token="t" * 22))
     for target in (
         "/",
         "/config",

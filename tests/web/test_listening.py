@@ -39,7 +39,7 @@ place = listening.listen("127.0.0.1", 0)
 print(place.port, flush=True)
 limits = guard.Limits(body=1000, seconds={PATIENCE})
 guarded = guard.Guard(app, limits=limits, **place.allowed_hosts())
-listening.serve(guarded, [place.socket], connections=20, patience={PATIENCE})
+listening.serve(guarded, [place.socket], max_connections=20, timeout={PATIENCE})
 """
 
 

@@ -36,7 +36,7 @@ def put(folder: Path, name: str, size: int, age: float) -> Path:
 
 
 def test_old_files_go(place: Path) -> None:
-    with temporary_files(PREFIX, seconds=100.0, most=2**20) as room:
+    with temporary_files(PREFIX, max_age=100.0, max_bytes=2**20) as room:
         assert room.folder.stat().st_mode & 0o077 == 0
         old, new = put(room.folder, "old", 10, 101.0), put(room.folder, "new", 10, 0.0)
         loose = room.folder / "loose"  # of an upload that was broken off
@@ -48,12 +48,12 @@ def test_old_files_go(place: Path) -> None:
 
 
 def test_the_oldest_make_room(tmp_path: Path) -> None:
-    room = TemporaryFiles(tmp_path, seconds=1000.0, most=100)
+    room = TemporaryFiles(tmp_path, max_age=1000.0, max_bytes=100)
     for name, age in (("a", 30.0), ("b", 20.0), ("c", 10.0)):
         put(tmp_path, name, 40, age)
     room.sweep()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c"]
-    room.sweep(room=60)
+    room.sweep(reserve=60)
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 

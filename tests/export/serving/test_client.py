@@ -220,7 +220,7 @@ def test_photos_are_converted_for_the_server(tmp_path: Path, monkeypatch) -> Non
     for name in ("turned.jpg", "modern.webp", "p3.jpg", "alpha.png"):
         sent = video.decode_image(encoded_photo(str(tmp_path / name)))
         np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))
-    monkeypatch.setattr(photo_jobs, "MIN_PIXELS", 600)
+    monkeypatch.setattr(photo_jobs, "PIXELS_4K", 600)
     assert video.decode_image(encoded_photo(str(tmp_path / "as_it_is.jpg"))).shape == (20, 30, 3)
 
 
@@ -289,7 +289,7 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
         ([bombs.png(13_000, 13_000)], "the frames are too large"),
         ([bombs.png(8, 8), bombs.png(8, 9)], "frames of different sizes"),
         ([], "no frames, or frames of different sizes"),
-        ([bombs.webp(8, 8)], "it is no JPEG or PNG"),
+        ([bombs.webp(8, 8)], "it is not a JPEG or PNG"),
         (np.zeros((33, 8, 8, 3), np.uint8), "got 33"),
         (5, "did not return a clip"),
         (np.zeros((31, 64, 64, 3), np.uint8), r"a clip: its shape is \(31, 64, 64, 3\)"),
