@@ -368,7 +368,7 @@ def test_beside_the_truth_of_procedural_skies(
         ({"data": ""}, OptionError, "data=: "),
         ({"generated": ()}, OptionError, "give --run_dir, --model or --generated"),
         ({}, DataError, "d: no such folder"),
-        ({"run_dir": "r"}, DataError, "r holds no run"),
+        ({"run_dir": "r"}, DataError, "r is not a run of train"),
         ({"checkpoint": "best"}, OptionError, "checkpoint=best: is of a run"),
         ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: is of a generator"),
         ({"transfer": True}, OptionError, "transfer=True: is of a generator; give --run_dir"),

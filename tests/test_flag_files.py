@@ -85,8 +85,8 @@ def test_what_is_no_flag_file(tmp_path: Path, content: bytes | None, message: st
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", " a", "a "])
-def test_what_a_file_cannot_keep_is_refused(value: str) -> None:
-    with pytest.raises(OptionError, match=r"(?s)run_dir=.*which a flag file cannot keep"):
+def test_values_that_a_file_cannot_hold_are_refused(value: str) -> None:
+    with pytest.raises(OptionError, match=r"(?s)run_dir=.*which flag files cannot hold"):
         flags.to_lines(options.TrainOptions(run_dir=value))
 
 

@@ -67,7 +67,7 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         (lambda: options.ModelOptions(base_filters=0), "base_filters=0: must be at least 1"),
         (
             lambda: options.ModelOptions(resolution=256, base_filters=3),
-            "base_filters=3: must be a multiple of 2 at resolution 256",
+            "base_filters=3: must be a multiple of 2 at --resolution=256",
         ),
         (lambda: options.ModelOptions(skips="sum"), "skips=sum: must be one of standard, concat"),
         (lambda: options.ModelOptions(ssa_gate="sum"), "ssa_gate=sum: must be one of gamma"),

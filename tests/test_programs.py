@@ -233,12 +233,12 @@ def test_help_without_docstrings_where_all_is_ascii() -> None:
 def test_names_that_are_no_utf8(tmp_path: Path, monkeypatch, name: str) -> None:
     bad = os.fsdecode(b"caf\xe9")
     line = complaint(run("train", f"--{name}={bad}", cwd=tmp_path), 2)
-    assert line == rf"train: '--{name}=caf\udce9' is no text in utf-8; rename what it names"
+    assert line == rf"train: '--{name}=caf\udce9' is not utf-8 text; rename the file or folder"
     arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
     with monkeypatch.context() as patch:  # deep in the work
         patch.setattr(Path, "is_dir", lambda path: print(end=bad.encode()))
         result = run("generate", *arguments, cwd=tmp_path)
-    line = r"generate: a name must be UTF-8 to be written down: caf\udce9"
+    line = r"generate: expected a UTF-8 name, got caf\udce9"
     assert complaint(result, 1) == line
 
 
@@ -250,7 +250,7 @@ def test_a_photo_may_have_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     line = complaint(run("generate", *arguments[:2], "--output=a.mp4", cwd=tmp_path), 1)
     assert r"cannot read the image caf\udce9.jpg: No such file" in line
     arguments[0] = f"--model={photo}"
-    assert "is no text in utf-8" in complaint(run("generate", *arguments, cwd=tmp_path), 2)
+    assert "is not utf-8 text" in complaint(run("generate", *arguments, cwd=tmp_path), 2)
 
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:

@@ -21,7 +21,7 @@ LINES = 5000
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.errors import DataError
 
 def work():
@@ -31,7 +31,7 @@ def work():
     if Path("bad").exists():
         raise DataError("bad\\nname\\udce9 ×")
 
-program.run("work", "64×64 → λ", [], work)
+cli.run("work", "64×64 → λ", [], work)
 """
 
 
@@ -72,8 +72,8 @@ def test_what_a_terminal_cannot_show(tmp_path: Path, environment: dict, line: by
         ("| true; exit ${PIPESTATUS[0]}", 0, b""),
         ("--help | true; exit ${PIPESTATUS[0]}", 0, b""),
         ("2>&1 >/dev/null extra | true; exit ${PIPESTATUS[0]}", 2, b""),
-        (">/dev/full", 1, b"work: cannot write what it says: No space left on device\n"),
-        ("--help >/dev/full", 1, b"work: cannot write what it says: No space left on device\n"),
+        (">/dev/full", 1, b"work: cannot write its output: No space left on device\n"),
+        ("--help >/dev/full", 1, b"work: cannot write its output: No space left on device\n"),
         (">&-", 0, b""),
         (">&- 2>&- <&-", 0, b""),
         ("extra 2>/dev/full", 2, b""),
@@ -92,14 +92,14 @@ def test_output_that_nobody_takes(tmp_path: Path, shell: str, code: int, message
 def test_a_bar_where_little_can_be_shown(tmp_path: Path, encoding: str) -> None:
     """On a real terminal of 40 columns."""
     source = """
-from ssagan_tf import program
+from ssagan_tf import cli
 from ssagan_tf.progress import Progress
 
 def work():
     with Progress("64×64 →", 10) as bar:
         bar.advance(10, note="a/name/that/is/longer/than/the/terminal.mp4")
 
-program.run("work", "About.", [], work)
+cli.run("work", "About.", [], work)
 """
     ours, theirs = pty.openpty()
     environment = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": f"{encoding}:strict"}

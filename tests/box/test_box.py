@@ -35,7 +35,7 @@ from ssagan_tf.options import (
 )
 from ssagan_tf.training import first_stage, generator_source
 from ssagan_tf.training.initial_weights import load_initial
-from ssagan_tf.training.run_folder import settled
+from ssagan_tf.training.run_folder import with_start_settings
 from tests.box.made import MODEL, make_box, make_run
 from tests.exactness import assert_exact, in_float64, rms
 
@@ -327,7 +327,7 @@ def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> No
     }
     assert import_torch._load("box").options == MODEL
     # Weights for a run to begin with: the name stays as it is.
-    train = settled(TrainOptions(run_dir=str(tmp_path / "new"), init_from="box"))
+    train = with_start_settings(TrainOptions(run_dir=str(tmp_path / "new"), init_from="box"))
     assert train.init_from == "box"
     assert load_initial(MODEL, ComputeOptions(), train).options == MODEL
     with pytest.raises(DataError, match=r"^box65: no such model"):

@@ -117,7 +117,7 @@ def test_runs_that_do_not_belong_there(data: DatasetInfo, run: Path, tmp_path: P
         ("footage", "was trained on footage"),
         ("went on", "was begun with --init_from=runs/other"),
         ("begun", "is not finished; train on, or give --checkpoint=newest"),
-        ("nowhere", "holds no run"),
+        ("nowhere", "is not a run of train"),
     ):
         with pytest.raises(DataError, match=match):
             make_box(tmp_path / name, tmp_path / "box")
