@@ -63,7 +63,7 @@ def run(
     # It warns about home folders that are not writable.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     values = flags.FlagValues()  # absl's global one can be filled only once per process
-    ssagan_tf.flags.define(values, own=sections)
+    ssagan_tf.flags.define(values, sections)
     try:
         _refuse_undecodable(argv, sections)
         line = read_command_line(argv[1:], renamed_settings(sections))
@@ -114,17 +114,17 @@ def _refuse_settings_of_others(
     name: str, sections: Sequence[type[Section]], arguments: Sequence[Argument]
 ) -> None:
     """Refuses typed settings of other programs; in flag files, every program accepts them all."""
-    own = {field.name for section in sections for field in dataclasses.fields(section)}
+    settings = {field.name for section in sections for field in dataclasses.fields(section)}
     for argument in arguments:
-        others = {argument.name, argument.name.removeprefix("no")} & set(setting_names())
-        if not argument.file and others and not others & own:
-            raise flags.Error(f"--{others.pop()} is not a setting of {name}; see --help")
+        names = {argument.name, argument.name.removeprefix("no")} & set(setting_names())
+        if not argument.file and names and not names & settings:
+            raise flags.Error(f"--{names.pop()} is not a setting of {name}; see --help")
 
 
 def help_text(name: str, about: str, sections: Sequence[type[Section]]) -> str:
     """Help text: what the program does, and its settings with their defaults."""
     lines = [f"python -m {name} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
-    shown = set()
+    shown: set[str] = set()
     for section in sections:
         lines += ["", _title(section)]
         hints = get_type_hints(section)

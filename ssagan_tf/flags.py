@@ -33,16 +33,16 @@ def setting_names() -> list[str]:
     return [field.name for section in SECTIONS for field in dataclasses.fields(section)]
 
 
-def define(values: flags.FlagValues, own: Sequence[type[options.Section]] = ()) -> None:
+def define(values: flags.FlagValues, program: Sequence[type[options.Section]] = ()) -> None:
     """Defines flags for all sections, so that every program can read any flag file.
 
     Args:
       values: Receives the flags.
-      own: Sections of the program. Their settings take precedence over others of the same name.
+      program: Sections of the program. Their settings take precedence over others of the same name.
     """
-    names = {field.name for section in own for field in dataclasses.fields(section)}
+    names = {field.name for section in program for field in dataclasses.fields(section)}
     defined: dict[str, tuple[Any, Any]] = {}
-    for section in (*own, *SECTIONS):
+    for section in (*program, *SECTIONS):
         hints = get_type_hints(section)
         for field in dataclasses.fields(section):
             kind, default = hints[field.name], field.default

@@ -25,7 +25,7 @@ EVERY_SETTING = pytest.mark.parametrize(
 @EVERY_SETTING
 def test_every_setting_has_a_flag_and_help(section, field) -> None:
     values = absl_flags.FlagValues()
-    flags.define(values, own=[section])
+    flags.define(values, [section])
     values([""])
     assert field.name in values
     assert field.metadata["help"].endswith(".")
@@ -125,7 +125,7 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 
 def test_a_programs_own_setting_takes_precedence() -> None:
     values = absl_flags.FlagValues()
-    flags.define(values, own=[export_options.OnnxOptions])
+    flags.define(values, [export_options.OnnxOptions])
     values(["", "--precision=float16"])
     assert flags.read(export_options.OnnxOptions, values).precision == "float16"
     with pytest.raises(absl_flags.Error):

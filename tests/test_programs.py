@@ -147,6 +147,28 @@ def test_dry_run_writes_nothing(tmp_path: Path, synthetic_set: Path) -> None:
 
 
 @pytest.mark.usefixtures("_tiny_networks")
+def test_a_shipped_config_for_another_network(tmp_path: Path) -> None:
+    arguments = ("--flagfile=demo.cfg", "--network=vgan", "--lambda_con=2", "--dry_run")
+    result = run("train", *arguments, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    demo = ROOT / "configs" / "demo.cfg"
+    assert lines[0] == f"--flagfile=demo.cfg: using the shipped {demo}"
+    assert lines[1].startswith(f"--network=vgan: takes vgan's recipe instead of what {demo} sets")
+    assert [line for line in lines if line.startswith("setting:")] == [
+        "setting: lambda_con=2 (vgan's recipe: 0)"
+    ]
+
+
+def test_an_old_name_on_the_command_line(tmp_path: Path) -> None:
+    result = run("train", "--learning_rate_drops=9,3", cwd=tmp_path)
+    assert result.returncode == 2
+    warning, error = result.stderr.splitlines()
+    assert warning == "train: --learning_rate_drops is now called --learning_rate_milestones"
+    assert error.startswith("train: --learning_rate_milestones=9,3: must be whole numbers")
+
+
+@pytest.mark.usefixtures("_tiny_networks")
 @pytest.mark.long
 def test_synthetic_data(tmp_path: Path) -> None:
     folder = tmp_path / "run"
