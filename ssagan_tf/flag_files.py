@@ -225,12 +225,12 @@ class _Reader:
         return Argument(f"{dashes}{off}{name}{value}", argument.file)
 
     def _find(self, name: str, within: Sequence[str]) -> str:
-        """Returns the path of a flag file named on the command line or in another file."""
+        """Path of a flag file that is named on the command line or in another file."""
         path = user_paths.path(name)
         if within:
-            sibling = os.path.join(os.path.dirname(within[-1]), path)
-            if os.path.exists(sibling):
-                return sibling
+            beside = os.path.join(os.path.dirname(within[-1]), path)
+            if os.path.exists(beside):
+                return beside
         if not os.path.lexists(path) and (shipped := shipped_config(name)):
             self.notes.append(f"--flagfile={name}: using the shipped {shipped}")
             return str(shipped)
