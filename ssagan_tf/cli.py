@@ -51,7 +51,7 @@ def run(
       package: Package of the program.
       pass_on: Whether arguments after `--` are passed to `call`, as a list.
     """
-    terminal.settle()
+    terminal.harden_streams()
     argv = list(sys.argv if argv is None else argv)
     end = argv.index("--") if pass_on and "--" in argv else len(argv)
     passed_on = [argv[end + 1 :]] if pass_on else []

@@ -63,7 +63,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         # What is compared, and whether all of it is there.
         networks = sources.load_networks(compute)
         positions = _positions(options, networks)
-        footage = open_footage(_how(options), options.split, progress.at)
+        footage = open_footage(_how(options), options.split, progress.update)
         folders = [ClipFolder(name, path) for name, path in sources.folders.items()]
         mirrored = {n: ClipFolder(f"{n}, mirrored", p) for n, p in sources.mirrored.items()}
         selection = Selection(
@@ -71,7 +71,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             draw([clip.name for clip in footage.clips], options.max_clips, options.seed),
             [*folders, *mirrored.values()],
             skip=options.incomplete == "skip",
-            report=progress.at,
+            report=progress.update,
         )
         sides = {name: network.options.resolution for name, network in networks.items()}
         size = selection.size(sides, options.size)
@@ -80,7 +80,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         measured = metrics.select(_available(options, real))
         conditions = _conditions(options, footage, real, sides, measured)
         for name, value in conditions.items():
-            progress.say(f"{name}: {value}")
+            progress.print(f"{name}: {value}")
 
         # The numbers.
         began = time.monotonic()
@@ -90,7 +90,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             PROTOCOLS[options.protocol],
             measured,
             batch=options.batch_size,
-            report=progress.at,
+            report=progress.update,
             keep=_keep(options, output),
         )
         pace = len(real) / (time.monotonic() - began)
@@ -112,8 +112,8 @@ class _Sources:
     """What the settings name as systems: generators and folders of clips, by name."""
 
     def __init__(self, options: EvaluateOptions):
-        runs = named_paths("run_dir", user_paths.paths(options.run_dir))
-        files = named_paths("model", user_paths.paths(options.model))
+        runs = named_paths("run_dir", user_paths.split_paths(options.run_dir))
+        files = named_paths("model", user_paths.split_paths(options.model))
         self.folders = named_paths("generated", options.generated)
         self.mirrored = named_paths("generated_mirrored", options.generated_mirrored)
         if not (runs or files or self.folders):
@@ -274,7 +274,7 @@ def _conditions(
         "protocol": options.protocol,
         **PROTOCOLS[options.protocol].rules,
         **({"direction": RULE} if options.direction == "better" else {}),
-        **{measure.figure: measure.words for measure in measured if measure.words},
+        **{measure.key: measure.words for measure in measured if measure.words},
         **about,
         "size": shown(real.size),
         "real frames": real.fitting,

@@ -226,7 +226,7 @@ class _Reader:
 
     def _find(self, name: str, within: Sequence[str]) -> str:
         """Path of a flag file that is named on the command line or in another file."""
-        path = user_paths.path(name)
+        path = user_paths.resolve(name)
         if within:
             beside = os.path.join(os.path.dirname(within[-1]), path)
             if os.path.exists(beside):

@@ -97,7 +97,7 @@ class _PathsParser(flags.ArgumentParser):
     syntactic_help = "paths, separated by commas"
 
     def parse(self, argument: str | list[str]) -> list[str]:
-        return user_paths.paths(argument) if isinstance(argument, str) else argument
+        return user_paths.split_paths(argument) if isinstance(argument, str) else argument
 
 
 class _PathsFlag(flags.Flag):
@@ -130,7 +130,7 @@ def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
 def _from_flag(value: Any) -> Any:
     """A flag's value in the type of a setting."""
     if isinstance(value, str):
-        return user_paths.path(value)
+        return user_paths.resolve(value)
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -46,7 +46,7 @@ def prepare(options: PrepareOptions) -> None:
         print("an interrupted prepare was here; what it finished of the same is kept")
     start = time.monotonic()
     with Progress("listing", None) as progress:
-        info = work(progress.at)
+        info = work(progress.update)
     for line in summary(info):
         print(line)
     print(f"wrote {options.output} in {time.monotonic() - start:.0f} s")

@@ -188,7 +188,7 @@ def _fit(
     ):
         if strategy.has_other_hosts(devices):
             gan.must_stop = lambda: bool(interruption.signal)
-        progress.say("compiling the step; the first one takes a while")
+        progress.print("compiling the step; the first one takes a while")
         observers = [
             callbacks.StopOnNonFinite(),
             *(_writers(gan, prepared, options, checkpoints, progress) if writes else ()),

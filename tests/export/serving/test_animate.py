@@ -15,7 +15,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import on_pixels
 from tests.export.made import Exports, has
-from tests.landscapes import HEIGHT, HORIZON, WIDTH, Drift, landscape, plain
+from tests.sample_photos import HEIGHT, HORIZON, WIDTH, Drift, landscape, plain
 
 HOW = ServingAnimateOptions(
     server="here:1", image=("photo.png",), output="o", seconds=2.0, fps=4.0, loop=False, light=1.0

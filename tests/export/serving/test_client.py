@@ -220,7 +220,7 @@ def test_photos_are_sent_as_the_server_reads_them(tmp_path: Path, monkeypatch) -
     for name in ("turned.jpg", "modern.webp", "p3.jpg", "alpha.png"):
         sent = video.decode_image(upright(str(tmp_path / name)))
         np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))
-    monkeypatch.setattr(photo_jobs, "ENOUGH", 600)
+    monkeypatch.setattr(photo_jobs, "PIXELS_4K", 600)
     assert video.decode_image(upright(str(tmp_path / "as_it_is.jpg"))).shape == (20, 30, 3)
 
 
