@@ -27,7 +27,7 @@ class Case:
     """A network of `plain_torch`.
 
     Attributes:
-      model: What `import_torch --model` must be told, where the file does not say it.
+      model: The `--network` that `import_torch` needs, where the file does not tell.
       variant: Arguments of `plain_torch.Variant`; None: a discriminator.
       spectral_norm: Of all convolutions.
       resolution: Of its clips.

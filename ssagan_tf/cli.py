@@ -1,4 +1,4 @@
-"""What all programs share: flags in, one call, an exit code and at most one line of error out."""
+"""What all programs share: parsed flags in; an exit code and at most one line of error out."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from ssagan_tf.options import OptionError, Section, renamed_settings
 from ssagan_tf.safe_names import escaped
 from ssagan_tf.startup import reach_directly
 
-_SURROGATES = re.compile("[\ud800-\udfff]")  # what Python makes of bytes that are no UTF-8
-# The last one of a search for a temporary folder.
-_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT)
+_SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are not UTF-8, as Python decodes them
+# Errors without a file name. ENOENT: no usable temporary folder was found.
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT)
 EXIT_DATA, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
 
@@ -46,10 +46,10 @@ def run(
       name: Name in messages, such as `train`.
       about: First lines of `--help`.
       sections: Settings of the program; `call` gets one of each, in this order.
-      call: The work. May raise `OptionError` (exit code 2), `DataError` (1) or `Stopped`.
+      call: Does the work. May raise `OptionError` (exit code 2), `DataError` (1) or `Stopped`.
       argv: Command line; `sys.argv` by default.
-      package: Where the program is.
-      pass_on: Whether what follows `--` is given to `call` as well, as a list.
+      package: Package of the program.
+      pass_on: Whether arguments after `--` are passed to `call`, as a list.
     """
     terminal.harden_streams()
     argv = list(sys.argv if argv is None else argv)
@@ -60,22 +60,19 @@ def run(
         print(help_text(_command(argv[0], f"{package}.{name}"), about, sections))
         _exit(0, name)
     reach_directly()
-    logging.getLogger("matplotlib").setLevel(
-        logging.ERROR
-    )  # has much to say of a home it can't use
-    values = flags.FlagValues()  # not absl's own, which can be filled once in a process only
-    ssagan_tf.flags.define(values, own=sections)
+    # It warns about home folders that are not writable.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    values = flags.FlagValues()  # absl's global one can be filled only once per process
+    ssagan_tf.flags.define(values, sections)
     try:
         _refuse_undecodable(argv, sections)
         line = read_command_line(argv[1:], renamed_settings(sections))
         for warning in line.warnings:
             print(f"{name}: {warning}", file=sys.stderr)
         rest = values([argv[0], *line.texts])[1:]
-        _refuse_others(name, sections, line.arguments)
+        _refuse_settings_of_others(name, sections, line.arguments)
         if rest:
-            raise flags.Error(
-                f"unexpected argument {rest[0]!r}; settings are given as --name=value"
-            )
+            raise flags.Error(f"unexpected argument {rest[0]!r}; expected settings as --name=value")
         for note in line.notes:
             print(note, flush=True)
         call(*(ssagan_tf.flags.read(section, values) for section in sections), *passed_on)
@@ -86,12 +83,12 @@ def run(
     except DataError as error:
         _fail(name, str(error), EXIT_DATA)
     except UnicodeEncodeError as error:
-        named = [line for line in error.object.splitlines() if _SURROGATES.search(line)]
-        if not named:
+        bad_lines = [line for line in error.object.splitlines() if _SURROGATES.search(line)]
+        if not bad_lines:
             raise
-        _fail(name, f"a name must be UTF-8 to be written down: {named[0]}", EXIT_DATA)
-    except OSError as error:  # of looking at what is there; writing has its own errors
-        if not error.filename and error.errno not in _OF_DISKS:
+        _fail(name, f"expected a UTF-8 name, got {bad_lines[0]}", EXIT_DATA)
+    except OSError as error:  # from reading; errors of writing are DataErrors
+        if not error.filename and error.errno not in _DISK_ERRORS:
             raise
         where = f"{error.filename}: " if error.filename else ""
         _fail(name, f"{where}{error.strerror}", EXIT_DATA)
@@ -103,37 +100,37 @@ def run(
 
 
 def _refuse_undecodable(argv: Sequence[str], sections: Sequence[type[Section]]) -> None:
-    """Most settings are written down, in flags.cfg and reports."""
+    """Refuses values that are not UTF-8: most settings are written to flags.cfg and reports."""
     fields = [field for section in sections for field in dataclasses.fields(section)]
     any_bytes = tuple(field.name for field in fields if field.metadata["any_bytes"])
     for before, argument in itertools.pairwise(argv):
         setting = (argument if "=" in argument else before).partition("=")[0].lstrip("-")
         if _SURROGATES.search(argument) and setting not in any_bytes:
             encoding = sys.getfilesystemencoding()
-            raise flags.Error(f"{argument!a} is no text in {encoding}; rename what it names")
+            raise flags.Error(f"{argument!a} is not {encoding} text; rename the file or folder")
 
 
-def _refuse_others(
+def _refuse_settings_of_others(
     name: str, sections: Sequence[type[Section]], arguments: Sequence[Argument]
 ) -> None:
     """Refuses typed settings of other programs; in flag files, every program accepts them all."""
-    own = {field.name for section in sections for field in dataclasses.fields(section)}
+    settings = {field.name for section in sections for field in dataclasses.fields(section)}
     for argument in arguments:
-        others = {argument.name, argument.name.removeprefix("no")} & set(setting_names())
-        if not argument.file and others and not others & own:
-            raise flags.Error(f"--{others.pop()} is not a setting of {name}; see --help")
+        names = {argument.name, argument.name.removeprefix("no")} & set(setting_names())
+        if not argument.file and names and not names & settings:
+            raise flags.Error(f"--{names.pop()} is not a setting of {name}; see --help")
 
 
 def _command(called: str, module: str) -> str:
-    """How to call a program: as it was called, if that was by its console script."""
+    """Command for the usage line: the console script if it was called by that."""
     script = os.path.basename(called)
     return script if script.startswith("ssagan-") else f"python -m {module}"
 
 
 def help_text(command: str, about: str, sections: Sequence[type[Section]]) -> str:
-    """A screen of help: what the program does and its settings with their defaults."""
+    """Help text: what the program does, and its settings with their defaults."""
     lines = [f"{command} [--flagfile=FILE] [--setting=value …]", "", about.strip()]
-    shown = set()
+    shown: set[str] = set()
     for section in sections:
         lines += ["", _title(section)]
         hints = get_type_hints(section)
@@ -152,7 +149,7 @@ def help_text(command: str, about: str, sections: Sequence[type[Section]]) -> st
 
 
 def _title(section: type[Section]) -> str:
-    if sys.flags.optimize > 1:  # -OO takes the docstrings off
+    if sys.flags.optimize > 1:  # -OO removes docstrings
         return section.__name__
     return section.__doc__.strip().splitlines()[0]
 
@@ -172,9 +169,9 @@ def _fail(name: str, message: str, code: int) -> NoReturn:
 
 def _exit(code: int, name: str) -> NoReturn:
     if (error := terminal.write_error(sys.stdout)) and not code:
-        print(f"{name}: cannot write what it says: {error.strerror}", file=sys.stderr)
+        print(f"{name}: cannot write its output: {error.strerror}", file=sys.stderr)
         code = EXIT_DATA
-    if "tensorflow_io" in sys.modules:  # its AWS library would abort when it is taken down
+    if "tensorflow_io" in sys.modules:  # its AWS library aborts at a normal exit
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,7 +1,7 @@
 """A command line with the lines of its flag files in place of `--flagfile=FILE`.
 
-Files may name other files. Settings go by their current names in the result, and what one file sets
-for one network does not reach another.
+Flag files may include others. In the result, settings have their current names, and what a file
+sets for one network does not reach another.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ssagan_tf import limits, options, user_paths
 CONFIGS = "configs"  # the shipped flag files: a folder of the checkout, or of the package
 _FLAGFILE = re.compile("--?flagfile(?:=(.*))?$", re.DOTALL)
 _FLAG = re.compile(r"(--?)([\w-]+)(=.*)?", re.DOTALL)
-# A network's recipe, and what chooses it: none of them is a switch, so all have values.
+# The settings of a recipe, and the one that chooses it. None is a switch, so all take values.
 _RECIPE = options.TrainOptions.recipe_settings()
 _NETWORK = "network"
 
@@ -53,8 +53,8 @@ class CommandLine:
 
     Attributes:
       arguments: In order; a later one replaces an earlier one of the same name.
-      notes: What the user should know about it, a line each.
-      warnings: What he should change, a line each.
+      notes: Lines to tell the user: where a file was found, which settings were left out.
+      warnings: Lines about what the user should change.
     """
 
     arguments: Sequence[Argument]
@@ -63,6 +63,7 @@ class CommandLine:
 
     @property
     def texts(self) -> list[str]:
+        """The arguments as strings, for absl."""
         return [argument.text for argument in self.arguments]
 
 
@@ -72,19 +73,19 @@ def read_command_line(
     """Reads the flag files that a command line names.
 
     A flag file is found relative to the working directory or, if another file names it, next to
-    that one; failing that, among the shipped ones by its name. Files are as absl reads them, and
-    as Windows writes them: with a byte order mark, and with two characters at the end of a line.
+    that one; otherwise by its name among the shipped ones. Files are read as absl reads them, but
+    may also have a byte order mark, UTF-16, and the line ends of other systems.
 
-    What a file sets of a network's recipe counts only for the network that it names: where the
-    command line, or the file that includes it, ends up with another network, it is left out.
+    What a file sets of a network's recipe counts only for the network that the file names. It is
+    left out where the command line, or a file that includes it, ends up with another network.
 
     Args:
       arguments: The command line, without the program.
       renamed: Current names of settings by their old ones.
 
     Raises:
-      flags.Error: A file cannot be read, includes itself, or names another network than the command
-        line before it; or a setting is given under its old and its current name.
+      flags.Error: A file cannot be read, includes itself, or overrides a network given before it;
+        or a setting is given under both its old and its current name.
     """
     reader = _Reader(renamed)
     found, _ = reader.expand(arguments)
@@ -92,7 +93,7 @@ def read_command_line(
 
 
 def lines_of(data: bytes) -> list[str]:
-    """Lines of a flag file, without empty ones and comments.
+    """Returns the lines of a flag file, without empty lines and comments.
 
     Raises:
       UnicodeDecodeError: It is not a text file.
@@ -109,31 +110,31 @@ def names_a_file(line: str) -> bool:
 
 
 def shipped_config(name: str) -> Path | None:
-    """The shipped flag file of this name, such as `demo.cfg` or `configs/demo.cfg`."""
+    """Finds a shipped flag file by name, such as `demo.cfg` or `configs/demo.cfg`."""
     asked = Path(name)
     if asked.suffix != ".cfg" or asked.parent not in (Path(), Path(CONFIGS)):
         return None
-    found = _configs() / asked.name
-    return Path(str(found)) if found.is_file() else None
-
-
-def _configs() -> Traversable:
     checkout = Path(ssagan_tf.__file__).parents[1]
     if (checkout / "setup.cfg").is_file():
-        return checkout / CONFIGS
-    return importlib.resources.files(f"{ssagan_tf.__name__}.{CONFIGS}")
+        found: Traversable = checkout / CONFIGS / asked.name
+    else:
+        try:
+            found = importlib.resources.files(f"{ssagan_tf.__name__}.{CONFIGS}") / asked.name
+        except ModuleNotFoundError:  # an installation without them
+            return None
+    return Path(str(found)) if found.is_file() else None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    """Arguments from one place, and the network that this place names, if it is a flag file."""
+    """One argument, or those of a flag file with the network that the file names, if any."""
 
     arguments: list[Argument]
     network: str = ""
 
 
 class _Reader:
-    """Reads flag files, and notes what to tell the user."""
+    """Reads flag files, and collects what to tell the user."""
 
     def __init__(self, renamed: Mapping[str, str]):
         self.notes: list[str] = []
@@ -144,10 +145,10 @@ class _Reader:
     def expand(
         self, arguments: Iterable[str], within: Sequence[str] = ()
     ) -> tuple[list[Argument], str]:
-        """The arguments of a command line or of a file, and the network that they name, if any.
+        """Returns the arguments of a command line or file, and the network they name, if any.
 
         Args:
-          arguments: Of the command line, or the lines of the last file of `within`.
+          arguments: The command line, or the lines of the last file in `within`.
           within: Files that include each other, outermost first.
         """
         file = within[-1] if within else ""
@@ -182,7 +183,7 @@ class _Reader:
         return self._for_network(network, groups, typed=not within), network
 
     def _for_network(self, network: str, groups: Iterable[_Group], typed: bool) -> list[Argument]:
-        """All arguments, without what files set of the recipe of another network."""
+        """Returns all arguments, except what files set of the recipe of another network."""
         kept: list[Argument] = []
         for group in groups:
             is_for_another = group.network not in ("", network)
@@ -197,11 +198,11 @@ class _Reader:
         return kept
 
     def _by_current_name(self, argument: Argument, seen: dict[str, str]) -> Argument:
-        """The argument under its current name.
+        """Returns the argument under its current name.
 
         Args:
-          argument: One that is not `--flagfile`.
-          seen: Names by which settings of the same place were given so far, by current name.
+          argument: Any but `--flagfile`.
+          seen: Names used so far on the same command line or in the same file, by current name.
 
         Raises:
           flags.Error: The setting was given by its other name already.

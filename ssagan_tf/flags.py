@@ -33,22 +33,24 @@ def setting_names() -> list[str]:
     return [field.name for section in SECTIONS for field in dataclasses.fields(section)]
 
 
-def define(values: flags.FlagValues, own: Sequence[type[options.Section]] = ()) -> None:
-    """Defines the flags of all sections, so that every program can read any flag file.
+def define(values: flags.FlagValues, program: Sequence[type[options.Section]] = ()) -> None:
+    """Defines flags for all sections, so that every program can read any flag file.
 
     Args:
-      values: Where to.
-      own: Sections of the program. Their settings come before others of the same name.
+      values: Receives the flags.
+      program: Sections of the program. Their settings take precedence over others of the same name.
     """
-    names = {field.name for section in own for field in dataclasses.fields(section)}
+    names = {field.name for section in program for field in dataclasses.fields(section)}
     defined: dict[str, tuple[Any, Any]] = {}
-    for section in (*own, *SECTIONS):
+    for section in (*program, *SECTIONS):
         hints = get_type_hints(section)
         for field in dataclasses.fields(section):
             kind, default = hints[field.name], field.default
             if field.name in defined:
                 if field.name not in names and defined[field.name] != (kind, default):
-                    raise TypeError(f"{section.__name__}.{field.name} differs from its namesake")
+                    raise TypeError(
+                        f"{section.__name__}.{field.name} differs from a setting of the same name"
+                    )
                 continue
             defined[field.name] = (kind, default)
             _define_one(field, kind, values)
@@ -76,7 +78,7 @@ def _define_one(field: dataclasses.Field, kind: Any, values: flags.FlagValues) -
 
 
 class _StrideParser(flags.IntegerParser):
-    """A whole number, or auto."""
+    """Parses a whole number, or auto."""
 
     syntactic_help = "a whole number, or auto"
 
@@ -90,7 +92,7 @@ class _StrideParser(flags.IntegerParser):
 
 
 class _PathsParser(flags.ArgumentParser):
-    """Paths, separated by commas."""
+    """Parses paths, separated by commas."""
 
     syntactic_help = "paths, separated by commas"
 
@@ -99,7 +101,7 @@ class _PathsParser(flags.ArgumentParser):
 
 
 class _PathsFlag(flags.Flag):
-    """Given again, it takes more; given empty, it forgets those before."""
+    """A list of paths: given again it is extended, given empty it is cleared."""
 
     def parse(self, argument: str | list[str]) -> None:
         before = self.value if self.present and argument else []
@@ -133,11 +135,10 @@ def _from_flag(value: Any) -> Any:
 
 
 def to_lines(*sections: options.Section) -> list[str]:
-    """The flag-file lines (`--name=value`) that make these sections again.
+    """Returns flag-file lines (`--name=value`) from which the same sections can be read again.
 
     Raises:
-      options.OptionError: A value would come back as another: one with a line break, or a path that
-        begins or ends with a space.
+      options.OptionError: A value would not survive: it has a line break, or a space at either end.
     """
     lines = {}
     for section in sections:
@@ -148,7 +149,7 @@ def to_lines(*sections: options.Section) -> list[str]:
             if isinstance(value, bool):
                 value = str(value).lower()
             if isinstance(value, str) and (value != value.strip() or re.search(r"[\r\n]", value)):
-                why = "has a line break, or a space at an end, which a flag file cannot keep"
+                why = "has a line break or a space at either end, which flag files cannot hold"
                 raise options.OptionError(field.name, value, f"{why}; rename it")
             lines[field.name] = f"--{field.name}={value}"
     return list(lines.values())

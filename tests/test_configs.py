@@ -1,4 +1,4 @@
-"""Every shipped configuration parses, builds, and says in its head what it is."""
+"""Every shipped config parses and builds, and its head says what it is."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_head_states_source_expectation_cost_and_command(path: Path) -> None:
         assert part in head, part
 
 
-def test_the_papers_configs_are_the_paper(monkeypatch) -> None:
+def test_the_papers_configs_follow_the_paper(monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
     expected = {"cloud128": (128, 26_500), "cloud64": (64, 26_500), "beach64": (64, 20_000)}
     for name, (resolution, steps) in expected.items():
@@ -52,7 +52,7 @@ def test_the_papers_configs_are_the_paper(monkeypatch) -> None:
         assert train == options.TrainOptions(steps=steps)
 
 
-def test_the_released_recipe_is_the_papers_but_for_what_the_code_has_otherwise(
+def test_the_released_recipe_differs_from_the_paper_where_the_code_does(
     monkeypatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
@@ -82,8 +82,8 @@ BASELINES = {
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_the_baselines_are_what_their_networks_have_by_default(name: str, monkeypatch) -> None:
-    """And their files state all of it, whatever the defaults become."""
+def test_the_baselines_state_the_recipes_of_their_networks(name: str, monkeypatch) -> None:
+    """They state all of it, so that they stay the same whatever the recipes become."""
     monkeypatch.chdir(ROOT)
     network, resolution, steps = BASELINES[name]
     recipe = options.RECIPES[network]
@@ -95,7 +95,7 @@ def test_the_baselines_are_what_their_networks_have_by_default(name: str, monkey
     assert train == options.TrainOptions(steps=steps, **recipe)
 
 
-def test_the_ablation_is_the_papers_network_but_for_the_gate(monkeypatch) -> None:
+def test_the_ablation_changes_the_gate_only(monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
     for name, gate in (("cloud128_nogamma", "none"), ("cloud128_nogamma_projected", "projected")):
         values = flags.from_file(f"configs/{name}.cfg")
@@ -137,7 +137,7 @@ def test_shipped_configs_of_an_installed_package(tmp_path: Path, monkeypatch) ->
 
 @EVERY_CONFIG
 def test_another_network_is_trained_by_its_own_recipe(path: Path, monkeypatch) -> None:
-    """Unless a setting of it is typed; what is no part of a recipe stays."""
+    """Except for typed settings; settings outside of recipes stay."""
     monkeypatch.chdir(ROOT)
     for network, recipe in options.RECIPES.items():
         values = absl_flags.FlagValues()

@@ -1,4 +1,4 @@
-"""Flag files as people and their editors write them, and settings that come from them."""
+"""Flag files as people and their editors write them, and the settings read from them."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_files_in_files(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "inner.cfg").write_text("--steps=7\n--seed=3\n")
     (tmp_path / "outer.cfg").write_text("--flagfile=~/inner.cfg\r\n--seed=4")
-    told = read("-flagfile=~/outer.cfg")
-    assert (told.steps, told.seed) == (7, 4)
+    found = read("-flagfile=~/outer.cfg")
+    assert (found.steps, found.seed) == (7, 4)
     with pytest.raises(ValueError, match="includes another flag file"):
         flags.from_file(str(tmp_path / "outer.cfg"), alone=True)
     (tmp_path / "inner.cfg").write_text("--flagfile=~/outer.cfg")
@@ -76,7 +76,7 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
         (b"#" * (2 << 20), "more than 1,048,576"),
     ],
 )
-def test_what_is_no_flag_file(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_files_that_are_not_flag_files(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "a.cfg"
     if content is not None:
         path.write_bytes(content)
@@ -85,12 +85,12 @@ def test_what_is_no_flag_file(tmp_path: Path, content: bytes | None, message: st
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", " a", "a "])
-def test_what_a_file_cannot_keep_is_refused(value: str) -> None:
-    with pytest.raises(OptionError, match=r"(?s)run_dir=.*which a flag file cannot keep"):
+def test_values_that_a_file_cannot_hold_are_refused(value: str) -> None:
+    with pytest.raises(OptionError, match=r"(?s)run_dir=.*which flag files cannot hold"):
         flags.to_lines(options.TrainOptions(run_dir=value))
 
 
-def test_a_list_of_paths_takes_more_when_it_is_given_again(tmp_path: Path) -> None:
+def test_a_list_of_paths_is_extended_when_it_is_given_again(tmp_path: Path) -> None:
     (tmp_path / "a,b.jpg").touch()
     there = f"{tmp_path}/a,b.jpg"
 
@@ -135,7 +135,7 @@ def test_what_a_file_sets_for_one_network_does_not_reach_another(tmp_path: Path)
     assert read(ssagan, any_network, "--network=vgan") == gan("vgan", beta_1=0.3, steps=5)
     typed = ("--lambda_con=3", ssagan, "--network=vgan", "--beta_2", "0.5")
     assert read(*typed) == gan("vgan", lambda_con=3.0, beta_2=0.5, steps=7)
-    # Alike where a file includes one that is for another network.
+    # The same holds where a file includes one for another network.
     vgan = file("vgan.cfg", ssagan, "--network=vgan", "--lambda_first_frame=4")
     assert read(vgan) == gan("vgan", lambda_first_frame=4.0, steps=7)
     assert read(vgan, "--network=rnngan") == gan("rnngan", steps=7)

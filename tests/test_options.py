@@ -25,7 +25,7 @@ EVERY_SETTING = pytest.mark.parametrize(
 @EVERY_SETTING
 def test_every_setting_has_a_flag_and_help(section, field) -> None:
     values = absl_flags.FlagValues()
-    flags.define(values, own=[section])
+    flags.define(values, [section])
     values([""])
     assert field.name in values
     assert field.metadata["help"].endswith(".")
@@ -34,7 +34,7 @@ def test_every_setting_has_a_flag_and_help(section, field) -> None:
     assert (tuple(default) if isinstance(default, list) else default) == field.default
 
 
-def test_flags_make_the_options_again(tmp_path) -> None:
+def test_written_flags_are_read_back_as_the_same_options(tmp_path) -> None:
     model = options.ModelOptions(resolution=256, base_filters=8, ssa_gate="none", ssa_ratio=0.125)
     train = options.TrainOptions(data="set", run_dir="a b", steps=7, flip=True, lambda_con=0.5)
     compute = options.ComputeOptions(precision="mixed_bfloat16", attention_memory=64, remat=True)
@@ -67,7 +67,7 @@ def test_flags_make_the_options_again(tmp_path) -> None:
         (lambda: options.ModelOptions(base_filters=0), "base_filters=0: must be at least 1"),
         (
             lambda: options.ModelOptions(resolution=256, base_filters=3),
-            "base_filters=3: must be a multiple of 2 at resolution 256",
+            "base_filters=3: must be a multiple of 2 at --resolution=256",
         ),
         (lambda: options.ModelOptions(skips="sum"), "skips=sum: must be one of standard, concat"),
         (lambda: options.ModelOptions(ssa_gate="sum"), "ssa_gate=sum: must be one of gamma"),
@@ -114,7 +114,7 @@ def test_impossible_values_are_named(make, message: str) -> None:
     assert str(caught.value).startswith(message)
 
 
-def test_the_defaults_are_the_papers() -> None:
+def test_the_defaults_are_those_of_the_paper() -> None:
     model, train = options.ModelOptions(), options.TrainOptions()
     assert (model.resolution, model.base_filters, model.ssa_gate) == (128, 32, "gamma")
     assert (train.batch_size, train.discriminator_updates) == (16, 5)
@@ -122,17 +122,17 @@ def test_the_defaults_are_the_papers() -> None:
     assert train.lambda_con == 1.0
 
 
-def test_a_programs_own_setting_comes_before_a_namesake() -> None:
+def test_a_programs_own_setting_takes_precedence() -> None:
     values = absl_flags.FlagValues()
-    flags.define(values, own=[export_options.OnnxOptions])
+    flags.define(values, [export_options.OnnxOptions])
     values(["", "--precision=float16"])
     assert flags.read(export_options.OnnxOptions, values).precision == "float16"
     with pytest.raises(absl_flags.Error):
         values(["", "--precision=mixed_bfloat16"])
 
 
-def test_a_strangers_flag_file_is_read_as_absl_does(tmp_path) -> None:
-    """But in one reading: what is checked is what counts."""
+def test_an_untrusted_flag_file_is_read_as_absl_reads_it(tmp_path) -> None:
+    """But opened only once, so that what was checked is what is used."""
     path = tmp_path / "flags.cfg"
     text = "# a\r// b\r\n\n \t\n  --seed=7 \r--flip\n--run_dir\na b\u2028#\n--steps=3\x0b"
     path.write_bytes(text.encode())
@@ -141,8 +141,8 @@ def test_a_strangers_flag_file_is_read_as_absl_does(tmp_path) -> None:
     assert (ours["seed"].value, ours["run_dir"].value, ours["steps"].value) == (7, "a b\u2028#", 3)
 
 
-def test_networks_have_defaults_of_their_own(tmp_path) -> None:
-    """Where a setting is not given, on the command line or in a file."""
+def test_networks_have_recipes_of_their_own(tmp_path) -> None:
+    """For settings that are given neither on the command line nor in a file."""
     path = tmp_path / "flags.cfg"
     for network, recipe in options.RECIPES.items():
         path.write_text(f"--network={network}\n--resolution=64")
@@ -152,7 +152,7 @@ def test_networks_have_defaults_of_their_own(tmp_path) -> None:
     train = flags.read(options.TrainOptions, flags.from_file(str(path)))
     assert (train.discriminator_updates, train.lambda_con) == (5, 1.0)
     assert train.lambda_first_frame == 10.0
-    # What a run wrote down stays, whatever the defaults become.
+    # What a run saved stays, whatever the recipes become.
     plain = options.TrainOptions()
     path.write_text("--network=rnngan\n" + "\n".join(flags.to_lines(plain)))
     assert flags.read(options.TrainOptions, flags.from_file(str(path))) == plain

@@ -1,4 +1,4 @@
-"""train and generate as a user runs them."""
+"""train and generate, run as a user runs them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def trained(
     return folder / "run"
 
 
-def test_a_killed_run_goes_on(trained: Path) -> None:
+def test_a_killed_run_resumes(trained: Path) -> None:
     metrics = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
     losses = [entry for entry in metrics if "generator_loss" in entry]
     assert [entry["step"] for entry in losses] == list(range(1, STEPS + 1))  # each step once
@@ -148,6 +148,28 @@ def test_dry_run_writes_nothing(tmp_path: Path, synthetic_set: Path) -> None:
 
 
 @pytest.mark.usefixtures("_tiny_networks")
+def test_a_shipped_config_for_another_network(tmp_path: Path) -> None:
+    arguments = ("--flagfile=demo.cfg", "--network=vgan", "--lambda_con=2", "--dry_run")
+    result = run("train", *arguments, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    demo = ROOT / "configs" / "demo.cfg"
+    assert lines[0] == f"--flagfile=demo.cfg: using the shipped {demo}"
+    assert lines[1].startswith(f"--network=vgan: takes vgan's recipe instead of what {demo} sets")
+    assert [line for line in lines if line.startswith("setting:")] == [
+        "setting: lambda_con=2 (vgan's recipe: 0)"
+    ]
+
+
+def test_an_old_name_on_the_command_line(tmp_path: Path) -> None:
+    result = run("train", "--learning_rate_drops=9,3", cwd=tmp_path)
+    assert result.returncode == 2
+    warning, error = result.stderr.splitlines()
+    assert warning == "train: --learning_rate_drops is now called --learning_rate_milestones"
+    assert error.startswith("train: --learning_rate_milestones=9,3: must be whole numbers")
+
+
+@pytest.mark.usefixtures("_tiny_networks")
 @pytest.mark.long
 def test_synthetic_data(tmp_path: Path) -> None:
     folder = tmp_path / "run"
@@ -206,7 +228,7 @@ def test_bad_input_gets_one_line(program, arguments, code, message, tmp_path) ->
     assert not list(tmp_path.iterdir())
 
 
-def test_what_may_not_be_read_gets_one_line(tmp_path: Path, monkeypatch) -> None:
+def test_missing_permission_gets_one_line(tmp_path: Path, monkeypatch) -> None:
     def refuse(path: Path) -> bool:
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -216,7 +238,7 @@ def test_what_may_not_be_read_gets_one_line(tmp_path: Path, monkeypatch) -> None
     assert complaint(result, 1) == "generate: r/flags.cfg: Permission denied"
 
 
-def test_help_without_docstrings_where_all_is_ascii() -> None:
+def test_help_without_docstrings_in_ascii() -> None:
     command = [sys.executable, "-OO", "-m", "ssagan_tf.train", "--help"]
     result = subprocess.run(
         command,
@@ -231,19 +253,19 @@ def test_help_without_docstrings_where_all_is_ascii() -> None:
 
 
 @pytest.mark.parametrize("name", ["run_dir", "data", "flagfile"])
-def test_names_that_are_no_utf8(tmp_path: Path, monkeypatch, name: str) -> None:
+def test_names_that_are_not_utf8(tmp_path: Path, monkeypatch, name: str) -> None:
     bad = os.fsdecode(b"caf\xe9")
     line = complaint(run("train", f"--{name}={bad}", cwd=tmp_path), 2)
-    assert line == rf"train: '--{name}=caf\udce9' is no text in utf-8; rename what it names"
+    assert line == rf"train: '--{name}=caf\udce9' is not utf-8 text; rename the file or folder"
     arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
     with monkeypatch.context() as patch:  # deep in the work
         patch.setattr(Path, "is_dir", lambda path: print(end=bad.encode()))
         result = run("generate", *arguments, cwd=tmp_path)
-    line = r"generate: a name must be UTF-8 to be written down: caf\udce9"
+    line = r"generate: expected a UTF-8 name, got caf\udce9"
     assert complaint(result, 1) == line
 
 
-def test_a_photo_may_have_a_name_that_is_no_utf8(tmp_path: Path) -> None:
+def test_a_photo_may_have_a_name_that_is_not_utf8(tmp_path: Path) -> None:
     photo = os.fsdecode(b"caf\xe9.jpg")
     arguments = ["--model=m.keras", f"--image={photo}", "--image", photo, "--output=a.mp4"]
     line = complaint(run("generate", *arguments, cwd=tmp_path), 2)
@@ -251,7 +273,7 @@ def test_a_photo_may_have_a_name_that_is_no_utf8(tmp_path: Path) -> None:
     line = complaint(run("generate", *arguments[:2], "--output=a.mp4", cwd=tmp_path), 1)
     assert r"cannot read the image caf\udce9.jpg: No such file" in line
     arguments[0] = f"--model={photo}"
-    assert "is no text in utf-8" in complaint(run("generate", *arguments, cwd=tmp_path), 2)
+    assert "is not utf-8 text" in complaint(run("generate", *arguments, cwd=tmp_path), 2)
 
 
 def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:
@@ -261,7 +283,7 @@ def test_another_backend_is_refused(tmp_path: Path, monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("_tiny_networks")
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, synthetic_set: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, synthetic_set: Path) -> None:
     folder = tmp_path / "run"
     arguments = [*SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--steps=3"]
     result = run("train", *arguments, "--learning_rate=1e30", "--checkpoint_every=1")
@@ -272,7 +294,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path, synthetic_set: P
 
 
 @pytest.mark.usefixtures("_tiny_networks")
-def test_ctrl_c_saves_and_says_how_to_go_on(
+def test_ctrl_c_saves_and_says_how_to_resume(
     tmp_path: Path, synthetic_set: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(
@@ -392,7 +414,7 @@ def test_ways_to_fit(trained: Path, photo, tmp_path: Path, fit: str, size) -> No
 
 
 def test_frames_and_a_run_without_its_generator(trained: Path, photo, tmp_path: Path) -> None:
-    """From the newest checkpoint, what generator.keras gives; and never over what is there."""
+    """The newest checkpoint gives the same as generator.keras; nothing is overwritten."""
     path = photo("photo.jpg")
     with_file, without = tmp_path / "with", tmp_path / "without"
     assert (
@@ -421,7 +443,7 @@ def test_frames_and_a_run_without_its_generator(trained: Path, photo, tmp_path: 
 
 
 def test_checkpoints_by_name(trained: Path, photo, tmp_path: Path) -> None:
-    """`best` and a step are found; what is not there is refused, with what is."""
+    """`best`, `newest` and a step are found; a missing step is refused, listing those there are."""
     path = photo("photo.jpg")
     best = json.loads((trained / "checkpoints" / "best.json").read_text())["step"]
     for which, step in (("best", best), ("newest", STEPS), (str(STEPS), STEPS)):

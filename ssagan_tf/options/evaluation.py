@@ -17,7 +17,7 @@ def _side(value: int) -> str | None:
     smallest = 7  # SSIM's window
     if value == 0 or smallest <= value <= LARGEST_RESOLUTION:
         return None
-    return f"must be 0, or between {smallest} and {LARGEST_RESOLUTION}"
+    return f"must be 0, or from {smallest} to {LARGEST_RESOLUTION}"
 
 
 def _positions(value: tuple[str, ...]) -> str | None:

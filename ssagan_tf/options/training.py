@@ -177,8 +177,8 @@ class TrainOptions(Section):
     )
     canonical_threshold: float = setting(
         0.0003,
-        "Least mean horizontal velocity of a clip that drifts, as a fraction of the width per "
-        "frame.",
+        "Mean horizontal velocity from which on a clip counts as drifting, as a fraction of the "
+        "width per frame.",
         between(0.0, 1.0),
         only_with={"canonical_motion": ("both", "drop")},
     )

@@ -39,7 +39,7 @@ from ssagan_tf.training.run_folder import (
     SAMPLES,
     STAGE1_FILE,
     check_same_run,
-    settled,
+    with_start_settings,
     write_settings,
 )
 from ssagan_tf.training.signals import Interruption
@@ -78,7 +78,7 @@ def _train(
         options = dataclasses.replace(options, data=remote.resolve(options.data))
     if options.stage1:
         options = dataclasses.replace(options, stage1=str(Path(options.stage1).resolve()))
-    options = settled(options)
+    options = with_start_settings(options)
     prepared = training_data.find_set(options)
     strategy.mean_of_workers(devices)  # all have looked before one writes
     if prepared is not None:

@@ -1,8 +1,8 @@
-"""A run's folder: the settings and the data it was made with, so that it can be gone on with.
+"""A run's folder: the settings and the data it was started with, so that it can be resumed.
 
-flags.cfg           all settings; `--flagfile=flags.cfg` goes on with the run
-dataset_info.json   of the prepared set it trains on
-stage1.keras        of a second stage: a copy of its frozen first stage; stage1.json says whence
+flags.cfg           all settings; `--flagfile=flags.cfg` resumes the run
+dataset_info.json   description of the prepared set it trains on
+stage1.keras        for second stages: copy of the frozen first stage; stage1.json: its origin
 checkpoints/ samples/ tensorboard/ metrics.jsonl generator.keras
 """
 
@@ -25,12 +25,12 @@ CHECKPOINTS = "checkpoints"
 SAMPLES = "samples"
 TENSORBOARD = "tensorboard"
 METRICS_FILE = "metrics.jsonl"
-SYNTHETIC = "synthetic"  # instead of a set
-SYNTHETIC_FOLDER = "data"  # where a run on synthetic clouds keeps them
-SALVAGE_FOLDER = "whole"  # copies of damaged shards without their damaged records
+SYNTHETIC = "synthetic"  # --data, in place of a prepared set
+SYNTHETIC_FOLDER = "data"  # the synthetic clouds of a run that trains on them
+SALVAGE_FOLDER = "whole"  # damaged shards, copied without their damaged records
 GENERATOR_FILE = "generator.keras"
 STAGE1_FILE, STAGE1_RECORD = "stage1.keras", "stage1.json"
-SECTIONS = (ModelOptions, ComputeOptions, TrainOptions)  # what a run is made with
+SECTIONS = (ModelOptions, ComputeOptions, TrainOptions)  # all settings of a run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Run:
 
 
 def open_run(folder: str | Path) -> Run:
-    """Reads what a run was made with.
+    """Reads a run's settings and the description of its data.
 
     Raises:
       DataError: There is no run, or its settings cannot be read.
@@ -53,56 +53,56 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     path = folder / FLAGS_FILE
     if not path.is_file():
-        raise DataError(f"{folder} holds no run (no {FLAGS_FILE}); name a --run_dir of train")
+        raise DataError(f"{folder} is not a run of train: {FLAGS_FILE} not found")
     try:
         values = flags.from_file(str(path), alone=True)
         sections = [flags.read(kind, values) for kind in SECTIONS]
-        if sections[-1].ema_ramp_up == "auto":  # begun before there was this setting
+        if sections[-1].ema_ramp_up == "auto":  # started before this setting existed
             sections[-1] = dataclasses.replace(sections[-1], ema_ramp_up="off")
         data = DatasetInfo.from_json(limits.read_text(folder / INFO_FILE, limits.DESCRIPTION_BYTES))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"cannot read the run in {folder}: {error}; mend the file, or name another --run_dir"
+            f"cannot read the run in {folder}: {error}; fix the file, or use another --run_dir"
         ) from error
     return Run(folder, *sections, data)
 
 
-def settled(train: TrainOptions) -> TrainOptions:
-    """The settings with what a run decides when it begins, and keeps when it is resumed.
+def with_start_settings(train: TrainOptions) -> TrainOptions:
+    """Returns the settings with what a run decides when it starts and keeps when it is resumed.
 
     Raises:
-      DataError: The folder's run cannot be read.
+      DataError: The run in the folder cannot be read.
     """
     folder = Path(train.run_dir)
     if (folder / FLAGS_FILE).is_file():
-        begun = open_run(folder).train
+        started = open_run(folder).train
     else:
-        begun = dataclasses.replace(train, ema_ramp_up="on")
+        started = dataclasses.replace(train, ema_ramp_up="on")
     file = train.init_from
     if file and not box.is_name(file):
         file = str(Path(file).resolve())
-    ramp_up = begun.ema_ramp_up if train.ema_ramp_up == "auto" else train.ema_ramp_up
-    return dataclasses.replace(train, init_from=file or begun.init_from, ema_ramp_up=ramp_up)
+    ramp_up = started.ema_ramp_up if train.ema_ramp_up == "auto" else train.ema_ramp_up
+    return dataclasses.replace(train, init_from=file or started.init_from, ema_ramp_up=ramp_up)
 
 
 def check_same_run(
     model: ModelOptions, compute: ComputeOptions, train: TrainOptions, data: DatasetInfo | None
 ) -> None:
-    """Refuses to go on with a run under other settings or with other clips.
+    """Refuses to resume a run with other settings or other clips.
 
-    A folder without a run is fine if it is not there, or holds only what a command that was
-    killed before it wrote `flags.cfg` leaves.
+    A folder without a run is fine if it does not exist, or holds only what a command leaves that
+    was killed before it wrote `flags.cfg`. A new run's settings are checked for contradictions.
 
     Raises:
-      OptionError: Names the first setting that differs.
-      DataError: The folder's run cannot be read, or parts of it lie elsewhere.
+      OptionError: Names the first setting that differs, or has no effect.
+      DataError: The run in the folder cannot be read, or parts of it are links.
     """
     folder = Path(train.run_dir)
-    flags.to_lines(model, compute, train)  # which can be written
+    flags.to_lines(model, compute, train)  # raises if they cannot be written
     _refuse_links(folder, train)
     if not (folder / FLAGS_FILE).is_file():
-        if folder.exists() and not _is_hardly_begun(folder):
-            raise OptionError("run_dir", folder, "holds something else than a run; name another")
+        if folder.exists() and not _has_only_leftovers(folder):
+            raise OptionError("run_dir", folder, "is not empty and not a run; use another")
         train.check_new_run()
         return
     run = open_run(folder)
@@ -112,28 +112,28 @@ def check_same_run(
         raise OptionError(
             "data",
             train.data,
-            f"holds other clips than the run in {folder} was begun with; "
-            "give those, or another --run_dir",
+            f"does not hold the clips that the run in {folder} was started with; use those, or "
+            "another --run_dir",
         )
     if train.canonical_motion != "off" and data and run.data.drifts != data.drifts:
         raise OptionError(
             "data",
             train.data,
-            f"says otherwise how its clips drift than when the run in {folder} was begun; "
-            "give the set as it was, or another --run_dir",
+            f"records another motion of its clips than when the run in {folder} was started; "
+            "restore the set, or use another --run_dir",
         )
 
 
 def _refuse_links(folder: Path, train: TrainOptions) -> None:
-    """What a run writes and removes is in its folder, whoever began it."""
+    """Refuses links: a run writes and removes files in its own folder only, whoever started it."""
     parts = (FLAGS_FILE, INFO_FILE, METRICS_FILE, GENERATOR_FILE, STAGE1_FILE, STAGE1_RECORD)
     parts += (CHECKPOINTS, SAMPLES, TENSORBOARD, SALVAGE_FOLDER)
     parts += (SYNTHETIC_FOLDER,) if train.data == SYNTHETIC else ()
-    advice = f"; put what it leads to there, or link all of {folder}"
+    advice = f"; replace it by what it points to, or link all of {folder}"
     refuse_links((folder / name for name in parts), advice)
 
 
-def _is_hardly_begun(folder: Path) -> bool:
+def _has_only_leftovers(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     ours = {SYNTHETIC_FOLDER, INFO_FILE, LOCK_FILE, STAGE1_FILE, STAGE1_RECORD}
@@ -142,9 +142,9 @@ def _is_hardly_begun(folder: Path) -> bool:
 
 
 def refuse_change(name: str, was: object, given: object, what: str) -> NoReturn:
-    """Raises OptionError: a setting differs from the one that `what` was begun with."""
+    """Raises OptionError: a setting differs from the one that `what` was started with."""
     raise OptionError(
-        name, given, f"{what} was begun with --{name}={was}; give that, or another --run_dir"
+        name, given, f"{what} was started with --{name}={was}; use that, or another --run_dir"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a run is about to do, in words."""
+"""Summary of a run, printed before it starts."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def summary(
     options: TrainOptions,
     prepared: PreparedSet | None,
     first: FirstStage | None,
-    begins_with: str,
+    initial_weights: str,
     devices: tf.distribute.Strategy,
 ) -> str:
-    """A few lines.
+    """Returns a few lines about the networks, the data, the device and the settings.
 
     Args:
       gan: Networks and losses.
-      model: Their settings.
-      options: Those of the training.
-      prepared: The clips; None if synthetic ones are yet to be made.
-      first: The first stage of a second one.
-      begins_with: Whose weights the run begins with, if not with new ones.
-      devices: Where it runs.
+      model: Settings of the networks.
+      options: Settings of the training.
+      prepared: The prepared set; None if synthetic clips are still to be generated.
+      first: The first stage, if the run trains a second one.
+      initial_weights: Where the initial weights come from; empty if they are random.
+      devices: What it runs on.
     """
     sizes = [f"{network.count_params():,}" for network in (gan.generator, gan.discriminator)]
     data = (
@@ -42,9 +42,9 @@ def summary(
     )
     side = model.resolution
     lines = [
-        f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} weights",
+        f"{model.network} {side}×{side}: generator {sizes[0]}, discriminator {sizes[1]} parameters",
         *([str(first)] if first else []),
-        *([f"initial weights: {begins_with}"] if begins_with else []),
+        *([f"initial weights: {initial_weights}"] if initial_weights else []),
         f"data: {data} from {options.data}",
         f"device: {_device(devices)}",
         *(f"setting: {deviation}" for deviation in options.deviations(model.network)),
@@ -60,7 +60,7 @@ def _device(devices: tf.distribute.Strategy) -> str:
         names = [tf.config.experimental.get_device_details(gpu).get("device_name") for gpu in gpus]
         device = f"GPU {names[0] or gpus[0].name}"
     else:
-        why = "TF_CPP_MIN_LOG_LEVEL=0 shows why no GPU was found"
-        device = f"CPU with {os.cpu_count()} cores ({why})"
+        hint = "TF_CPP_MIN_LOG_LEVEL=0 shows why no GPU was found"
+        device = f"CPU with {os.cpu_count()} cores ({hint})"
     replicas = devices.num_replicas_in_sync
-    return device if replicas == 1 else f"{replicas} replicas, here on {device}"
+    return device if replicas == 1 else f"{replicas} replicas, on this host {device}"

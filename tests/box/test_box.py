@@ -36,7 +36,7 @@ from ssagan_tf.options import (
 )
 from ssagan_tf.training import first_stage, generator_source
 from ssagan_tf.training.initial_weights import load_initial
-from ssagan_tf.training.run_folder import settled
+from ssagan_tf.training.run_folder import with_start_settings
 from tests.box.small_model import MODEL, make_box, make_run
 from tests.exactness import assert_exact, in_float64, rms
 
@@ -338,7 +338,7 @@ def test_all_programs_accept_it(place: Path, run: Path, tmp_path: Path) -> None:
     }
     assert import_torch._load("box").options == MODEL
     # Initial weights of a run: the name is not turned into a path.
-    train = settled(TrainOptions(run_dir=str(tmp_path / "new"), init_from="box"))
+    train = with_start_settings(TrainOptions(run_dir=str(tmp_path / "new"), init_from="box"))
     assert train.init_from == "box"
     assert load_initial(MODEL, ComputeOptions(), train).options == MODEL
     with pytest.raises(DataError, match=r"^box65: not a bundled model"):

@@ -1,21 +1,21 @@
 """Made the golden files, once, with the code at commit 82db51e: `python -m tests.golden.make NAME`.
 
-They stand for the files that people have, which every later version has to read. From now on a
-golden test that fails means that a format has changed, and what is missing is code that reads the
-old one (a migration). NEVER make files again to get a test to pass, and change no value in a
-NAME.json.
+They stand for the files that users have, which every later version must be able to read. A golden
+test that fails means that a format has changed and that code to read the old one (a migration) is
+missing. NEVER make files again to get a test to pass, and never change a value in a NAME.json.
 
-When a format changes on purpose, the old files stay and files of the new format join them: with
-the code that writes it committed, run this program with a new NAME (it refuses one that is there),
-and commit NAME.tar.xz and NAME.json. The test takes every NAME it finds. This file is not run
-otherwise: what it imports may have moved since.
+When a format changes on purpose, the old files stay and files of the new format are added: commit
+the code that writes it, run this program with a new NAME (it refuses an existing one), and commit
+NAME.tar.xz and NAME.json. The test uses every NAME it finds. Otherwise this program is not run, so
+what it imports may have moved since.
 
-Everything is made by the programs as they are, and as a user makes it. Three things are done to
-keep the files small and the machine out of them:
+The programs make everything, as a user would run them. Three measures keep the files small and free
+of traces of the machine:
 - weights are rounded to four significant bits, which compress well: those of networks before they
-  are saved, those of runs in the moment before the run saves its checkpoint;
-- of runs, what no program reads is left out: samples, and TensorBoard's files, which name the host;
-- it works in /tmp/ssagan_tf_golden, which is the only path to be found in the files.
+  are saved, those of runs just before a run saves its checkpoint;
+- files of runs that no program reads are left out: samples, and TensorBoard's events, which contain
+  the host's name;
+- it works in /tmp/ssagan_tf_golden, the only path that occurs in the files.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ HERE = Path(__file__).parent
 WORK = Path("/tmp/ssagan_tf_golden")
 KEPT = ("networks", "set", "run", "second", "study.sqlite")
 SIDE = 64  # as small as networks go
-STOPPED, STEPS = 2, 3  # where the runs were interrupted, and what they were to reach
+STOPPED, STEPS = 2, 3  # the step at which runs were interrupted, and the number of all
 
-# Among them every setting of networks has a value that is not its default.
+# Together they change every setting of the networks from its default.
 RELEASED = {"ssa_gate": "projected", "spectral_norm": True, "bn_gamma_stddev": 0.02}
 GENERATORS: dict[str, dict[str, Any]] = {
     "ssagan": {},
@@ -91,7 +91,7 @@ SECOND = (
 
 
 def few_bits(values: Any) -> np.ndarray:
-    """Floats with four significant bits."""
+    """Rounds floats to four significant bits."""
     values = np.asarray(values)
     mantissa, exponent = np.frexp(values)
     return np.ldexp(np.round(mantissa * 16) / 16, exponent).astype(values.dtype)
@@ -106,16 +106,16 @@ def round_weights(variables: Iterable[keras.Variable]) -> None:
 # Networks.
 
 
-def alive(network: keras.Model) -> keras.Model:
-    """A network in which every weight matters, γ and moving statistics included."""
-    draws = np.random.default_rng(1)
+def randomized(network: keras.Model) -> keras.Model:
+    """Changes a network so that every weight matters, including γ and moving statistics."""
+    random = np.random.default_rng(1)
     for weight in network.trainable_weights:
-        noise = draws.standard_normal(weight.shape)
+        noise = random.standard_normal(weight.shape)
         weight.assign(
             0.5 if weight.name == "gamma" and weight.shape == () else weight + 0.1 * noise
         )
-    batch = draws.uniform(-1, 1, (2, *network.input_axes)).astype("float32")
-    for _ in range(30):  # until the moving statistics are the batch's
+    batch = random.uniform(-1, 1, (2, *network.input_axes)).astype("float32")
+    for _ in range(30):  # until the moving statistics have reached those of the batch
         network(batch, training=True)
     round_weights(network.weights)
     return network
@@ -128,8 +128,8 @@ def write_networks(folder: Path) -> None:
         options = ModelOptions(
             network=name, resolution=SIDE, base_filters=1, **GENERATORS.get(name, {})
         )
-        made[name] = alive(models.build_generator(options))
-        made[f"{name}_discriminator"] = alive(models.build_discriminator(options))
+        made[name] = randomized(models.build_generator(options))
+        made[f"{name}_discriminator"] = randomized(models.build_discriminator(options))
     for name in ("ssagan", "mdgan"):
         both = models.TwoStage(made["mdgan_stage1"], made[f"{name}_stage2"], name="generator")
         both.build_variables()
@@ -143,7 +143,7 @@ def write_networks(folder: Path) -> None:
 
 
 def write_footage(folder: Path) -> None:
-    """Four skies, one of them twice, and one that stands still. Soft: that makes small JPEGs."""
+    """Four skies, one of them twice, and a static one. Soft ones, which make small JPEGs."""
     for number, name in enumerate(("dawn", "noon", "dusk", "noon_again", "still")):
         clip = synthetic_clip(4, 1 if name == "noon_again" else number, 16)
         video.write_frames(folder / name, clip[:1].repeat(32, 0) if name == "still" else clip)
@@ -151,7 +151,7 @@ def write_footage(folder: Path) -> None:
 
 @contextlib.contextmanager
 def interrupted_at(step: int) -> Iterator[None]:
-    """SIGTERM in the last step but one, so that `step` is the last."""
+    """Sends SIGTERM in the second to last step, so that `step` is the last one."""
     advance, save = callbacks.ShowProgress.on_train_batch_end, Checkpoints.save
 
     def interrupt(self: Any, batch: int, logs: Any = None) -> None:
@@ -176,14 +176,14 @@ def interrupted_at(step: int) -> Iterator[None]:
 def done(result: subprocess.CompletedProcess[str], code: int = 0) -> None:
     print(result.stdout, result.stderr)
     if result.returncode != code:
-        raise SystemExit(f"ended with {result.returncode}, not {code}")
+        raise SystemExit(f"expected exit code {code}, got {result.returncode}")
 
 
 # The study.
 
 
 def write_study(folder: Path) -> None:
-    """Two subjects who have finished, and one who has not."""
+    """Makes a study with two subjects who have finished, and one who has not."""
     for number in range(2):
         clip = synthetic_clip(3, number, 16)
         for name, frames in {"real": clip, "A": clip // 2, "B": clip[:1].repeat(32, 0)}.items():
@@ -207,12 +207,14 @@ def main() -> None:
     [name] = sys.argv[1:]
     archive, expected = HERE / f"{name}.tar.xz", HERE / f"{name}.json"
     if archive.exists() or expected.exists():
-        raise SystemExit(f"{name} is there: golden files are made once; see the head of this file")
+        raise SystemExit(
+            f"{name} already exists: golden files are made once; see the head of this file"
+        )
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.check_output([*git, "rev-parse", "HEAD"], text=True).strip()
     changed = subprocess.check_output([*git, "status", "--porcelain", "ssagan_tf", "export"])
     if changed or not Path(ssagan_tf.__file__).is_relative_to(ROOT):
-        raise SystemExit("ssagan_tf/ and export/ must be as they were committed")
+        raise SystemExit("ssagan_tf/ and export/ have uncommitted changes")
     keras.utils.set_random_seed(0)
 
     # The files.

@@ -1,7 +1,7 @@
-"""What is compared of golden files: read by the programs as a user runs them, as plain values.
+"""What is compared of golden files: plain values, read with the programs as a user runs them.
 
-`make.py` keeps these values once, the test makes them again. As little as may be is imported of
-what is inside the package, so that it can be rearranged.
+`make.py` stored these values once; the test computes them again. Little is imported from inside the
+package, so that it can be reorganised.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ssagan_tf.study.store import Store
 from tests.programs import Result, run
 
 RUNS = ("run", "second")
-# A grid over the 32×64×64 pixels of a clip that is in step with no stride of the networks.
+# A grid over the 32×64×64 pixels of a clip, not aligned with any stride of the networks.
 SEEN = np.s_[:, 2::9, 5::17, 3::17]
 
 
 def everything(folder: Path, steps: int) -> dict[str, Any]:
-    """All that is kept of unpacked files. Goes on with the runs and the study among them."""
+    """All values that are stored about unpacked files. Resumes the runs and continues the study."""
     values: dict[str, Any] = {
         "networks": {p.stem: network(p) for p in sorted((folder / "networks").glob("*.keras"))},
         "set": verify(folder),
@@ -53,7 +53,7 @@ def everything(folder: Path, steps: int) -> dict[str, Any]:
 
 
 def inputs(axes: Iterable[int]) -> np.ndarray:
-    """A pattern in [-1, 1], the same bits everywhere: float32 `[1, *axes]`."""
+    """A pattern in [-1, 1] that is bit-identical everywhere: float32 `[1, *axes]`."""
     axes = tuple(axes)
     speeds = (3, 5, 7, 83)[-len(axes) :]  # of frames, rows, columns and colours
     levels = sum(s * i for s, i in zip(speeds, np.indices(axes), strict=True)) % 256
@@ -61,10 +61,10 @@ def inputs(axes: Iterable[int]) -> np.ndarray:
 
 
 def network(path: Path) -> dict[str, Any]:
-    """A `.keras` file: its weights as a digest, and what it makes of the pattern.
+    """A `.keras` file: a digest of its weights, and its output for the pattern.
 
-    Of a clip some pixels, in [-1, 1]; of a score its sigmoid, as in the papers. In 16 bits machines
-    differ too much to compare outputs.
+    For a clip some pixels, in [-1, 1]; for a score its sigmoid, as in the papers. 16-bit outputs
+    differ too much between machines to be compared.
     """
     loaded = load_network(path)
     about = {"kind": type(loaded).__name__, "compute": loaded.compute_dtype}
@@ -84,7 +84,7 @@ def _digest(values: np.ndarray) -> str:
 
 
 def digest(digests: Iterable[str]) -> str:
-    """One for many, in whatever order: names and order may change, no value may."""
+    """One digest for many, in any order: names and order may change, values may not."""
     return hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest()
 
 
@@ -92,7 +92,7 @@ def digest(digests: Iterable[str]) -> str:
 
 
 def checkpoint(path: Path) -> dict[str, Any]:
-    """All values of a checkpoint: networks, optimizers, averages, numbers of steps."""
+    """All values of a checkpoint: networks, optimizers, averages, step counters."""
     reader = tf.train.load_checkpoint(str(path))
     names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
     values = [reader.get_tensor(name) for name in names]
@@ -106,11 +106,11 @@ def checkpoint(path: Path) -> dict[str, Any]:
 def resume(
     folder: Path, name: str, steps: int, patch: pytest.MonkeyPatch
 ) -> tuple[Result, dict[str, Any]]:
-    """Goes on with a run whose folder and set were moved, as a user does.
+    """Resumes a run whose folder and prepared set were moved, as a user does.
 
     Returns:
-      What the program said, and the state that it went on from: a copy of what it had read from
-      the checkpoint when training began.
+      The program's result, and the state that it resumed from: a copy of what it had read from the
+      checkpoint when training started.
     """
     read, begin = tf.train.Checkpoint.read, keras.callbacks.CallbackList.on_train_begin
     seen, copies = [], []
@@ -125,7 +125,7 @@ def resume(
 
     patch.setattr(tf.train.Checkpoint, "read", note)
     patch.setattr(keras.callbacks.CallbackList, "on_train_begin", copy_state)
-    # Tracing and compiling the step takes ten times as long as making it once without.
+    # Tracing and compiling a step takes ten times as long as running it once eagerly.
     patch.setattr(tf, "function", lambda call=None, **_: call or (lambda call: call))
     done = run("train", *moved(folder, name), f"--steps={steps}")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
@@ -134,7 +134,7 @@ def resume(
 
 
 def moved(folder: Path, name: str) -> list[str]:
-    """Where a run and what it needs are now; a second stage has a copy of its first one."""
+    """Flags for a moved run and its data; a second stage has a copy of its first stage."""
     run_dir = folder / name
     places = [f"--run_dir={run_dir}", f"--data={folder / 'set'}", "--stage1="]
     return [f"--flagfile={run_dir / 'flags.cfg'}", *places]
@@ -144,7 +144,7 @@ def moved(folder: Path, name: str) -> list[str]:
 
 
 def verify(folder: Path) -> dict[str, int]:
-    """The clips and shards that `verify` found whole."""
+    """Numbers of clips and shards that `verify` found intact."""
     done = run("verify", f"--data={folder / 'set'}")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     clips, shards = re.search(r"(\d+) clips in (\d+) shards", done.stdout).groups()
@@ -152,7 +152,7 @@ def verify(folder: Path) -> dict[str, int]:
 
 
 def evaluate(folder: Path) -> dict[str, Any]:
-    """The figures of a network and both runs on the set's test clips."""
+    """Measures of a network and of both runs on the set's test clips."""
     output = folder / "evaluation"
     done = run(
         "evaluate",
@@ -190,7 +190,7 @@ def report(folder: Path) -> dict[str, Any]:
 
 
 def vote(folder: Path) -> tuple[int, list[str]]:
-    """A new subject looks at all pairs and chooses the left one; votes, and digests of videos."""
+    """Votes as a new subject who always chooses the left clip: votes, and digests of videos."""
     store, videos = Store(folder / "study.sqlite"), []
     trial = store.begin("golden").trial
     while trial is not None:
@@ -205,7 +205,7 @@ def vote(folder: Path) -> tuple[int, list[str]]:
 
 
 def saved_model(folder: Path) -> dict[str, Any]:
-    """Signatures of the SavedModel of the run, and what lies beside its graph."""
+    """Signatures of the run's SavedModel, and the files next to its graph."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     output = folder / "models" / "1"
@@ -273,10 +273,10 @@ def onnx(folder: Path) -> dict[str, Any]:
 
 
 def _described(settings: dict[str, Any]) -> dict[str, Any]:
-    """What an export says of itself: the names, and the values that hold for every machine.
+    """What an export says about itself: names, and values that are the same on every machine.
 
-    Of settings of networks and of training the names may change; those that read exports do not
-    read these.
+    Values of settings of networks and training are left out, since programs that use exports do not
+    read them.
     """
     values = {"names": sorted(settings)}
     named = {"networks", "train", "source", "versions"}

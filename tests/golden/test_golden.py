@@ -1,7 +1,7 @@
-"""Files of earlier versions of the code: this one reads them, and goes on with them.
+"""Files of earlier versions of the code can still be read and resumed.
 
-A failure here means that a format has changed. The way on is code that reads the old one, never
-other golden files: see README.md beside this file.
+A failure here means that a format has changed. Write code that reads the old one; never change the
+golden files. See README.md in this folder.
 """
 
 from __future__ import annotations
@@ -22,18 +22,17 @@ from tests.golden import observe
 pytestmark = [pytest.mark.numeric, pytest.mark.slow]
 
 HERE = Path(__file__).parent
-# Machines round float32 differently. What nobody can see is allowed: a quarter of one of the 255
-# steps between the grey levels of a picture, whose values are in [-1, 1].
-VISIBLE = 2 / 255 / 4
-# The same of the share of a score in [0, 1].
-OF_SCORES = 1 / 255 / 4
-# Sums over whole numbers, in another order: some ulps of float32.
+# Machines round float32 differently. What nobody can see is allowed: a quarter of a grey level of a
+# picture, whose 256 levels lie in [-1, 1].
+PIXEL_TOLERANCE = 2 / 255 / 4
+SCORE_TOLERANCE = 1 / 255 / 4  # the same, for scores in [0, 1]
+# Sums over whole numbers in a different order: a few ulps of float32.
 ROUNDING = 1e-5
 
 
 @pytest.fixture(params=sorted(path.stem for path in HERE.glob("*.json")))
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    """The files, somewhere else than where they were made, and what was seen of them then."""
+    """The files, in a folder where they were not made, and what was observed of them then."""
     with tarfile.open(HERE / f"{request.param}.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
     return tmp_path, json.loads((HERE / f"{request.param}.json").read_text(encoding="utf-8"))
@@ -47,12 +46,12 @@ def test_networks(golden) -> None:
         seen, kept = observe.network(path), expected["networks"][path.stem]
         now, then = (np.array(each.pop("output", [])) for each in (seen, kept))
         assert seen == kept, path.stem
-        bound = VISIBLE if len(kept.get("shape", ())) == 5 else OF_SCORES
+        bound = PIXEL_TOLERANCE if len(kept.get("shape", ())) == 5 else SCORE_TOLERANCE
         np.testing.assert_allclose(now, then, rtol=0, atol=bound, err_msg=path.stem)
 
 
 @pytest.mark.parametrize("name", observe.RUNS)
-def test_a_run_goes_on(golden, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_resumes(golden, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, expected = golden
     kept, run_dir = expected["runs"][name], folder / name
     step, steps = kept.pop("step"), kept.pop("steps")
@@ -74,7 +73,7 @@ def test_a_run_goes_on(golden, name: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert np.isfinite(generator(observe.inputs(generator.input_axes))).all()
 
 
-def test_the_set_is_whole(golden) -> None:
+def test_the_prepared_set_is_intact(golden) -> None:
     folder, expected = golden
     assert observe.verify(folder) == expected["set"]
 
@@ -86,7 +85,7 @@ def test_evaluation(golden) -> None:
     assert seen.pop("head") == kept.pop("head")
     moving = kept.pop("real")
     assert seen.pop("real") == pytest.approx(moving, rel=ROUNDING)
-    # The still picture: no network, so all figures are of whole numbers.
+    # The repeated photo involves no network, so all measures come from whole numbers.
     for name, value in kept.pop("copy_first_frame").items():
         now = seen["copy_first_frame"][name]
         assert flat(now) == pytest.approx(flat(value), rel=ROUNDING, abs=ROUNDING), name
@@ -95,26 +94,26 @@ def test_evaluation(golden) -> None:
         now = seen[row]
         assert now.keys() == then.keys()
         assert now.get("gamma") == pytest.approx(then.get("gamma"))
-        # If every value x is off by at most d, a frame's mean of (x - y)² is by at most
-        # 2·d·√MSE + d², a PSNR by what that makes of it, and a mean of changes by 2·d.
+        # If every value x is off by at most d, a frame's mean of (x - y)² is off by at most
+        # 2·d·√MSE + d², its PSNR by what follows from that, and a mean of changes by 2·d.
         mse, psnr = (np.array(then["per_frame"][name]) for name in ("mse", "psnr"))
-        wrong = 2 * VISIBLE * np.sqrt(mse) + VISIBLE**2
+        wrong = 2 * PIXEL_TOLERANCE * np.sqrt(mse) + PIXEL_TOLERANCE**2
         assert (abs(np.array(now["per_frame"]["mse"]) - mse) <= wrong).all(), row
         decibels = -10 * np.log10(1 - wrong / mse)
         assert (abs(np.array(now["per_frame"]["psnr"]) - psnr) <= decibels).all(), row
         assert abs(now["mse"] - then["mse"]) <= wrong.mean(), row
         assert abs(now["psnr"] - then["psnr"]) <= decibels.mean(), row
-        assert abs(now["motion_ratio"] - then["motion_ratio"]) <= 2 * VISIBLE / moving, row
+        assert abs(now["motion_ratio"] - then["motion_ratio"]) <= 2 * PIXEL_TOLERANCE / moving, row
 
 
 def flat(value: Any) -> Any:
-    """Lists by name as one, where no number is there (PSNR of equal frames) an infinite one."""
+    """Nested lists as one; None, the PSNR of identical frames, becomes infinity."""
     if isinstance(value, dict):
         return [flat(each) for values in value.values() for each in values]
     return math.inf if value is None else value
 
 
-def test_a_study_goes_on(golden) -> None:
+def test_a_study_continues(golden) -> None:
     folder, expected = golden
     assert observe.report(folder) == expected["report"]
     assert list(observe.vote(folder)) == list(expected["study"].values())
@@ -122,7 +121,7 @@ def test_a_study_goes_on(golden) -> None:
 
 
 def test_exports(golden) -> None:
-    """Who uses them relies on these names, types and shapes."""
+    """Their users rely on these names, types and shapes."""
     folder, expected = golden
     assert observe.saved_model(folder) == expected["saved_model"]
     pytest.importorskip("tf2onnx", reason="the extra 'onnx' is not installed")

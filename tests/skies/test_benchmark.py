@@ -48,7 +48,7 @@ def test_its_frames_are_these_to_a_grey_level():
 
 def test_one_flag_makes_it(tmp_path):
     values = flags.flags.FlagValues()
-    flags.define(values, own=[PrepareOptions])
+    flags.define(values, [PrepareOptions])
     values(["", f"--benchmark={NAME}", f"--output={tmp_path}"])
     options = flags.read(PrepareOptions, values)
     assert {name: getattr(options, name) for name in SETTINGS} == SETTINGS

@@ -141,7 +141,7 @@ def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_pat
         (SECOND, "", OptionError, "^stage1=: is needed: ssagan_stage2 refines the clips"),
         (FIRST, "first", OptionError, "^stage1=.*first: mdgan_stage1 has one stage; leave it"),
         (SECOND, "nowhere", DataError, "nowhere: no such first stage; name a run or a FILE"),
-        (SECOND, ".", DataError, "holds no run"),
+        (SECOND, ".", DataError, "is not a run of train"),
         (SECOND, "photo.jpg", DataError, r"photo\.jpg is no \.keras file"),
         (SECOND, "second.keras", DataError, "holds no generator that takes photos"),
         (SECOND, "second", OptionError, "^stage1=.*second: has two stages: ssagan_stage2 and its"),

@@ -77,7 +77,9 @@ def test_a_run_that_is_resumed_needs_them_no_more(
     train(run, synthetic_set, init_from=str(file))
     assert f"initial weights: {file}" in capsys.readouterr().out
     file.unlink()
-    with pytest.raises(OptionError, match=r"nowhere: .* was begun with --init_from=.*file\.keras"):
+    with pytest.raises(
+        OptionError, match=r"nowhere: .* was started with --init_from=.*file\.keras"
+    ):
         train(run, synthetic_set, steps=2, init_from="nowhere")
     for step, given in enumerate(("", str(file)), 2):
         train(run, synthetic_set, steps=step, init_from=given)
@@ -92,7 +94,7 @@ def test_a_run_that_is_resumed_needs_them_no_more(
     train(run, synthetic_set)
     assert f"initial weights: {file}" in capsys.readouterr().out
     # One with weights of its own takes no others.
-    with pytest.raises(OptionError, match="first was begun with --init_from=; give that"):
+    with pytest.raises(OptionError, match="first was started with --init_from=; use that"):
         train(first, synthetic_set, seed=9, learning_rate=0.1, init_from=str(file))
 
 
@@ -101,7 +103,7 @@ def test_a_run_that_is_resumed_needs_them_no_more(
     [
         (SECOND, "first", OptionError, "^init_from=.*first: ssagan_stage2, a second stage, begins"),
         (MODEL, "nowhere", DataError, "nowhere: no such generator; name a run or a FILE"),
-        (MODEL, ".", DataError, "holds no run"),
+        (MODEL, ".", DataError, "is not a run of train"),
         (MODEL, "photo.jpg", DataError, r"photo\.jpg is no \.keras file"),
         (MODEL, "damaged.keras", DataError, r"cannot load .*damaged\.keras"),
         (MODEL, "second.keras", DataError, "holds no generator that takes photos"),

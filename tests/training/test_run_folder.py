@@ -21,7 +21,7 @@ COMPUTE = ComputeOptions()
 @pytest.fixture
 def begun(tmp_path, synthetic_set) -> tuple[ModelOptions, TrainOptions, DatasetInfo]:
     train = TrainOptions(data=str(synthetic_set), run_dir=str(tmp_path / "run"), batch_size=2)
-    train = run_folder.settled(train)
+    train = run_folder.with_start_settings(train)
     data = open_set(synthetic_set).info
     run_folder.write_settings(MODEL, COMPUTE, train, data)
     return MODEL, train, data
@@ -67,7 +67,11 @@ def test_the_same_settings_go_on(begun) -> None:
 @pytest.mark.parametrize(
     ("model_changes", "train_changes", "message"),
     [
-        ({"base_filters": 4}, {}, "base_filters=4: the run in .* was begun with --base_filters=2"),
+        (
+            {"base_filters": 4},
+            {},
+            "base_filters=4: the run in .* was started with --base_filters=2",
+        ),
         ({"ssa_gate": "none"}, {"batch_size": 9}, "ssa_gate=none: .* --ssa_gate=gamma"),
         ({}, {"batch_size": 4, "seed": 3}, "batch_size=4: .* --batch_size=2"),
         ({}, {"lambda_con": 2.0}, "lambda_con=2.0: .* --lambda_con=1.0"),
@@ -87,21 +91,23 @@ def test_other_settings_are_refused_by_name(begun, model_changes, train_changes,
 def test_a_run_keeps_what_it_was_begun_with(begun, tmp_path) -> None:
     model, train, data = begun
     given = dataclasses.replace(train, ema_ramp_up="auto")
-    assert run_folder.settled(given) == train
+    assert run_folder.with_start_settings(given) == train
     from_other = dataclasses.replace(given, init_from="other.keras")
-    with pytest.raises(OptionError, match=r"init_from=.*other\.keras: .* begun with --init_from=;"):
-        run_folder.check_same_run(model, COMPUTE, run_folder.settled(from_other), data)
+    with pytest.raises(
+        OptionError, match=r"init_from=.*other\.keras: .* started with --init_from=;"
+    ):
+        run_folder.check_same_run(model, COMPUTE, run_folder.with_start_settings(from_other), data)
     new = dataclasses.replace(from_other, run_dir=str(tmp_path / "new"))
-    assert run_folder.settled(new).init_from == str(Path("other.keras").resolve())
-    assert run_folder.settled(new).ema_ramp_up == "on"
+    assert run_folder.with_start_settings(new).init_from == str(Path("other.keras").resolve())
+    assert run_folder.with_start_settings(new).ema_ramp_up == "on"
     # One that was begun before there was the setting.
     path = Path(train.run_dir) / "flags.cfg"
     path.write_text(path.read_text().replace("--ema_ramp_up=on\n", ""))
-    old = run_folder.settled(given)
+    old = run_folder.with_start_settings(given)
     assert old.ema_ramp_up == run_folder.open_run(train.run_dir).train.ema_ramp_up == "off"
     run_folder.check_same_run(model, COMPUTE, old, data)
-    told = run_folder.settled(dataclasses.replace(given, ema_ramp_up="on"))
-    with pytest.raises(OptionError, match=r"ema_ramp_up=on: .* begun with --ema_ramp_up=off"):
+    told = run_folder.with_start_settings(dataclasses.replace(given, ema_ramp_up="on"))
+    with pytest.raises(OptionError, match=r"ema_ramp_up=on: .* started with --ema_ramp_up=off"):
         run_folder.check_same_run(model, COMPUTE, told, data)
 
 
@@ -114,7 +120,7 @@ def test_other_clips_are_refused(begun) -> None:
             "test": Split(0, 0, ()),
         },
     )
-    with pytest.raises(OptionError, match=r"data=.*: holds other clips"):
+    with pytest.raises(OptionError, match=r"data=.*: does not hold the clips"):
         run_folder.check_same_run(model, COMPUTE, train, other)
 
 
@@ -130,13 +136,13 @@ def test_clips_that_drift_otherwise(begun) -> None:
     canonical = dataclasses.replace(train, canonical_motion="both")
     run_folder.write_settings(model, COMPUTE, canonical, other)
     run_folder.check_same_run(model, COMPUTE, canonical, other)
-    with pytest.raises(OptionError, match=r"data=.*: says otherwise how its clips drift"):
+    with pytest.raises(OptionError, match=r"data=.*: records another motion of its clips"):
         run_folder.check_same_run(model, COMPUTE, canonical, data)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path) -> None:
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(OptionError, match=r"run_dir=.*: holds something else"):
+    with pytest.raises(OptionError, match=r"run_dir=.*: is not empty and not a run"):
         run_folder.check_same_run(MODEL, COMPUTE, TrainOptions(run_dir=str(tmp_path)), None)
     run_folder.check_same_run(MODEL, COMPUTE, TrainOptions(run_dir=str(tmp_path / "new")), None)
 
@@ -154,7 +160,7 @@ def test_damaged_settings(begun, line: str) -> None:
         file.write(line + "\n")
     with pytest.raises(DataError, match="cannot read the run"):
         run_folder.open_run(train.run_dir)
-    with pytest.raises(DataError, match="holds no run"):
+    with pytest.raises(DataError, match="is not a run of train"):
         run_folder.open_run("nowhere")
 
 
@@ -189,7 +195,9 @@ def test_a_run_is_in_its_folder(begun, part: str) -> None:
     (Path(train.run_dir) / part).unlink(missing_ok=True)
     (Path(train.run_dir) / part).parent.mkdir(parents=True, exist_ok=True)
     (Path(train.run_dir) / part).symlink_to(elsewhere)
-    with pytest.raises(DataError, match=f"{part} is a symbolic link; put what it leads to there"):
+    with pytest.raises(
+        DataError, match=f"{part} is a symbolic link; replace it by what it points to"
+    ):
         run_folder.check_same_run(model, COMPUTE, train, data)
     assert elsewhere.read_text() == "as it was"
     whole = Path(train.run_dir).with_name("linked")
