@@ -147,7 +147,7 @@ def report(store: Store) -> list[str]:
         "# Preference study",
         "",
         f"{len(votes)} votes of {len(subjects)} subjects; "
-        f"{sum(s.votes == total for s in subjects)} of them have finished all {total} pairs. "
+        f"finished all {total} pairs: {sum(s.votes == total for s in subjects)}. "
         "Question: which is more realistic?",
         "",
         *_table(by_case(store, votes)),
