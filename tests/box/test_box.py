@@ -320,7 +320,7 @@ def test_the_demo_lists_it_first(place: Path, run: Path) -> None:
 
 def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> None:
     given = EvaluateOptions(model="box,other=box64", run_dir=str(run), data="d", output="o")
-    sources = evaluate._find_generators(RequestedSystems(given), checkpoint="")
+    sources = evaluate._find_generators(RequestedSystems(given), given.checkpoint)
     assert {name: each.name for name, each in sources.items()} == {
         "run": str(run),
         "box": "box64",
