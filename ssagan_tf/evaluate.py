@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -36,13 +37,17 @@ from ssagan_tf.training import generator_source
 from ssagan_tf.training.generator_source import Source
 from ssagan_tf.training.learning_curve import learning_curve
 
+_BASELINES = "\n".join(
+    textwrap.fill(f"{baseline.name}: {baseline.description}", 96, subsequent_indent="    ")
+    for baseline in BASELINES.values()
+)
 ABOUT = f"""
 Compares the clips of runs (--run_dir), generators (--model) and folders of any system's clips
 (--generated) with the real ones, and with --transfer also photos moved by the motion of the first
 two. Writes tables, curves, strips and a video into --output. copy_first_frame always has a row.
 
---baselines, made without a network:
-{chr(10).join(f"  {baseline.name}: {baseline.description}" for baseline in BASELINES.values())}
+Baselines, made without a network:
+{textwrap.indent(_BASELINES, "  ")}
 """
 
 

@@ -19,8 +19,9 @@ from ssagan_tf.motion.warping import warp
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float
 
-WIND = 0.0105  # of constant_wind, in widths per frame: the mean speed in the test clips of the
-# benchmark procedural-skies-64 v1
+# Of constant_wind, in widths per frame: the mean speed in the test clips of the benchmark
+# procedural-skies-64 v1.
+WIND = 0.0105
 
 
 def copy_first_frame(real: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from ssagan_tf.evaluation.baselines import BASELINES
 from ssagan_tf.evaluation.real_clips import REAL, RealClips
 from ssagan_tf.evaluation.results import Table
 from ssagan_tf.evaluation.systems import System, clip_of
+from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_uint8
 
 METRICS_FILE, REPORT_FILE, CLIPS_FILE, CURVES_FILE, VIDEO_FILE = (
@@ -141,10 +142,12 @@ class Report:
             f"{results.INTERVALS.format(self._table.seed)}.",
         ]
         if videos < FEW_VIDEOS:
-            lines.append(f"With {videos} videos the intervals are rough, and tend to be narrow.")
+            lines.append(f"With {videos} videos the intervals are rough and tend to be too narrow.")
         if "direction" in self._conditions:
             lines.append("Each clip is the better one of two mirrored directions, by its MSE.")
-        return [*lines, "", *report_tables.main_table(self._table, self._side)]
+        first = scores.protocol.first_frame
+        lines += ["", f"## Similarity to the real clips, frames {first} to {FRAMES}", ""]
+        return [*lines, *report_tables.main_table(self._table, self._side)]
 
     def _gamma_table(self) -> list[str]:
         if not self._gammas:
@@ -172,7 +175,10 @@ class Report:
         return lines
 
     def _definitions(self) -> list[str]:
-        definitions = [f"**{name}**: {text}" for name, text in self._conditions.items()]
+        titles = {m.key: f"**{m.title}** (`{m.key}`)" for m in self._table.scores.metrics}
+        definitions = [
+            f"{titles.get(name, f'**{name}**')}: {text}" for name, text in self._conditions.items()
+        ]
         rows = [f"**{each.row.name}**: {each.row.description}" for each in self._table.rows]
         return [
             *("", "## Definitions", "", *markdown.bullets(definitions)),

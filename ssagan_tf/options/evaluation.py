@@ -66,7 +66,7 @@ class EvaluateOptions(SourceOptions):
         paths=True,
     )
     baselines: tuple[str, ...] = setting(
-        (), "More rows, of the baselines that are listed above, with commas."
+        (), "Rows of more of the baselines that are listed above, separated by commas."
     )
     transfer: bool = setting(
         False,
