@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ssagan_tf import options
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ssagan_tf"
 OUTSIDE = {"configs", "export"}  # at the top of the checkout, installed inside the package
@@ -79,7 +77,7 @@ def _extras(text: str) -> Iterator[str]:
 
 
 def _paths(span: str) -> Iterator[str]:
-    if not re.fullmatch(r"[\w.\-][\w.\-/]*", span) or span in WRITTEN:
+    if not re.fullmatch(r"[\w.\-][\w.\-/]*", span) or span in WRITTEN or "NAME" in span:
         return
     first, name = Path(span).parts[0], Path(span).name
     homes = [ROOT, PACKAGE, *([ROOT / "configs"] if name.endswith(".cfg") else [])]
@@ -195,7 +193,7 @@ def _known_flags(module: str) -> dict[str, Any]:
             continue
         for node in ast.walk(function):
             if isinstance(node, ast.Name) and node.id.endswith("Options"):
-                section = _section(node.id)
+                section = _section(node.id, module)
                 known |= {
                     f.name: get_type_hints(section)[f.name] for f in dataclasses.fields(section)
                 }
@@ -205,9 +203,12 @@ def _known_flags(module: str) -> dict[str, Any]:
     return known
 
 
-def _section(name: str) -> type:
-    home = options if hasattr(options, name) else importlib.import_module("export.options")
-    return getattr(home, name)
+def _section(name: str, module: str) -> type:
+    """The section of settings of this name: shared, of the exports, or the program's own."""
+    homes = ("ssagan_tf.options", "export.options", module)
+    return next(
+        filter(None, (getattr(importlib.import_module(home), name, None) for home in homes))
+    )
 
 
 def _flags(module: str, arguments: list[str]) -> Iterator[str]:
