@@ -87,8 +87,8 @@ def check_parity(options: ParityOptions) -> None:
     """
     paths = {target: Path(path) for target in TARGETS if (path := getattr(options, target.flag))}
     if not paths:
-        flags = " or ".join(f"--{target.flag}" for target in TARGETS)
-        raise OptionError(TARGETS[0].flag, "", f"is needed: give {flags}, or several")
+        flags = ", ".join(f"--{target.flag}" for target in TARGETS)
+        raise OptionError(TARGETS[0].flag, "", f"give at least one of {flags}")
     source = generator_source.find(options)
     photos = [video.read_image(path) for path in options.image]
 

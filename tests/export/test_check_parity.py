@@ -54,7 +54,7 @@ def test_export_of_another_generator(exports: Exports, tmp_path) -> None:
 
 
 def test_no_export_is_given() -> None:
-    with pytest.raises(OptionError, match="give --saved_model or --onnx, or several"):
+    with pytest.raises(OptionError, match="give at least one of --saved_model, --onnx"):
         check_parity(ParityOptions(model="m.keras"))
 
 

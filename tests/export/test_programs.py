@@ -58,7 +58,7 @@ def test_help_of_a_console_script_names_it(monkeypatch, capsys) -> None:
 @pytest.mark.parametrize(
     ("program", "arguments", "message"),
     [
-        ("export.to_saved_model", ["--output=models/1", "--steps=1"], "--steps is no setting"),
+        ("export.to_saved_model", ["--output=models/1", "--steps=1"], "--steps is no"),
         ("export.to_onnx", ["--precision=mixed_bfloat16"], "--precision"),
         ("export.to_box", ["--run_dir=r", "--name=sky"], "--name=sky: must start with box"),
         ("export.check_parity", ["--onnx=a.onnx"], "either --run_dir or --model"),
