@@ -54,21 +54,21 @@ def _write_keras(options: ImportOptions) -> None:
     load_tensorflow()
     from ssagan_tf import models, torch_weights
 
-    kind, model = torch_weights.read_off(
+    kind, model = torch_weights.infer_network(
         {key: array.shape for key, array in state.items()},
         options.checkpoint,
         options.model,
         options.skips,
         options.ssa_layers,
     )
-    if kind.least_weights(model) > sum(array.size for array in state.values()):
+    if kind.min_weights(model) > sum(array.size for array in state.values()):
         raise DataError(
             f"{options.checkpoint} claims {model.base_filters} base filters at resolution "
             f"{model.resolution}, which need more weights than it holds"
         )
     is_generator = kind is not models.Discriminator
     network = (models.build_generator if is_generator else models.build_discriminator)(model)
-    torch_weights.load_state(network, state, options.checkpoint)
+    torch_weights.load_state_dict(network, state, options.checkpoint)
     print(f"{options.checkpoint}: {_describe(network)}")
     if options.stage1:
         network = _joined(options.stage1, network)
@@ -78,11 +78,11 @@ def _write_keras(options: ImportOptions) -> None:
 
 
 def _joined(path: str, second: Network) -> Network:
-    from ssagan_tf.models.two_stage import joined
+    from ssagan_tf.models.two_stage import join_stages
 
     first = _load(path)
     try:
-        return joined(first, second)
+        return join_stages(first, second)
     except ValueError as error:
         raise OptionError("stage1", path, str(error)) from error
 
@@ -93,7 +93,9 @@ def _write_checkpoint(options: ImportOptions) -> None:
     from ssagan_tf import torch_weights
 
     network = _stage(_load(options.export), options)
-    state = {key: torch.from_numpy(array) for key, array in torch_weights.state_of(network).items()}
+    state = {
+        key: torch.from_numpy(array) for key, array in torch_weights.to_state_dict(network).items()
+    }
     print(f"{options.export}: {_describe(network)}")
     with replacing_file(options.output) as temporary:
         torch.save(state, temporary)

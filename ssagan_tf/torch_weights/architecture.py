@@ -17,7 +17,7 @@ Shape = tuple[int, ...]
 NUMBER_OF_SLICE = {name: number for number, name in SLICES.items()}
 
 
-def read_off(
+def infer_network(
     shapes: Mapping[str, Shape],
     what: str,
     model: str = "",
@@ -26,7 +26,8 @@ def read_off(
 ) -> tuple[type[Network], ModelOptions]:
     """Finds the class and options of the network.
 
-    Single keys that are missing or of the wrong shape don't mislead it: `load_state` names them.
+    Single keys that are missing or of the wrong shape don't mislead it; `load_state_dict` reports
+    them.
 
     Args:
       shapes: By key.

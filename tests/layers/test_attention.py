@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ssagan_tf import layers
 from ssagan_tf.layers import SpatialSelfAttention, blocked_attention
+from ssagan_tf.layers.gates import GATES
 from tests.exactness import (
     arrays,
     assert_as_good,
@@ -114,7 +115,7 @@ STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 @pytest.mark.parametrize("memory", [256, 1], ids=["plain", "blocked"])
 @pytest.mark.parametrize(
     ("gate", "training"),
-    [("gamma", True), ("none", True), ("projected", True), ("projected", False)],
+    [*((gate, True) for gate in GATES), ("projected", False)],
 )
 @pytest.mark.slow
 def test_gradients_of_the_layer_are_finite_differences(

@@ -6,14 +6,15 @@ import pytest
 import tensorflow as tf
 
 from ssagan_tf.layers import ConvolutionBlock
+from ssagan_tf.layers.blocks import ATTENTIONS
+from ssagan_tf.layers.gates import GATES
 from tests.exactness import assert_exact, draws, fill, value_and_gradients
 
 pytestmark = pytest.mark.numeric
 
 KINDS = {
-    "gamma": {"ssa": {"gate": "gamma"}},
-    "none": {"ssa": {"gate": "none", "ratio": 0.5}},
-    "projected": {"ssa": {"gate": "projected"}},
+    **{f"{name} attention": {"ssa": {"attention": name}} for name in ATTENTIONS},
+    **{name: {"ssa": {"gate": name, "ratio": 0.5}} for name in GATES if name != "gamma"},
     "spectral": {"spectral_norm": True},
     "bare": {"normalize": False, "use_bias": True},
 }

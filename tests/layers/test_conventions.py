@@ -6,14 +6,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock, SpatialSelfAttention
 from ssagan_tf.layers.attention import attention_by
+from ssagan_tf.layers.gates import GATES
 from tests.exactness import assert_exact, draws, fill, rms, value_and_gradients
 
 pytestmark = pytest.mark.numeric
-
-GATES = ["gamma", "none", "projected"]
 
 
 def awake(shape: tuple, dtype: str = "float64", **arguments) -> SpatialSelfAttention:
@@ -184,10 +184,10 @@ def test_attention_scores() -> None:
 def test_scores_that_do_not_fit() -> None:
     layer = awake((None, 1, 32, 32, 2), "float32", memory=8)
     layer(tf.zeros((2, 1, 32, 32, 2)), return_attention_scores=True)
-    with pytest.raises(ValueError, match=r"take 12 MiB, and `memory` allows 8"):
+    with pytest.raises(ValueError, match=r"take 12 MiB, but `memory` is 8"):
         layer(tf.zeros((3, 1, 32, 32, 2)), return_attention_scores=True)
     spec = tf.TensorSpec((1, 1, None, 32, 2))
-    with pytest.raises(ValueError, match="needs to know height and width"):
+    with pytest.raises(ValueError, match="needs a known height and width"):
         tf.function(layer, autograph=False).get_concrete_function(
             spec, return_attention_scores=True
         )
@@ -470,7 +470,7 @@ def test_onnx(known: tuple, tmp_path) -> None:
 # Other formulas
 
 
-def test_a_formula() -> None:
+def test_another_formula() -> None:
     clip = draws(2, 3, 2, 4, 5)
     layer = awake((None, 3, 2, 4, 5), gate="none")
     seen = []
@@ -482,8 +482,28 @@ def test_a_formula() -> None:
     plain = layer(clip)
     with attention_by(twice):
         doubled = layer(clip)
-        with pytest.raises(ValueError, match="the formula in use"):
+        with pytest.raises(ValueError, match="the attention formula in use"):
             layer(clip, return_attention_scores=True)
     assert seen == [(layer, (2, 3, 2, 4, 5), None)]
     assert_exact([doubled, layer(clip)], [2 * plain - clip, plain])
-    assert not [name for name in vars(layer) if callable(vars(layer)[name]) and name == "attend"]
+    assert "attend" not in vars(layer)
+
+
+class Mean(SpatialSelfAttention):
+    """An attention of its own: the mean of the values over all positions."""
+
+    def attend(self, clip, frames=None):
+        value = self.value(clip)
+        return ops.broadcast_to(ops.mean(value, axis=(2, 3), keepdims=True), ops.shape(value))
+
+
+def test_a_subclass_with_its_own_attention() -> None:
+    clip = draws(2, 3, 2, 4, 5)
+    layer = Mean(gate="none", dtype="float64")
+    layer.build((None, 3, 2, 4, 5))
+    expected = np.mean(layer.value(clip), axis=(2, 3), keepdims=True) + clip
+    assert_exact([layer(clip)], [expected])
+    with attention_by(lambda module, inputs, frames: inputs):  # an exporter's, say
+        assert_exact([layer(clip)], [expected])
+    with pytest.raises(ValueError, match="takes no mask"):
+        layer(clip, attention_mask=np.ones((2, 2, 4), bool))

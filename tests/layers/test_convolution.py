@@ -63,7 +63,7 @@ def assert_keras_own(kind: type, shape: tuple, **arguments) -> None:
 )
 def test_keras_own(kind: type, with_patches: bool, arguments: dict, used, monkeypatch) -> None:
     if not with_patches:
-        monkeypatch.setattr(im2col, "pays", lambda _: False)
+        monkeypatch.setattr(im2col, "is_faster", lambda _: False)
     assert_keras_own(kind, (*CLIP, 5), **arguments)
     assert bool(used) == with_patches
 

@@ -153,7 +153,7 @@ def test_unknown_batch() -> None:
         assert_exact([run(clip)], [expected])
 
 
-def test_where_it_pays() -> None:
-    assert im2col.pays((2, 4, 4))
-    assert not im2col.pays((4, 8, 8))
-    assert not im2col.pays((None, 4, 4))
+def test_where_it_is_faster() -> None:
+    assert im2col.is_faster((2, 4, 4))
+    assert not im2col.is_faster((4, 8, 8))
+    assert not im2col.is_faster((None, 4, 4))

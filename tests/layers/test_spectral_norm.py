@@ -21,7 +21,7 @@ def make(kind: type, steps: int = 0, dtype: str = "float64"):
     )
     layer.build(SHAPE)
     fill(layer.weights)
-    layer.normalization.start_from(layer.kernel)
+    layer.normalization.initialize_vectors(layer.kernel)
     for _ in range(steps):
         layer.normalization(layer.kernel, training=True)
     return layer

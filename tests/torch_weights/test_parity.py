@@ -69,17 +69,17 @@ def exactly(array: np.ndarray) -> np.ndarray:
     return array.astype("float64")
 
 
-def state_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
+def to_state_dict(network: torch.nn.Module) -> dict[str, np.ndarray]:
     return {key: tensor.numpy().copy() for key, tensor in network.state_dict().items()}
 
 
 def imported(network: torch.nn.Module, model: str = "") -> models.Network:
-    state = state_of(network)
+    state = to_state_dict(network)
     shapes = {key: array.shape for key, array in state.items()}
-    kind, options = torch_weights.read_off(shapes, "it", model)
+    kind, options = torch_weights.infer_network(shapes, "it", model)
     ours = kind(options)
     ours.build_variables()
-    torch_weights.load_state(ours, state, "it")
+    torch_weights.load_state_dict(ours, state, "it")
     return ours
 
 
@@ -106,7 +106,7 @@ def test_generators(options: dict, variant: Variant, model: str) -> None:
         assert expected.std() > 0.1
         assert_exact([ours(exactly(inputs), training=training)], [expected])
     # The power iteration of that pass, too.
-    after, again = state_of(theirs), torch_weights.state_of(ours)
+    after, again = to_state_dict(theirs), torch_weights.to_state_dict(ours)
     for key in after:
         if key.endswith(("_u", "_v", "running_mean")):
             assert_exact([again[key]], [after[key]])

@@ -190,12 +190,12 @@ def test_bad_numbers_stop_the_run(
 ) -> None:
     plant(monkeypatch, name, 3, where)
     # Step 0 takes the content loss of samples, without the plant being asked.
-    monkeypatch.setattr(callbacks.WriteSamples, "at", lambda self, step: None)
+    monkeypatch.setattr(callbacks.WriteSamples, "on_step", lambda self, step: None)
     monkeypatch.setattr(callbacks.WriteSamples, "on_train_begin", lambda self, logs=None: None)
     with pytest.raises(DataError) as error:
         train(synthetic_set, tmp_path / "run", steps=5)
     assert f"{message}" in str(error.value)
-    assert "at step 3; the last good checkpoint is of step 2" in str(error.value)
+    assert "at step 3; the last good checkpoint is that of step 2" in str(error.value)
     assert not (tmp_path / "run" / "generator.keras").exists()
     names = {path.stem for path in (tmp_path / "run" / "checkpoints").glob("*.index")}
     assert names == {"step-2"}
@@ -204,7 +204,7 @@ def test_bad_numbers_stop_the_run(
 def test_a_run_rolls_back(tmp_path: Path, synthetic_set: Path, monkeypatch, capsys) -> None:
     plant(monkeypatch, "discriminator_real_loss", 4, "loss")
     train(synthetic_set, tmp_path / "run", steps=5, rollbacks=1)
-    assert "rolled back to step 2, with other draws" in capsys.readouterr().out
+    assert "rolled back to step 2, with other random numbers" in capsys.readouterr().out
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     logged = [json.loads(line) for line in lines]
     steps = [entry["step"] for entry in logged if "generator_loss" in entry]
@@ -248,7 +248,7 @@ def test_one_run_at_a_time(tmp_path: Path, synthetic_set: Path, monkeypatch) -> 
             with pytest.raises(DataError, match=r"process \d+ is at work in .*run"):
                 train(synthetic_set, run, steps=1)
 
-    monkeypatch.setattr(callbacks.SaveCheckpoints, "at", second)
+    monkeypatch.setattr(callbacks.SaveCheckpoints, "on_step", second)
     train(synthetic_set, run, steps=1)
     assert inside == [1]
 
@@ -257,9 +257,9 @@ def test_a_signal_ends_the_run_after_its_step(
     tmp_path: Path, synthetic_set: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(
-        callbacks.LogLosses, "at", lambda self, step: signal.raise_signal(signal.SIGTERM)
+        callbacks.LogMetrics, "on_step", lambda self, step: signal.raise_signal(signal.SIGTERM)
     )
-    with pytest.raises(Stopped, match="stopped and saved at step 1; the same command") as stop:
+    with pytest.raises(Stopped, match="stopped and saved at step 1; run the same command") as stop:
         train(synthetic_set, tmp_path / "run", steps=9)
     assert stop.value.signal == signal.SIGTERM
     assert (tmp_path / "run" / "checkpoints" / "step-1.index").exists()
@@ -303,7 +303,7 @@ def test_the_best_is_kept(tmp_path: Path, synthetic_set: Path, monkeypatch) -> N
     given = iter([0.5, 0.2, 0.4, 0.3, 0.6])
     monkeypatch.setattr(
         callbacks.WriteSamples,
-        "at",
+        "on_step",
         lambda self, step: step and self._checkpoints.save_if_best(next(given)),
     )
     run = tmp_path / "run"

@@ -127,7 +127,7 @@ def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_pat
     shutil.copy(tmp_path / "other" / "generator.keras", folder / "stage1.keras")
     with pytest.raises(DataError, match=r"stage1\.keras was changed"):
         train(SECOND, folder, synthetic_set, steps=3, ema_decay=0.5)
-    with pytest.raises(DataError, match=r"nowhere: no such first stage; leave it out, or give an"):
+    with pytest.raises(DataError, match=r"nowhere: first stage not found; leave it out, or add an"):
         train(SECOND, folder, synthetic_set, "nowhere", steps=3, ema_decay=0.5)
     (folder / "stage1.json").write_text("{")
     with pytest.raises(DataError, match=r"cannot read .*stage1\.json"):
@@ -138,18 +138,18 @@ def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_pat
 @pytest.mark.parametrize(
     ("model", "stage1", "kind", "message"),
     [
-        (SECOND, "", OptionError, "^stage1=: is needed: ssagan_stage2 refines the clips"),
-        (FIRST, "first", OptionError, "^stage1=.*first: mdgan_stage1 has one stage; leave it"),
-        (SECOND, "nowhere", DataError, "nowhere: no such first stage; name a run or a FILE"),
+        (SECOND, "", OptionError, "^stage1=: is required: ssagan_stage2 refines the clips"),
+        (FIRST, "first", OptionError, "^stage1=.*first: mdgan_stage1 has a single stage; leave it"),
+        (SECOND, "nowhere", DataError, "nowhere: first stage not found; give a run or a FILE"),
         (SECOND, ".", DataError, "holds no run"),
-        (SECOND, "photo.jpg", DataError, r"photo\.jpg is no \.keras file"),
-        (SECOND, "second.keras", DataError, "holds no generator that takes photos"),
+        (SECOND, "photo.jpg", DataError, r"photo\.jpg is not a \.keras file"),
+        (SECOND, "second.keras", DataError, "has no generator that takes photos"),
         (SECOND, "second", OptionError, "^stage1=.*second: has two stages: ssagan_stage2 and its"),
         (
             dataclasses.replace(SECOND, resolution=128),
             "first",
             OptionError,
-            "^stage1=.*first: makes clips of 64×64, but --resolution is 128",
+            "^stage1=.*first: generates clips of 64×64, but --resolution is 128",
         ),
     ],
 )

@@ -99,13 +99,13 @@ def test_a_run_that_is_resumed_needs_them_no_more(
 @pytest.mark.parametrize(
     ("model", "source", "kind", "message"),
     [
-        (SECOND, "first", OptionError, "^init_from=.*first: ssagan_stage2, a second stage, begins"),
-        (MODEL, "nowhere", DataError, "nowhere: no such generator; name a run or a FILE"),
+        (SECOND, "first", OptionError, "^init_from=.*first: ssagan_stage2, a second stage, starts"),
+        (MODEL, "nowhere", DataError, "nowhere: generator not found; give a run or a FILE"),
         (MODEL, ".", DataError, "holds no run"),
-        (MODEL, "photo.jpg", DataError, r"photo\.jpg is no \.keras file"),
+        (MODEL, "photo.jpg", DataError, r"photo\.jpg is not a \.keras file"),
         (MODEL, "damaged.keras", DataError, r"cannot load .*damaged\.keras"),
-        (MODEL, "second.keras", DataError, "holds no generator that takes photos"),
-        (MODEL, "both.keras", OptionError, r"^init_from=.*both\.keras: holds two stages as one"),
+        (MODEL, "second.keras", DataError, "has no generator that takes photos"),
+        (MODEL, "both.keras", OptionError, r"^init_from=.*both\.keras: has two stages; give"),
         (
             dataclasses.replace(MODEL, base_filters=8, bn_gamma_stddev=0.5),
             "first",

@@ -12,6 +12,7 @@ from keras import ops
 
 from ssagan_tf import models
 from ssagan_tf.layers import ConvolutionBlock
+from ssagan_tf.models.discriminator import ClipDiscriminator
 from ssagan_tf.models.network import Network
 from ssagan_tf.options import FRAMES
 
@@ -43,7 +44,7 @@ class TinyGenerator(Network):
 
 
 @keras.saving.register_keras_serializable("tests")
-class TinyDiscriminator(Network):
+class TinyDiscriminator(ClipDiscriminator):
     """Scores the mean of what a convolution sees."""
 
     def __init__(self, *arguments: Any, **kwargs: Any):
@@ -57,10 +58,6 @@ class TinyDiscriminator(Network):
             spectral_norm=True,
             name="look",
         )
-
-    @property
-    def input_axes(self) -> tuple[int, ...]:
-        return (FRAMES, self.options.resolution, self.options.resolution, 3)
 
     def build(self, input_shape: tuple) -> None:
         self.look.build(input_shape)
