@@ -173,7 +173,7 @@ def test_what_cannot_be_seen_is_asked_for() -> None:
 
 @pytest.mark.parametrize("keys", [[], ["a.weight", "b.weight", "c", "d"]])
 def test_other_files_are_refused(keys: list[str]) -> None:
-    with pytest.raises(DataError, match="file is no generator or discriminator of the released"):
+    with pytest.raises(DataError, match="file is not a generator or discriminator of the released"):
         torch_weights.infer_network(dict.fromkeys(keys, (3,)), "file")
 
 
