@@ -214,7 +214,7 @@ class SpatialSelfAttention(keras.layers.Layer):
         return self._attend(clip, frames)[0]
 
     def _replacement(self) -> Callable[[Any, int | None], Any] | None:
-        """What computes o instead of the layer's own attention, which knows masks and scores."""
+        """What computes o instead of `_attend`: a subclass's `attend`, the formula in use, or None."""
         if type(self).attend is not SpatialSelfAttention.attend:
             return self.attend
         formula = _FORMULA.get()

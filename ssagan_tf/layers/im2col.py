@@ -143,8 +143,8 @@ def _indices(larger: Triple, smaller: Triple, kernel_size: Triple, strides: Trip
         index = np.arange(outputs)[:, None] * stride - before + np.arange(taps)
         along.append(np.where((index >= 0) & (index < size), index, -1))
     t, h, w = (
-        index.reshape([n if axis in (own, own + 3) else 1 for axis, n in enumerate(shape)])
-        for own, (index, shape) in enumerate((a, (*smaller, *kernel_size)) for a in along)
+        index.reshape([n if axis in (dim, dim + 3) else 1 for axis, n in enumerate(shape)])
+        for dim, (index, shape) in enumerate((a, (*smaller, *kernel_size)) for a in along)
     )
     flat = (t * larger[1] + h) * larger[2] + w
     sources = np.where((t >= 0) & (h >= 0) & (w >= 0), flat, outside)

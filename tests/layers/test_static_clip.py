@@ -108,7 +108,7 @@ def test_transposed_convolution(
 
 
 def two_alike(make: Callable, shape: tuple) -> list:
-    """Two layers with the same weights, spectral vectors included."""
+    """Two layers with the same weights and spectral vectors."""
     layers = [make(), make()]
     for layer in layers:
         layer.build(shape)
@@ -211,7 +211,7 @@ def test_transposed_convolution_layer(
     assert_equal(ways)
 
 
-def test_parts_of_other_channels_are_refused() -> None:
+def test_wrong_channels_are_refused() -> None:
     layer = TransposedConvolution(2, 4, 2, padding="same")
     layer.build((1, 4, 2, 2, 5))
     with pytest.raises(ValueError, match=r"5 channels.*3 \+ 3"):

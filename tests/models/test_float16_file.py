@@ -21,7 +21,7 @@ MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4")
 
 
 def types(path: Path) -> dict[str, str]:
-    """Type of every array in a file."""
+    """The dtype of every array in a file."""
     found: dict[str, str] = {}
 
     def note(name: str, each: object) -> None:
@@ -33,7 +33,7 @@ def types(path: Path) -> dict[str, str]:
     return found
 
 
-def test_kernels_lose_digits_and_what_has_no_size_loses_nothing(tmp_path: Path) -> None:
+def test_only_kernels_are_stored_in_float16(tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     network.save(tmp_path / "whole.keras")
     save_with_float16_kernels(network, tmp_path / "half.keras")
@@ -53,7 +53,7 @@ def test_kernels_lose_digits_and_what_has_no_size_loses_nothing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("value", [1e5, 1e-8], ids=["too large", "too small"])
-def test_a_kernel_that_float16_cannot_hold_stays(value: float, tmp_path: Path) -> None:
+def test_kernels_that_float16_cannot_represent_stay_float32(value: float, tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     kernel = next(each for each in network.weights if each.name == "kernel")
     kernel.assign(np.full(kernel.shape, value, "float32"))
@@ -68,7 +68,7 @@ def test_a_kernel_that_float16_cannot_hold_stays(value: float, tmp_path: Path) -
         np.testing.assert_array_equal(weights[each.path], each.numpy())
 
 
-def test_a_number_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+def test_nan_and_infinity_are_refused(tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     bias = next(each for each in network.weights if each.name == "moving_mean")
     bias.assign(np.full(bias.shape, np.nan, "float32"))

@@ -1,4 +1,4 @@
-"""Networks from files: our own, and those that a stranger made to do more."""
+"""Networks from files: valid ones, and manipulated ones from untrusted sources."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ KINDS = {
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "float64"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_network_loads_as_keras_would_load_it(
+def test_networks_load_as_with_keras(
     kind: type[models.Network], dtype: str, tmp_path: Path
 ) -> None:
     network = kind(least(KINDS[kind]), dtype=dtype, name="network")
@@ -69,7 +69,7 @@ def test_every_network_loads_as_keras_would_load_it(
     assert_loads_as_before(network, tmp_path / "network.keras")
 
 
-def test_two_stages_load_as_keras_would_load_them(tmp_path: Path) -> None:
+def test_two_stages_load_as_with_keras(tmp_path: Path) -> None:
     stages = [models.build_generator(least(name)) for name in ("mdgan_stage1", "mdgan_stage2")]
     assert_loads_as_before(join_stages(*stages), tmp_path / "both.keras")
 
@@ -87,7 +87,7 @@ def assert_loads_as_before(network: models.Network, path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Of a good file of two stages."""
+    """The members of a valid file with two stages."""
     path = tmp_path_factory.mktemp("good") / "good.keras"
     join_stages(*(models.build_generator(least(f"mdgan_stage{n}")) for n in (1, 2))).save(path)
     with zipfile.ZipFile(path) as archive:
@@ -95,7 +95,7 @@ def members(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 def refused(path: Path, members: dict[str, bytes], match: str) -> None:
-    """Writes an archive; it must be refused in a line, with next to no memory, writing nothing."""
+    """Writes an archive, which must be refused in one line, using little memory and no disk."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
@@ -142,7 +142,7 @@ STRANGE = {
 
 @pytest.mark.parametrize("what", STRANGE.values(), ids=STRANGE)
 @pytest.mark.parametrize("where", ["model", "stage"])
-def test_objects_of_other_kinds(what: Any, where: str, members, tmp_path: Path) -> None:
+def test_objects_that_are_not_networks(what: Any, where: str, members, tmp_path: Path) -> None:
     def change(config: dict) -> Any:
         if where == "model":
             return {"model": what} if what is None else what
@@ -189,7 +189,7 @@ DESCRIPTIONS = {
 
 
 @pytest.mark.parametrize(("key", "value", "match"), DESCRIPTIONS.values(), ids=DESCRIPTIONS)
-def test_descriptions_that_keras_would_follow(
+def test_configs_that_keras_would_execute(
     key: str, value: Any, match: str, members, tmp_path: Path
 ) -> None:
     def change(config: dict) -> None:
@@ -198,8 +198,8 @@ def test_descriptions_that_keras_would_follow(
     refused(tmp_path / "x.keras", described(members, change), match)
 
 
-def test_what_is_beside_our_settings_is_not_followed(members, tmp_path: Path) -> None:
-    """Keras calls `build_from_config` and `compile_from_config` with what is there."""
+def test_other_parts_of_the_config_are_ignored(members, tmp_path: Path) -> None:
+    """Keras would call `build_from_config` and `compile_from_config` with them."""
 
     def change(config: dict) -> None:
         for each in (config, config["config"]["first"]):
@@ -231,12 +231,12 @@ def test_config_of_absurd_length_or_depth(members, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../escapes", "/etc/escapes", "assets/code.py", "model.weights.npz", "weights.json"]
 )
-def test_members_that_no_generator_needs(name: str, members, tmp_path: Path) -> None:
+def test_unexpected_members(name: str, members, tmp_path: Path) -> None:
     refused(tmp_path / "x.keras", {**members, name: b"x"}, "unexpected member")
 
 
 @pytest.mark.parametrize("name", [CONFIG, "metadata.json", WEIGHTS])
-def test_members_that_are_missing(name: str, members, tmp_path: Path) -> None:
+def test_missing_members(name: str, members, tmp_path: Path) -> None:
     left = {each: content for each, content in members.items() if each != name}
     refused(tmp_path / "x.keras", left, f"{name} is missing")
 
@@ -256,7 +256,7 @@ def test_duplicate_and_compressed_members(members, tmp_path: Path) -> None:
         load_network(path)
 
 
-def test_sizes_that_the_archive_only_claims(members, tmp_path: Path) -> None:
+def test_sizes_that_only_the_directory_claims(members, tmp_path: Path) -> None:
     """The directory at the end of the file says that the weights take four gigabytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -378,7 +378,7 @@ def is_dense(layer: keras.layers.Layer) -> bool:
 
 @pytest.mark.parametrize("mode", ["int8", "int4"])
 def test_quantized(mode: str, tmp_path: Path) -> None:
-    """q, k and v are small in the file, and what the network makes is nearly the same."""
+    """q, k and v are small in the file, and the output is nearly the same."""
     network = models.build_generator(MODEL)
     photos = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
     without = np.asarray(network(photos))
@@ -419,7 +419,7 @@ def test_two_quantized_stages(tmp_path: Path) -> None:
     assert [len(stage.quantization_modes()) for stage in again.stages()] == [3, 3]
 
 
-def test_quantized_otherwise(tmp_path: Path) -> None:
+def test_other_quantization_is_refused(tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     config = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
     network.quantize(config=config, filters=is_dense)
@@ -434,7 +434,7 @@ def test_quantized_otherwise(tmp_path: Path) -> None:
         *({"elsewhere": "int8"}, {"conv4": "int8"}, ["int8"], "int8"),
     ],
 )
-def test_strange_quantization(quantized: Any, tmp_path: Path) -> None:
+def test_invalid_quantization(quantized: Any, tmp_path: Path) -> None:
     path = tmp_path / "generator.keras"
     models.build_generator(MODEL).save(path)
     with zipfile.ZipFile(path) as file:
@@ -450,8 +450,8 @@ def test_strange_quantization(quantized: Any, tmp_path: Path) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class OfLater(ModelOptions):
-    """What a later version adds to the settings."""
+class LaterOptions(ModelOptions):
+    """Settings with one that a later version adds."""
 
     added: str = setting("off", "A new setting.")
 
@@ -459,7 +459,7 @@ class OfLater(ModelOptions):
 def test_new_settings_leave_fingerprints_as_they_are() -> None:
     network = models.build_generator(MODEL)
     before = fingerprint(network)
-    network.options = OfLater(**dataclasses.asdict(MODEL))
+    network.options = LaterOptions(**dataclasses.asdict(MODEL))
     assert fingerprint(network) == before
-    network.options = OfLater(**dataclasses.asdict(MODEL), added="on")
+    network.options = LaterOptions(**dataclasses.asdict(MODEL), added="on")
     assert fingerprint(network) != before

@@ -1,4 +1,4 @@
-"""Checkpoints of PyTorch networks, imported, give what these networks give."""
+"""Imported checkpoints of PyTorch networks give the results of these networks."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def channels_first(clip: np.ndarray) -> torch.Tensor:
     return torch.tensor(np.moveaxis(clip, -1, 1))
 
 
-def with_a_past(network: torch.nn.Module, clip: np.ndarray) -> torch.nn.Module:
-    """Random weights that matter, and statistics and power iterations of some training."""
+def with_training_history(network: torch.nn.Module, clip: np.ndarray) -> torch.nn.Module:
+    """Sets random weights, and moving statistics and spectral vectors as after training."""
     torch.manual_seed(0)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -96,7 +96,7 @@ def test_generators(options: dict, variant: Variant, model: str) -> None:
         axes = (32, *axes)
     inputs, earlier = noise((2, *axes), 0), noise((2, *axes), 1)
     theirs = Generator(options.resolution, options.base_filters, variant=variant)
-    with_a_past(theirs, earlier)
+    with_training_history(theirs, earlier)
     ours = imported(theirs, model)
     assert ours.options == options
     for training in (False, True):  # the latter moves statistics, so it is last
@@ -117,7 +117,7 @@ def test_generators(options: dict, variant: Variant, model: str) -> None:
 def test_discriminators(resolution: int, spectral_norm: bool) -> None:
     clips, earlier = (noise((3, 32, resolution, resolution, 3), seed) for seed in (0, 1))
     clips *= np.array([0.1, 0.5, 1.0], "float32").reshape(3, 1, 1, 1, 1)  # that differ
-    theirs = with_a_past(Discriminator(resolution, 2, spectral_norm), earlier)
+    theirs = with_training_history(Discriminator(resolution, 2, spectral_norm), earlier)
     ours = imported(theirs)
     assert ours.options == ModelOptions(
         resolution=resolution, base_filters=2, spectral_norm=spectral_norm

@@ -1,4 +1,4 @@
-"""Networks of PyTorch, imported, give what they gave there: in float64, to its rounding.
+"""Imported PyTorch networks give their stored results: in float64, to its rounding.
 
 What they gave is stored (`python -m benchmarks.torch_references`), so PyTorch is not needed here.
 """

@@ -1,4 +1,4 @@
-"""State dicts in NumPy: round trips, refusals, and what is read off them."""
+"""State dicts in NumPy: round trips, errors, and inferred networks."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_counters_may_be_missing(state) -> None:
     )
 
 
-def test_what_cannot_be_seen_is_asked_for() -> None:
+def test_ambiguous_networks_must_be_named() -> None:
     network = ssagan_tf.build_generator(GENERATORS["mdgan_stage1"])
     with pytest.raises(OptionError, match="file fits mdgan_stage1 and mdgan_stage2"):
         torch_weights.infer_network(shapes_of(torch_weights.to_state_dict(network)), "file")

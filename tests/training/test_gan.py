@@ -28,7 +28,7 @@ def make(model: ModelOptions = MODEL, options: TrainOptions = OPTIONS, seed: int
 
 
 def make_tiny(options: TrainOptions) -> GAN:
-    """Of networks that do next to nothing, for what is about the step."""
+    """With tiny networks, for tests of the step itself."""
     keras.utils.set_random_seed(0)
     return GAN(
         tiny.build(tiny.TinyGenerator)(MODEL), tiny.build(tiny.TinyDiscriminator)(MODEL), options
@@ -66,8 +66,8 @@ def step_by_step(gan: GAN, weights: list, gradients: list) -> None:
 
 @pytest.mark.usefixtures("quick_float64")
 @pytest.mark.slow
-def test_step_is_what_it_says(batch: tf.Tensor) -> None:
-    """Against the update schedule written out plainly: nothing shared, nothing skipped."""
+def test_step_equals_the_written_out_schedule(batch: tf.Tensor) -> None:
+    """Against the update schedule written out without any sharing."""
     options = TrainOptions(
         batch_size=2, discriminator_updates=2, adversarial="minimax", lambda_con=3.0
     )
@@ -142,7 +142,7 @@ def test_generator_update_leaves_the_discriminator(batch: tf.Tensor) -> None:
 
 
 @pytest.mark.slow
-def test_all_weights_learn_in_the_end(batch: tf.Tensor) -> None:
+def test_all_weights_are_trained(batch: tf.Tensor) -> None:
     gan = make()
     before = values(gan.generator.trainable_variables)
     for _ in range(3):
@@ -186,7 +186,7 @@ def test_spectral_vectors_move_in_training_only(batch: tf.Tensor) -> None:
 
 @pytest.mark.usefixtures("quick_float64")
 def test_the_released_recipe(batch: tf.Tensor) -> None:
-    """Its losses, from clips and scores had by other ways."""
+    """Its losses, computed from clips and scores in another way."""
     options = TrainOptions(
         batch_size=2,
         discriminator_updates=1,
@@ -223,7 +223,7 @@ def test_the_released_recipe(batch: tf.Tensor) -> None:
 
 @pytest.mark.usefixtures("quick_float64")
 @pytest.mark.slow
-def test_the_penaltys_gradient_is_that_of_finite_differences(batch: tf.Tensor, monkeypatch) -> None:
+def test_gradient_of_the_penalty_by_finite_differences(batch: tf.Tensor, monkeypatch) -> None:
     """A gradient of a gradient, through convolutions and batch norm.
 
     With a smooth activation: where a leaky ReLU bends, slopes jump.
@@ -248,7 +248,7 @@ def test_the_penaltys_gradient_is_that_of_finite_differences(batch: tf.Tensor, m
     np.testing.assert_allclose(slope, np.linalg.norm(gradient), rtol=1e-6)
 
 
-def test_draws_follow_from_seed_update_and_rollbacks() -> None:
+def test_mixing_weights_depend_on_update_and_rollbacks() -> None:
     gan = make()
     first = gan._mixing_weights(4)
     np.testing.assert_array_equal(gan._mixing_weights(4), first)

@@ -38,7 +38,7 @@ DISCRIMINATOR_UPDATES = {"ssagan": 5, "ssagan_stage2": 5}  # published; 1 for th
 
 
 def make(network: str, **changes) -> GAN:
-    """With a first stage where there has to be one."""
+    """A GAN of small networks, with a first stage if it needs one."""
     keras.utils.set_random_seed(0)
     model = ModelOptions(network=network, resolution=64, base_filters=1)
     options = TrainOptions(**{"batch_size": 2, **RECIPES.get(network, {}), **changes})
@@ -48,7 +48,7 @@ def make(network: str, **changes) -> GAN:
 
 @pytest.fixture(scope="module")
 def batch() -> tf.Tensor:
-    """Two clips, of one update."""
+    """Two clips for one update."""
     clouds = [synthetic.synthetic_clip(0, index, 64) for index in range(2)]
     return tf.constant(np.stack(clouds)[:, None])
 
@@ -147,10 +147,8 @@ def test_every_metric_is_logged_and_checked(tmp_path) -> None:
 @pytest.mark.parametrize("ranking", ["both", "generator"])
 @pytest.mark.usefixtures("quick_float64")
 @pytest.mark.slow
-def test_a_step_of_the_second_stage_is_what_it_says(
-    batch: tf.Tensor, ranking: str, monkeypatch
-) -> None:
-    """Against MD-GAN's objective written out plainly, after a step of SGD."""
+def test_step_of_a_second_stage(batch: tf.Tensor, ranking: str, monkeypatch) -> None:
+    """Against MD-GAN's objective written out, after a step of SGD."""
     # The discriminator is its own, as its features are compared.
     monkeypatch.setattr(models, "build_generator", tiny.build(tiny.TinyGenerator))
     settings = {"lambda_rank": 3.0, "ranking": ranking}
@@ -195,7 +193,7 @@ def test_a_step_of_the_second_stage_is_what_it_says(
 
 
 @pytest.mark.usefixtures("quick_float64")
-def test_rnngans_discriminator_scores_every_frame(batch: tf.Tensor) -> None:
+def test_rnngan_is_trained_on_the_score_of_every_frame(batch: tf.Tensor) -> None:
     gan = make("rnngan")
     real = to_float(batch[:, 0], "float64")
     logits = gan.discriminator(real, training=True, every_frame=True)
@@ -213,7 +211,7 @@ def test_objective_in_words() -> None:
     assert str(vgan) == "1 × nonsaturating adversarial + 10 × first frame"
 
 
-def test_one_stage_has_nothing_to_rank_against() -> None:
+def test_ranking_needs_two_stages() -> None:
     with pytest.raises(OptionError, match=r"^lambda_rank=1\.0: ssagan has a single stage: there"):
         check_objective(ModelOptions(), TrainOptions(lambda_rank=1.0))
     with pytest.raises(OptionError, match="network=nothing: must be one of"):

@@ -1,4 +1,4 @@
-"""Networks that do next to nothing, for tests of what is around them: built and run in no time.
+"""Tiny networks for tests of training, which build and run quickly.
 
 They have all that a state consists of: batch norm, spectral norm, weights that learn.
 """
@@ -45,7 +45,7 @@ class TinyGenerator(Network):
 
 @keras.saving.register_keras_serializable("tests")
 class TinyDiscriminator(ClipDiscriminator):
-    """Scores the mean of what a convolution sees."""
+    """Scores the mean square of a convolution."""
 
     def __init__(self, *arguments: Any, **kwargs: Any):
         super().__init__(*arguments, **kwargs)
@@ -78,7 +78,7 @@ def build(kind: type[Network]) -> Any:
 
 
 def install(setattr_: Any = setattr) -> None:
-    """Puts them in the place of all networks that training builds."""
+    """Replaces all networks that training builds."""
     setattr_(models, "build_generator", build(TinyGenerator))
     setattr_(models, "build_discriminator", build(TinyDiscriminator))
     setattr_(models.UNet, "largest_kernel", 0)  # their checkpoints hold next to nothing
