@@ -214,7 +214,7 @@ class SpatialSelfAttention(keras.layers.Layer):
         return self._attend(clip, frames)[0]
 
     def _replacement(self) -> Callable[[Any, int | None], Any] | None:
-        """What computes o instead of `_attend`: a subclass's `attend`, the formula in use, or None."""
+        """What computes o instead of `_attend`: a subclass's `attend`, or the formula in use."""
         if type(self).attend is not SpatialSelfAttention.attend:
             return self.attend
         formula = _FORMULA.get()
