@@ -28,8 +28,9 @@ class UNet(Network):
 
     The input image is repeated 32 times. Each layer is a (de)convolution, batch norm, an activation
     (leaky ReLU in the encoder, ReLU in the decoder), and attention. As in the released code, the
-    first convolution and conv6 have neither batch norm nor activation, and the last deconvolution
-    has no batch norm and tanh. Encoder features join those of the decoder of the same size.
+    first convolution and conv6 have neither batch norm nor activation (the paper excepts "the first
+    and last layers" from batch norm, Sec. 4), and the last deconvolution has tanh only. Encoder
+    features join those of the decoder of the same size.
 
     Args:
       options: Variant (`unet_variants.py`), size and ablations; the paper's 128² by default.
