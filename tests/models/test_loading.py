@@ -184,7 +184,7 @@ DESCRIPTIONS = {
     "a path for a name": ("name", "../x", "cannot contain"),
     "a word for yes": ("trainable", "yes", "has a config that this version does not know"),
     "one more": ("activity_regularizer", LAMBDA, "has a config that this version does not know"),
-    "no options": ("options", [1], "has other settings"),
+    "no options": ("options", [1], "has settings that this version"),
 }
 
 

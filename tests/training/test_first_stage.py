@@ -100,7 +100,7 @@ def test_copy_and_record(runs: Path) -> None:
 def test_a_lost_copy_is_restored(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "flags.cfg").touch()
     network = load_generator(runs / "first" / "generator.keras")
-    FirstStage(network, fingerprint(network), "first").keep(tmp_path)
+    FirstStage(network, fingerprint(network), "first").save(tmp_path)
     assert fingerprint(load_generator(tmp_path / "stage1.keras")) == fingerprint(network)
 
 

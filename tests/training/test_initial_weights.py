@@ -110,7 +110,7 @@ def test_a_resumed_run_does_not_need_them(
             dataclasses.replace(MODEL, base_filters=8, bn_gamma_stddev=0.5),
             "first",
             OptionError,
-            "^base_filters=8: the generator of --init_from=.*first has --base_filters=32; give",
+            "^base_filters=8: the generator of --init_from=.*first has --base_filters=32; use",
         ),
         (
             dataclasses.replace(MODEL, network="vgan"),
