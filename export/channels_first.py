@@ -30,13 +30,9 @@ def suited_layers(memory: int) -> Iterator[None]:
     Args:
       memory: As in `attend`.
     """
-    up_to = im2col.UP_TO_POSITIONS
-    im2col.UP_TO_POSITIONS = 0  # use convolutions for small maps too: im2col is channels last
-    try:
-        with attention_by(functools.partial(attend, memory=memory)):
-            yield
-    finally:
-        im2col.UP_TO_POSITIONS = up_to
+    # im2col's products are channels last, so small maps are convolved as well.
+    with im2col.disabled(), attention_by(functools.partial(attend, memory=memory)):
+        yield
 
 
 def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: int) -> Any:

@@ -52,13 +52,13 @@ def find_models(options: DemoOptions) -> dict[str, Source]:
     for name in names:
         folder = Path(name)
         if box.is_name(name) or folder.is_file():
-            found.append(generator_source.at(name))
+            found.append(generator_source.resolve(name))
         elif not folder.exists():
             raise DataError(f"{name}: not found; expected a run, a folder of runs or a FILE.keras")
         elif not (runs := _runs_in(folder)):
             raise DataError(f"{name}: no run found in this folder; train one, or change --runs")
         elif runs == [folder]:
-            found.append(generator_source.at(folder))
+            found.append(generator_source.resolve(folder))
         else:
             found += _readable(runs)
     if not found and options.runs:
@@ -81,7 +81,7 @@ def _readable(runs: list[Path]) -> list[Source]:
     sources = []
     for run in runs:
         try:
-            sources.append(generator_source.at(run))
+            sources.append(generator_source.resolve(run))
         except DataError as error:
             print(f"skipped: {escaped(str(error))}", flush=True)
     return sources
