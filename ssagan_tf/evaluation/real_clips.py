@@ -76,7 +76,7 @@ class RealClips:
         return self._cached_truth(position)
 
     def _truth(self, position: int) -> skies.Truth | None:
-        settings = self._footage.drawn_by
+        settings = self._footage.synthetic_settings
         if settings is None:
             return None
         name = self.names[position]

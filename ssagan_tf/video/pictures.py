@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageOps
 from ssagan_tf import limits
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
-from ssagan_tf.remote import StoreError
+from ssagan_tf.remote import RemoteStorageError
 from ssagan_tf.video.frames import PathLike, check, check_suffix
 from ssagan_tf.video.icc_profiles import PictureColours
 from ssagan_tf.video.unreadable import UnreadableError
@@ -140,7 +140,7 @@ def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
     Raises:
       TooManyPixels: It claims more than `limits.PICTURE_PIXELS`; a ValueError.
       ValueError: It is none, or a broken one, as may show when it is decoded.
-      StoreError: The store it lies in fails.
+      RemoteStorageError: The store it lies in fails.
     """
     try:
         if not kinds:
@@ -152,7 +152,7 @@ def open_image(file: BinaryIO, *kinds: str) -> Iterator[Image.Image]:
             if image.format == "TIFF":
                 _check_tiff(image)
             yield image
-    except StoreError:
+    except RemoteStorageError:
         raise
     except Image.UnidentifiedImageError:
         raise ValueError(f"it is no {' or '.join(kinds)}" if kinds else _UNKNOWN) from None

@@ -85,10 +85,10 @@ def test_clouds(tmp_path: Path, sky: np.ndarray) -> None:
         *("C/0", "D/D_1/0", "E/1/0"),
     ]
     assert skipped == {
-        "beside the *_train and *_test folders": 2,
+        "outside the *_train and *_test folders": 2,
         "empty folder": 1,
         "too short": 2,  # B, and what is left of E behind the broken picture
-        "still": 1,
+        "static": 1,
         "not a picture": 2,
         "no number in its name": 1,
         "broken picture": 1,
@@ -109,10 +109,10 @@ def test_stacks(tmp_path: Path, sky: np.ndarray) -> None:
     (root / "notes.doc").touch()
     listed = ["a/1", "a/2", "b/1", "b/bad", "b/single", "b/uneven", "b/1", "c/gone"]
     (tmp_path / "list.txt").write_text("".join(f"./{name}.jpg\n" for name in listed))
-    kinds = {"broken picture": 1, "no stacked frames": 2}
+    kinds = {"broken picture": 1, "not stacked square frames": 2}
     names, skipped = outcome(root, tmp_path / "by list", list=str(tmp_path / "list.txt"))
     assert names == ["a/1", "a/2", "b/1"]
-    assert skipped == {**kinds, "listed twice": 1, "no such file": 1}
+    assert skipped == {**kinds, "duplicate in the list": 1, "not found": 1}
     names, skipped = outcome(root, tmp_path / "all", layout="stacked")
     assert names == ["a/1", "a/2", "b/1", "b/unlisted"]
     assert skipped == {**kinds, "not a picture": 1}
@@ -188,7 +188,7 @@ def test_videos(tmp_path: Path, sky: np.ndarray) -> None:
             *("cut.mp4/0", "cut.mp4/50"),
         ]
     )
-    assert skipped == {"too short": 1, "still": 1, "broken video": 3, "not a video": 1}
+    assert skipped == {"too short": 1, "static": 1, "broken video": 3, "not a video": 1}
     footage = open_footage(PrepareOptions(source=str(root)), "all")
     sizes = {clip.name: clip.size for clip in footage.clips}
     assert (sizes["odd.mkv/0"], sizes["wide.mp4/0"], sizes["turned.mp4/0"]) == (

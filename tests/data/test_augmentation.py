@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 
 from ssagan_tf import video
-from ssagan_tf.data.augmentation import NOTHING, Augmentation, coloured, slowed, zoomed
+from ssagan_tf.data.augmentation import (
+    NO_AUGMENTATION,
+    Augmentation,
+    jitter_colours,
+    slow_down,
+    zoom_in,
+)
 from ssagan_tf.options import TrainOptions
 from ssagan_tf.skies.any_wind import synthetic_clip
 
@@ -16,9 +22,9 @@ def clip() -> np.ndarray:
 
 
 def test_nothing_unless_asked_for(clip: np.ndarray) -> None:
-    assert Augmentation.of(TrainOptions()) == NOTHING
-    np.testing.assert_array_equal(NOTHING.apply(tf.constant(clip), 0, tf.constant(0)), clip)
-    for change in (slowed, zoomed, coloured):
+    assert Augmentation.from_options(TrainOptions()) == NO_AUGMENTATION
+    np.testing.assert_array_equal(NO_AUGMENTATION.apply(tf.constant(clip), 0, tf.constant(0)), clip)
+    for change in (slow_down, zoom_in, jitter_colours):
         values = tf.cast(clip, tf.float32)
         np.testing.assert_array_equal(change(values, 0.0, tf.fill([5], 0.7)), values)
 
@@ -31,7 +37,7 @@ def test_slow_motion_between_frames() -> None:
         (1.0, 0.999, 15 + 0.5 * np.arange(32)),
         (0.5, 0.0, 0.75 * np.arange(32)),
     ):
-        played = slowed(times, 0.5, tf.constant([share, begin])).numpy()
+        played = slow_down(times, 0.5, tf.constant([share, begin])).numpy()
         np.testing.assert_allclose(played, np.broadcast_to(played[:, :1, :1, :1], played.shape))
         np.testing.assert_allclose(played[:, 0, 0, 0], expected, atol=1e-5)
 
@@ -39,7 +45,7 @@ def test_slow_motion_between_frames() -> None:
 @pytest.mark.parametrize("most", [0.2, 0.3, 0.5, 0.75])
 def test_slow_motion_does_not_stop_before_its_end(most: float) -> None:
     times = tf.range(32.0)[:, None, None, None]
-    play = tf.function(lambda drawn: slowed(times, most, drawn)[:, 0, 0, 0], autograph=False)
+    play = tf.function(lambda drawn: slow_down(times, most, drawn)[:, 0, 0, 0], autograph=False)
     last = np.nextafter(np.float32(1), np.float32(0))
     for share in np.linspace(0, last, 50, dtype=np.float32):
         for begin in (0.0, 0.5, 0.97, last):
@@ -50,20 +56,20 @@ def test_slow_motion_does_not_stop_before_its_end(most: float) -> None:
 def test_zoom_is_a_crop_enlarged(clip: np.ndarray) -> None:
     """Against cutting out by hand, with Pillow's bilinear enlargement of the same square."""
     values = tf.cast(clip, tf.float32)
-    big = zoomed(values, 1.0, tf.constant([1.0, 0.5, 0.25])).numpy()  # half the side
+    big = zoom_in(values, 1.0, tf.constant([1.0, 0.5, 0.25])).numpy()  # half the side
     ours = np.stack([video.fit(frame[16:48, 8:40], 64, "stretch") for frame in clip[::8]])
     assert np.abs(big[::8] - ours).mean() < 1.0
     assert np.abs(big[::8] - clip[::8]).mean() > 5.0
-    corners = zoomed(values, 1.0, tf.constant([1.0, 1.0, 1.0])).numpy()
+    corners = zoom_in(values, 1.0, tf.constant([1.0, 1.0, 1.0])).numpy()
     np.testing.assert_allclose(corners[:, -1, -1], clip[:, -1, -1])  # reaches the very edge
 
 
 def test_colours_are_changed_alike_in_all_frames(clip: np.ndarray) -> None:
     drawn = tf.constant([1.0, 0.5, 0.5, 0.5, 0.5])
-    more = coloured(tf.cast(clip, tf.float32), 0.2, drawn).numpy()
+    more = jitter_colours(tf.cast(clip, tf.float32), 0.2, drawn).numpy()
     np.testing.assert_allclose(more, 127.5 + 1.2 * (clip - 127.5), atol=1e-3)  # contrast alone
     drawn = tf.constant([0.5, 0.0, 1.0, 0.5, 0.0])
-    tinted = coloured(tf.cast(clip, tf.float32), 0.2, drawn).numpy()
+    tinted = jitter_colours(tf.cast(clip, tf.float32), 0.2, drawn).numpy()
     np.testing.assert_allclose(tinted, clip * [0.8 * 1.1, 0.8, 0.8 * 0.9], rtol=1e-5)
 
 

@@ -42,7 +42,7 @@ def test_the_same_bytes(tmp_path: Path, given: PrepareOptions, monkeypatch) -> N
         for name in ("beam", "set")
     ]
     assert contents[0] == contents[1]
-    with pytest.raises(DataError, match="holds a prepared set already"):
+    with pytest.raises(DataError, match="already contains a prepared set"):
         beam.prepare(by_beam)
 
 
@@ -54,7 +54,7 @@ def test_what_goes_wrong_is_one_line(tmp_path: Path, write_pictures) -> None:
     given = PrepareOptions(
         source=str(tmp_path / "in"), layout="frames", output=str(tmp_path / "set")
     )
-    with pytest.raises(DataError, match="holds no usable clip to train on") as raised:
+    with pytest.raises(DataError, match="has no usable clip to train on") as raised:
         beam.prepare(given)
     assert len(str(raised.value).splitlines()) == 1
 
@@ -68,7 +68,7 @@ def test_without_the_extra(tmp_path: Path, given: PrepareOptions, monkeypatch) -
 
 @pytest.mark.parametrize(
     ("argument", "message"),
-    [("--workers=2", "--workers=2: is the runner's to say"), ("--inspect", "is prepare's alone")],
+    [("--workers=2", "--workers=2: is set by the runner"), ("--inspect", "is for prepare only")],
 )
 def test_settings_of_prepare_alone(tmp_path: Path, argument: str, message: str) -> None:
     command = [sys.executable, "-m", "ssagan_tf.prepare_beam", "--source=.", "--output=set"]

@@ -132,7 +132,7 @@ def test_still_clips_are_dropped(scenes: list[np.ndarray]) -> None:
     still = np.repeat(scenes[0][:1], 40, 0)
     starts, skipped = cut_up([*still, *scenes[0]])
     assert starts == [32, 64]
-    assert skipped == {"a/0": "still: changes by 0.00000 from frame to frame"}
+    assert skipped == {"a/0": "static: frames differ by 0.00000 on average"}
     assert cut_up([*still, *scenes[0]], static_threshold=0.0)[0] == [0, 32, 64]
     # One pixel value of eight, by one level: where the default is.
     almost = still[:32].copy()

@@ -42,7 +42,7 @@ def drifting(side: int, speed: float, number: int = 0) -> np.ndarray:
 def test_measured_as_it_was_made_at_any_size(speed: float) -> None:
     for side in (64, 256):
         frames = drifting(side, speed)
-        smalls = [motion.small(Picture(frame), PrepareOptions()) for frame in frames]
+        smalls = [motion.thumbnail(Picture(frame), PrepareOptions()) for frame in frames]
         assert motion.drift(smalls) == pytest.approx(speed, rel=0.15, abs=1e-4)
 
 

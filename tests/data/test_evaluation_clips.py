@@ -62,7 +62,7 @@ def test_pictures_are_read_as_they_are(tmp_path: Path, write_pictures) -> None:
     assert [item.kind for item in footage.skipped] == ["too short"]
     assert (
         open_footage(of(tmp_path / "sky_test"), "train").about["split"]
-        == "none of its own: all clips"
+        == "all clips, as the folder is not split"
     )
 
 
@@ -98,5 +98,5 @@ def test_brought_to_the_size_of_the_generated_clips(tmp_path: Path, write_pictur
 def test_nothing_there(tmp_path: Path, synthetic_set: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         open_footage(of(tmp_path / "x"), "test")
-    with pytest.raises(DataError, match="holds no videos and no pictures"):
+    with pytest.raises(DataError, match="has no footage; expected"):
         open_footage(of(tmp_path), "test")

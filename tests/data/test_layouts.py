@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts import folders
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+from ssagan_tf.options.shared import Layout
 from tests import colours
 
 
@@ -60,7 +62,7 @@ def test_listing_and_reading_do_not_import_tensorflow() -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-def test_plainest_names_as_its_examples_say() -> None:
+def test_the_examples_of_shortest_unique() -> None:
     results = doctest.testmod(folders)
     assert results.attempted
     assert not results.failed
@@ -94,8 +96,8 @@ def test_frames_of_both_depths_and_their_own_split(tmp_path: Path, write_picture
     found = {item.name: (item.video, item.split) for item in listing.items}
     assert found["A/A_1/5"] == ("A", "train")
     assert found["C/1/1"] == ("C", "test")
-    beside = "beside the *_train and *_test folders"
-    assert reasons(listing) == {"other": beside, "notes.txt": beside}
+    outside = "outside the *_train and *_test folders"
+    assert reasons(listing) == {"other": outside, "notes.txt": outside}
     assert pickle.loads(pickle.dumps(listing)) == listing
 
 
@@ -197,7 +199,7 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
         "A/._A_frames_00000001.jpg": "not a picture",
         "A/cover.jpg": "no number in its name",
         "A/other_3.jpg": "too short: 1 of 32 frames without a gap",
-        "A/A_frames_3.png": "a number twice: as A_frames_00000003.jpg",
+        "A/A_frames_3.png": "duplicate number: the same as A_frames_00000003.jpg",
     }
 
 
@@ -428,14 +430,14 @@ def test_stacked_list(tmp_path: Path) -> None:
     listing = layouts.list_items(options(source, list=str(listed)))
     assert names(listing) == ["v/1", "v/2", "w/1"]
     assert [item.video for item in listing.items] == ["v", "v", "w"]
-    assert reasons(listing) == {"w/1.png": "listed twice", "w/gone.png": "no such file"}
+    assert reasons(listing) == {"w/1.png": "duplicate in the list", "w/gone.png": "not found"}
 
 
 def test_stacked_refuses_other_shapes(tmp_path: Path) -> None:
     Image.new("RGB", (16, 100)).save(tmp_path / "a.png")
     given = options(tmp_path)
     [item] = layouts.list_items(given).items
-    with pytest.raises(DataError, match=r"no stacked frames: .*: 16×100"):
+    with pytest.raises(DataError, match=r"not stacked square frames: .*: 16×100"):
         list(item.clips(given))
 
 
@@ -452,6 +454,13 @@ def test_a_broken_stack_is_named_once(tmp_path: Path, monkeypatch: pytest.Monkey
 # synthetic, auto
 
 
+def test_every_layout_is_an_option_and_explained() -> None:
+    [setting] = [f for f in dataclasses.fields(PrepareOptions) if f.name == "layout"]
+    assert set(get_args(Layout)) == {"auto", *layouts.LAYOUTS}
+    for name in layouts.LAYOUTS:
+        assert name in setting.metadata["help"]
+
+
 def test_synthetic_clips_are_videos_of_their_own() -> None:
     given = PrepareOptions(layout="synthetic", synthetic_clips=3, resolution=64)
     listing = layouts.list_items(given)
@@ -463,12 +472,12 @@ def test_synthetic_clips_are_videos_of_their_own() -> None:
 def test_auto_refuses_to_guess(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
-    with pytest.raises(OptionError, match=r"layout=auto: .*both videos and pictures"):
+    with pytest.raises(OptionError, match=r"auto: .* files for stacked, frames and videos; choose"):
         layouts.list_items(options(tmp_path))
 
 
 def test_auto_finds_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no videos and no pictures; name a folder"):
+    with pytest.raises(DataError, match=r"expected .* folders of numbered pictures, or vid"):
         layouts.list_items(options(tmp_path))
 
 
@@ -477,7 +486,7 @@ def test_auto_finds_nothing(tmp_path: Path) -> None:
     [
         ({"source": ""}, "source=: is needed; see --help"),
         ({"source": "x" * 300}, "source=x+: cannot be reached: File name too long"),
-        ({"source": "a", "layout": "synthetic"}, "source=a: is not read with --layout=synthetic"),
+        ({"source": "a", "layout": "synthetic"}, "source=a: is not used with --layout=synthetic"),
         ({"source": "nowhere"}, "source=nowhere: no such folder"),
         ({"list": "a.txt", "layout": "frames"}, "list=a.txt: is for --layout=stacked only"),
     ],

@@ -140,24 +140,24 @@ def test_needs_training_clips(copy: Path) -> None:
 def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         open_set(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"is no prepared set .* python -m ssagan_tf.prepare"):
+    with pytest.raises(DataError, match=r"is not a prepared set .* python -m ssagan_tf.prepare"):
         open_set(tmp_path)
     shard = copy / "train-00000-of-00001.tfrecord"
     data = shard.read_bytes()
     shard.write_bytes(data[:-1])
-    with pytest.raises(DataError, match=f"{shard.name} has {len(data) - 1} bytes instead of"):
+    with pytest.raises(DataError, match=f"{shard.name} has {len(data) - 1} bytes, expected"):
         open_set(copy)
     shard.unlink()
-    with pytest.raises(DataError, match=f"{shard.name} is missing"):
+    with pytest.raises(DataError, match=f"{shard.name} not found"):
         open_set(copy)
     described = json.loads((copy / FILE_NAME).read_text())
     for text, complaint in (
-        (json.dumps({**described, "format": 99}), "its format is 99, this program reads 1"),
-        ("{}", "not as prepare writes it"),
-        ("[]", "not as prepare writes it"),
+        (json.dumps({**described, "format": 99}), "its format is 99, expected 1"),
+        ("{}", "prepare did not write it"),
+        ("[]", "prepare did not write it"),
         (json.dumps({**described, "resolution": "64"}), "resolution is '64'"),
         (json.dumps({**described, "skipped": [{"item": 1, "reason": ""}]}), "item is 1"),
-        (json.dumps({**described, "splits": {"train": [], "test": 3}}), "not as prepare writes it"),
+        (json.dumps({**described, "splits": {"train": [], "test": 3}}), "prepare did not write it"),
         ((copy / FILE_NAME).read_text().replace('"bytes": ', '"bytes": -0.'), "bytes is -0."),
         ("no json", "cannot use"),
     ):

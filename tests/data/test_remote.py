@@ -29,7 +29,7 @@ from ssagan_tf.data.dataset_info import FILE_NAME, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import locked_folder, replacing_file, replacing_folder, sha256_of
 from ssagan_tf.options import OptionError, PrepareOptions
-from ssagan_tf.remote import RemotePath, StoreError, as_path, resolve
+from ssagan_tf.remote import RemotePath, RemoteStorageError, as_path, resolve
 
 without_io = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_io") is not None, reason="the extra 'io' is installed"
@@ -120,7 +120,7 @@ def test_what_lies_there(tmp_path: Path, there: RemotePath) -> None:
         file.read_bytes()
     assert error.value.filename == str(file)
     # A store that does not answer has no files and no folders.
-    with pytest.raises(StoreError, match="or the store does not answer"):
+    with pytest.raises(RemoteStorageError, match="or the server does not respond"):
         as_path("ram://nowhere/folder/file").read_bytes()
 
 
@@ -171,7 +171,7 @@ def test_a_set_made_there_is_the_one_made_here(
     clips = evaluation_clips.open_footage(options(there / "set", ""), "all")
     frames = evaluation_clips.open_footage(options(there / "pictures", ""), "all")
     assert len(clips.clips) == len(frames.clips) == len(list(clips.stream([0, 1, 2]))) + 1 == 4
-    with pytest.raises(DataError, match="holds a prepared set already"):
+    with pytest.raises(DataError, match="already contains a prepared set"):
         writer.prepare(options(pictures, there / "set"))
 
 
@@ -192,7 +192,7 @@ def test_a_damaged_set_there(tmp_path: Path, there: RemotePath) -> None:
     mended = salvage.open_salvaged(prepared, tmp_path / "copies")
     assert len(list(tf.data.TFRecordDataset(mended.paths("train")))) == shard.clips - 1
     (there / "set" / shard.name).unlink()
-    with pytest.raises(DataError, match="is missing; prepare the set again"):
+    with pytest.raises(DataError, match="not found; prepare the set again"):
         open_set(there / "set")
 
 
@@ -207,7 +207,7 @@ class Line:
 
     def send(self, path: RemotePath, file: Path) -> None:
         if self.cut_after == len(self.sent):
-            raise StoreError(5, "the line is cut", str(path))
+            raise RemoteStorageError(5, "the line is cut", str(path))
         self.sent.append(path.name)
         self._upload(path, file)
 
@@ -220,11 +220,11 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Line:
 def interrupt(line: Line, made: PrepareOptions, after: int) -> None:
     """Makes a set and sends its first files only; the first of all is the mark."""
     line.cut_after = after
-    with pytest.raises(DataError, match="the line is cut; what is finished is kept"):
+    with pytest.raises(DataError, match="the line is cut; finished work is kept"):
         writer.prepare(made)
     line.cut_after, line.sent = None, []
     assert writer.is_interrupted(as_path(made.output))
-    with pytest.raises(DataError, match="is no prepared set"):
+    with pytest.raises(DataError, match="is not a prepared set"):
         open_set(made.output)
 
 
@@ -312,7 +312,7 @@ def test_another_machine_took_over(
     with monkeypatch.context() as other:
         other.setattr("tempfile.tempdir", str(there_too))
         interrupt(line, dataclasses.replace(clouds, seed=1), after=3)
-    reads = upload._reads
+    reads = upload._read
 
     def taken_over(path: RemotePath) -> bytes | None:
         if path.name == ".owner" and len(line.sent) == 2:  # the mark and a shard
@@ -322,8 +322,8 @@ def test_another_machine_took_over(
         return reads(path)
 
     with monkeypatch.context() as other:
-        other.setattr(upload, "_reads", taken_over)
-        with pytest.raises(DataError, match="somebody else writes to ram://"):
+        other.setattr(upload, "_read", taken_over)
+        with pytest.raises(DataError, match="another process is uploading to ram://"):
             writer.prepare(clouds)
     line.sent = []
     assert FILE_NAME not in {path.name for path in there.iterdir()}
@@ -333,7 +333,7 @@ def test_another_machine_took_over(
     assert_whole(there, there_too)
     assert open_set(there).info.settings["seed"] == 1
     assert list(here.glob("*/*"))
-    with pytest.raises(DataError, match="holds a prepared set already"):
+    with pytest.raises(DataError, match="already contains a prepared set"):
         writer.prepare(clouds)
 
 
@@ -358,7 +358,7 @@ def test_another_machine_emptied_it(
             path.unlink()
 
     monkeypatch.setattr(RemotePath, "upload", emptied)
-    with pytest.raises(DataError, match="somebody else writes to ram://"):
+    with pytest.raises(DataError, match="another process is uploading to ram://"):
         writer.prepare(clouds)
     if moment == "before the description":
         assert not (there / FILE_NAME).exists()
@@ -376,9 +376,9 @@ def test_another_machine_was_quicker(
     work = writer.plan(clouds)
     (there / FILE_NAME).upload(tmp_path / "info")
     before = {path.name: path.read_bytes() for path in there.iterdir()}
-    with pytest.raises(DataError, match=r"holds a prepared set already.*is in .*/ssagan_tf-"):
+    with pytest.raises(DataError, match=r"already contains a prepared set.*is in .*/ssagan_tf-"):
         work(lambda *_: None)
-    with pytest.raises(DataError, match="holds a prepared set already"):
+    with pytest.raises(DataError, match="already contains a prepared set"):
         upload.clear(there)
     assert {path.name: path.read_bytes() for path in there.iterdir()} == before
 
@@ -399,7 +399,7 @@ def test_killed_when_all_is_sent(
 ) -> None:
     """The description is there, but this machine does not know yet."""
     with monkeypatch.context() as killed:
-        killed.setattr(upload, "_remove_mark", _killed)
+        killed.setattr(upload, "_remove_marker", _killed)
         with pytest.raises(SystemExit):
             writer.prepare(clouds)
     assert (there / ".owner").exists()
@@ -417,7 +417,7 @@ def test_a_folder_of_temporary_files_that_is_anothers(
 ) -> None:
     mine = tmp_path / "temporary" / f"ssagan_tf-{os.getuid()}"
     mine.symlink_to(tmp_path)
-    with pytest.raises(DataError, match="is no folder of this user"):
+    with pytest.raises(DataError, match="is not a directory of this user"):
         writer.prepare(clouds)
 
 
@@ -432,11 +432,11 @@ def test_a_store_that_fails_is_no_broken_footage(
 
     def answer(reader: remote._Reader, size: int = -1) -> bytes:
         if any(part in str(reader._path) for part in failing):
-            raise StoreError(5, "SlowDown", str(reader._path))
+            raise RemoteStorageError(5, "SlowDown", str(reader._path))
         return read(reader, size)
 
     monkeypatch.setattr(remote._Reader, "read", answer)
-    with pytest.raises(DataError, match=rf"cannot read {there}/pictures/B/.*: SlowDown; what is"):
+    with pytest.raises(DataError, match=rf"cannot read {there}/pictures/B/.*: SlowDown; finished"):
         writer.prepare(made)
     failing[:] = ["/A/"]  # what was read is kept
     info = writer.prepare(made)
@@ -458,7 +458,7 @@ def test_a_video_that_cannot_be_copied(
     for what in ("shutil.copyfileobj", "tempfile.mkdtemp"):
         with monkeypatch.context() as disk:
             disk.setattr(what, full)
-            with pytest.raises(DataError, match=r"cannot read ram://.*: there is no room for a co"):
+            with pytest.raises(DataError, match=r"cannot read ram://.*: no space for a copy"):
                 writer.prepare(options(there, tmp_path / "set", test_fraction=0.0))
         assert not (tmp_path / "set").exists()
 

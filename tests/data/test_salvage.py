@@ -59,7 +59,7 @@ def test_truncated(damaged: Path, tmp_path: Path) -> None:
     path = damaged / "train-00000-of-00001.tfrecord"
     before = names(open_set(damaged))
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(DataError, match=r"train-00000-of-00001.tfrecord has \d+ bytes instead"):
+    with pytest.raises(DataError, match=r"train-00000-of-00001.tfrecord has \d+ bytes, expected"):
         open_set(damaged)
     prepared = open_set(damaged, truncated=True)
     copies = tmp_path / "copies"

@@ -52,7 +52,7 @@ def test_record_holds_jpegs_verbatim_and_says_where_they_are_from() -> None:
 
 
 def test_refuses_other_numbers_of_frames() -> None:
-    with pytest.raises(ValueError, match="32 frames, not 31"):
+    with pytest.raises(ValueError, match="31 frames, expected 32"):
         encode(jpegs(64)[:-1])
 
 

@@ -187,7 +187,7 @@ def test_copies_of_a_run(strange: Path, tmp_path: Path) -> None:
     others = ("[" * 9999, "[]", f'{{"{TEST}": {{"clips": 1}}}}', f'{{"{TEST}": 1}}')
     for text in (negative, *others):
         (tmp_path / salvage.COPIES_FILE).write_text(text)
-        with pytest.raises(DataError, match=r"cannot read .*copies.json: it is .*; remove it"):
+        with pytest.raises(DataError, match=r"cannot read .*copies.json: .*; remove it"):
             salvage.open_salvaged(open_set(strange), tmp_path)
 
 
@@ -211,12 +211,12 @@ def test_clip_names(strange: Path, room: Path, name: bytes, key: str) -> None:
         *("--save_clips=frames", f"--generated=a={room / 'precious'}"),
     )
     line = programs.complaint(done, 1)
-    assert f"{TEST}: record 0: no record of a clip: " in line
+    assert f"{TEST}: record 0: not a clip: " in line
     assert line.isprintable()
     assert others(room) == before
     assert not list((room / "mine").iterdir())
     [problem, *_] = verify_set(strange).problems
-    assert f"{TEST}: record 0 is no record of a clip: " in problem
+    assert f"{TEST}: record 0 is not a clip: " in problem
 
 
 def test_the_names_of_footage_come_back(tmp_path: Path, write_pictures) -> None:
@@ -262,7 +262,7 @@ def test_records_that_claim_much(strange: Path, length: int, tmp_path: Path) -> 
         record_index.find_records(prepared, "test")
     assert f"{strange / TEST}: record 1 claims {length:,} bytes" in verify_set(strange).problems
     found = list(tfrecord_format.read_records(strange / TEST))
-    assert [record.whole for record in found] == [True, False]
+    assert [record.intact for record in found] == [True, False]
 
     (strange / TRAIN).write_bytes(bombs.record(length))
     described(strange, TRAIN, clips=4)
@@ -392,7 +392,7 @@ def test_a_changed_spool(
     assert others(room) == before
     said = capsys.readouterr().out
     assert f"{path} cannot be used: " in said
-    assert "is read again" in said
+    assert "reading the footage again" in said
 
 
 def forged(path: Path, **values: object) -> None:

@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def read(path: Path) -> list[bytes | None]:
-    return [record.framed[12:-4] if record.whole else None for record in read_records(path)]
+    return [record.framed[12:-4] if record.intact else None for record in read_records(path)]
 
 
 def test_published_checksum() -> None:

@@ -150,7 +150,7 @@ def test_refuses_an_output_that_holds_a_set(tmp_path: Path, pictures: Path) -> N
     given = options(pictures, tmp_path / "set")
     writer.prepare(given)
     before = contents(tmp_path / "set")
-    with pytest.raises(DataError, match="holds a prepared set already; choose another --output"):
+    with pytest.raises(DataError, match="already contains a prepared set; choose another --output"):
         writer.prepare(given)
     assert contents(tmp_path / "set") == before
 
@@ -218,7 +218,7 @@ def test_goes_on_from_wherever_it_was_killed(
         assert contents(folder) == whole
     half = Path(shutil.copytree(output, tmp_path / "half"))
     (half / ".spool").mkdir()
-    with pytest.raises(DataError, match="holds a prepared set already"):  # a whole one of another
+    with pytest.raises(DataError, match="already contains a prepared set"):  # of other settings
         writer.prepare(options(pictures, half, seed=1))
 
 
@@ -299,7 +299,7 @@ def test_an_interrupted_one_goes_on(
 
     whole, output = tmp_path / "whole", tmp_path / "set"
     writer.prepare(options(pictures, whole))
-    with pytest.raises(KeyboardInterrupt, match="what is finished is kept, and the same command"):
+    with pytest.raises(KeyboardInterrupt, match="finished work is kept; run the same command"):
         writer.prepare(options(pictures, output, workers=workers), interrupt)
     assert not (output / FILE_NAME).exists()
     shards = {path.name: path.stat().st_ino for path in output.glob("*.tfrecord")}
@@ -415,7 +415,7 @@ def test_every_check_once_and_before_the_work(
 def test_nothing_usable(tmp_path: Path, write_pictures) -> None:
     source = tmp_path / "pictures"
     write_pictures(source / "A", range(20))
-    with pytest.raises(DataError, match=r"pictures holds no usable clip .*A: too short: 20 of 32"):
+    with pytest.raises(DataError, match=r"pictures has no usable clip .*A: too short: 20 of 32"):
         writer.prepare(options(source, tmp_path / "set"))
     assert not (tmp_path / "set").exists()
 

@@ -31,11 +31,10 @@ def test_its_settings_are_these():
 
 
 def test_its_parameters_are_these():
-    assert (
-        checksum.FROZEN[NAME] == "079c28cd5a7af87bc84dcd36cb2d9403974227dd3a03797edf996f52cf87c063"
-    )
-    assert not checksum.draws_others(NAME, 64)
-    assert checksum.draws_others(NAME, 65)
+    expected = "079c28cd5a7af87bc84dcd36cb2d9403974227dd3a03797edf996f52cf87c063"
+    assert checksum.BENCHMARK_CHECKSUMS[NAME] == expected
+    assert checksum.matches(NAME, 64)
+    assert not checksum.matches(NAME, 65)
 
 
 def test_its_frames_are_these_to_a_grey_level():
@@ -62,9 +61,9 @@ def test_its_settings_are_its_own(name, value):
 
 
 def test_a_version_that_draws_others_does_not_make_it(tmp_path, monkeypatch):
-    monkeypatch.setitem(checksum.FROZEN, NAME, "another")
+    monkeypatch.setitem(checksum.BENCHMARK_CHECKSUMS, NAME, "another")
     options = PrepareOptions(benchmark=NAME, output=str(tmp_path / "set"), **SETTINGS)
-    with pytest.raises(OptionError, match="this version draws other skies"):
+    with pytest.raises(OptionError, match="this version draws different skies"):
         writer.prepare(options)
     assert not (tmp_path / "set").exists()
 
