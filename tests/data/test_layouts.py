@@ -9,6 +9,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -431,6 +432,19 @@ def test_stacked_list(tmp_path: Path) -> None:
     assert names(listing) == ["v/1", "v/2", "w/1"]
     assert [item.video for item in listing.items] == ["v", "v", "w"]
     assert reasons(listing) == {"w/1.png": "duplicate in the list", "w/gone.png": "not found"}
+
+
+@pytest.mark.parametrize(("listed", "stored"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
+def test_a_stacked_list_from_another_system(tmp_path: Path, listed: str, stored: str) -> None:
+    """With a byte order mark, and accents in another Unicode form than the names of the files."""
+    name = "plage_d'été.png"
+    _stack(tmp_path / "beach" / unicodedata.normalize(stored, name), 16)
+    _stack(tmp_path / "beach" / "other.png", 16)
+    line = unicodedata.normalize(listed, name)
+    (tmp_path / "list.txt").write_text(f"{line}\r\n./{line}\r\n", encoding="utf-8-sig")
+    listing = layouts.list_items(options(tmp_path / "beach", list=str(tmp_path / "list.txt")))
+    assert names(listing) == [unicodedata.normalize(stored, "plage_d'été")]
+    assert reasons(listing) == {f"./{line}": "duplicate in the list"}
 
 
 def test_stacked_refuses_other_shapes(tmp_path: Path) -> None:

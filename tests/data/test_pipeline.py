@@ -17,7 +17,7 @@ import pytest
 
 from ssagan_tf.data import pipeline
 from ssagan_tf.data.augmentation import Augmentation
-from ssagan_tf.data.dataset_info import FILE_NAME, open_set
+from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo, open_set
 from ssagan_tf.errors import DataError
 
 TRAIN = 10  # clips of synthetic_set
@@ -151,6 +151,10 @@ def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
     with pytest.raises(DataError, match=f"{shard.name} not found"):
         open_set(copy)
     described = json.loads((copy / FILE_NAME).read_text())
+    settings = {**described["settings"], "still": 0.25}
+    del settings["static_threshold"]  # as an older version called it: not refused
+    renamed = DatasetInfo.from_json(json.dumps({**described, "settings": settings}))
+    assert renamed.settings == {**described["settings"], "static_threshold": 0.25}
     for text, complaint in (
         (json.dumps({**described, "format": 99}), "its format is 99, expected 1"),
         ("{}", "prepare did not write it"),

@@ -317,20 +317,25 @@ def test_an_interrupted_one_goes_on(
         assert (output / name).stat().st_ino == inode
 
 
-@pytest.mark.parametrize("change", ["settings", "source"])
+@pytest.mark.parametrize("change", ["settings", "source", "reader"])
 def test_what_was_finished_of_another_source_is_not_used(
-    tmp_path: Path, pictures: Path, change: str
+    tmp_path: Path, pictures: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(what: str, done: int, total: int) -> None:
         if what == "writing shards":
             raise KeyboardInterrupt
 
     output, given = tmp_path / "set", {}
-    with pytest.raises(KeyboardInterrupt):
-        writer.prepare(options(pictures, output), interrupt)
+    decode = video.decode_image
+    with monkeypatch.context() as older:
+        if change == "reader":  # that of an older version, which read other colours
+            older.setattr(writer, "READER_VERSION", writer.READER_VERSION - 1)
+            older.setattr(video, "decode_image", lambda data: 255 - decode(data))
+        with pytest.raises(KeyboardInterrupt):
+            writer.prepare(options(pictures, output), interrupt)
     if change == "settings":
         given = {"seed": 3}
-    else:
+    elif change == "source":
         picture = next((pictures / "V0" / "1").iterdir())
         shutil.copy(next((pictures / "V1" / "1").iterdir()), picture)
     writer.prepare(options(pictures, output, **given))

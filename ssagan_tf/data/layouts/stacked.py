@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Container, Iterator, Sequence
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from ssagan_tf import limits, video
@@ -95,17 +96,19 @@ def list_stacked(
 
 
 def _read_list(
-    list_file: str, source: AnyPath, pictures: Container[str], skipped: list[Skipped]
+    list_file: str, source: AnyPath, pictures: Collection[str], skipped: list[Skipped]
 ) -> list[str]:
     try:
-        lines = limits.read_text(Path(list_file), limits.LIST_BYTES).splitlines()
+        text = limits.read_text(Path(list_file), limits.LIST_BYTES).removeprefix("\ufeff")  # BOM
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         if isinstance(error, UnicodeDecodeError):
             why = "is not a UTF-8 text file"
         raise OptionError("list", list_file, why) from error
+    # A list from macOS may have decomposed accents (NFD) where the files have composed ones (NFC).
+    composed = {_compose(path): path for path in pictures}
     wanted: dict[str, None] = {}  # an ordered set
-    for entry in filter(None, map(str.strip, lines)):
+    for entry in filter(None, map(str.strip, text.splitlines())):
         plain = "/".join(part for part in entry.split("/") if part not in ("", "."))
         try:
             path = checked(entry if entry.startswith("/") else plain, "picture")
@@ -113,6 +116,8 @@ def _read_list(
             raise DataError(
                 f"cannot use {list_file}: {error}; expected paths relative to the source"
             ) from error
+        if path not in pictures:
+            path = composed.get(_compose(path), path)
         if path in wanted:
             skipped.append(Skipped(entry, "duplicate in the list"))
         elif path in pictures:
@@ -122,6 +127,10 @@ def _read_list(
         else:
             skipped.append(Skipped(entry, "not found"))
     return list(wanted)
+
+
+def _compose(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
 
 
 def _looks_stacked(source: AnyPath, files: Sequence[str]) -> bool:
