@@ -238,11 +238,11 @@ def test_files_that_are_too_long_or_never_end(tmp_path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     for read in (video.read_image, lambda path: list(video.read_video(path))):
-        with pytest.raises(DataError, match="is no regular file"):
+        with pytest.raises(DataError, match="is not a regular file"):
             read(path)
     path.unlink()
     path.symlink_to("/dev/zero")
-    with pytest.raises(DataError, match="is no regular file"):
+    with pytest.raises(DataError, match="is not a regular file"):
         video.read_image(path)
 
 

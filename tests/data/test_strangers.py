@@ -132,9 +132,9 @@ def test_a_shard_that_never_ends(strange: Path) -> None:
     (strange / TEST).unlink()
     os.mkfifo(strange / TEST)
     redescribe(strange, lambda values: values["splits"]["test"]["shards"][0].update(bytes=0))
-    with pytest.raises(DataError, match=f"{TEST} is no regular file"):
+    with pytest.raises(DataError, match=f"{TEST} is not a regular file"):
         open_set(strange)
-    assert f"{strange / TEST} is no regular file" in verify_set(strange).problems
+    assert f"{strange / TEST} is not a regular file" in verify_set(strange).problems
 
 
 @pytest.mark.parametrize(
