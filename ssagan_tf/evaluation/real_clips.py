@@ -81,7 +81,7 @@ class RealClips:
             return None
         name = self.names[position]
         try:
-            truth = skies.truth(name, settings, self.size[0])
+            truth = skies.stored_clip_truth(name, settings, self.size[0])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"the settings of the set don't say how {name} was drawn ({error}); "

@@ -189,19 +189,19 @@ def test_what_stands_still_stands_still(wind):
 
 def test_truth_of_a_set():
     settings = {"layout": "synthetic", "seed": 7, "wind": "canonical"}
-    found = skies.truth("clouds00003/0", settings, 32)
+    found = skies.stored_clip_truth("clouds00003/0", settings, 32)
     np.testing.assert_array_equal(
         found.velocity, skies.clip_truth(7, 3, 32, wind="canonical").velocity
     )
     assert found.velocity.shape == (32, 32, 32, 2)
     assert found.opacity.shape == (32, 32, 32)
     assert found.moving.shape == (32, 32)
-    old = skies.truth("clouds00003/0", {"layout": "synthetic", "seed": 7}, 32)
+    old = skies.stored_clip_truth("clouds00003/0", {"layout": "synthetic", "seed": 7}, 32)
     np.testing.assert_array_equal(old.velocity, skies.clip_truth(7, 3, 32).velocity)
-    assert skies.truth("clouds00003/0", {"layout": "frames", "seed": 7}, 32) is None
-    assert skies.truth("other/0", settings, 32) is None
+    assert skies.stored_clip_truth("clouds00003/0", {"layout": "frames", "seed": 7}, 32) is None
+    assert skies.stored_clip_truth("other/0", settings, 32) is None
     for wrong in ({"wind": "up"}, {"wind": ["any"]}, {"seed": -1}):
         with pytest.raises(ValueError, match="must be"):
-            skies.truth("clouds00003/0", settings | wrong, 32)
+            skies.stored_clip_truth("clouds00003/0", settings | wrong, 32)
     with pytest.raises(ValueError, match="digits"):
-        skies.truth(f"clouds{'9' * 5000}/0", settings, 32)
+        skies.stored_clip_truth(f"clouds{'9' * 5000}/0", settings, 32)
