@@ -23,7 +23,7 @@ from ssagan_tf.data.salvage import open_salvaged, write_salvaged
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, ModelOptions, OptionError, PrepareOptions, TrainOptions
 from ssagan_tf.training import training_data
-from tests.data.rewriting import TRAIN
+from tests.data.altered_sets import TRAIN
 
 # Of the ten training clips of `synthetic_set`, whatever they show.
 DRIFTS = (0.01, -0.01, 0.0001, -0.0001, 0.002, -0.002, 0.0, 0.0003, -0.0003, -0.00029)

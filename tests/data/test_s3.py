@@ -20,7 +20,7 @@ import pytest
 
 from ssagan_tf import video
 from ssagan_tf.data.dataset_info import FILE_NAME
-from tests.data import in_turn
+from tests.data import program_server
 from tests.programs import ROOT, Result, command, complaint, run, run_apart
 
 if missing := [n for n in ("tensorflow_io", "moto") if importlib.util.find_spec(n) is None]:
@@ -94,8 +94,8 @@ def done(result: Result) -> str:
 
 
 @pytest.fixture(scope="module")
-def run_there(store: Any) -> Iterator[in_turn.Run]:
-    with in_turn.runs() as run_there:
+def run_there(store: Any) -> Iterator[program_server.Run]:
+    with program_server.runs() as run_there:
         yield run_there
 
 
@@ -117,7 +117,7 @@ def prepared(store: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_footage_from_and_to_the_store(
-    store: Any, tmp_path: Path, write_pictures, noise, run_there: in_turn.Run
+    store: Any, tmp_path: Path, write_pictures, noise, run_there: program_server.Run
 ) -> None:
     """Byte by byte the shards of the same footage on a disk."""
     write_pictures(tmp_path / "pictures" / "A" / "1", range(40))
@@ -145,7 +145,7 @@ def test_footage_from_and_to_the_store(
         assert info["settings"]["source"] == source
 
 
-def test_the_set_is_verified_there(store: Any, prepared: str, run_there: in_turn.Run) -> None:
+def test_the_set_is_verified_there(store: Any, prepared: str, run_there: program_server.Run) -> None:
     assert "24 clips" in done(run_there("verify", f"--data={prepared}"))
     whole = stored(store, "sets/clouds")
     name = min(whole)
@@ -162,7 +162,7 @@ def test_the_set_is_verified_there(store: Any, prepared: str, run_there: in_turn
 
 
 def test_training_and_evaluation_from_the_store(
-    prepared: str, tmp_path: Path, run_there: in_turn.Run
+    prepared: str, tmp_path: Path, run_there: program_server.Run
 ) -> None:
     trained = tmp_path / "run"
     said = done(
@@ -245,7 +245,7 @@ def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> Non
 )
 def test_bad_input(
     prepared: str,
-    run_there: in_turn.Run,
+    run_there: program_server.Run,
     program: str,
     arguments: tuple[str, ...],
     code: int,

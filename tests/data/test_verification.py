@@ -16,7 +16,7 @@ from ssagan_tf.data.verification import verify_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import VerifyOptions
 from ssagan_tf.verify import verify
-from tests.data.rewriting import TEST, TRAIN, contents, described, rewrite
+from tests.data.altered_sets import TEST, TRAIN, contents, described, rewrite
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Programs one after the other in a process that loads the libraries once.
 
-`python -m tests.data.in_turn` reads one a line from its input. For those that read a store: the
+`python -m tests.data.program_server` reads one a line from its input. For those that read a store: the
 library for it may not be loaded in the process of the tests, which it would abort at its end.
 """
 
@@ -23,7 +23,7 @@ Run = Callable[..., Result]
 def runs() -> Iterator[Run]:
     """Starts the process."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.data.in_turn"],
+        [sys.executable, "-m", "tests.data.program_server"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

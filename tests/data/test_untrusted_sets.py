@@ -30,7 +30,7 @@ from ssagan_tf.data.verification import verify_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 from tests import bombs, programs
-from tests.data.rewriting import TEST, TRAIN, contents, described, redescribe, rewrite
+from tests.data.altered_sets import TEST, TRAIN, contents, described, redescribe, rewrite
 
 pytestmark = pytest.mark.slow
 
