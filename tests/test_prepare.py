@@ -122,6 +122,6 @@ def test_bad_input(tmp_path: Path, arguments: list[str], code: int, expected: st
     run = run_here("prepare", *arguments, cwd=tmp_path)
     assert run.returncode == code
     assert expected in complaint(run)
-    assert code == 1 or not run.stdout  # nothing is announced that cannot begin
+    assert code == 1 or not run.stdout  # no progress before a usage error
     assert (tmp_path / "full" / "train-00000-of-00004.tfrecord").exists()
     assert not (tmp_path / "set" / FILE_NAME).exists()

@@ -55,7 +55,7 @@ def test_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [None, 3, b"a", ["a"]])
-def test_not_even_text(name: object) -> None:
+def test_not_a_string(name: object) -> None:
     with pytest.raises(ValueError, match="is not a string"):
         safe_names.checked(name)
 
@@ -85,7 +85,7 @@ def test_allowed(name: str) -> None:
 
 
 def test_links(tmp_path: Path) -> None:
-    """A linked file is data somewhere else; a linked folder that leads out is not taken."""
+    """Files may be links to elsewhere; folders must not lead out."""
     (tmp_path / "set" / "inside").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "set" / "out").symlink_to(tmp_path / "elsewhere")

@@ -1,4 +1,4 @@
-"""The Beam pipeline writes what the writer writes, byte by byte."""
+"""The Beam pipeline writes the same bytes as the writer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ssagan_tf.data import beam, writer
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 
-# Its own dependencies warn; that is theirs to mend.
+# Its dependencies emit warnings.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -46,7 +46,7 @@ def test_the_same_bytes(tmp_path: Path, given: PrepareOptions, monkeypatch) -> N
         beam.prepare(by_beam)
 
 
-def test_what_goes_wrong_is_one_line(tmp_path: Path, write_pictures) -> None:
+def test_errors_are_one_line(tmp_path: Path, write_pictures) -> None:
     pytest.importorskip("apache_beam", reason="the extra beam is not installed")
     write_pictures(tmp_path / "in" / "V", range(32))
     for path in (tmp_path / "in" / "V").iterdir():
@@ -70,7 +70,7 @@ def test_without_the_extra(tmp_path: Path, given: PrepareOptions, monkeypatch) -
     ("argument", "message"),
     [("--workers=2", "--workers=2: is set by the runner"), ("--inspect", "is for prepare only")],
 )
-def test_settings_of_prepare_alone(tmp_path: Path, argument: str, message: str) -> None:
+def test_refuses_settings_for_prepare_only(tmp_path: Path, argument: str, message: str) -> None:
     command = [sys.executable, "-m", "ssagan_tf.prepare_beam", "--source=.", "--output=set"]
     run = subprocess.run(
         [*command, argument, "--", "--runner=DirectRunner"],

@@ -85,7 +85,7 @@ def test_names_that_are_not_utf8_are_skipped(tmp_path: Path, write_pictures) -> 
 # frames
 
 
-def test_frames_of_both_depths_and_their_own_split(tmp_path: Path, write_pictures) -> None:
+def test_frames_of_both_depths_in_a_split_source(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "sky_train" / "A" / "A_1", range(5, 75))
     write_pictures(tmp_path / "sky_train" / "B", range(32))
     write_pictures(tmp_path / "sky_test" / "C" / "1", range(1, 33))
@@ -111,7 +111,7 @@ def test_one_name_in_both_splits_is_two_videos(tmp_path: Path, write_pictures) -
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_half_a_split_is_looked_into(tmp_path: Path, write_pictures, split: str) -> None:
+def test_half_a_split(tmp_path: Path, write_pictures, split: str) -> None:
     for name in ("A", "B"):
         write_pictures(tmp_path / f"sky_{split}" / name / "1", range(32))
     (tmp_path / ".cache").mkdir()
@@ -130,7 +130,7 @@ def test_half_a_split_is_looked_into(tmp_path: Path, write_pictures, split: str)
     ]
 
 
-def test_a_video_may_be_called_like_half_a_split(tmp_path: Path, write_pictures) -> None:
+def test_a_video_with_the_name_of_half_a_split(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "fast_train", range(32))
     assert [item.video for item in layouts.list_items(options(tmp_path)).items] == ["fast_train"]
     write_pictures(tmp_path / "station" / "1", range(32))
@@ -187,7 +187,7 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
     (tmp_path / "A" / "cover.jpg").touch()
     (tmp_path / "A" / "other_3.jpg").touch()
     (tmp_path / "A" / "A_frames_3.png").touch()
-    for hidden in ("@eaDir", "__MACOSX"):  # which hold small copies, and notes, of each picture
+    for hidden in ("@eaDir", "__MACOSX"):  # previews and metadata of each picture
         write_pictures(tmp_path / "A" / hidden, range(40))
     listing = layouts.list_items(options(tmp_path, layout="frames"))
     assert names(listing) == ["A/0"]
@@ -204,8 +204,8 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
     }
 
 
-def test_names_that_are_times(tmp_path: Path) -> None:
-    """A picture every ten seconds or so, in mixed formats; one is missing, and a night."""
+def test_times_in_names(tmp_path: Path) -> None:
+    """A picture about every ten seconds, in several formats, without one and without a night."""
     began = datetime.datetime(2024, 5, 1, 23, 58, 5)
     times = [began + datetime.timedelta(seconds=10 * n + n % 3) for n in range(140) if n != 40]
     for number, time in enumerate(times):
@@ -247,8 +247,8 @@ def test_two_cameras_in_a_folder_are_two_sequences(tmp_path: Path) -> None:
     assert names(listing) == ["A/left/0", "A/left_0.png/0", "A/right/0"]
 
 
-def test_a_change_of_size_is_like_a_gap(tmp_path: Path, write_pictures) -> None:
-    """For training and for evaluation alike."""
+def test_a_change_of_size_is_a_gap(tmp_path: Path, write_pictures) -> None:
+    """For both training and evaluation."""
     write_pictures(tmp_path / "A", range(35))
     write_pictures(tmp_path / "A", range(35, 80), size=(16, 24))
     write_pictures(tmp_path / "A", [70])
@@ -263,7 +263,7 @@ def test_a_change_of_size_is_like_a_gap(tmp_path: Path, write_pictures) -> None:
     }
 
 
-def test_a_broken_picture_is_named_and_like_a_gap(tmp_path: Path, write_pictures) -> None:
+def test_a_broken_picture_is_reported_and_a_gap(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "A", range(80))
     broken = tmp_path / "A" / "A_frames_00000040.jpg"
     broken.write_bytes(broken.read_bytes()[:300])
@@ -356,7 +356,7 @@ def test_fit(tmp_path: Path) -> None:
 # videos
 
 
-def test_videos_are_cut_one_clip_after_the_other(tmp_path: Path, noise) -> None:
+def test_videos_are_cut_into_consecutive_clips(tmp_path: Path, noise) -> None:
     frames = noise(70, 36, 64, 3)
     video.write_mp4(tmp_path / "a.mp4", frames, 24)
     (tmp_path / "manifest.csv").touch()
@@ -382,7 +382,7 @@ def test_videos_are_cut_one_clip_after_the_other(tmp_path: Path, noise) -> None:
     assert short == {"a": "too short: 24 of 32 frames, at stride 3"}
 
 
-def test_videos_of_one_stem_keep_their_suffixes(tmp_path: Path) -> None:
+def test_videos_with_the_same_stem_keep_their_suffixes(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.MOV", "b.mkv"):
         (tmp_path / name).touch()
     listing = layouts.list_items(options(tmp_path))
@@ -410,7 +410,7 @@ def _stack(path: Path, frames: int, side: int = 16) -> None:
     Image.fromarray(np.broadcast_to(shades, (frames * side, side, 3)).copy()).save(path)
 
 
-def test_stacked_frames_and_the_last_one_repeated(tmp_path: Path) -> None:
+def test_stacked_frames_repeat_the_last_one(tmp_path: Path) -> None:
     for name, count in (("a", 34), ("b", 20)):
         _stack(tmp_path / "clips" / f"{name}.png", count)
     given = options(tmp_path)
@@ -455,7 +455,7 @@ def test_stacked_refuses_other_shapes(tmp_path: Path) -> None:
         list(item.clips(given))
 
 
-def test_a_broken_stack_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_stack_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     monkeypatch.chdir(tmp_path)
     given = options(Path("."), layout="stacked")
@@ -475,7 +475,7 @@ def test_every_layout_is_an_option_and_explained() -> None:
         assert name in setting.metadata["help"]
 
 
-def test_synthetic_clips_are_videos_of_their_own() -> None:
+def test_each_synthetic_clip_is_a_video() -> None:
     given = PrepareOptions(layout="synthetic", synthetic_clips=3, resolution=64)
     listing = layouts.list_items(given)
     assert len({item.video for item in listing.items}) == 3
@@ -483,14 +483,14 @@ def test_synthetic_clips_are_videos_of_their_own() -> None:
     assert pixels(clip.frames[0]).shape == (64, 64, 3)
 
 
-def test_auto_refuses_to_guess(tmp_path: Path) -> None:
+def test_auto_refuses_ambiguous_sources(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
     with pytest.raises(OptionError, match=r"auto: .* files for stacked, frames and videos; choose"):
         layouts.list_items(options(tmp_path))
 
 
-def test_auto_finds_nothing(tmp_path: Path) -> None:
+def test_auto_without_footage(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"expected .* folders of numbered pictures, or vid"):
         layouts.list_items(options(tmp_path))
 
@@ -513,6 +513,6 @@ def test_impossible_settings(
         layouts.check_source(dataclasses.replace(options(tmp_path), **settings))
 
 
-def test_a_list_that_is_not_there(tmp_path: Path) -> None:
+def test_list_not_found(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"list=nowhere.txt: No such file"):
         layouts.list_items(options(tmp_path, list="nowhere.txt"))

@@ -76,7 +76,7 @@ def test_every_clip_once_per_epoch(synthetic_set: Path, clips, window: int) -> N
         assert order[:TRAIN] != order[TRAIN : 2 * TRAIN]
 
 
-def test_order_depends_on_the_seed_alone(synthetic_set: Path) -> None:
+def test_order_depends_on_the_seed_only(synthetic_set: Path) -> None:
     order = stream(synthetic_set, TRAIN)
     assert order == stream(synthetic_set, TRAIN)
     assert order == stream(synthetic_set, TRAIN, batch=5)
@@ -106,13 +106,13 @@ print("\\n".join(test_pipeline.stream({str(synthetic_set)!r}, 15, **test_pipelin
 
 @pytest.mark.parametrize("start", [1, 5, 9, 10, 27])
 @pytest.mark.slow
-def test_resuming_gives_what_would_have_come(synthetic_set: Path, start: int) -> None:
+def test_resuming_gives_the_same_batches(synthetic_set: Path, start: int) -> None:
     whole = stream(synthetic_set, 35, **CHANGES)
     assert stream(synthetic_set, 35 - start, start=start, **CHANGES) == whole[start:]
 
 
 @pytest.mark.slow
-def test_batches_run_across_epochs(synthetic_set: Path) -> None:
+def test_batches_span_epochs(synthetic_set: Path) -> None:
     order = stream(synthetic_set, 48)
     assert stream(synthetic_set, 48, batch=24) == order  # larger than the set
     assert stream(synthetic_set, 48, batch=4) == order
@@ -124,7 +124,7 @@ def test_flips_mirror_all_frames_of_a_clip_or_none(synthetic_set: Path, clips) -
     flipped = stream(synthetic_set, 60, flip=True)
     assert [mirrored.get(key, key) for key in flipped] == plain
     assert 15 < sum(key in mirrored for key in flipped) < 45
-    # A clip is not flipped alike in every epoch.
+    # Flips differ between epochs.
     count = collections.Counter(flipped)
     assert any(0 < count[key] < 6 for key in mirrored)
 
@@ -152,7 +152,7 @@ def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
         open_set(copy)
     described = json.loads((copy / FILE_NAME).read_text())
     settings = {**described["settings"], "still": 0.25}
-    del settings["static_threshold"]  # as an older version called it: not refused
+    del settings["static_threshold"]  # its name in older versions
     renamed = DatasetInfo.from_json(json.dumps({**described, "settings": settings}))
     assert renamed.settings == {**described["settings"], "static_threshold": 0.25}
     for text, complaint in (
@@ -170,11 +170,11 @@ def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
             open_set(copy)
 
 
-def test_a_corrupt_record_is_named(copy: Path) -> None:
+def test_a_corrupt_record_is_reported(copy: Path) -> None:
     prepared = open_set(copy)
     [path] = prepared.paths("train")
     data = bytearray(Path(path).read_bytes())
-    data[len(data) * 45 // 100] ^= 1  # in the fifth of ten records of like sizes
+    data[len(data) * 45 // 100] ^= 1  # in the fifth of ten records of similar sizes
     Path(path).write_bytes(data)
     with (
         pytest.raises(DataError, match=rf"{re.escape(path)}: record [345] of 10 is corrupt"),
@@ -188,7 +188,7 @@ def test_a_corrupt_record_is_named(copy: Path) -> None:
         next(iter(pipeline.training_batches(prepared, batch=10, seed=0)))
 
 
-def test_other_errors_pass(synthetic_set: Path) -> None:
+def test_other_errors_pass_unchanged(synthetic_set: Path) -> None:
     import tensorflow as tf
 
     prepared = open_set(synthetic_set)

@@ -1,4 +1,4 @@
-"""Names of pictures as cameras, phones and programs give them, in order and from gap to gap."""
+"""Order and gaps of pictures with the names that cameras, phones and programs give them."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_what_is_skipped() -> None:
     }
 
 
-def test_numbers_are_those_of_the_names() -> None:
+def test_numbers_in_names() -> None:
     def numbers(*names: str) -> list[int]:
         return [file.number for file in find_sequences(names)[0][0].files]
 

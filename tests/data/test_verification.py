@@ -37,7 +37,7 @@ def test_a_failing_disk(synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert problems(synthetic_set) == [f"cannot read {name}: {why}" for name in (TRAIN, TEST)]
 
 
-def test_a_whole_set(synthetic_set: Path, capsys: pytest.CaptureFixture) -> None:
+def test_an_intact_set(synthetic_set: Path, capsys: pytest.CaptureFixture) -> None:
     calls: list[tuple] = []
     found = verify_set(synthetic_set, 2, lambda *given: calls.append(given))
     assert (found.clips, found.shards, found.problems) == (12, 2, ())
@@ -46,8 +46,8 @@ def test_a_whole_set(synthetic_set: Path, capsys: pytest.CaptureFixture) -> None
     assert "12 clips in 2 shards: no problems" in capsys.readouterr().out
 
 
-def test_every_damage_is_named(copy: Path) -> None:
-    """Several at once: the work goes on after each."""
+def test_all_damage_is_reported(copy: Path) -> None:
+    """Several kinds at once: all are reported."""
     content = bytearray((copy / TRAIN).read_bytes())
     ends, at = [], 0
     for record in read_records(copy / TRAIN):
@@ -74,8 +74,8 @@ def test_every_damage_is_named(copy: Path) -> None:
         verify(VerifyOptions(data=str(copy)))
 
 
-def test_records_that_are_whole_but_wrong(copy: Path) -> None:
-    """Checksums are right; what they are of is not."""
+def test_intact_but_invalid_records(copy: Path) -> None:
+    """Their checksums match, but they are not valid clips."""
     frames = schema.parse_clip(contents(copy, TEST)[0])[2]
     large = tf.io.encode_jpeg(tf.zeros([128, 128, 3], tf.uint8)).numpy()
 
@@ -124,12 +124,12 @@ def test_counts(copy: Path) -> None:
     ]
 
 
-def test_no_set(tmp_path: Path) -> None:
+def test_not_a_set(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a prepared set"):
         verify(VerifyOptions(data=str(tmp_path)))
 
 
-def test_a_near_copy_is_the_set(synthetic_set: Path, copy: Path, tmp_path: Path) -> None:
+def test_a_cached_copy_is_the_set(synthetic_set: Path, copy: Path, tmp_path: Path) -> None:
     prepared = open_set(copy)
     near = cache.copy_to_cache(prepared, tmp_path / "near")
     assert near.folder.parent == tmp_path / "near"
