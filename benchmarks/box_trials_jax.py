@@ -69,7 +69,7 @@ def divided() -> tuple[list[int], list[int]]:
     """Indices of the clips to train on, and to test on."""
     names = [skies.video_name(index) for index in range(BENCHMARK["synthetic_clips"])]
     clips = [SimpleNamespace(video=v, split=None, index=i) for i, v in enumerate(names)]
-    parts = splits.divide(clips, PrepareOptions(**BENCHMARK))
+    parts = splits.split_clips(clips, PrepareOptions(**BENCHMARK))
     return [clip.index for clip in parts["train"]], [clip.index for clip in parts["test"]]
 
 

@@ -130,7 +130,7 @@ def memory(sizes: Sequence[int], kind: str) -> None:
 
 def pipeline(clips: int, rounds: int) -> None:
     """Clips of 128×128 a second: the pipeline with and without augmentation, from a local set."""
-    from ssagan_tf.data.augmentation import NOTHING, Augmentation
+    from ssagan_tf.data.augmentation import NO_AUGMENTATION, Augmentation
     from ssagan_tf.data.dataset_info import open_set
     from ssagan_tf.data.pipeline import training_batches
 
@@ -140,7 +140,7 @@ def pipeline(clips: int, rounds: int) -> None:
         )
         prepared = open_set(folder)
         kinds = {
-            "as they are": NOTHING,
+            "as they are": NO_AUGMENTATION,
             "flipped": Augmentation(flip=True),
             "flip, zoom, slow motion, colour": Augmentation(True, 0.2, 0.3, 0.1),
         }

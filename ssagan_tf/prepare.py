@@ -1,6 +1,6 @@
-"""`python -m ssagan_tf.prepare`: footage in, TFRecord shards of clips out.
+"""`python -m ssagan_tf.prepare`: cuts footage into clips and writes TFRecord shards.
 
-Nothing here imports TensorFlow at the top: the worker processes import this module again.
+Nothing here imports TensorFlow at module level, as the worker processes import this module again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ssagan_tf.progress import Progress
 from ssagan_tf.remote import as_path
 
 ABOUT = f"""
-Cuts footage into clips of {FRAMES} square frames and writes them as TFRecord shards, for
-training and for testing, with a description of the set in {FILE_NAME}.
+Cuts footage into clips of {FRAMES} square frames, and writes TFRecord shards for training and
+testing, with a description of the set in {FILE_NAME}.
 """
-_LISTED = 5  # skipped items named in the summary
+_LISTED = 5  # items named in the summary
 
 
 def main() -> NoReturn:
@@ -29,21 +29,19 @@ def main() -> NoReturn:
 
 
 def prepare(options: PrepareOptions) -> None:
-    """The program: prepares the set and tells about it.
+    """Runs the program.
 
     Raises:
       OptionError: A setting is missing or does not fit the source.
-      DataError: There is no usable clip, or the output cannot be written or holds something.
+      DataError: There is no usable clip, or the output cannot be written or is not empty.
     """
     refuse_without_effect(options)
     work = writer.plan(options)
-    source = options.source
-    if options.layout == "synthetic":
-        source = f"{options.synthetic_clips} synthetic clips"
+    source = options.source or f"{options.synthetic_clips} synthetic clips"
     side = options.resolution
     print(f"preparing {source} at {side}×{side} into {options.output}", flush=True)
     if writer.is_interrupted(as_path(options.output)):
-        print("an interrupted prepare was here; what it finished of the same is kept")
+        print("resuming an interrupted prepare, unless settings or source files have changed")
     start = time.monotonic()
     with Progress("listing", None) as progress:
         info = work(progress.update)
@@ -53,7 +51,7 @@ def prepare(options: PrepareOptions) -> None:
 
 
 def summary(info: DatasetInfo) -> list[str]:
-    """A few lines about a set: its clips, and what was skipped and why."""
+    """Returns lines about the clips of a set, and what was skipped and why."""
     lines = [
         f"{name}: clips {split.clips}, videos {split.videos}, shards {len(split.shards)}"
         for name, split in info.splits.items()
@@ -62,7 +60,10 @@ def summary(info: DatasetInfo) -> list[str]:
         lines.append(f"no test clips: {_why_no_test(info)}")
     if info.near_duplicates:
         number = len(info.near_duplicates)
-        lines.append(f"train clips that look like a test clip: {number} (--near_duplicates=drop)")
+        lines.append(
+            f"training clips that look like a test clip: {number} "
+            "(--near_duplicates=drop leaves them out)"
+        )
         for pair in info.near_duplicates[:_LISTED]:
             lines.append(f"  {pair.train} and {pair.test}: {pair.bits} of {BITS} bits differ")
     if info.skipped:
@@ -76,9 +77,9 @@ def summary(info: DatasetInfo) -> list[str]:
 
 
 def _why_no_test(info: DatasetInfo) -> str:
-    if info.splits["train"].videos > 1:  # the split was the source's own, or there would be some
-        return "the source's test split has none that is usable"
-    return "only one video is usable" if info.skipped else "the source is one video"
+    if info.splits["train"].videos > 1:  # so the source is split
+        return "the test split of the source has no usable clip"
+    return "only one video is usable" if info.skipped else "the source is a single video"
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from ssagan_tf.options import OptionError, PrepareOptions, refuse_without_effect
 from ssagan_tf.prepare import summary
 
 ABOUT = """
-Does what prepare does as an Apache Beam pipeline (extra `beam`), and writes the same set. Settings
-of Beam and its runner follow after --, such as -- --runner=FlinkRunner --flink_master=host:8081;
-without them it runs on this machine. Source and output must be folders that all workers see.
+Does the work of prepare as an Apache Beam pipeline (extra `beam`), and writes the same set.
+Arguments for Beam and its runner come after --, for example -- --runner=FlinkRunner
+--flink_master=host:8081; without them, it runs on this machine. All workers must be able to access
+source and output.
 """
 
 
@@ -23,17 +24,20 @@ def main() -> NoReturn:
 
 
 def prepare(options: PrepareOptions, arguments: Sequence[str]) -> None:
-    """The program: runs the pipeline and tells about the set.
+    """Runs the program.
 
     Args:
       options: What to read and where to write.
-      arguments: Beam's own.
+      arguments: Beam's arguments.
 
     Raises:
-      OptionError: A setting is missing or does not fit the source, or is prepare's alone.
+      OptionError: A setting is missing, does not fit the source, or is for `prepare` only.
       DataError: There is no usable clip, the output cannot be written, or the pipeline failed.
     """
-    for name, why in (("workers", "is the runner's to say"), ("inspect", "is prepare's alone")):
+    for name, why in (
+        ("workers", "is set by the runner: give its argument after --"),
+        ("inspect", "is for prepare only"),
+    ):
         if value := getattr(options, name):
             raise OptionError(name, value, why)
     refuse_without_effect(options)

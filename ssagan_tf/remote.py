@@ -1,6 +1,8 @@
-"""Paths of other machines, such as s3://bucket/set: what is used of `pathlib`, by `tf.io.gfile`.
+"""Remote paths such as s3://bucket/set: the part of `pathlib` that is used, on `tf.io.gfile`.
 
-TensorFlow itself knows gs://; tensorflow-io, the extra `io`, adds s3://, hdfs://, az:// and others.
+TensorFlow itself supports gs://; tensorflow-io, the extra `io`, adds s3://, hdfs://, az:// and
+others. The shards are read by TensorFlow in any case, so everything goes through its clients: one
+set of credentials and endpoints, and one view of what is there.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ from ssagan_tf.options import ADDRESS
 from ssagan_tf.startup import load_tensorflow
 
 
-class StoreError(OSError):
-    """A store fails, or there is no room for a copy of what lies there: no fault of the file."""
+class RemoteStorageError(OSError):
+    """Remote storage fails, or there is no disk space for a copy; the file may be fine."""
 
 
 def as_path(path: str | os.PathLike[str]) -> AnyPath:
-    """A path of this machine, or of another."""
+    """Returns a `pathlib.Path`, or a `RemotePath` for an address such as s3://bucket/set."""
     if isinstance(path, RemotePath):
         return path
     match = ADDRESS.match(str(path))
@@ -41,70 +43,68 @@ def as_path(path: str | os.PathLike[str]) -> AnyPath:
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is an address, as s3://bucket/set is."""
+    """Returns whether a path is an address such as s3://bucket/set."""
     return isinstance(as_path(path), RemotePath)
 
 
 def resolve(path: str | os.PathLike[str]) -> str:
-    """The path as it can be kept for another working directory."""
-    there = as_path(path)
-    return str(there if isinstance(there, RemotePath) else there.resolve())
+    """Returns the path in a form that does not depend on the working directory."""
+    return str(as_path(path).resolve())
 
 
 @contextlib.contextmanager
 def local_copy(path: str | os.PathLike[str]) -> Iterator[str]:
-    """A file on this machine: itself, or for the moment a copy of it.
+    """Yields the path of a local file: of a remote one, that of a temporary copy.
 
     Raises:
-      FileNotFoundError: There is none.
-      StoreError: It cannot be copied.
+      FileNotFoundError: It does not exist.
+      RemoteStorageError: It cannot be copied.
     """
-    there = as_path(path)
-    if isinstance(there, Path):
+    source = as_path(path)
+    if isinstance(source, Path):
         yield str(path)
         return
     with contextlib.ExitStack() as stack:
-        with _no_room(there):
+        with _no_space_for(source):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ssagan_tf-"))
-        copy = os.path.join(folder, there.name)
-        with there.open("rb") as file, _no_room(there), open(copy, "wb") as target:
+        copy = os.path.join(folder, source.name)
+        with source.open("rb") as file, _no_space_for(source), open(copy, "wb") as target:
             shutil.copyfileobj(file, target, 1 << 24)
         yield copy
 
 
 @contextlib.contextmanager
-def _no_room(path: RemotePath) -> Iterator[None]:
+def _no_space_for(path: RemotePath) -> Iterator[None]:
     try:
         yield
-    except StoreError:
+    except RemoteStorageError:
         raise
     except OSError as error:
-        why = f"there is no room for a copy in {os.environ.get('TMPDIR', '/tmp')}"
-        raise StoreError(error.errno, f"{why}: {error.strerror}", str(path)) from error
+        why = f"no space for a copy in {os.environ.get('TMPDIR', '/tmp')}"
+        raise RemoteStorageError(error.errno, f"{why}: {error.strerror}", str(path)) from error
 
 
 @dataclasses.dataclass(frozen=True)
 class RemotePath(os.PathLike):
-    """A path of another machine.
+    """A path in remote storage.
 
-    Its methods do what those of `pathlib.Path` do, and raise FileNotFoundError as they do; whatever
-    else goes wrong is a StoreError. Folders need not be made: they are there where a file lies
-    below them.
+    Its methods work like those of `pathlib.Path` and raise FileNotFoundError as they do; any other
+    failure is a RemoteStorageError. Folders need not be created: they exist where a file does.
 
     Attributes:
-      scheme: Such as s3.
-      key: What follows the slashes; its first part is a bucket, or a host.
+      scheme: For example, s3.
+      key: What follows the two slashes, beginning with a bucket or host.
 
     Raises:
-      DataError: On first use: no file system of this scheme is installed.
+      DataError: On first use, if no file system for the scheme is installed.
     """
 
     scheme: str
     key: str
 
     def __str__(self) -> str:
-        bucket = "" if "/" in self.key else "/"  # TensorFlow wants it
-        return f"{self.scheme}://{self.key}{bucket}"
+        slash = "" if "/" in self.key else "/"  # TensorFlow needs it after a bucket's name
+        return f"{self.scheme}://{self.key}{slash}"
 
     def __fspath__(self) -> str:
         return str(self)
@@ -131,17 +131,17 @@ class RemotePath(os.PathLike):
         return self._is_dir() is True
 
     def _is_dir(self) -> bool | None:
-        """None where there is nothing. Unlike `gfile.isdir`, tells this from failure."""
+        """None if it does not exist. Unlike `gfile.isdir`, raises if the storage fails."""
         with self._errors():
             try:
                 return self._gfile.stat(str(self)).is_directory
             except self._tf.errors.NotFoundError:
-                if self.name in (self._listed_beside() or ()):
+                if self.name in (self._names_in_parent() or ()):
                     raise
                 return None
 
     def stat(self) -> types.SimpleNamespace:
-        """Its `st_size` in bytes and `st_mtime_ns`, where the store tells, and nothing else."""
+        """Has `st_size` in bytes and `st_mtime_ns`, where the storage gives it; nothing else."""
         with self._errors():
             stat = self._gfile.stat(str(self))
         return types.SimpleNamespace(st_size=stat.length, st_mtime_ns=stat.mtime_nsec)
@@ -163,9 +163,9 @@ class RemotePath(os.PathLike):
             self._gfile.remove(str(self))
 
     def upload(self, file: Path) -> None:
-        """Puts the content of a file of this machine here; stores show it once it is whole."""
+        """Copies a local file here; object stores show it once it is complete."""
         with self._errors():
-            self._gfile.makedirs(str(self._parent))  # HDFS wants it
+            self._gfile.makedirs(str(self._parent))  # HDFS needs it
             self._gfile.copy(str(file), str(self), overwrite=True)
 
     @property
@@ -178,25 +178,25 @@ class RemotePath(os.PathLike):
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
-        """TensorFlow's errors as those of the system, with this path."""
+        """Turns TensorFlow's errors into OSErrors about this path."""
         errors = self._tf.errors
         try:
             yield
         except errors.OpError as error:
             why = " ".join(error.message.split()).strip(": ") or type(error).__name__
             if not isinstance(error, errors.NotFoundError):
-                raise StoreError(errno.EIO, why, str(self)) from error
+                raise RemoteStorageError(errno.EIO, why, str(self)) from error
             if not self._is_missing():
-                why = f"{why}, or the store does not answer"
-                raise StoreError(errno.EIO, why, str(self)) from error
+                why = f"{why}, or the server does not respond"
+                raise RemoteStorageError(errno.EIO, why, str(self)) from error
             raise FileNotFoundError(errno.ENOENT, why, str(self)) from error
 
     def _is_missing(self) -> bool:
-        """Whether what was not found is not there. S3 that does not answer looks so, too."""
-        names = self._listed_beside()
+        """Whether it does not exist; TensorFlow's S3 also says so where no server responds."""
+        names = self._names_in_parent()
         return names is not None and self.name not in names
 
-    def _listed_beside(self) -> set[str] | None:
+    def _names_in_parent(self) -> set[str] | None:
         try:
             return {name.rstrip("/") for name in self._gfile.listdir(str(self._parent))}
         except self._tf.errors.OpError:
@@ -208,7 +208,7 @@ class RemotePath(os.PathLike):
 
 
 class _Reader(io.RawIOBase):
-    """A file that is read where it is; `io` knows nothing of GFile."""
+    """A remote file, open for reading: a `GFile` with the interface and errors of `io`."""
 
     def __init__(self, path: RemotePath):
         self._path = path
@@ -251,46 +251,50 @@ AnyPath = Path | RemotePath
 
 
 def length_of(file: BinaryIO) -> int:
-    """Bytes of an open file, without a step to its end, which a store takes as a reading."""
+    """Returns the size of an open file in bytes, without seeking: remote storage reads then."""
     return file.length if isinstance(file, _Reader) else os.fstat(file.fileno()).st_size
 
 
 @functools.cache
 def _tensorflow(scheme: str) -> Any:
-    """TensorFlow, when it has a file system for the scheme."""
+    """Returns TensorFlow, with a file system for the scheme.
+
+    Raises:
+      DataError: There is none.
+    """
     load_tensorflow()
     import tensorflow as tf
 
     schemes = tf.io.gfile.get_registered_schemes
     if scheme in schemes():
         return tf
-    # Few attempts, like Amazon's other tools: by itself the library asks for minutes.
+    # As few attempts as Amazon's other tools make: by default the library retries for minutes.
     os.environ.setdefault("AWS_RETRY_MODE", "standard")
     try:
-        import tensorflow_io  # noqa: F401  adds its file systems
-    except Exception as error:  # of libraries that fit another TensorFlow, too
+        import tensorflow_io  # noqa: F401  registers its file systems
+    except Exception as error:  # also if its libraries do not fit this TensorFlow
         raise DataError(
             f"{scheme}:// needs tensorflow-io: pip install 'ssagan_tf[io]' in an environment of "
-            "its own, as it comes with TensorFlow 2.16"
+            "its own, as it needs TensorFlow 2.16"
         ) from error
-    if multiprocessing.parent_process() is not None:  # see `program`
+    if multiprocessing.parent_process() is not None:  # see `cli.py`
         atexit.register(os._exit, 0)
     if scheme not in schemes():
         raise DataError(
-            f"{scheme}:// is unknown; there are {', '.join(sorted(filter(None, schemes())))}"
+            f"{scheme}:// is unknown; expected one of " + ", ".join(sorted(filter(None, schemes())))
         )
     return tf
 
 
 def no_such_folder(path: AnyPath) -> str:
-    """What is said of a folder that is not there. Some stores that do not answer look so, too."""
-    if isinstance(path, RemotePath):
-        return "no such folder, or the store does not let us in or does not answer"
+    """Returns what to report about a folder that was not found."""
+    if isinstance(path, RemotePath):  # some storage that does not respond reports the same
+        return "no such folder, or access is denied, or the server does not respond"
     return "no such folder"
 
 
 def why_unreachable(path: str | os.PathLike[str]) -> str | None:
-    """Why it cannot even be told whether something is there; None if it can."""
+    """Returns why it is unknown whether a path exists; None if it is known."""
     try:
         as_path(path).exists()
     except DataError as error:

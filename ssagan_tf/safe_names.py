@@ -1,7 +1,7 @@
-"""Names that come out of a file: a relative path of plain names, or they are refused.
+"""Checks of names that are read from files: they must be relative paths of portable names.
 
-A name is checked once, where it is read. What passes is below the folder it is put in and no
-device, on any system; two names may still be one where case does not count.
+Names are checked where they are read. A valid name is inside the folder it is joined to, and not a
+device, on any operating system. Where case is ignored, two valid names may still be the same file.
 """
 
 from __future__ import annotations
@@ -10,50 +10,50 @@ import re
 import unicodedata
 from pathlib import Path
 
-_LONGEST, _DEEPEST = 255, 4096  # bytes of a component, as file systems have it, and of a path
-_SHOWN = 80  # characters of a name in a message
+_MAX_PART, _MAX_PATH = 255, 4096  # bytes
+_MAX_SHOWN = 80  # characters of a name in a message
 _DRIVE = re.compile(r"[A-Za-z]:")
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.I)
-_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # controls, lone surrogates, ends of lines and paragraphs
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # controls, lone surrogates, line and paragraph separators
 
 
 def fault(name: object) -> str | None:
-    """What is wrong with a name, to follow it in a message; None if nothing is."""
+    """Returns what is wrong with a name, to come after it in a message; None if it is valid."""
     if not isinstance(name, str):
-        return "is no text"
+        return "is not a string"
     if not name:
         return "is empty"
     if any(unicodedata.category(letter) in _UNPRINTABLE for letter in name):
-        return "has a character that cannot be printed"
+        return "has an unprintable character"
     if "\\" in name:
         return "has a backslash"
     if name.startswith("/"):
         return "is an absolute path"
     if _DRIVE.match(name):
-        return "begins with a drive"
-    if len(name.encode()) > _DEEPEST:
-        return f"is longer than {_DEEPEST} bytes"
+        return "begins with a drive letter"
+    if len(name.encode()) > _MAX_PATH:
+        return f"is longer than {_MAX_PATH} bytes"
     for part in name.split("/"):
         if part in ("", ".", ".."):
-            return "leaves its folder" if part == ".." else "has an empty part"
+            return "leads out of its folder" if part == ".." else "has an empty part"
         if part[-1] in ". ":
             return "has a part that ends with a dot or a space"
         if _DEVICE.fullmatch(part):
-            return "is that of a device on some systems"
-        if len(part.encode()) > _LONGEST:
-            return f"has a part longer than {_LONGEST} bytes"
+            return "is a device name on some systems"
+        if len(part.encode()) > _MAX_PART:
+            return f"has a part longer than {_MAX_PART} bytes"
     return None
 
 
 def checked(name: object, what: str = "name") -> str:
-    """The name itself, a relative path with slashes.
+    """Returns the name if it is valid, a relative path with slashes.
 
     Args:
       name: As it was read.
-      what: What it is the name of, for the message.
+      what: What kind of name it is, for the message.
 
     Raises:
-      ValueError: It is refused; the message has the name with what cannot be printed escaped.
+      ValueError: It is invalid. The message has the name, with unprintable characters escaped.
     """
     if why := fault(name):
         raise ValueError(f"the {what} {shown(name)} {why}")
@@ -61,32 +61,32 @@ def checked(name: object, what: str = "name") -> str:
 
 
 def checked_video(name: object) -> str:
-    """The name of a clip's video, which may be that of the footage's own folder: a dot.
+    """Returns the name of a clip's video if it is valid; it may be a dot, the source itself.
 
     Raises:
-      ValueError: It is refused.
+      ValueError: It is invalid.
     """
     return "." if name == "." else checked(name, "video name")
 
 
 def check_folders(folder: Path, name: str, what: str = "name") -> None:
-    """Refuses a checked name that a linked folder leads out of the folder it is below.
+    """Checks that no linked subfolder makes a valid name lead out of its folder.
 
-    The file itself may be a link: people link data.
+    The file itself may be a link, as those to data are common.
 
     Raises:
-      ValueError: It leads out.
+      ValueError: One does.
     """
     if "/" in name and not (folder / name).parent.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"the {what} {shown(name)} leads out of {folder} by a link")
+        raise ValueError(f"the {what} {shown(name)} leads out of {folder} through a link")
 
 
 def shown(name: object) -> str:
-    """A name as it can be printed: quoted, on one line, cut where it is long."""
+    """Returns a name for messages: quoted, on one line, and shortened."""
     text = str(name)
-    return f"'{escaped(text[:_SHOWN])}{'…' if len(text) > _SHOWN else ''}'"
+    return f"'{escaped(text[:_MAX_SHOWN])}{'…' if len(text) > _MAX_SHOWN else ''}'"
 
 
 def escaped(text: str) -> str:
-    """A text with what cannot be printed as Python writes it."""
+    """Returns a text with unprintable characters escaped as in Python."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

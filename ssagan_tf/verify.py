@@ -1,4 +1,4 @@
-"""`python -m ssagan_tf.verify`: is a prepared set as it was written?"""
+"""`python -m ssagan_tf.verify`: checks a prepared set for damage."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ssagan_tf.options import VerifyOptions, require
 from ssagan_tf.progress import Progress
 
 ABOUT = f"""
-Checks a prepared set: counts and checksums of {FILE_NAME}, and that every record is a whole
-clip whose frames can be decoded. Names what is wrong.
+Checks a prepared set: compares it with the counts and checksums in {FILE_NAME}, and decodes
+every frame of every record. Prints a line for each problem.
 """
 
 
@@ -23,29 +23,27 @@ def main() -> NoReturn:
 
 
 def verify(options: VerifyOptions) -> None:
-    """The program: prints a line for each problem.
+    """Runs the program.
 
     Raises:
-      OptionError: No set is named.
-      DataError: It is no prepared set, or something is wrong with it.
+      OptionError: --data is not given.
+      DataError: It is not a prepared set, or has a problem.
     """
     require(options, "data")
     print(f"verifying {options.data}", flush=True)
     start = time.monotonic()
     with Progress("checking records", None) as progress:
-        found = verification.verify_set(options.data, options.workers, progress.update)
-    for problem in found.problems:
+        result = verification.verify_set(options.data, options.workers, progress.update)
+    for problem in result.problems:
         print(problem)
-    if found.problems:
-        number = len(found.problems)
+    if result.problems:
+        number = len(result.problems)
         raise DataError(
             f"{options.data}: {number} problem{'s' if number > 1 else ''}, the first: "
-            f"{found.problems[0]}; prepare the set again"
+            f"{result.problems[0]}; prepare the set again"
         )
     seconds = time.monotonic() - start
-    print(
-        f"{found.clips} clips in {found.shards} shards are as they were written ({seconds:.0f} s)"
-    )
+    print(f"{result.clips} clips in {result.shards} shards: no problems ({seconds:.0f} s)")
 
 
 if __name__ == "__main__":

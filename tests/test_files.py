@@ -25,7 +25,7 @@ def everything_in(folder):
     return sorted(path.name for path in folder.rglob("*"))
 
 
-def test_file_appears_whole_with_parents(tmp_path):
+def test_file_appears_complete_with_parents(tmp_path):
     target = tmp_path / "a" / "b" / "clip.mp4"
     with replacing_file(target) as temporary:
         assert temporary.parent == target.parent
@@ -62,7 +62,7 @@ def test_file_through_a_link_keeps_the_link(tmp_path):
 
 
 def test_a_lock_is_not_taken_through_a_link(tmp_path):
-    """It is cut off and written."""
+    """The lock file is truncated and written."""
     (tmp_path / "precious").write_text("as it was")
     (tmp_path / ".lock").symlink_to("precious")
     with pytest.raises(DataError, match=r"cannot write .*\.lock"), locked_folder(tmp_path):
@@ -83,7 +83,7 @@ import ssagan_tf.files, ssagan_tf.verify, ssagan_tf.prepare
 
 
 class FakeMsvcrt:
-    """Windows' locks by those of POSIX; nobody can read a locked byte there."""
+    """Windows' locks, by those of POSIX. A locked byte cannot be read on Windows."""
 
     LK_NBLCK = 2
 
@@ -129,7 +129,7 @@ def test_a_path_without_wildcards(tmp_path, monkeypatch, name):
 
 @pytest.mark.parametrize("replacing", [replacing_file, replacing_folder])
 @pytest.mark.parametrize("name", ["x" * 251 + ".mp4", "é" * 127, "ü\n" * 60, "日" * 85])
-def test_names_as_long_as_they_may_be(tmp_path, replacing, name):
+def test_longest_names(tmp_path, replacing, name):
     with replacing(tmp_path / name) as temporary:
         assert temporary.suffix == (tmp_path / name).suffix
         assert temporary.name != name
@@ -138,7 +138,7 @@ def test_names_as_long_as_they_may_be(tmp_path, replacing, name):
     assert everything_in(tmp_path) == [name]
 
 
-def test_names_that_are_too_long_are_told_before_the_work(tmp_path):
+def test_too_long_names_are_reported_before_the_work(tmp_path):
     check_new_file(tmp_path / "new" / ("x" * 255))
     for folder in (tmp_path, tmp_path / "new" / "folder"):
         with pytest.raises(DataError, match=r"cannot write .*: File name too long"):
@@ -147,7 +147,7 @@ def test_names_that_are_too_long_are_told_before_the_work(tmp_path):
         check_new_file(tmp_path)
 
 
-def test_impossible_places_are_data_errors(tmp_path):
+def test_impossible_paths_are_data_errors(tmp_path):
     (tmp_path / "file").write_text("")
     for place in (tmp_path, tmp_path / "file" / "clip.mp4", tmp_path / ("x" * 300)):
         with pytest.raises(DataError, match="cannot write"), replacing_file(place):
@@ -176,7 +176,7 @@ def test_errors_about_other_files_pass_through(tmp_path, replacing):
     assert everything_in(tmp_path) == []
 
 
-def test_errors_about_what_is_written_are_one_line(tmp_path):
+def test_errors_about_the_written_file_are_one_line(tmp_path):
     def vanished():
         with replacing_file(tmp_path / "clips") as temporary:
             temporary.unlink()
@@ -192,7 +192,7 @@ def test_errors_about_what_is_written_are_one_line(tmp_path):
     assert everything_in(tmp_path) == []
 
 
-def test_folder_appears_whole(tmp_path):
+def test_folder_appears_complete(tmp_path):
     target = tmp_path / "a" / "frames"
     with replacing_folder(target) as temporary:
         (temporary / "1.png").write_text("1")
@@ -200,17 +200,17 @@ def test_folder_appears_whole(tmp_path):
     assert everything_in(tmp_path) == ["1.png", "a", "frames"]
 
 
-def test_a_disk_that_fills_up_in_a_copy(tmp_path):
+def test_disk_full_while_copying(tmp_path):
     def copy():
         with replacing_file(tmp_path / "b") as temporary:
-            # As shutil says it.
+            # Like shutil.
             raise OSError(errno.ENOSPC, "No space left", "a", None, str(temporary))
 
     with pytest.raises(DataError, match=r"cannot write .*/b: No space left"):
         copy()
 
 
-def test_a_disk_that_fills_up_in_a_folder_is_told_by_its_name(tmp_path):
+def test_disk_full_in_a_folder_names_the_file(tmp_path):
     def fill():
         with replacing_folder(tmp_path / "report") as folder, replacing_file(folder / "a" / "b"):
             raise OSError(errno.ENOSPC, "No space left")

@@ -1,4 +1,4 @@
-"""Small files that claim much: told in one line, before memory is taken."""
+"""Small files that claim huge sizes are refused in one line, before memory is allocated."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ VIDEOS = {
 }
 
 
-def test_bombs_take_no_memory(tmp_path: Path) -> None:
-    """Together, in a process of their own, where nothing else has taken any."""
+def test_decompression_bombs_take_no_memory(tmp_path: Path) -> None:
+    """All in one new process, where nothing else has allocated any."""
     for name, content in {**PICTURES, **VIDEOS}.items():
         assert len(content) < 4096
         (tmp_path / name).write_bytes(content)
@@ -75,13 +75,13 @@ print(peak() - before)
 
 
 def test_large_pictures_are_opened() -> None:
-    """The two hundred megapixels of phones, without a word."""
+    """200 megapixels, as from phones, without a warning."""
     assert video.image_size(bombs.png(16_384, 12_288)) == (12_288, 16_384)
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_large_pictures_are_refused_whatever_the_warnings() -> None:
-    """Between Pillow's warning and its error, where a program has reset the warnings."""
+    """Between the sizes of Pillow's warning and error, after a program has reset warnings."""
     assert video.image_size(bombs.png(20_000, 12_500)) == (12_500, 20_000)
     for height in (12_501, 26_000):
         with pytest.raises(ValueError, match="more than the limit of 250,000,000 pixels"):
@@ -95,7 +95,7 @@ def test_large_pictures_are_refused_whatever_the_warnings() -> None:
         b'/* XPM */\nstatic char * a[] = {"1 1 1 1", "a c #000000", "a"};\n',
     ],
 )
-def test_kinds_that_run_programs_are_no_pictures(tmp_path: Path, content: bytes) -> None:
+def test_formats_that_run_programs_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
     with pytest.raises(DataError, match="it is not a picture, or in an unknown format"):
         video.read_image(tmp_path / "a.jpg")
@@ -105,8 +105,8 @@ def test_kinds_that_run_programs_are_no_pictures(tmp_path: Path, content: bytes)
     "text",
     ["ffconcat version 1.0\nfile good.mp4\n", "#EXTM3U\n#EXTINF:1\ngood.mp4\n#EXT-X-ENDLIST\n"],
 )
-def test_a_playlist_is_no_video(tmp_path: Path, text: str, noise) -> None:
-    """FFmpeg would read the files that it names."""
+def test_playlists_are_refused(tmp_path: Path, text: str, noise) -> None:
+    """FFmpeg would read the files that they name."""
     video.write_mp4(tmp_path / "good.mp4", noise(3, 64, 64, 3), 12)
     (tmp_path / "list.mp4").write_text(text)
     with pytest.raises(DataError, match=r"it is not a video, or in an|Invalid data"):
@@ -123,10 +123,10 @@ def test_large_and_long_videos(tmp_path: Path, noise, monkeypatch: pytest.Monkey
         list(video.read_video(tmp_path / "a.mp4"))
 
 
-def test_what_an_mp4_claims(tmp_path: Path) -> None:
+def test_claims_of_an_mp4(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(bombs.mp4(16_000_000))
-    mp4_header.check(path)  # a legal claim, whether it is true shows later
+    mp4_header.check(path)  # a permitted claim, true or not
     for samples, fragments in ((16_000_001, False), (16_000_001, True), (2**32 - 1, True)):
         content = bombs.mp4(samples, fragments)
         at = content.index(b"moov") - 4
@@ -141,7 +141,7 @@ def test_what_an_mp4_claims(tmp_path: Path) -> None:
         mp4_header.check(path)
     with path.open("wb") as file:
         file.write(struct.pack(">I4s", 2**31, b"moov"))
-        file.truncate(2**31)  # of holes
+        file.truncate(2**31)  # sparse
     with pytest.raises(ValueError, match="bytes of tables"):
         mp4_header.check(path)
 
@@ -177,13 +177,13 @@ MANY = struct.pack(">I", 20_000_000)
     ],
 )
 def test_ways_to_claim_too_much(tmp_path: Path, content: bytes) -> None:
-    """Small files of lists that FFmpeg makes, in the places where it looks for boxes."""
+    """Small files with tables that FFmpeg expands, everywhere it looks for boxes."""
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(ValueError, match="it claims more than 16,000,000 frames"):
         mp4_header.check(tmp_path / "a.mp4")
 
 
-def test_runs_that_go_on_behind_their_box(tmp_path: Path) -> None:
+def test_runs_beyond_their_box(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(bombs.mp4(1, more=bombs.full(b"ctts", 100, 1, 1) + SYNC))
     with pytest.raises(ValueError, match="tables are longer than their boxes"):
@@ -193,8 +193,8 @@ def test_runs_that_go_on_behind_their_box(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("chunks", [1, 40])
-def test_plain_sound_is_not_listed(tmp_path: Path, chunks: int) -> None:
-    """A sample is a tick there: 400 seconds are 19.2 million."""
+def test_uncompressed_audio_is_not_counted(tmp_path: Path, chunks: int) -> None:
+    """Each tick is a sample there: 400 seconds have 19.2 million."""
     path = tmp_path / "a.mp4"
     path.write_bytes(bombs.mp4(19_200_000, kind=SOUND, chunks=chunks))
     mp4_header.check(path)
@@ -212,14 +212,14 @@ def test_plain_sound_is_not_listed(tmp_path: Path, chunks: int) -> None:
     ],
     ids=["matroska", "avi", "nut", "free"],
 )
-def test_other_large_files_are_not_held_to_it(tmp_path: Path, head: bytes) -> None:
+def test_limit_is_for_mp4_only(tmp_path: Path, head: bytes) -> None:
     with (tmp_path / "a").open("wb") as file:
         file.write(head)
-        file.truncate(2**31)  # of holes
+        file.truncate(2**31)  # sparse
     mp4_header.check(tmp_path / "a")
 
 
-def test_clips_that_are_kept_as_pixels() -> None:
+def test_clips_as_pixels() -> None:
     legal = np.broadcast_to(np.uint8(0), (4320, 7680, 3))
     assert as_pixels(Picture(legal)) is legal
     large = np.broadcast_to(np.uint8(0), (13_000, 13_000, 3))
@@ -227,7 +227,7 @@ def test_clips_that_are_kept_as_pixels() -> None:
         as_pixels(Picture(large))
 
 
-def test_files_that_are_too_long_or_never_end(tmp_path: Path) -> None:
+def test_files_that_are_too_large_or_never_end(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     with path.open("wb") as file:
         file.truncate(limits.PICTURE_BYTES + 1)
@@ -236,11 +236,11 @@ def test_files_that_are_too_long_or_never_end(tmp_path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
     for read in (video.read_image, lambda path: list(video.read_video(path))):
-        with pytest.raises(DataError, match="is no regular file"):
+        with pytest.raises(DataError, match="is not a regular file"):
             read(path)
     path.unlink()
     path.symlink_to("/dev/zero")
-    with pytest.raises(DataError, match="is no regular file"):
+    with pytest.raises(DataError, match="is not a regular file"):
         video.read_image(path)
 
 

@@ -43,7 +43,7 @@ def test_prepares_with_workers(tmp_path: Path, clouds: Path, noise) -> None:
 
     run = run_apart("prepare", *settings, cwd=tmp_path)
     assert run.returncode == 1
-    assert complaint(run).startswith("set holds a prepared set already")
+    assert complaint(run).startswith("set already contains a prepared set")
 
 
 def test_a_truncated_video(tmp_path: Path, noise) -> None:
@@ -56,7 +56,7 @@ def test_a_truncated_video(tmp_path: Path, noise) -> None:
 
     run = run_here("prepare", "--source=bad", *settings, cwd=tmp_path)
     assert run.returncode == 1
-    assert "bad holds no usable clip" in complaint(run)
+    assert "bad has no usable clip" in complaint(run)
     assert "bad.mp4" in complaint(run)
 
     run = run_here("prepare", "--source=.", *settings, cwd=tmp_path)
@@ -74,9 +74,9 @@ def info_of(train: int, test: int, fraction: float = 0.1, skipped: int = 0) -> D
 @pytest.mark.parametrize(
     ("info", "why"),
     [
-        (info_of(1, 0), "no test clips: the source is one video"),
+        (info_of(1, 0), "no test clips: the source is a single video"),
         (info_of(1, 0, skipped=1), "no test clips: only one video is usable"),
-        (info_of(2, 0, skipped=1), "no test clips: the source's test split has none that"),
+        (info_of(2, 0, skipped=1), "no test clips: the test split of the source has no"),
         (info_of(2, 0, fraction=0.0), None),
         (info_of(2, 1), None),
     ],
@@ -94,21 +94,21 @@ def test_summary_says_why_there_are_no_test_clips(info: DatasetInfo, why: str | 
         (["--output=set"], 2, "--source=: is needed; see --help"),
         (["--source=empty"], 2, "--output=: is needed; see --help"),
         (["--layout=synthetic"], 2, "--output=: is needed; see --help"),
-        (["--source=empty", "--layout=synthetic", "--output=set"], 2, "leave one out"),
+        (["--source=empty", "--layout=synthetic", "--output=set"], 2, "omit one of them"),
         (["--output=full", "--source=broken"], 1, "full is not empty"),
         (["--output=set", "--source=nowhere"], 2, "--source=nowhere: no such folder"),
-        (["--output=set", "--source=empty"], 1, "empty holds no videos and no pictures"),
-        (["--output=set", "--source=empty", "--layout=videos"], 1, "empty holds no usable clip"),
-        (["--output=set", "--source=broken"], 1, "broken holds no usable clip to train on (V/0: "),
+        (["--output=set", "--source=empty"], 1, "empty has no footage; expected"),
+        (["--output=set", "--source=empty", "--layout=videos"], 1, "empty has no usable clip"),
+        (["--output=set", "--source=broken"], 1, "broken has no usable clip to train on (V/0: "),
         (["--output=set", "--source=./broken/"], 1, "(V/0: broken picture: broken/V/0.jpg: "),
-        (["--output=set", "--source=broken"], 1, "or name another --layout"),
+        (["--output=set", "--source=broken"], 1, "; or set --layout"),
         (["--output=set", "--resolution=100"], 2, "--resolution=100: must be 64·2^k"),
         (["--output=set", "--sauce=clouds"], 2, "Unknown command line flag 'sauce'"),
         (["--output=set", "--source=ftps://host/in"], 2, "--source=ftps://host/in: ftps:// "),
         (["--output=ftps://host/set", "--source=empty"], 2, "--output=ftps://host/set: ftps:// "),
         (["--output=set", "--source=empty", "--frame_stride=slow"], 2, "a whole number, or auto"),
         (["--output=set", "--source=empty", "--frame_stride=0"], 2, "must be at least 1, or auto"),
-        (["--output=a_file", "--source=empty"], 2, "--output=a_file: is a file, not a folder"),
+        (["--output=a_file", "--source=empty"], 2, "--output=a_file: is not a directory"),
     ],
 )
 def test_bad_input(tmp_path: Path, arguments: list[str], code: int, expected: str) -> None:
@@ -122,6 +122,6 @@ def test_bad_input(tmp_path: Path, arguments: list[str], code: int, expected: st
     run = run_here("prepare", *arguments, cwd=tmp_path)
     assert run.returncode == code
     assert expected in complaint(run)
-    assert code == 1 or not run.stdout  # nothing is announced that cannot begin
+    assert code == 1 or not run.stdout  # no progress before a usage error
     assert (tmp_path / "full" / "train-00000-of-00004.tfrecord").exists()
     assert not (tmp_path / "set" / FILE_NAME).exists()

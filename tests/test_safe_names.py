@@ -7,9 +7,9 @@ import pytest
 from ssagan_tf import safe_names
 
 REFUSED = {
-    "..": "leaves its folder",
-    "a/../b": "leaves its folder",
-    "../a": "leaves its folder",
+    "..": "leads out of its folder",
+    "a/../b": "leads out of its folder",
+    "../a": "leads out of its folder",
     "/etc/passwd": "absolute",
     "//server/share": "absolute",
     "C:": "drive",
@@ -22,12 +22,12 @@ REFUSED = {
     "a//b": "empty part",
     "a/": "empty part",
     "./a": "empty part",
-    "a\0b": "cannot be printed",
-    "a\nb": "cannot be printed",
-    "\x1b[2J": "cannot be printed",
-    "a\x7f": "cannot be printed",
-    "a\u2028b": "cannot be printed",
-    "\ud800": "cannot be printed",
+    "a\0b": "unprintable character",
+    "a\nb": "unprintable character",
+    "\x1b[2J": "unprintable character",
+    "a\x7f": "unprintable character",
+    "a\u2028b": "unprintable character",
+    "\ud800": "unprintable character",
     "CON": "device",
     "nul.txt": "device",
     "a/Com1/b": "device",
@@ -55,8 +55,8 @@ def test_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [None, 3, b"a", ["a"]])
-def test_not_even_text(name: object) -> None:
-    with pytest.raises(ValueError, match="is no text"):
+def test_not_a_string(name: object) -> None:
+    with pytest.raises(ValueError, match="is not a string"):
         safe_names.checked(name)
 
 
@@ -85,7 +85,7 @@ def test_allowed(name: str) -> None:
 
 
 def test_links(tmp_path: Path) -> None:
-    """A linked file is data somewhere else; a linked folder that leads out is not taken."""
+    """Files may be links to elsewhere; folders must not lead out."""
     (tmp_path / "set" / "inside").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "set" / "out").symlink_to(tmp_path / "elsewhere")
@@ -93,5 +93,5 @@ def test_links(tmp_path: Path) -> None:
     (tmp_path / "set" / "shard").symlink_to(tmp_path / "elsewhere" / "shard")
     for name in ("shard", "inside/shard", "again/shard"):
         safe_names.check_folders(tmp_path / "set", name)
-    with pytest.raises(ValueError, match=r"'out/shard' leads out of .* by a link"):
+    with pytest.raises(ValueError, match=r"'out/shard' leads out of .* through a link"):
         safe_names.check_folders(tmp_path / "set", "out/shard")

@@ -1,1 +1,1 @@
-"""Footage, its TFRecords, and the input pipeline."""
+"""Footage, prepared sets of TFRecords, and the input pipeline."""

@@ -1,6 +1,6 @@
-"""Changes of training clips that leave a sky a sky: the same for all frames of a clip.
+"""Random augmentation of training clips, the same for all frames of a clip.
 
-What is drawn is a function of the run's seed and the clip's position in the run, like the flips.
+It is a function of the run's seed and the clip's position in the run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ssagan_tf.options import FRAMES, TrainOptions
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """What is done to clips; without arguments, nothing. See the settings of the same names."""
+    """How to augment clips; by default, not at all. See the settings of the same names."""
 
     flip: bool = False
     canonical_motion: str = "off"
@@ -25,106 +25,111 @@ class Augmentation:
     colour: float = 0.0
 
     @classmethod
-    def of(cls, options: TrainOptions) -> Augmentation:
+    def from_options(cls, options: TrainOptions) -> Augmentation:
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: getattr(options, name) for name in names})
 
     def takes(self, drift: float | tf.Tensor) -> bool | tf.Tensor:
-        """Whether a clip that drifts so (`info.Shard`) is used at all."""
+        """Returns whether a clip with this drift (see `dataset_info.Shard`) is used."""
         return self.canonical_motion != "drop" or abs(drift) >= self.canonical_threshold
 
-    def mirrors(self, drift: float | tf.Tensor, drawn: float | tf.Tensor) -> bool | tf.Tensor:
-        """Whether a clip that drifts so is mirrored; a number drawn in [0, 1) where either will do.
+    def mirrors(self, drift: float | tf.Tensor, random: float | tf.Tensor) -> bool | tf.Tensor:
+        """Returns whether a clip with this drift is mirrored.
 
-        A clip that drifts neither way by the threshold may be shown both ways.
+        With canonical motion, that depends on the direction of the drift. Where the drift is below
+        the threshold, and without canonical motion, it is random.
+
+        Args:
+          drift: Of the clip.
+          random: A random number in [0, 1).
         """
         if self.canonical_motion == "off":
-            return self.flip and drawn < 0.5
-        return tf.where(abs(drift) >= self.canonical_threshold, drift < 0, drawn < 0.5)
+            return self.flip and random < 0.5
+        return tf.where(abs(drift) >= self.canonical_threshold, drift < 0, random < 0.5)
 
     def apply(
         self, clip: tf.Tensor, base: int, index: tf.Tensor, drift: float | tf.Tensor = 0.0
     ) -> tf.Tensor:
-        """Changes a clip.
+        """Augments a clip.
 
         Args:
           clip: `[32, H, W, 3]` uint8.
           base: Seed of the run.
           index: Position of the clip in the run.
-          drift: Of the clip as it is.
+          drift: Of the stored clip.
 
         Returns:
-          Of the same shape and type.
+          A clip of the same shape and type.
         """
 
-        def drawn(use: int, *shape: int) -> tf.Tensor:
+        def uniform(use: int, *shape: int) -> tf.Tensor:
             return tf.random.stateless_uniform(shape, seeds.seed(base, use, index))
 
         if self.zoom or self.slow_motion or self.colour:
             values = tf.cast(clip, tf.float32)
             if self.slow_motion:
-                values = slowed(values, self.slow_motion, drawn(seeds.SLOW_MOTION, 2))
+                values = slow_down(values, self.slow_motion, uniform(seeds.SLOW_MOTION, 2))
             if self.zoom:
-                values = zoomed(values, self.zoom, drawn(seeds.ZOOM, 3))
+                values = zoom_in(values, self.zoom, uniform(seeds.ZOOM, 3))
             if self.colour:
-                values = coloured(values, self.colour, drawn(seeds.COLOUR, 5))
+                values = jitter_colours(values, self.colour, uniform(seeds.COLOUR, 5))
             clip = tf.saturate_cast(tf.round(values), tf.uint8)
         if self.flip or self.canonical_motion != "off":
-            mirrored = self.mirrors(drift, drawn(seeds.FLIPS))
+            mirrored = self.mirrors(drift, uniform(seeds.FLIPS))
             clip = tf.cond(mirrored, lambda: tf.reverse(clip, [2]), lambda: clip)
         return clip
 
 
-NOTHING = Augmentation()
+NO_AUGMENTATION = Augmentation()
 
 
-def slowed(clip: tf.Tensor, most: float, drawn: tf.Tensor) -> tf.Tensor:
-    """Plays a part of a clip in the time of the whole, frames in between blended.
+def slow_down(clip: tf.Tensor, limit: float, random: tf.Tensor) -> tf.Tensor:
+    """Stretches a part of a clip over all frames, which are blended from the nearest two.
 
     Args:
       clip: `[32, H, W, 3]` float.
-      most: The share of its pace that a clip loses at most, below 1.
-      drawn: Two numbers in [0, 1): how much, and where it begins, at a whole frame, so that the
-        first one stays sharp.
+      limit: Largest decrease of the speed, as a fraction below 1.
+      random: Two numbers in [0, 1): for the speed, and for the start, which is a whole frame, so
+        that the first one stays sharp.
 
     Returns:
-      Of the same shape; motion is 1 − most to 1 times what it was.
+      A clip of the same shape, 1 − limit to 1 times as fast.
     """
-    pace = 1 - most * drawn[0]
+    pace = 1 - limit * random[0]
     room = (FRAMES - 1) * (1 - pace)
-    start = tf.floor(drawn[1] * (tf.floor(room) + 1))
+    start = tf.floor(random[1] * (tf.floor(room) + 1))
     times = start + pace * tf.range(FRAMES, dtype=tf.float32)
-    times = tf.minimum(times, FRAMES - 1.0)  # for rounding alone
+    times = tf.minimum(times, FRAMES - 1.0)  # rounding errors only
     before = tf.cast(tf.floor(times), tf.int32)
     after = tf.minimum(before + 1, FRAMES - 1)
-    share = (times - tf.floor(times))[:, None, None, None]
-    return (1 - share) * tf.gather(clip, before) + share * tf.gather(clip, after)
+    fraction = (times - tf.floor(times))[:, None, None, None]
+    return (1 - fraction) * tf.gather(clip, before) + fraction * tf.gather(clip, after)
 
 
-def zoomed(clip: tf.Tensor, most: float, drawn: tf.Tensor) -> tf.Tensor:
-    """Cuts a square out of all frames and enlarges it to their size (bilinear).
+def zoom_in(clip: tf.Tensor, limit: float, random: tf.Tensor) -> tf.Tensor:
+    """Crops the same square from all frames and enlarges it to their size (bilinear).
 
     Args:
       clip: `[32, S, S, 3]` float.
-      most: The enlargement is 1 to 1 + most.
-      drawn: Three numbers in [0, 1): how much, and from where, down and to the right.
+      limit: The zoom factor is 1 to 1 + limit.
+      random: Three numbers in [0, 1): for the factor, and for the top and left of the square.
     """
-    side = 1 / (1 + most * drawn[0])
-    top, left = drawn[1] * (1 - side), drawn[2] * (1 - side)
+    side = 1 / (1 + limit * random[0])
+    top, left = random[1] * (1 - side), random[2] * (1 - side)
     box = tf.stack([top, left, top + side, left + side])
     boxes = tf.tile(box[None], [FRAMES, 1])
     return tf.image.crop_and_resize(clip, boxes, tf.range(FRAMES), clip.shape[1:3])
 
 
-def coloured(clip: tf.Tensor, most: float, drawn: tf.Tensor) -> tf.Tensor:
+def jitter_colours(clip: tf.Tensor, limit: float, random: tf.Tensor) -> tf.Tensor:
     """Changes contrast, exposure and white balance.
 
     Args:
-      clip: `[32, S, S, 3]` float in [0, 255]; the result may leave it.
-      most: Contrast and exposure are 1 − most to 1 + most times what they were, and each channel
-        1 − most/2 to 1 + most/2 times that.
-      drawn: Five numbers in [0, 1): contrast, exposure, the channels.
+      clip: `[32, S, S, 3]` float in [0, 255]; the result may exceed this range.
+      limit: Contrast and exposure are multiplied by 1 − limit to 1 + limit, and each channel by
+        1 − limit/2 to 1 + limit/2.
+      random: Five numbers in [0, 1): for contrast, exposure, and the channels.
     """
-    change = most * (2 * drawn - 1)
+    change = limit * (2 * random - 1)
     clip = 127.5 + (1 + change[0]) * (clip - 127.5)
     return (1 + change[1]) * (1 + change[2:] / 2) * clip

@@ -1,6 +1,6 @@
-"""`writer.prepare` as an Apache Beam pipeline (extra `beam`): the same set, made by many machines.
+"""`writer.prepare` as an Apache Beam pipeline (extra `beam`), for many machines.
 
-The functions that read a clip, arrange the set and write a shard are the same.
+The functions that read clips, assign them to shards and write a shard are the same.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from ssagan_tf.data import layouts, upload
 from ssagan_tf.data.dataset_info import SPLITS, DatasetInfo, Shard, Skipped, read_info
 from ssagan_tf.data.reading import spool_item
-from ssagan_tf.data.sharding import Sharding, arrange
+from ssagan_tf.data.sharding import Sharding, shard_clips
 from ssagan_tf.data.spool import ClipMetadata, SpooledClip
 from ssagan_tf.data.writer import (
     check_output,
+    describe_shard,
     is_interrupted,
     list_usable,
-    shard_of,
     write_shard,
 )
 from ssagan_tf.errors import DataError, missing_extra
@@ -29,17 +29,17 @@ from ssagan_tf.files import errors_of_writing
 from ssagan_tf.options import PrepareOptions, require
 from ssagan_tf.remote import AnyPath, RemotePath, as_path
 
-ClipPosition = tuple[int, int]  # of a clip among all: number of its item, number in the item
+ClipPosition = tuple[int, int]  # index of its item, and in the item
 
 
 def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetInfo:
-    """Writes a prepared set, byte by byte what `writer.prepare` writes.
+    """Writes a prepared set with the same bytes as `writer.prepare`.
 
-    Source and output are folders, or addresses, that all workers see.
+    Source and output are folders or addresses that all workers can access.
 
     Args:
-      options: What to read and where to write; `workers` is the runner's to say.
-      arguments: Beam's own, such as `--runner=FlinkRunner`.
+      options: What to read and where to write; `workers` is ignored, as the runner decides.
+      arguments: Beam's arguments, such as `--runner=FlinkRunner`.
 
     Raises:
       OptionError: A setting is missing or does not fit the source.
@@ -51,17 +51,17 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     output = as_path(options.output)
     check_output(options, output)
     if is_interrupted(output):
-        where = upload.folder_of(output) if isinstance(output, RemotePath) else output
+        where = upload.staging_path(output) if isinstance(output, RemotePath) else output
         raise DataError(
-            f"{where} holds what an interrupted prepare has finished; go on with that, or name "
-            "another --output"
+            f"{where} contains the unfinished work of prepare; resume that, or choose another "
+            "--output"
         )
     try:
         import apache_beam as beam
     except ImportError as error:
         raise missing_extra(error, "beam") from error
     listing = list_usable(options)
-    made = isinstance(output, Path) and not output.exists()
+    created = isinstance(output, Path) and not output.exists()
     if isinstance(output, Path):
         with errors_of_writing(output):
             output.mkdir(parents=True, exist_ok=True)
@@ -70,8 +70,8 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
     try:
         with beam.Pipeline(argv=list(arguments)) as pipeline:
             _build(beam, pipeline, options, listing, output)
-    except Exception as error:  # runners wrap what was raised in kinds of their own
-        if made:
+    except Exception as error:  # runners wrap exceptions in their own
+        if created:
             with contextlib.suppress(OSError):
                 output.rmdir()
         raise DataError(f"the pipeline failed: {_why(error)}") from error
@@ -79,13 +79,12 @@ def prepare(options: PrepareOptions, arguments: Sequence[str] = ()) -> DatasetIn
 
 
 def _why(error: BaseException) -> str:
-    """The line of a pipeline's error that tells most: of ours, else the last."""
+    """The most informative line of a pipeline's error: one of this package, else the last."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    ours = [
-        line for line in lines if re.search(r"(NoUsableClipsError|DataError|StoreError): ", line)
-    ]
+    kinds = r"(NoUsableClipsError|DataError|RemoteStorageError): "
+    ours = [line for line in lines if re.search(kinds, line)]
     if ours:
-        return re.sub(r".*?(NoUsableClipsError|DataError|StoreError): ", "", ours[0])
+        return re.sub(f".*?{kinds}", "", ours[0])
     return lines[-1] if lines else type(error).__name__
 
 
@@ -102,21 +101,21 @@ def _build(
         | "spread" >> beam.Reshuffle()
         | "read" >> beam.FlatMap(_read, options)
     )
-    metadata = clips | "metadata" >> beam.Map(lambda one: one[:2])
-    arrangement = (
+    metadata = clips | "metadata" >> beam.Map(lambda clip: clip[:2])
+    sharding = (
         pipeline
         | "once" >> beam.Create([None])
-        | "arrange"
-        >> beam.Map(_arrange, beam.pvalue.AsIter(metadata), tuple(listing.skipped), options)
+        | "assign"
+        >> beam.Map(_shard_clips, beam.pvalue.AsIter(metadata), tuple(listing.skipped), options)
     )
-    places = arrangement | "places" >> beam.Map(_places)
+    positions = sharding | "positions" >> beam.Map(_positions)
     shards = (
         clips
-        | "to shards" >> beam.FlatMap(_to_shard, beam.pvalue.AsSingleton(places))
+        | "to shards" >> beam.FlatMap(_to_shard, beam.pvalue.AsSingleton(positions))
         | "by shard" >> beam.GroupByKey()
         | "write" >> beam.Map(_write, output, options.resolution)
     )
-    _ = arrangement | "describe" >> beam.Map(
+    _ = sharding | "describe" >> beam.Map(
         _describe, beam.pvalue.AsIter(shards), options, listing.layout, output
     )
 
@@ -127,43 +126,43 @@ def _read(
     """The clips of an item, once it is known that all of it can be read."""
     number, item = numbered
     with tempfile.TemporaryDirectory() as folder:
-        for index, one in enumerate(spool_item(item, options, f"{folder}/item")):
-            if isinstance(one, SpooledClip):
-                yield (number, index), one.metadata(), one.load()
+        for index, clip in enumerate(spool_item(item, options, f"{folder}/item")):
+            if isinstance(clip, SpooledClip):
+                yield (number, index), clip.metadata(), clip.load()
             else:
-                yield (number, index), one, ()
+                yield (number, index), clip, ()
 
 
-def _arrange(
+def _shard_clips(
     _: None,
     found: Iterable[tuple[ClipPosition, ClipMetadata | Skipped]],
     skipped: Sequence[Skipped],
     options: PrepareOptions,
 ) -> Sharding[ClipMetadata]:
-    in_order = [one for _, one in sorted(found, key=lambda one: one[0])]
-    clips = [one for one in in_order if isinstance(one, ClipMetadata)]
-    left_out = [one for one in in_order if isinstance(one, Skipped)]
-    return arrange(clips, [*skipped, *left_out], options)
+    in_order = [clip for _, clip in sorted(found, key=lambda positioned: positioned[0])]
+    clips = [clip for clip in in_order if isinstance(clip, ClipMetadata)]
+    also_skipped = [clip for clip in in_order if isinstance(clip, Skipped)]
+    return shard_clips(clips, [*skipped, *also_skipped], options)
 
 
-def _places(arrangement: Sharding[ClipMetadata]) -> dict[str, tuple[str, int]]:
-    """Shard and place in it of each clip."""
+def _positions(sharding: Sharding[ClipMetadata]) -> dict[str, tuple[str, int]]:
+    """The shard of each clip by name, and its index there."""
     return {
-        clip.name: (shard, place)
+        clip.name: (shard, index)
         for split in SPLITS
-        for shard, clips in arrangement.shards[split].items()
-        for place, clip in enumerate(clips)
+        for shard, clips in sharding.shards[split].items()
+        for index, clip in enumerate(clips)
     }
 
 
 def _to_shard(
     clip: tuple[ClipPosition, ClipMetadata | Skipped, Sequence[bytes]],
-    places: dict[str, tuple[str, int]],
+    positions: dict[str, tuple[str, int]],
 ) -> Iterator[tuple[str, tuple[int, ClipMetadata, Sequence[bytes]]]]:
     _, metadata, frames = clip
-    if isinstance(metadata, ClipMetadata) and metadata.name in places:
-        shard, place = places[metadata.name]
-        yield shard, (place, metadata, frames)
+    if isinstance(metadata, ClipMetadata) and metadata.name in positions:
+        shard, index = positions[metadata.name]
+        yield shard, (index, metadata, frames)
 
 
 def _write(
@@ -175,14 +174,14 @@ def _write(
     ordered = sorted(clips, key=lambda clip: clip[0])
     path = output / name
     write_shard(path, (clip[1:] for clip in ordered), resolution)
-    return shard_of(path, [metadata for _, metadata, _ in ordered])
+    return describe_shard(path, [metadata for _, metadata, _ in ordered])
 
 
 def _describe(
-    arrangement: Sharding[ClipMetadata],
+    sharding: Sharding[ClipMetadata],
     shards: Iterable[Shard],
     options: PrepareOptions,
     layout: str,
     output: AnyPath,
 ) -> None:
-    arrangement.info(options, layout, {shard.name: shard for shard in shards}).write(output)
+    sharding.info(options, layout, {shard.name: shard for shard in shards}).write(output)

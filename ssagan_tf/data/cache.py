@@ -1,4 +1,4 @@
-"""A copy of a prepared set on a disk that is near."""
+"""Copies a prepared set to a local disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from ssagan_tf.data.dataset_info import SPLITS, PreparedSet, shard_fault
+from ssagan_tf.data.dataset_info import SPLITS, PreparedSet, shard_problem
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file, sha256_of
 from ssagan_tf.progress import Report
@@ -15,28 +15,27 @@ from ssagan_tf.progress import Report
 def copy_to_cache(
     prepared: PreparedSet, folder: Path, report: Report = lambda *_: None
 ) -> PreparedSet:
-    """Copies the shards of a set, unless they are there already.
+    """Copies the shards of a set, except those that have been copied before.
 
-    Sets may share the folder: each has one of its own in it, named by its fingerprint.
+    Sets may share the folder: each has a subfolder, named after its fingerprint.
 
     Args:
       prepared: The set.
-      folder: Where copies are kept.
-      report: Called after each shard.
+      folder: Where to put the copies.
+      report: Called with the progress after each shard.
 
     Returns:
-      The set, to be read from the copies.
+      The set, read from the copies.
 
     Raises:
-      DataError: There is no room, or a shard cannot be read or is not what it was when it was
-        prepared.
+      DataError: The disk is full, or a shard cannot be read or its checksum does not match.
     """
     target = folder / prepared.info.fingerprint[:16]
     if target.is_symlink():
         raise DataError(f"{target} is a symbolic link; remove it, or choose another --cache")
     shards = [shard for split in SPLITS for shard in prepared.shards(split)]
     for number, shard in enumerate(shards, 1):
-        if shard_fault(target, shard):
+        if shard_problem(target, shard):
             source = prepared.path(shard)
             try:
                 with replacing_file(target / shard.name) as temporary:
@@ -44,7 +43,8 @@ def copy_to_cache(
                         shutil.copyfileobj(file, copy, 1 << 24)
                     if sha256_of(temporary) != shard.sha256:
                         raise DataError(
-                            f"{source} is corrupt: not as it was written; prepare the set again"
+                            f"{source} is corrupt: its checksum does not match; prepare the set "
+                            "again"
                         )
             except OSError as error:
                 raise DataError(f"cannot read {source}: {error.strerror or error}") from error

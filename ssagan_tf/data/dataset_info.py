@@ -1,4 +1,4 @@
-"""What a prepared set says about itself: `dataset_info.json`, without TensorFlow."""
+"""The description of a prepared set, `dataset_info.json`; needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ssagan_tf.options import LARGEST_RESOLUTION, current_names
 from ssagan_tf.options.shared import Fit, Layout
 from ssagan_tf.remote import AnyPath, as_path, no_such_folder
 
-FORMAT = 1  # raised when a reader of the old format would misread the new one
+FORMAT = 1  # raise it when older readers would misread the new format
 FILE_NAME = "dataset_info.json"
 SPLITS = ("train", "test")
-Made = TypeVar("Made")
+T = TypeVar("T")
 SHARD_PATTERN = re.compile(r"(train|test)-\d{5,}-of-\d{5,}\.tfrecord")
 
 
@@ -31,12 +31,16 @@ class Shard:
     """One TFRecord file.
 
     Attributes:
-      drifts: Of each clip in order its mean horizontal velocity (`layouts/motion.py`): the share
-        of the width a frame, positive to the right. Empty where none was measured: of skies that
-        were drawn, and in sets written before it was.
+      name: Of the file.
+      clips: Number of its records.
+      bytes: Size of the file.
+      sha256: Checksum of the file.
+      drifts: Mean horizontal velocity of each clip in order (`layouts/motion.py`), in frame widths
+        per frame, positive to the right. Empty where it was not measured: for synthetic clips, and
+        in sets of older versions.
 
     Raises:
-      ValueError: It cannot be what is said of it.
+      ValueError: A value is impossible.
     """
 
     name: str
@@ -49,18 +53,16 @@ class Shard:
         safe_names.checked(self.name, "shard name")
         _check_counts(self.clips, self.bytes)
         if not re.fullmatch("[0-9a-f]+", self.sha256):
-            raise ValueError(f"the checksum of {self.name} is none")
+            raise ValueError(f"the checksum of {self.name} is invalid")
         if len(self.drifts) not in (0, self.clips):
-            raise ValueError(
-                f"{self.name} has {self.clips} clips, but says of {len(self.drifts)} how they drift"
-            )
-        if not all(type(each) in (int, float) and abs(each) <= 1 for each in self.drifts):
-            raise ValueError(f"a clip of {self.name} drifts by no number in [-1, 1]")
+            raise ValueError(f"{self.name} has {self.clips} clips, but {len(self.drifts)} drifts")
+        if not all(type(drift) in (int, float) and abs(drift) <= 1 for drift in self.drifts):
+            raise ValueError(f"the drifts of {self.name} are not all numbers in [-1, 1]")
 
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """The clips of training or of testing, in the order in which they are stored."""
+    """Number of clips and videos for training or testing, and their shards in order."""
 
     clips: int
     videos: int
@@ -72,7 +74,7 @@ class Split:
 
 @dataclasses.dataclass(frozen=True)
 class Skipped:
-    """Something of the source that is not in the set. The reason is `kind` or `kind: more`."""
+    """Something in the source that is not in the set. The reason is `KIND` or `KIND: DETAILS`."""
 
     item: str
     reason: str
@@ -84,7 +86,7 @@ class Skipped:
 
 @dataclasses.dataclass(frozen=True)
 class NearDuplicate:
-    """A training clip, the test clip that it looks like, and how many bits of a hash differ."""
+    """A training clip, the test clip it looks like, and how many bits of their hashes differ."""
 
     train: str
     test: str
@@ -93,7 +95,7 @@ class NearDuplicate:
 
 @dataclasses.dataclass(frozen=True)
 class DatasetInfo:
-    """A prepared set: how it was made, its shards, and what was left out."""
+    """A prepared set: how it was made, its shards, and what was skipped."""
 
     resolution: int
     frames: int
@@ -107,12 +109,14 @@ class DatasetInfo:
     def __post_init__(self) -> None:
         if not 1 <= self.resolution <= LARGEST_RESOLUTION:
             raise ValueError(f"its resolution is {self.resolution}")
-        if self.layout not in get_args(Layout) or self.fit not in get_args(Fit):
-            raise ValueError("its layout or fit is none that prepare writes")
+        if self.layout not in get_args(Layout):
+            raise ValueError(f"unknown layout {safe_names.shown(self.layout)}")
+        if self.fit not in get_args(Fit):
+            raise ValueError(f"unknown fit {safe_names.shown(self.fit)}")
 
     @property
     def drifts(self) -> tuple[float, ...] | None:
-        """How all clips drift, in stored order; None if that is not known of each."""
+        """The drifts of all clips in stored order; None if some were not measured."""
         shards = [shard for split in SPLITS for shard in self.splits[split].shards]
         if not all(len(shard.drifts) == shard.clips for shard in shards):
             return None
@@ -120,9 +124,9 @@ class DatasetInfo:
 
     @property
     def fingerprint(self) -> str:
-        """Tells sets of different content apart: SHA-256 over the shards' checksums."""
-        sums = [shard.sha256 for split in SPLITS for shard in self.splits[split].shards]
-        return hashlib.sha256("\n".join(sums).encode()).hexdigest()
+        """Identifies the content: SHA-256 of the shards' checksums."""
+        checksums = [shard.sha256 for split in SPLITS for shard in self.splits[split].shards]
+        return hashlib.sha256("\n".join(checksums).encode()).hexdigest()
 
     def to_json(self) -> str:
         values = {"format": FORMAT, "fingerprint": self.fingerprint, **dataclasses.asdict(self)}
@@ -136,41 +140,43 @@ class DatasetInfo:
                 if not shard["drifts"]:
                     del shard["drifts"]
         for name in ("near_duplicates", "skipped"):
-            values[name] = values.pop(name)  # last, as they may be long
+            values[name] = values.pop(name)  # at the end, as they may be long
         return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> DatasetInfo:
-        """Inverse of `to_json`.
+        """Inverse of `to_json`. Settings that were renamed since get their current names.
 
         Raises:
-          ValueError: It is no such text, or of another format version.
+          ValueError: It is invalid, or of another format version.
         """
         values = limits.parse_json(text, limits.DESCRIPTION_VALUES)
         try:
             if values["format"] != FORMAT:
-                raise ValueError(f"its format is {values['format']}, this program reads {FORMAT}")
+                raise ValueError(f"its format is {values['format']}, expected {FORMAT}")
             splits = {
-                name: _made(Split, {**split, "shards": tuple(map(_shard, split["shards"]))})
+                name: _checked(Split, {**split, "shards": tuple(map(_shard, split["shards"]))})
                 for name, split in values["splits"].items()
                 if name in SPLITS
             }
             if len(splits) != len(SPLITS):
-                raise ValueError(f"it has not the splits {' and '.join(SPLITS)}")
-            own = ("resolution", "frames", "layout", "fit", "settings")
+                raise ValueError(f"a split is missing, expected {' and '.join(SPLITS)}")
             pairs = values.get("near_duplicates", ())
-            lists = {
-                "skipped": tuple(_made(Skipped, item) for item in values["skipped"]),
-                "near_duplicates": tuple(_made(NearDuplicate, pair) for pair in pairs),
-            }
-            given = {name: values[name] for name in own}
-            given["settings"] = current_names(given["settings"])
-            return _made(cls, {**given, **lists, "splits": splits})
+            return _checked(
+                cls,
+                {
+                    **{name: values[name] for name in ("resolution", "frames", "layout", "fit")},
+                    "settings": current_names(values["settings"]),
+                    "splits": splits,
+                    "skipped": tuple(_checked(Skipped, item) for item in values["skipped"]),
+                    "near_duplicates": tuple(_checked(NearDuplicate, pair) for pair in pairs),
+                },
+            )
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"it is not as prepare writes it ({error})") from error
+            raise ValueError(f"prepare did not write it ({error})") from error
 
     def write(self, folder: str | PathLike[str]) -> None:
-        """Writes `dataset_info.json`, the mark of a whole set.
+        """Writes `dataset_info.json`, which marks a set as complete.
 
         Raises:
           DataError: The file cannot be written.
@@ -181,12 +187,12 @@ class DatasetInfo:
 
 @dataclasses.dataclass(frozen=True)
 class PreparedSet:
-    """A prepared set where it lies.
+    """A prepared set and its location.
 
     Attributes:
-      folder: Of the set.
+      folder: Where it is.
       info: Its description.
-      copies: Where shards are read that are not read in the folder, by name.
+      copies: Paths of shards that are read from elsewhere, by name.
     """
 
     folder: AnyPath
@@ -194,27 +200,27 @@ class PreparedSet:
     copies: Mapping[str, Path] = dataclasses.field(default_factory=dict)
 
     def path(self, shard: Shard) -> AnyPath:
-        """Where a shard is read."""
+        """Returns where a shard is read from."""
         return self.copies.get(shard.name, self.folder / shard.name)
 
     def paths(self, split: str) -> list[str]:
-        """The shards of `train` or `test`, in stored order."""
+        """Returns the paths of the shards of `train` or `test` in order."""
         return [str(self.path(shard)) for shard in self.shards(split)]
 
     def shards(self, split: str) -> Sequence[Shard]:
         return self.info.splits[split].shards
 
     def drifts(self, split: str) -> list[float]:
-        """How the clips drift, in stored order; where that is not known, zeros."""
-        of_shards = (shard.drifts or (0.0,) * shard.clips for shard in self.shards(split))
-        return list(itertools.chain.from_iterable(of_shards))
+        """Returns the drifts of the clips in stored order, zeros where they were not measured."""
+        by_shard = (shard.drifts or (0.0,) * shard.clips for shard in self.shards(split))
+        return list(itertools.chain.from_iterable(by_shard))
 
 
-def _made(kind: type[Made], values: dict[str, Any]) -> Made:
-    """A description of what was read.
+def _checked(kind: type[T], values: dict[str, Any]) -> T:
+    """Makes a dataclass from values that were read.
 
     Raises:
-      TypeError: Something is missing, too much, or not of its type.
+      TypeError: One is missing, unknown, or of another type.
     """
     for name, expected in get_type_hints(kind).items():
         value = values.get(name)
@@ -224,7 +230,7 @@ def _made(kind: type[Made], values: dict[str, Any]) -> Made:
 
 
 def _shard(values: dict[str, Any]) -> Shard:
-    return _made(Shard, {**values, "drifts": tuple(values.get("drifts", ()))})
+    return _checked(Shard, {**values, "drifts": tuple(values.get("drifts", ()))})
 
 
 def _check_counts(*counts: int) -> None:
@@ -234,19 +240,19 @@ def _check_counts(*counts: int) -> None:
 
 
 def read_info(folder: str | PathLike[str]) -> DatasetInfo:
-    """Reads the description of a prepared set; its shards are not looked at.
+    """Reads the description of a prepared set, without a look at its shards.
 
     Raises:
-      DataError: It is no prepared set, or one of another format version.
+      DataError: It is not a prepared set, or of another format version.
     """
     folder = as_path(folder)
     path = folder / FILE_NAME
     try:
         if not folder.is_dir():
-            raise DataError(f"{folder}: {no_such_folder(folder)}; name a prepared set")
+            raise DataError(f"{folder}: {no_such_folder(folder)}; expected a prepared set")
         if not path.is_file():
             raise DataError(
-                f"{folder} is no prepared set (no {FILE_NAME}); make one: "
+                f"{folder} is not a prepared set ({FILE_NAME} not found); make one: "
                 f"python -m ssagan_tf.prepare --source=FOOTAGE --output=FOLDER"
             )
         info = DatasetInfo.from_json(limits.read_text(path, limits.DESCRIPTION_BYTES))
@@ -260,35 +266,41 @@ def read_info(folder: str | PathLike[str]) -> DatasetInfo:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def shard_fault(folder: AnyPath, shard: Shard, *, truncated: bool = False) -> str | None:
-    """What is wrong with a shard as far as its size tells; None if nothing is."""
+def shard_problem(folder: AnyPath, shard: Shard, *, truncated: bool = False) -> str | None:
+    """Returns why a shard is missing or has the wrong size; None if neither is so.
+
+    Args:
+      folder: Where it is.
+      shard: Its description.
+      truncated: Whether its size may differ.
+    """
     path = folder / shard.name
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        return f"{path} is missing"
+        return f"{path} not found"
     try:
         limits.check_regular(path)
     except ValueError as error:
         return f"{path} {error}"
     if size != shard.bytes and not truncated:
-        return f"{path} has {size} bytes instead of {shard.bytes}"
+        return f"{path} has {size} bytes, expected {shard.bytes}"
     return None
 
 
 def open_set(folder: str | PathLike[str], *, truncated: bool = False) -> PreparedSet:
-    """Opens a prepared set and checks that its shards are there and as long as they were.
+    """Opens a prepared set, and checks that its shards exist and have the right size.
 
     Args:
       folder: Of the set.
-      truncated: Whether shards may have another length.
+      truncated: Whether the sizes of shards may differ.
 
     Raises:
-      DataError: It is no prepared set, an incomplete one, or one of another format version.
+      DataError: It is not a prepared set, incomplete, or of another format version.
     """
     prepared = PreparedSet(as_path(folder), read_info(folder))
     for split in SPLITS:
         for shard in prepared.shards(split):
-            if fault := shard_fault(prepared.folder, shard, truncated=truncated):
-                raise DataError(f"{fault}; prepare the set again")
+            if problem := shard_problem(prepared.folder, shard, truncated=truncated):
+                raise DataError(f"{problem}; prepare the set again")
     return prepared

@@ -1,6 +1,6 @@
-"""Clips for evaluation, with the pixels that are stored: of a folder, or of a prepared set.
+"""Clips for evaluation with their original pixels, from a folder or a prepared set.
 
-Unlike `pipeline`, it knows name and video of each clip, and reads any of them.
+Unlike `pipeline`, it knows the name and video of each clip, and can read single clips.
 """
 
 from __future__ import annotations
@@ -25,156 +25,158 @@ from ssagan_tf.progress import Report
 from ssagan_tf.remote import as_path, no_such_folder
 from ssagan_tf.startup import load_tensorflow
 
-_CUTTING = ("frame_stride", "motion_target", "clip_stride", "scene_cut", "static_threshold")
-_NO_FAULT = ("too short", "still")
+_CUT_SETTINGS = ("frame_stride", "motion_target", "clip_stride", "scene_cut", "static_threshold")
+_NOT_BROKEN = ("too short", "static")
 
 
 @dataclasses.dataclass(frozen=True)
-class Described:
+class ClipDescription:
     """A clip without its frames."""
 
     name: str
     video: str
-    size: tuple[int, int]  # height and width of its frames, as stored
+    size: tuple[int, int]  # height and width of the stored frames
 
 
 class Footage(Protocol):
-    """Clips that can be read one after the other or one by one.
+    """Clips that can be read in order or individually.
 
     Attributes:
-      clips: All clips of the chosen split, in order.
-      problems: What is broken, a line each; not among the clips.
-      skipped: What the layout passes over: stray files, folders too short for a clip.
-      about: Where the clips come from and how they were cut, in words.
-      fit: How the frames were made square already; empty if they are as they were found.
-      drawn_by: Settings of the prepared set, where its clips were drawn (layout synthetic).
+      clips: All clips of the chosen split in order.
+      problems: A line for each broken clip, which is not in `clips`.
+      skipped: Other files of the source, and folders too short for a clip.
+      about: Where the clips are from and how they were cut, for the report.
+      fit: How the frames have been made square; empty if they have not.
+      synthetic_settings: Settings of a prepared set of the layout synthetic, else None.
     """
 
-    clips: Sequence[Described]
+    clips: Sequence[ClipDescription]
     problems: Sequence[str]
     skipped: Sequence[Skipped]
     about: dict[str, str]
     fit: str
-    drawn_by: Mapping[str, Any] | None
+    synthetic_settings: Mapping[str, Any] | None
 
     def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
-        """Reads some clips, rising indices: `[32, H, W, 3]` uint8 each."""
+        """Yields the clips at increasing indices: `[32, H, W, 3]` uint8 each."""
 
     def other_names(self) -> list[str]:
-        """Names of clips of the splits that were not chosen, as far as known without reading."""
+        """Returns names of clips in the other splits, if known without reading them."""
 
 
-def open_footage(how: PrepareOptions, split: str, report: Report = lambda *_: None) -> Footage:
-    """Opens a prepared set, or the clips of a folder.
+def open_footage(options: PrepareOptions, split: str, report: Report = lambda *_: None) -> Footage:
+    """Opens the clips of a folder or a prepared set.
 
     Args:
-      how: Source, and for a folder layout, list and how it is cut.
-      split: `train`, `test` or `all`. A folder without a split of its own is taken whole.
-      report: Told how far the look through a folder is.
+      options: Has the source, and for a folder, its layout and how to cut clips.
+      split: `train`, `test` or `all`. Of a folder that is not split, all clips are used.
+      report: Called with the progress of reading a folder.
 
     Raises:
-      OptionError: The layout cannot be told.
-      DataError: There is nothing of the kind, or no clips.
+      OptionError: The layout cannot be detected.
+      DataError: The source does not exist, or has no clips.
     """
-    source = as_path(how.source)
+    source = as_path(options.source)
     if (source / FILE_NAME).is_file():
-        footage: Footage = _Prepared(open_set(source), split)
+        footage: Footage = _PreparedFootage(open_set(source), split)
     elif source.is_dir():
-        footage = _Folder(how, split, report)
+        footage = _FolderFootage(options, split, report)
     else:
         raise DataError(
-            f"{source}: {no_such_folder(source)}; name a prepared set, or one of footage"
+            f"{source}: {no_such_folder(source)}; expected a prepared set or a folder of footage"
         )
     if not footage.clips and not footage.problems:
-        what = "" if split == "all" else f" in its split {split}"
-        raise DataError(f"{source} has no clips{what}")
+        where = "" if split == "all" else f" in the split {split}"
+        raise DataError(f"{source} has no clips{where}")
     return footage
 
 
-class _Folder:
-    """Frames or videos, read where they are, with nothing encoded again."""
+class _FolderFootage:
+    """Frames or videos in a folder, which are not encoded again."""
 
     fit = ""
-    drawn_by = None
+    synthetic_settings = None
 
-    def __init__(self, how: PrepareOptions, split: str, report: Report):
-        self._how = how
-        listing = layouts.list_items(how)
+    def __init__(self, options: PrepareOptions, split: str, report: Report):
+        self._options = options
+        listing = layouts.list_items(options)
         items = [item for item in listing.items if item.split in (split, None) or split == "all"]
-        own = any(item.split for item in listing.items)
+        has_splits = any(item.split for item in listing.items)
         self.about = {
-            "data": how.source,
-            "split": split if own else "none of its own: all clips",
-            "clips": _how_cut(listing.layout, dataclasses.asdict(how)),
+            "data": options.source,
+            "split": split if has_splits else "all clips, as the folder is not split",
+            "clips": _describe_cutting(listing.layout, dataclasses.asdict(options)),
         }
-        clips: list[Described] = []
+        clips: list[ClipDescription] = []
         problems: list[str] = []
         skipped = list(listing.skipped)
-        self._places: list[tuple[layouts.Item, int]] = []
-        # Decoding is done outside of Python: threads do.
+        self._locations: list[tuple[layouts.Item, int]] = []
+        # Decoding releases the GIL, so threads suffice.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            looks = zip(items, pool.map(self._look, items), strict=True)
-            for done, (item, (found, passed_over)) in enumerate(looks, 1):
-                report("looking through the real clips", done, len(items))
+            results = zip(items, pool.map(self._describe, items), strict=True)
+            for done, (item, (found, passed_over)) in enumerate(results, 1):
+                report("reading the real clips", done, len(items))
                 clips += found
-                self._places += [(item, number) for number in range(len(found))]
-                for one in passed_over:
-                    if one.kind in _NO_FAULT:  # as with folders
-                        skipped.append(one)
+                self._locations += [(item, number) for number in range(len(found))]
+                for skip in passed_over:
+                    if skip.kind in _NOT_BROKEN:
+                        skipped.append(skip)
                     else:
-                        problems.append(f"{one.item}: {one.reason}")
+                        problems.append(f"{skip.item}: {skip.reason}")
         self.clips, self.problems, self.skipped = clips, problems, skipped
         chosen = set(items)
         self._others = [item.name for item in listing.items if item not in chosen]
 
     def other_names(self) -> list[str]:
-        # A video's clips are known only once it is read; its first begins at 0.
+        # The clips of a video are known only after reading it; the first one starts at 0.
         return [*self._others, *(f"{name}/0" for name in self._others)]
 
-    def _look(self, item: layouts.Item) -> tuple[list[Described], list[Skipped]]:
-        described: list[Described] = []
+    def _describe(self, item: layouts.Item) -> tuple[list[ClipDescription], list[Skipped]]:
+        described: list[ClipDescription] = []
         passed_over: list[Skipped] = []
         try:
-            for clip in item.clips(self._how, _as_size):
+            for clip in item.clips(self._options, _frame_size):
                 if isinstance(clip, Skipped):
                     passed_over.append(clip)
                     continue
                 sizes = set(clip.frames)
                 if len(sizes) > 1:
                     return [], [Skipped(clip.name, "frames of different sizes")]
-                described.append(Described(clip.name, item.video, *sizes))
+                described.append(ClipDescription(clip.name, item.video, *sizes))
         except DataError as error:
             return [], [Skipped(item.name, str(error))]
         return described, passed_over
 
     def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
-        places = [self._places[index] for index in indices]
-        for item, some in itertools.groupby(places, key=lambda location: location[0]):
-            wanted = {number for _, number in some}
-            clips = item.clips(self._how, layouts.PIXELS)
-            whole = (clip for clip in clips if not isinstance(clip, Skipped))
-            for number, clip in enumerate(itertools.islice(whole, max(wanted) + 1)):
+        chosen = [self._locations[index] for index in indices]
+        for item, locations in itertools.groupby(chosen, key=lambda location: location[0]):
+            wanted = {number for _, number in locations}
+            clips = item.clips(self._options, layouts.PIXELS)
+            usable = (clip for clip in clips if not isinstance(clip, Skipped))
+            for number, clip in enumerate(itertools.islice(usable, max(wanted) + 1)):
                 if number in wanted:
                     yield np.stack(clip.frames)
 
 
-def _how_cut(layout: str, settings: Mapping[str, Any]) -> str:
-    """Layout and clip rule, and whatever else of the cutting is not as usual."""
-    usual = dataclasses.asdict(PrepareOptions())
-    given = {**usual, **settings}
+def _describe_cutting(layout: str, settings: Mapping[str, Any]) -> str:
+    """Names layout and clip rule, and other settings of cutting that are not the default."""
+    defaults = dataclasses.asdict(PrepareOptions())
+    given = {**defaults, **settings}
     others = [
-        f"{name.replace('_', ' ')} {given[name]}" for name in _CUTTING if given[name] != usual[name]
+        f"{name.replace('_', ' ')} {given[name]}"
+        for name in _CUT_SETTINGS
+        if given[name] != defaults[name]
     ]
     return ", ".join([f"layout {layout}", f"clip rule {given['clip_rule']}", *others])
 
 
-def _as_size(picture: Picture, how: PrepareOptions) -> tuple[int, int]:
-    """Height and width alone: the frames of a clip in each thread would take much memory."""
-    height, width = layouts.PIXELS(picture, how).shape[:2]
+def _frame_size(picture: Picture, options: PrepareOptions) -> tuple[int, int]:
+    """An encoder that keeps the size only, as the frames of a clip per thread take much memory."""
+    height, width = layouts.PIXELS(picture, options).shape[:2]
     return height, width
 
 
-class _Prepared:
+class _PreparedFootage:
     """The records of a prepared set."""
 
     problems = ()
@@ -187,24 +189,29 @@ class _Prepared:
         self._parse_clip = schema.parse_clip
         info = prepared.info
         self.fit = info.fit
-        self.drawn_by = info.settings if info.layout == "synthetic" else None
+        self.synthetic_settings = info.settings if info.layout == "synthetic" else None
         chosen = SPLITS if split == "all" else (split,)
-        self._places = [location for name in chosen for location in find_records(prepared, name)]
+        self._locations = [location for name in chosen for location in find_records(prepared, name)]
         self.about = {
             "data": f"{prepared.folder}, prepared set {info.fingerprint[:12]}",
             "split": split,
-            "clips": _how_cut(info.layout, info.settings),
+            "clips": _describe_cutting(info.layout, info.settings),
         }
         if (benchmark := info.settings.get("benchmark", "none")) != "none":
             self.about["benchmark"] = str(benchmark)
         size = (info.resolution, info.resolution)
-        described = (self._parse(location)[:2] for location in self._places)
-        self.clips = [Described(name, of, size) for name, of in described]
-        self._prepared, self._rest = prepared, [name for name in SPLITS if name not in chosen]
+        named = (self._parse(location)[:2] for location in self._locations)
+        self.clips = [ClipDescription(name, video, size) for name, video in named]
+        self._prepared = prepared
+        self._other_splits = [name for name in SPLITS if name not in chosen]
 
     def other_names(self) -> list[str]:
-        places = (p for name in self._rest for p in find_records(self._prepared, name))
-        return [self._parse(location)[0] for location in places]
+        locations = (
+            location
+            for split in self._other_splits
+            for location in find_records(self._prepared, split)
+        )
+        return [self._parse(location)[0] for location in locations]
 
     def _parse(self, location: RecordLocation) -> tuple[str, str, list[bytes]]:
         try:
@@ -214,7 +221,7 @@ class _Prepared:
 
     def stream(self, indices: Sequence[int]) -> Iterator[np.ndarray]:
         for index in indices:
-            location = self._places[index]
+            location = self._locations[index]
             try:
                 frames = list(
                     decode_frames(self._parse(location)[2], self._prepared.info.resolution)
@@ -222,5 +229,5 @@ class _Prepared:
             except ValueError as error:
                 raise location.unusable(error) from error
             if len(frames) != FRAMES:
-                raise location.unusable(f"it has {len(frames)} frames instead of {FRAMES}")
+                raise location.unusable(f"{len(frames)} frames, expected {FRAMES}")
             yield np.stack(frames)

@@ -1,4 +1,4 @@
-"""The frames of a record, which are decoded only if they are of the size of their set."""
+"""Decodes the frames of a record, if they have the size that the set has."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ def decode_frames(frames: Sequence[bytes], side: int) -> Iterator[np.ndarray]:
     """Decodes the frames of a clip.
 
     Args:
-      frames: Its JPEGs.
-      side: Of each, in pixels.
+      frames: JPEGs.
+      side: Expected height and width in pixels.
 
     Yields:
       `[side, side, 3]` uint8.
 
     Raises:
-      ValueError: One is broken, no JPEG, or of another size.
+      ValueError: One is broken, not a JPEG, or of another size.
     """
     for number, frame in enumerate(frames, 1):
         try:
-            height, width = video.image_size(frame, "JPEG")  # training decodes no other kind
+            height, width = video.image_size(frame, "JPEG")  # training decodes no other format
             decoded = video.decode_image(frame) if (height, width) == (side, side) else None
         except ValueError as error:
             raise ValueError(f"frame {number} is broken: {error}") from error
         if decoded is None:
-            raise ValueError(f"frame {number} is {width}×{height}, not {side}×{side}")
+            raise ValueError(f"frame {number} is {width}×{height}, expected {side}×{side}")
         yield decoded

@@ -1,4 +1,4 @@
-"""Pictures of a prepared set: some of its clips, and how much all of them move."""
+"""Images to inspect a prepared set: some of its clips, and a histogram of their motion."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from ssagan_tf.files import replacing_file
 from ssagan_tf.options import PrepareOptions
 
 SHEET, HISTOGRAM = "contact_sheet.png", "motion.png"
-_ROWS, _LABEL, _SIDE = 24, 40, 128  # clips in the sheet; letters of a name; pixels
+_ROWS, _LABEL, _SIDE = 24, 40, 128  # clips in the sheet; characters of a name; pixels
 
 
 def draw(folder: Path, clips: Mapping[str, Sequence[SpooledClip]], options: PrepareOptions) -> None:
-    """Draws both pictures.
+    """Writes both images.
 
     Args:
-      folder: Where to.
+      folder: Where to write them.
       clips: Those of each split.
-      options: The thresholds that are marked.
+      options: Has the thresholds to mark.
 
     Raises:
       DataError: They cannot be written.
     """
-    every = [clip for part in clips.values() for clip in part]
-    video.write_image(folder / SHEET, contact_sheet(every))
+    all_clips = [clip for split in clips.values() for clip in split]
+    video.write_image(folder / SHEET, contact_sheet(all_clips))
     _draw_motion(folder / HISTOGRAM, clips, options)
 
 
 def contact_sheet(clips: Sequence[SpooledClip]) -> np.ndarray:
-    """Frames of up to 24 clips, from the stillest to the liveliest, evenly taken.
+    """Draws frames of up to 24 clips, from the least to the most motion.
 
     Returns:
       `[height, width, 3]` uint8.
@@ -58,14 +58,14 @@ def _draw_motion(
 
     figure = Figure((7, 4), layout="constrained")
     axes = figure.add_subplot()
-    every = [clip.motion for part in clips.values() for clip in part]
-    low, high = max(min(every), 1e-5), max(*every, 1e-4)
+    motions = [clip.motion for split in clips.values() for clip in split]
+    low, high = max(min(motions), 1e-5), max(*motions, 1e-4)
     edges = np.geomspace(low * 0.9, high * 1.1, 41)
-    for split, part in clips.items():
-        if part:
-            values = np.maximum([clip.motion for clip in part], low)
-            axes.hist(values, edges, alpha=0.6, label=f"{split}: {len(part)} clips")
-    median = float(np.median(every))
+    for split, in_split in clips.items():
+        if in_split:
+            values = np.maximum([clip.motion for clip in in_split], low)
+            axes.hist(values, edges, alpha=0.6, label=f"{split}: {len(in_split)} clips")
+    median = float(np.median(motions))
     axes.axvline(median, color="black", linewidth=1, label=f"median {median:.4f}")
     axes.axvline(
         options.motion_target, color="C2", linestyle="--", label=f"target {options.motion_target:g}"
@@ -75,10 +75,10 @@ def _draw_motion(
             options.static_threshold,
             color="C3",
             linestyle=":",
-            label=f"still: {options.static_threshold:g}",
+            label=f"static: {options.static_threshold:g}",
         )
     axes.set_xscale("log")
-    axes.set_xlabel("mean change from frame to frame, in [0, 1], at 128×128")
+    axes.set_xlabel("mean absolute difference of consecutive frames, in [0, 1], at 128×128")
     axes.set_ylabel("clips")
     axes.legend(fontsize=8)
     with replacing_file(path) as temporary:

@@ -1,4 +1,4 @@
-"""What `prepare` writes into a folder, and what it says of one that holds something already."""
+"""The files that `prepare` writes into its output folder, and errors about a folder with others."""
 
 from __future__ import annotations
 
@@ -13,41 +13,38 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
 from ssagan_tf.remote import AnyPath
 
-SPOOL = ".spool"  # on this machine: the clips that were read; the mark of unfinished work
-OWNER = ".owner"  # in a store: the mark of who sends
-KEPT = "what is finished is kept, and the same command goes on"
-_OTHER_FILES = (FILE_NAME, OWNER, inspection.SHEET, inspection.HISTOGRAM)  # than shards
+SPOOL = ".spool"  # local: the clips read so far; marks unfinished work
+OWNER = ".owner"  # remote: identifies who is uploading
+RESUME = "finished work is kept; run the same command to resume"
+_OTHER_FILES = (FILE_NAME, OWNER, inspection.SHEET, inspection.HISTOGRAM)  # besides shards
 
 
-def is_ours(name: str) -> bool:
-    """Whether a file of this name may be the rest of an interrupted `prepare`."""
-    name = re.sub(r"^\.tmp-\d+-", "", name)  # temporary names end in the final one
+def is_output_file(name: str) -> bool:
+    """Returns whether `prepare` writes files of this name, complete or temporary."""
+    name = re.sub(r"^\.tmp-\d+-", "", name)  # temporary names end with the final one
     return name in _OTHER_FILES or SHARD_PATTERN.fullmatch(name) is not None
 
 
-def keep_or_clear(mark: Path, plan: str, clear: Callable[[], None]) -> None:
-    """Leaves what was made by the same plan, and clears away what was made by another.
+def clear_if_changed(digest_file: Path, digest: str, clear: Callable[[], None]) -> None:
+    """Keeps earlier work if settings and source files are still the same, else clears it.
 
     Args:
-      mark: File that says which plan it was.
-      plan: Digest of settings and files.
-      clear: Removes what was made.
+      digest_file: Holds the digest that the earlier work was for.
+      digest: Digest of settings and source files.
+      clear: Removes the earlier work.
     """
     try:
-        same = limits.read_text(mark, limits.NOTE_BYTES) == plan
+        same = limits.read_text(digest_file, limits.NOTE_BYTES) == digest
     except (OSError, ValueError):
         same = False
     if not same:
         clear()
-        with replacing_file(mark) as temporary:
-            temporary.write_text(plan)
+        with replacing_file(digest_file) as temporary:
+            temporary.write_text(digest)
 
 
-def holds_a_set(output: AnyPath) -> DataError:
-    """The error of a folder with a prepared set."""
-    return DataError(f"{output} holds a prepared set already; choose another --output or remove it")
-
-
-def holds_something(output: AnyPath) -> DataError:
-    """The error of a folder with files that are not ours."""
-    return DataError(f"the folder {output} holds something already; name another or empty it")
+def already_prepared(output: AnyPath) -> DataError:
+    """Returns the error about an output folder that contains a prepared set."""
+    return DataError(
+        f"{output} already contains a prepared set; choose another --output, or remove it"
+    )

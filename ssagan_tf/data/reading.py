@@ -1,7 +1,7 @@
-"""Reads footage in worker processes. The clips are spooled to disk, so that memory stays bounded.
+"""Reads footage in worker processes, and spools the clips to disk, which bounds memory.
 
-A file of the spool has its name once it is whole, so what was read before a kill is not read again.
-Nothing here imports TensorFlow at the top, as the workers have no use for it.
+A spool file gets its name when it is complete, so what was read before a kill is not read again.
+Nothing here imports TensorFlow, as the workers do not need it.
 """
 
 from __future__ import annotations
@@ -23,31 +23,32 @@ from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.spool import ClipMetadata, SpooledClip
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
-from ssagan_tf.remote import StoreError
+from ssagan_tf.remote import RemoteStorageError
 
-IN_FLIGHT = 32  # items per worker handed out beyond the one waited for
-_PER_FOLDER = 1000
+READER_VERSION = 2  # raise it whenever the same footage gives other clips or pixels
+IN_FLIGHT = 32  # items per worker that are submitted ahead
+_FILES_PER_FOLDER = 1000
 
 
 def read_item(
     item: layouts.Item, options: PrepareOptions
 ) -> Iterator[tuple[ClipMetadata, tuple[bytes, ...]] | Skipped]:
-    """Reads the clips of an item: what they are, and their frames as JPEGs.
+    """Reads the clips of an item, and yields their metadata and their frames as JPEGs.
 
     Raises:
-      layouts.Unusable: Nothing of the item is to be used, not even what came before.
-      StoreError: The store it lies in fails; another time it may be read.
+      layouts.UnusableItemError: The item is broken; clips that it yielded before must not be used.
+      RemoteStorageError: Its storage fails, perhaps temporarily.
     """
     clips = item.clips(options)
     while True:
         try:
             clip = next(clips, None)
-        except StoreError:
+        except RemoteStorageError:
             raise
-        except Exception as error:  # whatever a file does to its decoder, the others go on
+        except Exception as error:  # whatever a decoder raises, other items can be read
             known = isinstance(error, DataError)
             reason = str(error) if known else f"unreadable: {error!r}"
-            raise layouts.Unusable(Skipped(item.name, reason)) from error
+            raise layouts.UnusableItemError(Skipped(item.name, reason)) from error
         if clip is None:
             return
         if isinstance(clip, Skipped):
@@ -69,18 +70,18 @@ def read_item(
 def read_all(
     items: Sequence[layouts.Item], options: PrepareOptions, folder: Path
 ) -> Iterator[list[SpooledClip | Skipped]]:
-    """Reads in worker processes; the results come in the order of the items.
+    """Reads items in worker processes, and yields the results in their order.
 
     Args:
-      items: What to read; what the spool has of them already is not read again.
-      options: How, and with how many `workers`.
-      folder: The spool, which takes a file per item.
+      items: What to read; items that are in the spool are not read again.
+      options: How to read, and with how many `workers`.
+      folder: The spool, which gets a file per item.
 
     Raises:
       DataError: A worker died.
-      OSError: The spool cannot be written, or as StoreError the source read.
+      OSError: The spool cannot be written, or as RemoteStorageError, the source cannot be read.
     """
-    jobs = ((item, options, _place(folder, index)) for index, item in enumerate(items))
+    jobs = ((item, options, _spool_path(folder, index)) for index, item in enumerate(items))
     workers = min(options.workers or os.cpu_count() or 1, len(items))
     if workers == 1:
         yield from (spool_item(*job) for job in jobs)
@@ -100,9 +101,9 @@ def read_all(
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise DataError(
-            "a worker process died, perhaps for want of memory; try fewer --workers"
+            "a worker process died, perhaps out of memory; try fewer --workers"
         ) from error
-    except BaseException:  # Ctrl-C: a long video is not waited for
+    except BaseException:  # on Ctrl-C, do not wait until long videos are read
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()
         raise
@@ -117,35 +118,37 @@ def _start_worker() -> None:
 
 
 def _exit_with_parent() -> None:
-    """A worker would wait for ever for the next item of a parent that was killed."""
+    """Otherwise a worker would wait forever for the next item of a killed parent."""
     multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
     os._exit(1)
 
 
-def _place(folder: Path, index: int) -> str:
-    """Not too many files in a folder."""
-    return str(folder / f"{index // _PER_FOLDER:05d}" / f"{index % _PER_FOLDER:03d}")
+def _spool_path(folder: Path, index: int) -> str:
+    """In subfolders of a limited number of files."""
+    subfolder, number = divmod(index, _FILES_PER_FOLDER)
+    return str(folder / f"{subfolder:05d}" / f"{number:03d}")
 
 
 def spool_item(
     item: layouts.Item, options: PrepareOptions, path: str
 ) -> list[SpooledClip | Skipped]:
-    """Reads the clips of an item into a file, unless that is done.
+    """Reads the clips of an item into a file, unless it exists.
 
     Raises:
-      OSError: It cannot be written, or as StoreError read. Nothing else is raised.
+      OSError: It cannot be written, or as RemoteStorageError, the item cannot be read. Nothing
+        else is raised.
     """
     if os.path.exists(path):
         try:
             return spool.load(path)
         except DataError as error:
-            print(f"{error}; what it was of is read again", flush=True)
+            print(f"{error}; reading the footage again", flush=True)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with spool.writing(path) as file:
         try:
-            for one in read_item(item, options):
-                file.add(one)
-        except layouts.Unusable as error:
+            for clip in read_item(item, options):
+                file.add(clip)
+        except layouts.UnusableItemError as error:
             file.restart()
             file.add(error.skipped)
     return file.results

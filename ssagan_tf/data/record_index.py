@@ -1,4 +1,4 @@
-"""Where each record of a prepared set lies: TFRecord files have no random access by themselves."""
+"""The position of each record in a prepared set, for random access to TFRecord files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ssagan_tf.remote import AnyPath, as_path
 
 @dataclasses.dataclass(frozen=True)
 class RecordLocation:
-    """Where a record lies."""
+    """Position of a record in a TFRecord file: its index, byte offset and length."""
 
     path: str
     number: int
@@ -21,32 +21,34 @@ class RecordLocation:
     length: int
 
     def read(self) -> bytes:
-        """The record, as it was written."""
+        """Reads the content of the record."""
         with as_path(self.path).open("rb") as file:
             file.seek(self.offset)
             return file.read(self.length)
 
     def unusable(self, why: object) -> DataError:
-        """The error of a record that is not as `prepare` writes it."""
+        """Returns the error about a record that `prepare` would not write."""
         return DataError(f"{self.path}: record {self.number}: {why}; prepare the set again")
 
 
 def find_records(prepared: PreparedSet, split: str) -> list[RecordLocation]:
-    """The records of `train` or `test` in stored order, of shards that are as they were written.
+    """Finds the records of `train` or `test` in stored order, and checks the shards.
 
     Raises:
-      DataError: A shard cannot be read, or is not what `dataset_info.json` says.
+      DataError: A shard cannot be read, or its checksum is not that of `dataset_info.json`.
     """
     return [
-        place for shard in prepared.shards(split) for place in _records(prepared.path(shard), shard)
+        location
+        for shard in prepared.shards(split)
+        for location in _records(prepared.path(shard), shard)
     ]
 
 
 def _records(path: AnyPath, shard: Shard) -> list[RecordLocation]:
     try:
-        # The checksum of the whole stands for those of the single records.
+        # The checksum of the file makes those of the records unnecessary.
         if sha256_of(path) != shard.sha256:
-            raise DataError(f"{path} is corrupt: not as it was written; prepare the set again")
+            raise DataError(f"{path} is corrupt: its checksum does not match; prepare it again")
         return [
             RecordLocation(str(path), number, *span)
             for number, span in enumerate(tfrecord_format.find_records(path))

@@ -1,4 +1,4 @@
-"""What is whole of a damaged set: copies of the damaged shards without their damaged records."""
+"""Salvages damaged sets: copies damaged shards without their damaged records."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from ssagan_tf.files import replacing_file, sha256_of
 from ssagan_tf.progress import Report
 from ssagan_tf.remote import AnyPath
 
-COPIES_FILE = "copies.json"  # of which damaged shards there are copies, and what they lack
+COPIES_FILE = "copies.json"  # for each copied shard, which records are left out
 
 
 def write_salvaged(
     prepared: PreparedSet, folder: Path, report: Report = lambda *_: None
 ) -> list[str]:
-    """Copies the whole records of shards that are not as they were prepared.
+    """Copies the intact records of damaged shards.
 
     Args:
-      prepared: The set; its shards are read, and left as they are.
-      folder: Takes the copies. What is there of an earlier call is used again.
-      report: Called after each shard.
+      prepared: The set; its shards are not changed.
+      folder: Where to write the copies. Those of an earlier call are used again.
+      report: Called with the progress after each shard.
 
     Returns:
       A line for each damaged shard: which records are left out.
 
     Raises:
-      DataError: A shard cannot be read, or a copy not be written.
+      DataError: A shard cannot be read, or a copy cannot be written.
     """
     known, copies, lines = _copies(folder), {}, []
     shards = [shard for split in SPLITS for shard in prepared.shards(split)]
@@ -57,14 +57,14 @@ def write_salvaged(
 
 
 def open_salvaged(prepared: PreparedSet, folder: Path) -> PreparedSet:
-    """The set with the copies that `write_salvaged` made in place of the damaged shards."""
+    """Returns the set with the copies by `write_salvaged` in place of the damaged shards."""
     copies = _copies(folder)
 
-    def mended(shard: Shard) -> Shard:
+    def salvaged(shard: Shard) -> Shard:
         if shard.name not in copies:
             return shard
         clips, damaged = (copies[shard.name][key] for key in ("clips", "damaged"))
-        # Behind a damaged length everything is lost.
+        # After a damaged length, all records are lost.
         kept = [drift for index, drift in enumerate(shard.drifts) if index not in damaged][:clips]
         try:
             return dataclasses.replace(shard, clips=clips, drifts=tuple(kept))
@@ -73,7 +73,7 @@ def open_salvaged(prepared: PreparedSet, folder: Path) -> PreparedSet:
 
     splits = {}
     for name, split in prepared.info.splits.items():
-        shards = tuple(shard for shard in map(mended, split.shards) if shard.clips)
+        shards = tuple(shard for shard in map(salvaged, split.shards) if shard.clips)
         clips = sum(shard.clips for shard in shards)
         splits[name] = dataclasses.replace(split, shards=shards, clips=clips)
     return dataclasses.replace(
@@ -87,7 +87,7 @@ def _copy(path: AnyPath, target: Path) -> dict[str, Any]:
     damaged, clips = [], 0
     with replacing_file(target) as temporary, temporary.open("wb") as file:
         for index, record in enumerate(read_records(path)):
-            if record.whole:
+            if record.intact:
                 file.write(record.framed)
                 clips += 1
             else:
@@ -106,7 +106,7 @@ def _copies(folder: Path) -> dict[str, dict[str, Any]]:
         text = limits.read_text(folder / COPIES_FILE, limits.DESCRIPTION_BYTES)
         copies = limits.parse_json(text, limits.DESCRIPTION_VALUES)
         if not (isinstance(copies, dict) and all(map(_is_copy, copies.values()))):
-            raise ValueError("it is not as train writes it")
+            raise ValueError("train did not write it")
         return copies
     except FileNotFoundError:
         return {}

@@ -1,7 +1,7 @@
-"""The one schema of a clip in a TFRecord, for writing and for reading.
+"""The schema of a clip in a TFRecord, for writing and reading.
 
-A clip is a `tf.train.SequenceExample`: its frames are JPEGs in the feature list
-`image/encoded`, and its context tells where it comes from.
+A clip is a `tf.train.SequenceExample`: its frames are JPEGs in the feature list `image/encoded`,
+and its context has its name, video, start and size.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from ssagan_tf.options import FRAMES
 
 ENCODED = "image/encoded"  # FRAMES JPEGs
 HEIGHT, WIDTH = "image/height", "image/width"
-VIDEO = "video/filename"  # clips of one video have it in common
-NAME = "clip/name"  # unique in its set
+VIDEO = "video/filename"  # the same for all clips of a video
+NAME = "clip/name"  # unique in the set
 START = "clip/start/index"  # number of the first frame in its folder or video
 
 
 def encode_clip(
     frames: Sequence[bytes], *, name: str, video: str, start: int, resolution: int
 ) -> bytes:
-    """Makes the record of one clip; the same bytes for the same clip.
+    """Serializes a clip; the same clip gives the same bytes.
 
     Args:
-      frames: 32 JPEGs of three channels and of side `resolution`.
+      frames: 32 RGB JPEGs of `resolution`×`resolution` pixels.
       name: Unique name of the clip.
-      video: Name of the video that it was cut from.
+      video: Name of the video it was cut from.
       start: Number of its first frame there.
-      resolution: Side of the frames in pixels.
+      resolution: Height and width of the frames in pixels.
 
     Returns:
       A serialized `tf.train.SequenceExample`.
@@ -39,7 +39,7 @@ def encode_clip(
       ValueError: There are not 32 frames.
     """
     if len(frames) != FRAMES:
-        raise ValueError(f"a clip has {FRAMES} frames, not {len(frames)}")
+        raise ValueError(f"the clip has {len(frames)} frames, expected {FRAMES}")
     context = {
         NAME: _bytes(name.encode()),
         VIDEO: _bytes(video.encode()),
@@ -52,15 +52,15 @@ def encode_clip(
         context=tf.train.Features(feature=context),
         feature_lists=tf.train.FeatureLists(feature_list={ENCODED: images}),
     )
-    return record.SerializeToString(deterministic=True)  # maps have no order by themselves
+    return record.SerializeToString(deterministic=True)  # protobuf maps are unordered
 
 
 def decode_clip(record: tf.Tensor, resolution: int) -> tf.Tensor:
-    """Decodes the frames of a record to the very pixels that Pillow decodes.
+    """Decodes the frames of a record, to the same pixels as Pillow.
 
     Args:
       record: Scalar string.
-      resolution: Side of the frames.
+      resolution: Height and width of the frames in pixels.
 
     Returns:
       `[32, resolution, resolution, 3]` uint8.
@@ -72,18 +72,18 @@ def decode_clip(record: tf.Tensor, resolution: int) -> tf.Tensor:
 
 
 def decode_named_clip(record: tf.Tensor, resolution: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Like `decode_clip`; the clip's name, a scalar string, comes with it."""
+    """Like `decode_clip`, but also returns the clip's name, a scalar string."""
     context, lists = tf.io.parse_single_sequence_example(
         record,
         context_features={NAME: tf.io.FixedLenFeature([], tf.string)},
         sequence_features={ENCODED: tf.io.FixedLenSequenceFeature([], tf.string)},
     )
     encoded = tf.unstack(tf.ensure_shape(lists[ENCODED], [FRAMES]))
-    # Before they are decoded: a few bytes may claim gigabytes.
+    # Checked before decoding: a few bytes may claim to be gigabytes of pixels.
     sizes = tf.stack([tf.io.extract_jpeg_shape(frame)[:2] for frame in encoded])
-    right = tf.debugging.assert_equal(sizes, resolution, "frames of another size")
+    same_size = tf.debugging.assert_equal(sizes, resolution, "frames of another size")
     # The default transform is faster but up to 15 levels off.
-    with tf.control_dependencies([] if right is None else [right]):  # None where it is run at once
+    with tf.control_dependencies([] if same_size is None else [same_size]):  # None when eager
         frames = [
             tf.io.decode_jpeg(frame, channels=3, dct_method="INTEGER_ACCURATE") for frame in encoded
         ]
@@ -92,7 +92,7 @@ def decode_named_clip(record: tf.Tensor, resolution: int) -> tuple[tf.Tensor, tf
 
 
 def parse_clip(record: bytes) -> tuple[str, str, list[bytes]]:
-    """Takes a record apart: the clip's name, its video, and its frames as JPEGs.
+    """Parses a record, and returns the clip's name, its video, and its frames as JPEGs.
 
     Raises:
       ValueError: The record is not such a clip.
@@ -106,8 +106,8 @@ def parse_clip(record: bytes) -> tuple[str, str, list[bytes]]:
         frames = [
             x.bytes_list.value[0] for x in example.feature_lists.feature_list[ENCODED].feature
         ]
-    except Exception as error:  # protobuf has kinds of its own
-        raise ValueError(f"no record of a clip: {error}") from error
+    except Exception as error:  # protobuf raises its own types
+        raise ValueError(f"not a clip: {error}") from error
     return name, video, frames
 
 

@@ -1,18 +1,18 @@
-"""Seeds of stateless draws: each draw is a function of the run's seed and of what it is for.
+"""Seeds for stateless random operations, derived from the run's seed and what they are for.
 
-So nothing of a generator's state need be saved, and it does not matter who draws, or when.
+So there is no generator state to save, and the order of the operations does not matter.
 """
 
 from __future__ import annotations
 
 import tensorflow as tf
 
-# Uses of the run's seed that must not share their numbers.
+# Independent uses of the run's seed.
 SHARDS, BLOCKS, FLIPS, MIXING, ZOOM, SLOW_MOTION, COLOUR = range(7)
 
 
 def seed(base: int | tf.Tensor, *parts: int | tf.Tensor) -> tf.Tensor:
-    """A seed for `tf.random.stateless_*`, `[2]`, from numbers that identify the draw."""
+    """Returns a seed for `tf.random.stateless_*`, `[2]`, from numbers that identify its use."""
     first = tf.cast(base, tf.int64)
     result = tf.stack([first, tf.zeros_like(first)])
     for part in parts:
@@ -20,6 +20,6 @@ def seed(base: int | tf.Tensor, *parts: int | tf.Tensor) -> tf.Tensor:
     return result
 
 
-def other_seed(base: int, number: int) -> int:
-    """The run's seed after it was rolled back so many times; 0: the seed itself."""
+def rollback_seed(base: int, number: int) -> int:
+    """Returns the run's seed after `number` rollbacks; after 0, the seed itself."""
     return (base + number * 0x9E3779B1) % 2**32

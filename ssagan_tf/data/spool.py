@@ -1,8 +1,8 @@
-"""A file of the spool: the clips of one item, kept until all are known.
+"""A spool file: the clips of one item, kept until all items are read.
 
-The frames one after the other, then what is known of the clips as JSON, then where that begins and
-a checksum of everything before. A file of another kind, or a damaged one, is told by that; nothing
-in it is more than data.
+It has the frames one after the other, the metadata of the clips as JSON, and a tail with the offset
+of the JSON and a checksum, by which damaged and foreign files are recognised. It is plain data:
+reading it runs no code.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ssagan_tf.data.dataset_info import SPLITS, Skipped
 from ssagan_tf.errors import DataError
 
 PART = ".part"  # suffix of a file that is being written
-_MAGIC = b"ssaspol2"  # a new one where what is known of clips is more
-_TAIL = struct.Struct("<8sQ32s")  # magic, where the JSON begins, SHA-256 of all before the tail
+_MAGIC = b"ssaspol2"  # change it with the fields of ClipMetadata
+_TAIL = struct.Struct("<8sQ32s")  # magic, offset of the JSON, SHA-256 of everything before
 _BLOCK = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipMetadata:
-    """A clip without its frames."""
+    """A clip without its frames. See `layouts.Clip`; `bytes` is the size of its JPEGs."""
 
     name: str
     video: str
@@ -43,37 +43,37 @@ class ClipMetadata:
 
 @dataclasses.dataclass(frozen=True)
 class SpooledClip(ClipMetadata):
-    """A clip whose frames wait in a file, one after the other."""
+    """A clip whose frames are in a spool file, one after the other from `offset`."""
 
     path: str
     offset: int
     lengths: tuple[int, ...]
 
     def metadata(self) -> ClipMetadata:
-        """The clip without the file."""
+        """Returns the metadata alone."""
         return ClipMetadata(
             **{f.name: getattr(self, f.name) for f in dataclasses.fields(ClipMetadata)}
         )
 
     def load(self) -> tuple[bytes, ...]:
-        """The frames, as JPEGs.
+        """Returns the frames as JPEGs.
 
         Raises:
-          DataError: The file has become shorter.
+          DataError: The file has been truncated.
         """
         with open(self.path, "rb") as file:
             file.seek(self.offset)
             frames = tuple(map(file.read, self.lengths))
         if tuple(map(len, frames)) != self.lengths:
-            raise _damaged(self.path, "it has become shorter")
+            raise _damaged(self.path, "it has been truncated")
         return frames
 
 
 class Writer:
-    """Takes the clips of an item, and what was passed over.
+    """Writes the clips of an item, and what was skipped.
 
     Attributes:
-      results: What it was given, in order.
+      results: What was added, in order.
     """
 
     def __init__(self, path: str, file: BinaryIO):
@@ -81,17 +81,17 @@ class Writer:
         self.restart()
 
     def restart(self) -> None:
-        """Forgets everything."""
+        """Removes everything that was added."""
         self._file.seek(0)
         self._file.truncate()
         self._sum = hashlib.sha256()
         self.results: list[SpooledClip | Skipped] = []
 
-    def add(self, one: tuple[ClipMetadata, Sequence[bytes]] | Skipped) -> None:
-        if isinstance(one, Skipped):
-            self.results.append(one)
+    def add(self, clip: tuple[ClipMetadata, Sequence[bytes]] | Skipped) -> None:
+        if isinstance(clip, Skipped):
+            self.results.append(clip)
             return
-        metadata, frames = one
+        metadata, frames = clip
         lengths = tuple(map(len, frames))
         self.results.append(
             SpooledClip(
@@ -102,10 +102,10 @@ class Writer:
             self._write(frame)
 
     def finish(self) -> None:
-        """Writes what makes the file whole."""
-        at = self._file.tell()
-        self._write(json.dumps([_to_json(one) for one in self.results]).encode())
-        self._file.write(_TAIL.pack(_MAGIC, at, self._sum.digest()))
+        """Writes the metadata and the tail."""
+        offset = self._file.tell()
+        self._write(json.dumps([_to_json(result) for result in self.results]).encode())
+        self._file.write(_TAIL.pack(_MAGIC, offset, self._sum.digest()))
 
     def _write(self, data: bytes) -> None:
         self._file.write(data)
@@ -114,10 +114,10 @@ class Writer:
 
 @contextlib.contextmanager
 def writing(path: str) -> Iterator[Writer]:
-    """A file that has its name once it is whole.
+    """Opens a file that gets its name when it is complete.
 
     Raises:
-      OSError: It cannot be written; nothing is left of it.
+      OSError: It cannot be written; no part of it is left.
     """
     try:
         with open(path + PART, "wb") as file:
@@ -125,7 +125,7 @@ def writing(path: str) -> Iterator[Writer]:
             yield writer
             writer.finish()
             file.flush()
-            os.fsync(file.fileno())  # what has its name is whole after a power cut, too
+            os.fsync(file.fileno())  # complete under its final name even after a power cut
         os.replace(path + PART, path)
     except OSError:
         with contextlib.suppress(OSError):
@@ -134,34 +134,34 @@ def writing(path: str) -> Iterator[Writer]:
 
 
 def load(path: str) -> list[SpooledClip | Skipped]:
-    """What a file holds; all of it is read once, to see whether it is whole.
+    """Reads a file and checks all of it.
 
     Raises:
-      DataError: It is damaged, or none of this version.
+      DataError: It is damaged or from another version.
       OSError: It cannot be read.
     """
     with open(path, "rb") as file:
-        at, end, checksum = _tail(path, file)
+        offset, end, checksum = _tail(path, file)
         file.seek(0)
         found = hashlib.sha256()
         for start in range(0, end, _BLOCK):
             found.update(file.read(min(_BLOCK, end - start)))
         if found.digest() != checksum:
-            raise _damaged(path, "its checksum is another")
-        file.seek(at)
-        text = file.read(end - at)
+            raise _damaged(path, "its checksum does not match")
+        file.seek(offset)
+        text = file.read(end - offset)
     try:
         values = limits.parse_json(text.decode(), limits.DESCRIPTION_VALUES)
-        return [_from_json(value, path, at) for value in values]
+        return [_from_json(value, path, offset) for value in values]
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise _damaged(path, error) from error
 
 
-def discard_others(folder: Path) -> list[str]:
-    """Removes files that this version did not write whole, as far as their ends tell.
+def discard_unusable(folder: Path) -> list[str]:
+    """Removes files that are incomplete or from another version, by their tails alone.
 
     Returns:
-      Why, a line each.
+      A line for each: which, and why.
     """
     lines = []
     for path in sorted(folder.glob("*/*")):
@@ -177,27 +177,27 @@ def discard_others(folder: Path) -> list[str]:
 
 
 def _tail(path: str, file: BinaryIO) -> tuple[int, int, bytes]:
-    """Where the JSON begins and ends, and the checksum."""
+    """Returns where the JSON begins and ends, and the checksum."""
     end = file.seek(0, os.SEEK_END) - _TAIL.size
     if end >= 0:
         file.seek(end)
-        magic, at, checksum = _TAIL.unpack(file.read())
+        magic, offset, checksum = _TAIL.unpack(file.read())
     if end < 0 or magic != _MAGIC:
         raise _damaged(path, "it was not written by this version")
-    if not 0 <= end - at <= limits.DESCRIPTION_BYTES:
-        raise _damaged(path, "its end is wrong")
-    return at, end, checksum
+    if not 0 <= end - offset <= limits.DESCRIPTION_BYTES:
+        raise _damaged(path, "its tail is invalid")
+    return offset, end, checksum
 
 
 def _damaged(path: str, why: object) -> DataError:
     return DataError(f"{path} cannot be used: {why}")
 
 
-def _to_json(one: SpooledClip | Skipped) -> dict[str, Any]:
-    values = dataclasses.asdict(one)
-    if isinstance(one, SpooledClip):
+def _to_json(result: SpooledClip | Skipped) -> dict[str, Any]:
+    values = dataclasses.asdict(result)
+    if isinstance(result, SpooledClip):
         del values["path"]  # the output may be moved
-        values["hashes"] = one.hashes.hex()
+        values["hashes"] = result.hashes.hex()
     return values
 
 
@@ -219,11 +219,11 @@ def _from_json(values: dict[str, Any], path: str, end: int) -> SpooledClip | Ski
         lengths=lengths,
     )
     if clip.split not in (None, *SPLITS):
-        raise ValueError("a clip is of no split")
+        raise ValueError("a clip has an invalid split")
     if not 0 <= clip.start < 1 << 63:  # as a record holds it
-        raise ValueError("a clip starts nowhere")
+        raise ValueError("a clip has an invalid start")
     if not abs(clip.drift or 0.0) <= 1:
-        raise ValueError("a clip drifts by more than its width")
+        raise ValueError("a clip has an invalid drift")
     if min(clip.offset, *lengths) < 0 or clip.offset + sum(lengths) > end:
-        raise ValueError("a clip lies outside of it")
+        raise ValueError("a clip is not within the file")
     return clip

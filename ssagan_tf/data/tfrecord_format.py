@@ -1,7 +1,7 @@
-"""The framing of TFRecord files, read so that a damaged record does not hide those behind it.
+"""Reads TFRecord files beyond damaged records, at which TensorFlow stops.
 
-length (8 bytes) · its checksum (4) · data · its checksum (4), little-endian; checksums are CRC-32C,
-rotated and shifted, as TensorFlow's `core/lib/hash/crc32c.h` has it.
+A record is: length (8 bytes) · its checksum (4) · data · its checksum (4), little-endian. Checksums
+are CRC-32C, rotated and offset as in TensorFlow's `core/lib/hash/crc32c.h`.
 """
 
 from __future__ import annotations
@@ -21,28 +21,30 @@ _POLYNOMIAL = 0x82F63B78  # Castagnoli's, reversed
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A record as it lies in its file, with its framing. `whole`: its checksums are right.
+    """A record in a file.
 
-    Where a length is damaged, `framed` is empty.
+    Attributes:
+      framed: Its bytes with length and checksums; empty if its length is damaged.
+      intact: Whether its checksums match.
     """
 
     framed: bytes
-    whole: bool
+    intact: bool
 
 
 def read_records(path: str | PathLike[str]) -> Iterator[Record]:
-    """All records of a file, damaged ones too.
+    """Reads all records of a file, including damaged ones.
 
-    Where a length is damaged, nobody knows where the next record begins: the rest of the file is
-    one damaged record.
+    After a damaged length, the next record cannot be found: the rest of the file counts as one
+    damaged record.
 
     Raises:
       OSError: The file cannot be read.
     """
     with as_path(path).open("rb") as file:
         try:
-            for head, _, length in _heads(file):
-                framed = head + file.read(length + FOOTER.size)
+            for header, _, length in _headers(file):
+                framed = header + file.read(length + FOOTER.size)
                 [checksum] = FOOTER.unpack(framed[-FOOTER.size :])
                 data = memoryview(framed)[HEADER.size : -FOOTER.size]
                 yield Record(framed, checksum == masked_crc32c(data))
@@ -51,38 +53,38 @@ def read_records(path: str | PathLike[str]) -> Iterator[Record]:
 
 
 class TooLongError(ValueError):
-    """A record claims more than one may have."""
+    """A record claims to be longer than the limit."""
 
 
 def find_records(path: str | PathLike[str]) -> Iterator[tuple[int, int]]:
-    """Where the data of each record begins, and its length; the data is not looked at.
+    """Yields offset and length of the data of each record, without reading the data.
 
     Raises:
-      TooLongError: A length is right by its checksum, and more than `limits.RECORD_BYTES`.
-        TensorFlow would take the memory, and abort where there is none.
+      TooLongError: A length with a valid checksum exceeds `limits.RECORD_BYTES`. TensorFlow would
+        allocate as much, and abort if it cannot.
       ValueError: A length is damaged, or the file ends within a record.
       OSError: The file cannot be read.
     """
     with as_path(path).open("rb") as file:
-        for _, offset, length in _heads(file):
+        for _, offset, length in _headers(file):
             yield offset, length
 
 
-def _heads(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Of each record what stands before its data, and where that begins and how long it is.
+def _headers(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """Yields header, data offset and data length of each record.
 
-    The file is at the data then; it need not be read.
+    The file position is then that of the data, which may be read or not.
     """
     end = length_of(file)
     start = number = 0
     while start < end:
         if file.tell() != start:
             file.seek(start)
-        head = file.read(HEADER.size)
-        if len(head) < HEADER.size:
+        header = file.read(HEADER.size)
+        if len(header) < HEADER.size:
             raise ValueError(f"record {number} is damaged")
-        length, checksum = HEADER.unpack(head)
-        if checksum != masked_crc32c(head[:8]):
+        length, checksum = HEADER.unpack(header)
+        if checksum != masked_crc32c(header[:8]):
             raise ValueError(f"record {number} is damaged")
         if length > limits.RECORD_BYTES:
             raise TooLongError(f"record {number} claims {length:,} bytes")
@@ -90,12 +92,12 @@ def _heads(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         start = offset + length + FOOTER.size
         if start > end:
             raise ValueError(f"record {number} is damaged")
-        yield head, offset, length
+        yield header, offset, length
         number += 1
 
 
 def masked_crc32c(data: bytes | memoryview) -> int:
-    """The checksum of TFRecord files."""
+    """Returns the checksum that TFRecord files use."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)

@@ -1,8 +1,8 @@
-"""A set for a store: it is made in a folder of this machine, then sent.
+"""Prepared sets for remote storage: written to a local staging folder, then uploaded.
 
-A store has no locks. Who sends leaves a mark there first, and looks for it before each file: of two
-who send to one address, the one that came later goes on and the other stops. What was on its way at
-that moment may still arrive, and then the checksums, which `verify` looks at, tell.
+Object stores have no locks. An uploader first leaves a marker there, and checks it before each
+file: of two that upload to one address, the later one continues and the earlier one stops. A file
+that was being sent at that moment may still arrive; `verify` then finds it by its checksum.
 """
 
 from __future__ import annotations
@@ -20,200 +20,205 @@ from typing import Any
 
 from ssagan_tf.data.dataset_info import FILE_NAME, read_info
 from ssagan_tf.data.output_folder import (
-    KEPT,
     OWNER,
-    holds_a_set,
-    holds_something,
-    is_ours,
-    keep_or_clear,
+    RESUME,
+    already_prepared,
+    clear_if_changed,
+    is_output_file,
 )
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import errors_of_writing, locked_folder
+from ssagan_tf.files import errors_of_writing, locked_folder, not_empty
 from ssagan_tf.progress import Report
 from ssagan_tf.remote import RemotePath
 
 _SET = "set"
-_PLAN = "plan"  # of which settings and files the set is
+_DIGEST_FILE = "plan"  # of the settings and source files that the set is made from
 _USER = os.getuid() if hasattr(os, "getuid") else 0  # Windows: every file's owner is 0
 
 
-def check(output: RemotePath, settings: Mapping[str, Any]) -> None:
-    """Checks that a set may be sent to an address.
+def check_output(output: RemotePath, settings: Mapping[str, Any]) -> None:
+    """Checks that a set may be uploaded to an address.
 
     Raises:
-      DataError: It holds something that is not the rest of an interrupted `prepare`.
+      DataError: Something is there that was not left by an interrupted `prepare`.
     """
-    there = {path.name: path for path in output.iterdir()}
-    if FILE_NAME in there:
-        made = folder_of(output) / _SET
-        if not _is_sent(made, there) or read_info(made).settings != settings:
-            raise _holds_another(output)
-    if not all(map(is_ours, there)):
-        raise holds_something(output)
+    files = _list(output)
+    if FILE_NAME in files:
+        local_set = staging_path(output) / _SET
+        if not _is_uploaded(local_set, files) or read_info(local_set).settings != settings:
+            raise _other_set(output)
+    if not all(map(is_output_file, files)):
+        raise not_empty(output)
 
 
-def is_begun(output: RemotePath) -> bool:
-    """Whether something for this address was made on this machine, and not sent yet."""
-    return (folder_of(output) / _SET).exists()
+def is_interrupted(output: RemotePath) -> bool:
+    """Returns whether this machine has a set for the address that is not uploaded completely."""
+    return (staging_path(output) / _SET).exists()
 
 
 def clear(output: RemotePath) -> None:
-    """Removes what an interrupted `prepare`, perhaps of another machine, sent to an address.
+    """Removes what interrupted uploads, also from other machines, left at an address.
 
     Raises:
-      DataError: A set is there by now, or something cannot be removed.
+      DataError: There is a complete set by now, or a file cannot be removed.
     """
     with errors_of_writing(output):
-        there = {path.name: path for path in output.iterdir()} if output.is_dir() else {}
-        if FILE_NAME in there:
-            raise holds_a_set(output)
-        for name, path in there.items():
-            if is_ours(name):
+        files = _list(output)
+        if FILE_NAME in files:
+            raise already_prepared(output)
+        for name, path in files.items():
+            if is_output_file(name):
                 path.unlink()
 
 
 @contextlib.contextmanager
-def workplace(output: RemotePath, plan: str) -> Iterator[Path]:
-    """A folder of this machine to make the set in, removed if all goes well.
+def staging_folder(output: RemotePath, digest: str) -> Iterator[Path]:
+    """Yields a local folder to write a set to; it is removed on success.
 
-    After an interruption it holds what was made before, if that was of the same plan.
+    After an interruption it still contains earlier work, if that was for the same digest.
 
     Args:
-      output: Where the set will be sent.
-      plan: Digest of settings and files.
+      output: Where the set will be uploaded.
+      digest: Digest of settings and source files.
 
     Raises:
-      DataError: Another process makes a set for this address, or the folder cannot be written.
+      DataError: Another process prepares a set for this address, or the folder cannot be written.
     """
-    place = folder_of(output)
-    with errors_of_writing(place.parent):
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        about = place.parent.lstat()
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != _USER:
-            raise DataError(f"{place.parent} is no folder of this user; remove it, or set TMPDIR")
-    with locked_folder(place, str(output)):
+    staging = staging_path(output)
+    with errors_of_writing(staging.parent):
+        staging.parent.mkdir(mode=0o700, exist_ok=True)
+        status = staging.parent.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != _USER:
+            raise DataError(
+                f"{staging.parent} is not a directory of this user; remove it, or set TMPDIR"
+            )
+    with locked_folder(staging, str(output)):
 
-        def clear() -> None:
-            (place / OWNER).unlink(missing_ok=True)  # what was sent is of another plan, too
-            shutil.rmtree(place / _SET, ignore_errors=True)
+        def clear_staging() -> None:
+            (staging / OWNER).unlink(missing_ok=True)  # what was uploaded is outdated, too
+            shutil.rmtree(staging / _SET, ignore_errors=True)
 
-        keep_or_clear(place / _PLAN, plan, clear)
+        clear_if_changed(staging / _DIGEST_FILE, digest, clear_staging)
         try:
-            yield place / _SET
+            yield staging / _SET
         except BaseException:
-            if not (place / _SET).exists():
-                shutil.rmtree(place, ignore_errors=True)
+            if not (staging / _SET).exists():
+                shutil.rmtree(staging, ignore_errors=True)
             raise
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
-def send(made: Path, output: RemotePath, report: Report) -> None:
-    """Sends a set; `dataset_info.json` comes last, as on a disk.
+def upload_set(local_set: Path, output: RemotePath, report: Report) -> None:
+    """Uploads a set; `dataset_info.json` comes last, as on a local disk.
 
     Args:
-      made: The set, in a `workplace`.
-      output: Where to.
-      report: Called as the work goes on.
+      local_set: The set, in a `staging_folder`.
+      output: Where to upload it.
+      report: Called with the progress.
 
     Raises:
-      DataError: Something else lies there, somebody else sends to it, or it cannot be written.
+      DataError: Other files are there, another process uploads to it, or it cannot be written.
     """
     try:
-        _send(made, output, report)
+        _upload(local_set, output, report)
     except OSError as error:
-        raise DataError(f"cannot write {output}: {error.strerror or error}; {KEPT}") from error
+        raise DataError(f"cannot write {output}: {error.strerror or error}; {RESUME}") from error
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(KEPT) from None
+        raise KeyboardInterrupt(RESUME) from None
 
 
-def _send(made: Path, output: RemotePath, report: Report) -> None:
-    what = f"sending to {output}"
-    there = {path.name: path for path in output.iterdir()} if output.is_dir() else {}
-    if _is_sent(made, there):  # killed when only the mark was left to be removed
-        _remove_mark(output)
+def _upload(local_set: Path, output: RemotePath, report: Report) -> None:
+    what = f"uploading to {output}"
+    files = _list(output)
+    if _is_uploaded(local_set, files):  # killed when only the marker was left to be removed
+        _remove_marker(output)
         return
-    if FILE_NAME in there:
-        raise _holds_another(output)
-    if not all(map(is_ours, there)):
-        raise holds_something(output)
+    if FILE_NAME in files:
+        raise _other_set(output)
+    if not all(map(is_output_file, files)):
+        raise not_empty(output)
 
-    mark = made.parent / OWNER
-    ours = OWNER in there and mark.exists() and _reads(there[OWNER]) == mark.read_bytes()
-    sizes = _sizes(made)
-    sent = {name for name in there if ours and _size(there[name]) == sizes.get(name)}
-    for name, path in there.items():
-        if name not in sent and not (ours and name == OWNER):
+    marker = local_set.parent / OWNER
+    is_owner = OWNER in files and marker.exists() and _read(files[OWNER]) == marker.read_bytes()
+    sizes = _local_sizes(local_set)
+    uploaded = {name for name in files if is_owner and _size(files[name]) == sizes.get(name)}
+    for name, path in files.items():
+        if name not in uploaded and not (is_owner and name == OWNER):
             path.unlink()
-    if not ours:
-        mark.write_text(uuid.uuid4().hex)
-        (output / OWNER).upload(mark)
+    if not is_owner:
+        marker.write_text(uuid.uuid4().hex)
+        (output / OWNER).upload(marker)
 
     names = sorted(sizes, key=lambda name: (name == FILE_NAME, name))
     for number, name in enumerate(names):
         report(what, number, len(names))
-        if name in sent:
+        if name in uploaded:
             continue
-        _check_mark(mark, output)
-        if name == FILE_NAME and not _all_there(made, output):
-            raise _somebody_else(output)
-        (output / name).upload(made / name)
-    _check_mark(mark, output)
-    _remove_mark(output)
+        _check_marker(marker, output)
+        if name == FILE_NAME and not _is_complete(local_set, output):
+            raise _another_uploader(output)
+        (output / name).upload(local_set / name)
+    _check_marker(marker, output)
+    _remove_marker(output)
     report(what, len(names), len(names))
 
 
-def folder_of(output: RemotePath) -> Path:
-    """Where the set for an address is made: named by it, so that the same command finds it."""
+def staging_path(output: RemotePath) -> Path:
+    """Returns where the set for an address is staged, the same for every run of the command."""
     name = hashlib.sha256(str(output).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"ssagan_tf-{_USER}" / name
 
 
-def _is_sent(made: Path, there: Mapping[str, RemotePath]) -> bool:
-    """Whether the set that lies there is the one that was made here."""
-    here = made / FILE_NAME
-    return FILE_NAME in there and here.exists() and _reads(there[FILE_NAME]) == here.read_bytes()
+def _list(output: RemotePath) -> dict[str, RemotePath]:
+    return {path.name: path for path in output.iterdir()} if output.is_dir() else {}
 
 
-def _all_there(made: Path, output: RemotePath) -> bool:
-    """Whether all but the description arrived, and nothing beside it."""
-    there = {path.name: _size(path) for path in output.iterdir() if path.name != OWNER}
-    return there == {name: size for name, size in _sizes(made).items() if name != FILE_NAME}
+def _is_uploaded(local_set: Path, files: Mapping[str, RemotePath]) -> bool:
+    """Whether the complete set at the address is the local one."""
+    info = local_set / FILE_NAME
+    return FILE_NAME in files and info.exists() and _read(files[FILE_NAME]) == info.read_bytes()
 
 
-def _sizes(made: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in made.iterdir()}
+def _is_complete(local_set: Path, output: RemotePath) -> bool:
+    """Whether all but the description is uploaded, and nothing else is there."""
+    sizes = {name: _size(path) for name, path in _list(output).items() if name != OWNER}
+    return sizes == {n: size for n, size in _local_sizes(local_set).items() if n != FILE_NAME}
+
+
+def _local_sizes(local_set: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in local_set.iterdir()}
 
 
 def _size(path: RemotePath) -> int:
     return path.stat().st_size
 
 
-def _reads(path: RemotePath) -> bytes | None:
+def _read(path: RemotePath) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:
         return None
 
 
-def _remove_mark(output: RemotePath) -> None:
+def _remove_marker(output: RemotePath) -> None:
     with contextlib.suppress(FileNotFoundError):
         (output / OWNER).unlink()
 
 
-def _check_mark(mark: Path, output: RemotePath) -> None:
-    if _reads(output / OWNER) != mark.read_bytes():
-        raise _somebody_else(output)
+def _check_marker(marker: Path, output: RemotePath) -> None:
+    if _read(output / OWNER) != marker.read_bytes():
+        raise _another_uploader(output)
 
 
-def _holds_another(output: RemotePath) -> DataError:
-    error = holds_a_set(output)
-    if is_begun(output):
-        return DataError(f"{error}. What was made for it here is in {folder_of(output)}")
+def _other_set(output: RemotePath) -> DataError:
+    error = already_prepared(output)
+    if is_interrupted(output):
+        return DataError(f"{error}. The local set for it is in {staging_path(output)}")
     return error
 
 
-def _somebody_else(output: RemotePath) -> DataError:
+def _another_uploader(output: RemotePath) -> DataError:
     return DataError(
-        f"somebody else writes to {output} as well, and this prepare has stopped; name another "
-        f"--output, or wait for their end: {KEPT}"
+        f"another process is uploading to {output}, so this one has stopped; choose another "
+        f"--output, or wait until it has finished: {RESUME}"
     )

@@ -77,12 +77,12 @@ class RealClips:
         return self._cached_truth(position)
 
     def _truth(self, position: int) -> skies.Truth | None:
-        settings = self._footage.drawn_by
+        settings = self._footage.synthetic_settings
         if settings is None:
             return None
         name = self.names[position]
         try:
-            truth = skies.truth(name, settings, self.size[0])
+            truth = skies.stored_clip_truth(name, settings, self.size[0])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(
                 f"the settings of the prepared set do not say how {name} was drawn ({error}); "

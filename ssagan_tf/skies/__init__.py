@@ -1,10 +1,10 @@
-"""Procedural skies: clips drawn from random numbers, which need no footage.
+"""Procedural skies: clips that are generated from random numbers, so that no footage is needed.
 
-any_wind      clouds that drift every way over plain hills or a sea
-scene         clouds that drift to the right, and what photos have: a camera, an hour's light,
-              clouds, a sea, land, a lens
-truth         how a clip moves
-checksum      whether the skies of a benchmark are those it was frozen with
+any_wind      simple skies whose clouds drift in any direction, over hills or a sea
+scene         skies whose clouds drift to the right, with the content of photos: a camera, the light
+              of a time of day, clouds, a sea, land, a lens
+truth         the known motion of a clip
+checksum      checks that the clips of a benchmark are still the same
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from ssagan_tf.options.shared import Wind
 from ssagan_tf.skies import any_wind, scene
 from ssagan_tf.skies.truth import Truth
 
-_NAME = re.compile(r"clouds(\d+)/0")  # of a clip in a set: the only one of its video
+_NAME = re.compile(r"clouds(\d+)/0")  # of a clip in a set, the only one of its video
 
 
 def procedural_clip(
     seed: int, index: int, resolution: int, frames: int = 32, wind: Wind = "any"
 ) -> np.ndarray:
-    """RandomStream one clip of a moving sky.
+    """Generates a clip of a moving sky.
 
     Args:
-      seed: Seed of the whole set, at least 0.
-      index: Number of the clip in the set, at least 0.
-      resolution: Side of the frames, at least 2. The same sky at any.
+      seed: Seed of the set, at least 0.
+      index: Index of the clip in the set, at least 0.
+      resolution: Height and width of the frames, at least 2. The sky does not depend on it.
       frames: Number of frames T, at least 1.
-      wind: `any`: plain skies whose clouds drift every way. `canonical`: skies as photos have them,
-        whose clouds drift to the right: the angle is drawn from N(0, 0.25) radians for a clip, and
+      wind: `any`: simple skies whose clouds drift in any direction. `canonical`: skies as in
+        photos, whose clouds drift to the right: the angle of a clip is from N(0, 0.25) radians, and
         that of each layer from N(0, 0.2) about it.
 
     Returns:
@@ -51,7 +51,7 @@ def procedural_clip(
 def clip_truth(
     seed: int, index: int, resolution: int, frames: int = 32, wind: Wind = "any"
 ) -> Truth:
-    """How the clip that `procedural_clip` draws of the same arguments moves.
+    """Returns the motion of the clip that `procedural_clip` generates from the same arguments.
 
     Raises:
       ValueError: An argument is out of its range.
@@ -63,20 +63,20 @@ def clip_truth(
 
 
 def video_name(index: int) -> str:
-    """Name in a set of the video that is clip `index`; `truth` reads it."""
+    """Returns the name of the video with clip `index` in a set; `stored_clip_truth` parses it."""
     return f"clouds{index:05d}"
 
 
-def truth(name: str, settings: Mapping[str, Any], resolution: int) -> Truth | None:
-    """How a clip of a prepared set moves.
+def stored_clip_truth(name: str, settings: Mapping[str, Any], resolution: int) -> Truth | None:
+    """Returns the motion of a clip in a prepared set.
 
     Args:
       name: Of the clip.
       settings: Of the set.
-      resolution: Of the frames.
+      resolution: Height and width of the frames.
 
     Returns:
-      None if the set's clips are not procedural.
+      None if the clips of the set are not procedural.
 
     Raises:
       KeyError, TypeError, ValueError: The settings are not those of procedural skies.

@@ -1,6 +1,6 @@
-"""Plain skies whose clouds drift every way, the default of `--data=synthetic`.
+"""Simple skies whose clouds drift in any direction, the default of `--data=synthetic`.
 
-Every clip is a pure function of (seed, index); the resolution only says how finely it is drawn.
+A clip is a pure function of (seed, index); the resolution changes only how finely it is drawn.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from ssagan_tf.skies.lighting import mix, screen
 from ssagan_tf.skies.truth import Truth
 
-_PERIOD = 1.7  # the cloud pattern repeats after so many widths of the picture's middle
-_MOTION = (0.005, 0.009)  # mean |x[t+1] - x[t]| aimed at, in [0, 1] units
-_SQUEEZE = 1.4  # how much higher the sky is than its image in the sea
-_PROBE = 32  # side of the few frames drawn first to find the speed that gives this motion
+_PERIOD = 1.7  # of the cloud pattern, in widths of the picture at its middle
+_MOTION = (0.005, 0.009)  # target range of the mean |x[t+1] - x[t]|, in [0, 1] units
+_SQUEEZE = 1.4  # height of the sky over that of its reflection in the sea
+_PROBE = 32  # side of the few frames drawn first, to find the speed that gives this motion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +29,9 @@ class _Light:
     lit: tuple[float, float, float]
     shade: tuple[float, float, float]
     sun: tuple[float, float, float]
-    glow: float  # strength of the glow about the sun
+    glow: float  # strength of the glow around the sun
     ground: tuple[float, float, float]
-    overcast: float = 0.0  # cloud cover beyond the usual
+    overcast: float = 0.0  # additional cloud cover
 
 
 _LIGHTS = {
@@ -63,12 +63,12 @@ _LIGHTS = {
 
 
 def synthetic_clip(seed: int, index: int, resolution: int, frames: int = 32) -> np.ndarray:
-    """RandomStream one clip of a moving sky.
+    """Generates a clip of a moving sky.
 
     Args:
-      seed: Seed of the whole set.
-      index: Number of the clip in the set.
-      resolution: Side of the frames. The same sky at any.
+      seed: Seed of the set.
+      index: Index of the clip in the set.
+      resolution: Height and width of the frames. The sky does not depend on it.
       frames: Number of frames T.
 
     Returns:
@@ -80,46 +80,46 @@ def synthetic_clip(seed: int, index: int, resolution: int, frames: int = 32) -> 
 
 
 def synthetic_truth(seed: int, index: int, resolution: int, frames: int = 32) -> Truth:
-    """How that clip moves; its sea, which mirrors the sky, moves as that does."""
+    """Returns the motion of that clip; its sea moves as the sky that it reflects."""
     sky = _Sky(seed, index)
     return sky.truth(resolution, frames, sky.speed())
 
 
 class _Sky:
-    """What a clip shows, chosen by its random numbers; `draw` makes the pixels."""
+    """The random content of a clip; `draw` renders it."""
 
     def __init__(self, seed: int, index: int):
         rng = np.random.default_rng((seed, index))
         self.motion = rng.uniform(*_MOTION)
         self.light = _LIGHTS[rng.choice(list(_LIGHTS))]
         self.ground = rng.choice(["none", "hills", "sea"], p=[0.4, 0.35, 0.25])
-        # Where the sky ends, from the top; without ground it ends below the picture.
+        # Lower edge of the sky, from the top; without ground it is below the picture.
         self.horizon = 1.1 if self.ground == "none" else rng.uniform(0.66, 0.86)
         self.sun = rng.uniform(0.1, 0.9), self.horizon - rng.uniform(0.08, 0.6)
         self.glow = self.light.glow * float(rng.choice([0.25, 1.0], p=[0.4, 0.6]))
         self.hills = rng.uniform(0, 2 * np.pi, (2, 7)), rng.normal(0, 1, (2, 7))
         wind, cover = rng.uniform(0, 2 * np.pi), rng.uniform(-0.7, 0.6)
         cover += self.light.overcast
-        # A high veil, and below it larger, faster clouds with firmer edges.
+        # A high veil, and below it, larger and faster clouds with firmer edges.
         self.layers = [
             _Layer((seed, index, 0), 3.0, cover + 0.2, 0.5, wind + rng.normal(0, 0.6), 0.006),
             _Layer((seed, index, 1), 2.0, cover, 1.6, wind, 0.012),
         ]
 
     def speed(self) -> float:
-        """That which gives the motion aimed at, as far as that is possible."""
+        """Returns the speed that gives the target motion, within limits."""
         probe = self.draw(_PROBE, 3, speed=1.0)
         speed = float(self.motion / np.abs(np.diff(probe, axis=0)).mean().clip(1e-4))
         return min(max(speed, 0.4), 2.0)
 
     def truth(self, side: int, frames: int, speed: float) -> Truth:
-        """How the clip moves that `draw` makes of the same arguments."""
+        """Returns the motion of the clip that `draw` renders from the same arguments."""
         x, y = _axes(side)
         u, v = _plane(x, y, self.horizon)
         u_x, v_x = np.subtract(_plane(x + 1e-3, y, self.horizon), _plane(x, y, self.horizon)) * 1e3
         u_y, v_y = np.subtract(_plane(x, y + 1e-3, self.horizon), _plane(x, y, self.horizon)) * 1e3
         area = u_x * v_y - u_y * v_x
-        area = np.where(area == 0, np.inf, area)  # under the ground, where nothing is seen
+        area = np.where(area == 0, np.inf, area)  # below the horizon, where nothing is visible
         clear = 1 - 0.85 * np.clip(y / self.horizon, 0, 1) ** 4.5
         velocities, opacities = [], []
         for layer in self.layers:
@@ -145,7 +145,7 @@ class _Sky:
         return Truth(*(each.astype(np.float32) for each in (velocity, opacity, moving)))
 
     def draw(self, side: int, frames: int, speed: float) -> np.ndarray:
-        """`[frames, side, side, 3]` float32 in [0, 1]."""
+        """Renders the clip, `[frames, side, side, 3]` float32 in [0, 1]."""
         light = self.light
         x, y = _axes(side)
         distance = np.hypot(x - self.sun[0], y - self.sun[1])[None, ..., None]
@@ -157,7 +157,7 @@ class _Sky:
 
         picture = np.broadcast_to(sky, (frames, side, side, 3))
         u, v = _plane(x, y, self.horizon)
-        # One direction for the whole sky: rays about the sun would comb the clouds into rings.
+        # One direction for the whole sky: directions to the sun would draw rings around it.
         sunward = np.subtract(_plane(*self.sun, self.horizon), _plane(0.5, 0.35, self.horizon))
         sunward = 0.022 * sunward / np.hypot(*sunward).clip(1e-3)
         for layer in self.layers:
@@ -178,7 +178,7 @@ class _Sky:
         return picture
 
     def _ridges(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
-        """Tops of the hills over the columns, and how little haze is before them."""
+        """Tops of the hills in each column, and how clear they are of haze."""
         waves = np.arange(1, 8) * 0.8
         for ridge, (phases, sizes) in enumerate(zip(*self.hills, strict=True)):
             shape = np.sin(2 * np.pi * waves * x[0, :, None] + phases) @ (sizes / waves**1.4)
@@ -187,7 +187,7 @@ class _Sky:
     def _add_sea(
         self, picture: np.ndarray, x: np.ndarray, y: np.ndarray, speed: float
     ) -> np.ndarray:
-        """The sky upside down, darker, broken by waves that shrink towards the horizon."""
+        """The sky upside down and darker, distorted by waves that shrink towards the horizon."""
         frames, side = picture.shape[:2]
         first, below = self._sea(y)
         below = below[None]
@@ -206,23 +206,23 @@ class _Sky:
         return np.concatenate([picture[:, :first], np.clip(sea, 0, 1)], axis=1)
 
     def _sea(self, y: np.ndarray) -> tuple[int, np.ndarray]:
-        """The first row of the sea, and how far below the horizon its pixels are."""
+        """The first row of the sea, and the distance of its pixels from the horizon."""
         first = int(np.ceil(self.horizon * len(y)))
         return first, y[first:] - self.horizon
 
     def _mirrored(self, below: np.ndarray, waves: np.ndarray | float, side: int) -> np.ndarray:
-        """Rows of the sky that water mirrors which lies so far below the horizon."""
+        """Rows of the sky that are reflected at this distance below the horizon."""
         y = self.horizon - below * (_SQUEEZE + 0.2 * waves) - 0.02
         return np.clip(y * side, 0, side - 1).astype(np.intp)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Layer:
-    """A sheet of cloud over the plane: a random field that drifts and changes."""
+    """A layer of cloud: a random field on a plane that drifts and changes."""
 
-    key: tuple[int, ...]  # of its random numbers
+    key: tuple[int, ...]  # of its random stream
     scale: float  # waves of the largest features per period
-    cover: float  # added to the field, of variance 1; cloud is where the sum is positive
+    cover: float  # added to the field of variance 1; there is cloud where the sum is positive
     firmness: float  # of the edges
     wind: float  # direction, in radians
     pace: float  # periods per frame at speed 1
@@ -235,13 +235,13 @@ class _Layer:
         frames: int,
         speed: float,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Opacity and brightness, `[frames, side, side]`, at the points (u, v) of the plane.
+        """Returns opacity and brightness, `[frames, side, side]`, at points (u, v) of the plane.
 
-        `sunward` is a short way along the plane towards the sun.
+        `sunward` is a short vector in the plane towards the sun.
         """
         texture = self._texture(2 * len(u), frames, speed)
         field = _sample(texture, u, v)
-        # Where there is less cloud towards the sun, light comes in.
+        # Lit where there is less cloud towards the sun.
         shadow = _sample(texture, u + sunward[0], v + sunward[1])
         thickness = np.maximum(field + self.cover, 0)
         opacity = 1 - np.exp(-((self.firmness * thickness) ** 1.5))
@@ -249,11 +249,10 @@ class _Layer:
         return opacity, np.clip(brightness, 0, 1)
 
     def _texture(self, size: int, frames: int, speed: float) -> np.ndarray:
-        """The field over one period, `[frames, size, size]`, made wave by wave.
+        """The field over one period, `[frames, size, size]`, as a sum of waves.
 
-        Each octave has random numbers of its own, so that a finer texture only adds detail.
-        Each wave drifts with the wind and at a random rate of its own, which slowly changes
-        the clouds' shapes.
+        Each octave has its own random numbers, so that a finer texture only adds detail. Each wave
+        drifts with the wind and at a random rate, which slowly changes the shapes of clouds.
         """
         spectrum = np.zeros((size, size // 2 + 1), np.complex64)
         turn = np.zeros((size, size // 2 + 1), np.float32)  # radians per frame
@@ -280,16 +279,16 @@ class _Layer:
 
 
 def _axes(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of the pixels' centres, `[side, side]` in [0, 1]."""
+    """x and y of the pixel centres, `[side, side]` in [0, 1]."""
     centres = (np.arange(side, dtype=np.float32) + 0.5) / side
     x, y = np.meshgrid(centres, centres)
     return x, y
 
 
 def _plane(x: ArrayLike, y: ArrayLike, horizon: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where the line of sight meets the plane of the clouds, in periods of their pattern.
+    """Where lines of sight meet the plane of the clouds, in periods of their pattern.
 
-    The horizon lies a little nearer than infinity, which keeps the farthest clouds visible.
+    The horizon is a little closer than infinity, which keeps the farthest clouds visible.
     """
     middle = horizon  # there, where y is 0.35, depth is 1
     depth = middle / np.maximum(horizon + 0.35 - y, 0.2)
@@ -297,7 +296,7 @@ def _plane(x: ArrayLike, y: ArrayLike, horizon: float) -> tuple[np.ndarray, np.n
 
 
 def _below(top: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Share of each pixel that lies below a line, `[side, side]`."""
+    """Fraction of each pixel below a line, `[side, side]`."""
     return np.clip((y - top) * len(y) + 0.5, 0, 1)
 
 
@@ -311,8 +310,8 @@ def _sample(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     result = np.zeros((len(texture), *u.shape), np.float32)
     for i, weight_i in ((0, 1 - down), (1, down)):
         for j, weight_j in ((0, 1 - right), (1, right)):
-            place = (row + i) % size * size + (column + j) % size
-            result += np.take(flat, place, axis=1) * (weight_i * weight_j).astype(np.float32)
+            index = (row + i) % size * size + (column + j) % size
+            result += np.take(flat, index, axis=1) * (weight_i * weight_j).astype(np.float32)
     return result
 
 

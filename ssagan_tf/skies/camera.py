@@ -1,4 +1,4 @@
-"""A camera on the ground, and where each pixel of its picture looks."""
+"""A camera on the ground, and the viewing direction of each pixel."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LEAST_RISE = 0.02  # the farthest clouds stay at a finite distance
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """A pinhole camera whose picture is stretched to a square.
+    """A pinhole camera, whose picture is stretched to a square.
 
     Attributes:
-      focal: Focal length in widths and in heights of the picture.
-      pitch: Radians that it looks up.
-      roll: Radians that the camera is turned clockwise, and so the horizon the other way.
+      focal: Focal length, in widths and in heights of the picture.
+      pitch: Upward angle in radians.
+      roll: Clockwise rotation in radians; the horizon turns the other way.
     """
 
     focal: tuple[float, float]
@@ -28,12 +28,12 @@ class Camera:
 
     @property
     def horizon(self) -> float:
-        """Where it crosses the middle of the picture: 0 at its top, 1 at its bottom."""
+        """Where it crosses the middle of the picture: 0 at the top, 1 at the bottom."""
         return 0.5 + self.focal[1] * float(np.tan(self.pitch)) / float(np.cos(self.roll))
 
 
 def sample_camera(rng: RandomStream, with_ground: bool) -> Camera:
-    """A camera whose horizon lies at 0.3 to 0.95 of the picture's height, or below it."""
+    """Samples a camera with the horizon at 0.3 to 0.95 of the picture's height, or below it."""
     across = 0.5 / np.tan(np.radians(rng.uniform(30, 80)) / 2)
     shape = float(rng.choice(_SHAPES))  # width over height
     focal = (float(across), float(across * shape))
@@ -44,23 +44,23 @@ def sample_camera(rng: RandomStream, with_ground: bool) -> Camera:
 
 
 class View:
-    """Where the pixels of a picture look.
+    """The viewing directions of the pixels of a picture.
 
-    Water mirrors: below the horizon, directions are those that a calm sea reflects.
+    Below the horizon, they are the directions that a calm sea reflects.
 
     Args:
-      camera: Whose picture.
-      x: Of the pixels, `[H, W]`, 0 at the left and 1 at the right border.
-      y: The same from the top down.
+      camera: Of the picture.
+      x: Of the pixels, `[H, W]`, from 0 at the left border to 1 at the right.
+      y: The same from top to bottom.
 
     Attributes:
-      up: Sine of the elevation, negative below the horizon, `[H, W]`, as all of these.
-      right, forward: The other parts of the unit vector.
-      elevation: Sine of the elevation of what is seen or mirrored there, at least 0.
+      up: Sine of the elevation, negative below the horizon; `[H, W]`, like all of these.
+      right, forward: The other components of the unit vector.
+      elevation: Sine of the elevation of what is visible or reflected there, at least 0.
       azimuth: Radians to the right.
-      rise: Tangent of the elevation of what is seen or mirrored there.
-      above: Share of the pixel that lies above the horizon.
-      pixel: How much `rise` changes from a pixel to that above it.
+      rise: Tangent of the elevation of what is visible or reflected there.
+      above: Fraction of the pixel above the horizon.
+      pixel: Difference in `rise` between vertical neighbours.
     """
 
     def __init__(self, camera: Camera, x: np.ndarray, y: np.ndarray):
@@ -82,20 +82,20 @@ class View:
 
     @classmethod
     def of_square(cls, camera: Camera, side: int) -> View:
-        """Of the pixels' centres of a picture."""
+        """Returns the view of a square picture's pixel centres."""
         return cls(camera, *axes(side))
 
     def plane(self, bulge: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        """Where lines of sight meet a plane of height 1: to the right and forward.
+        """Returns where lines of sight meet a plane at height 1: to the right and forward.
 
-        With `bulge` the plane is bent towards what stands upright.
+        With `bulge`, the plane is bent towards upright objects.
         """
         height = np.sqrt(self.elevation**2 + _LEAST_RISE**2) + bulge
         return self.right / height, self.forward / height
 
 
 def axes(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """x and y of the pixels' centres, `[side, side]` in [0, 1]."""
+    """Returns x and y of the pixel centres, `[side, side]` in [0, 1]."""
     centres = (np.arange(side) + 0.5) / side
     x, y = np.meshgrid(centres, centres)
     return x, y

@@ -1,4 +1,4 @@
-"""A checksum of what clips show, which tells whether this version draws what another drew."""
+"""A checksum of generated clips, to check that this version draws the same as another."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ import numpy as np
 
 from ssagan_tf.skies.scene import sample_scene
 
-CHECKED = 48  # clips from the first on
-# Of the sets that are frozen (`options.BENCHMARKS`), by name.
-FROZEN = {
+CHECKED_CLIPS = 48  # the first ones
+BENCHMARK_CHECKSUMS = {  # of `options.BENCHMARKS`
     "procedural-skies-64-v1": "079c28cd5a7af87bc84dcd36cb2d9403974227dd3a03797edf996f52cf87c063",
 }
 
 
 def parameters(seed: int, indices: Iterable[int]) -> str:
-    """SHA-256 over all parameters of canonical clips, with six digits of each, and their names.
+    """Returns the SHA-256 of all parameters of canonical clips, to six digits, and their names.
 
-    The last digits of a double may differ between machines; six do not.
+    The last digits of a float may differ between machines.
     """
     digest = hashlib.sha256()
     for index in indices:
@@ -30,9 +29,9 @@ def parameters(seed: int, indices: Iterable[int]) -> str:
     return digest.hexdigest()
 
 
-def draws_others(benchmark: str, seed: int) -> bool:
-    """Whether this version would draw other clips than those of a frozen set."""
-    return parameters(seed, range(CHECKED)) != FROZEN[benchmark]
+def matches(benchmark: str, seed: int) -> bool:
+    """Returns whether this version draws the clips of a benchmark unchanged."""
+    return parameters(seed, range(CHECKED_CLIPS)) == BENCHMARK_CHECKSUMS[benchmark]
 
 
 def _leaves(value: Any) -> Iterator[str]:

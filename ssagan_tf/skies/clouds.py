@@ -1,4 +1,4 @@
-"""Sheets of cloud that drift and slowly change their shapes."""
+"""Layers of cloud that drift and slowly change shape."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ import numpy as np
 from ssagan_tf.skies.camera import Camera, View
 from ssagan_tf.skies.randomness import RandomStream
 
-_WIND_SPREAD = 0.25  # standard deviation of the wind's angle to the right, radians
-_LAYER_SPREAD = 0.2  # of each layer's angle to that
-_PACE = 0.0105  # median of the velocities in the sky, widths of the picture a frame
+_WIND_SPREAD = 0.25  # standard deviation of the wind's angle from the right, in radians
+_LAYER_SPREAD = 0.2  # of each layer's angle from the wind's
+_PACE = 0.0105  # median velocity in the sky, in widths of the picture per frame
 _PACE_SPREAD = 0.12  # of its logarithm
-_PERIOD = 1.8  # of the texture, in widths of the picture at the middle of its sky
-_PROBES = 24  # side of the grid on which that is found
+_PERIOD = 1.8  # of the texture, in widths of the picture in the middle of the sky
+_PROBES = 24  # side of the grid on which that is measured
 _LEVELS = 4  # of the texture's pyramid
-_SHARPER = 0.4  # levels by which it is read finer than would surely not alias
+_SHARPER = 0.4  # levels by which sampling is finer than without any aliasing
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A sheet of cloud. Its pattern is a random field of variance 1.
+    """A layer of cloud, whose pattern is a random field of variance 1.
 
     Attributes:
       kind: Of cloud.
-      key: Of the pattern's random numbers.
-      wall: Whether it stands upright far away, as towers do, instead of lying overhead.
-      size: Periods of the texture per unit of the sheet's coordinates.
-      velocity: Of the drift in periods a frame: to the right and forward (for a wall: down).
-      change: How fast shapes change, in radians a frame.
-      waves: Of the largest features, per period.
-      ripples: The same of rows of ripples; 0: there are none.
-      fall: Exponent with which finer features get weaker.
-      stretch: Length of streaks over their width.
+      key: Of the random stream for the pattern.
+      wall: Whether it is upright and far away, as towers are, instead of overhead.
+      size: Periods of the texture per unit of the layer's coordinates.
+      velocity: Periods per frame to the right and forward (for a wall, down).
+      change: Rate at which shapes change, in radians per frame.
+      waves: Number of the largest features per period.
+      ripples: Number of ripples per period; 0: none.
+      fall: Exponent by which finer features get weaker.
+      stretch: Ratio of length to width of streaks.
       along: Direction of the streaks in radians.
-      swirl: How far the pattern is warped, in periods.
-      cover: Added to the field; cloud is where the sum is positive.
+      swirl: Displacement of the pattern by warping, in periods.
+      cover: Added to the field; there is cloud where the sum is positive.
       firmness: Of the edges.
       opacity: Where it is thickest.
-      bulge: How much clouds are as high as they are wide, which hides how flat the sheet lies.
-      top: Of a wall: tangent of the elevation up to which it mostly reaches.
-      relief: How strongly light and shade model it.
-      brightness: Of the lit side, 1 for white.
+      bulge: Height of clouds over their width, which hides that the layer is flat.
+      top: Of a wall, tangent of the elevation that most of it reaches.
+      relief: Strength of light and shade.
+      brightness: Of the lit side; 1 is white.
     """
 
     kind: str
@@ -68,12 +68,12 @@ class Layer:
     brightness: float
 
     def coordinates(self, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """Where each pixel sees the pattern at frame 0, in periods."""
+        """Returns the position in the pattern of each pixel at frame 0, in periods."""
         across, away = (view.azimuth, -view.rise) if self.wall else view.plane(self.bulge)
         return self.size * across, self.size * away
 
     def slopes(self, view: View, camera: Camera) -> np.ndarray:
-        """Their derivatives by x and y in widths and heights of the picture, `[2, 2, H, W]`."""
+        """Returns the derivatives of `coordinates` by x and y, `[2, 2, H, W]`."""
         step = 1e-4
         right = self.coordinates(View(camera, view.x + step, view.y))
         left = self.coordinates(View(camera, view.x - step, view.y))
@@ -84,10 +84,10 @@ class Layer:
         return np.array([[by_x[0], by_y[0]], [by_x[1], by_y[1]]])
 
     def velocities(self, view: View, camera: Camera) -> np.ndarray:
-        """Of the pattern in the picture, in widths and heights a frame: `[H, W, 2]`.
+        """Returns velocities in the picture, in widths and heights per frame: `[H, W, 2]`.
 
         The pattern is a function of coordinates(x, y) − velocity · t, so it moves by the inverse
-        of the slopes.
+        of `slopes` times the velocity.
         """
         (a, b), (c, d) = self.slopes(view, camera)
         determinant = a * d - b * c
@@ -96,7 +96,7 @@ class Layer:
         return np.stack([(d * u - b * v) / determinant, (a * v - c * u) / determinant], axis=-1)
 
 
-# What kinds have in common: ranges that their numbers are drawn from.
+# Ranges of the parameters of each kind.
 _KINDS: dict[str, dict[str, Any]] = {
     "cumulus": {
         "waves": (1.0, 4.0), "fall": (1.55, 2.1), "cover": (-0.9, 0.3), "firmness": (1.4, 2.8),
@@ -132,12 +132,12 @@ _KINDS: dict[str, dict[str, Any]] = {
         "relief": (0.8, 1.3), "brightness": (0.95, 1.0), "bulge": (0.0, 0.0), "pace": (0.5, 0.8),
     },
 }  # fmt: skip
-_USUAL = {
+_DEFAULTS = {
     "ripples": (0.0, 0.0), "stretch": (1.0, 1.4), "swirl": (0.0, 0.0), "opacity": (0.95, 1.0),
     "pace": (0.9, 1.1), "change": (0.004, 0.018),
 }  # fmt: skip
 
-# Layers from the farthest to the nearest, and how often a sky has them together.
+# Layers of a sky, from the farthest to the nearest, and their probability.
 _SKIES: dict[str, float] = {
     "cumulus": 0.16,
     "veil cumulus": 0.07,
@@ -158,12 +158,12 @@ _SKIES: dict[str, float] = {
 
 
 def sample_layers(rng: RandomStream, camera: Camera, overcast: float) -> tuple[Layer, ...]:
-    """The clouds of a sky whose wind blows to the right, from the farthest to the nearest.
+    """Samples cloud layers with a wind to the right, from the farthest to the nearest.
 
     Args:
-      rng: Where they come from.
-      camera: What it sees, velocities are fitted to.
-      overcast: 0 of a clear day to 1 of a grey one.
+      rng: Random stream.
+      camera: Of the clip; velocities are scaled to its picture.
+      overcast: From 0, a clear day, to 1, a grey one.
     """
     weights = {
         kinds: weight * (1 if overcast < 0.4 else 3.0 * ("strat" in kinds) + 0.15)
@@ -176,14 +176,14 @@ def sample_layers(rng: RandomStream, camera: Camera, overcast: float) -> tuple[L
     for number, kind in enumerate(kinds):
         part = rng.part(number)
         own = part.normal(angle, _LAYER_SPREAD)
-        layers.append(_draw_layer(part, kind, camera, own, pace, 0.5 * overcast))
+        layers.append(_sample_layer(part, kind, camera, own, pace, 0.5 * overcast))
     return tuple(layers)
 
 
-def _draw_layer(
+def _sample_layer(
     rng: RandomStream, kind: str, camera: Camera, angle: float, pace: float, cover: float
 ) -> Layer:
-    ranges: Mapping[str, Any] = _USUAL | _KINDS[kind]
+    ranges: Mapping[str, Any] = _DEFAULTS | _KINDS[kind]
     drawn = {name: rng.uniform(*between) for name, between in sorted(ranges.items())}
     along, top = rng.uniform(0, np.pi), rng.uniform(0.15, 0.7)
     wall = kind == "towers"
@@ -191,7 +191,7 @@ def _draw_layer(
     own_pace = pace * drawn.pop("pace")
     drawn["cover"] += cover
     layer = Layer(kind, key, wall, 1.0, (1.0, 0.0), along=along, top=top, **drawn)
-    # The scale of the pattern and its drift are those that look alike in every picture.
+    # Scale and velocity are such that they look the same with every camera.
     view = View.of_square(camera, _PROBES)
     seen = view.up > 0
     (a, b), (c, d) = layer.slopes(view, camera)[..., seen]
@@ -205,14 +205,14 @@ def _draw_layer(
 
 
 class Sheet:
-    """A layer as a picture sees it.
+    """A layer in the view of a picture.
 
     Args:
-      layer: Which.
+      layer: The layer.
       view: Of the picture.
       camera: Of the picture.
-      sunward: Unit vector of the way to the sun over the ground.
-      seen: `[H, W]` bool: pixels that nothing hides. Elsewhere there are no clouds.
+      sunward: Horizontal unit vector towards the sun.
+      seen: `[H, W]` bool: where clouds are not hidden by land. Elsewhere none are drawn.
     """
 
     def __init__(
@@ -229,7 +229,7 @@ class Sheet:
         light = (0.4 * sunward[0], -0.9) if layer.wall else sunward
         self._textures = [list(_pyramid(each)) for each in _textures(layer, 2 * side, light)]
         (a, b), (c, d) = layer.slopes(view, camera)[..., seen] / side
-        # Texels from pixel to pixel, between the mean and the largest over directions.
+        # Texels per pixel, between the mean and the maximum over directions.
         texels = 2 * side * np.abs(a * d - b * c) ** 0.35
         texels = texels * (a * a + b * b + c * c + d * d) ** 0.15
         level = np.clip(np.log2(np.maximum(texels, 1e-9)) - _SHARPER, 0, _LEVELS - 1)
@@ -241,11 +241,11 @@ class Sheet:
         if layer.wall:
             self._cover = layer.cover - 2.2 * (view.rise[seen] / layer.top) ** 1.5
         elif layer.kind == "cumulus":
-            # Seen from the side, gaps between heaps close towards the horizon.
+            # Towards the horizon, clouds are seen from the side, and hide the gaps.
             self._cover = layer.cover + 0.35 * np.exp(-view.elevation[seen] / 0.2)
 
     def draw(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """Opacity in [0, 1] and brightness, near [0, 1], at a frame: `[H, W]` each."""
+        """Returns opacity in [0, 1] and brightness, about in [0, 1], of a frame: `[H, W]` each."""
         layer = self._layer
         found = self._field(frame)
         field, slope = found.real, found.imag
@@ -257,7 +257,7 @@ class Sheet:
         return found[0], found[1]
 
     def _field(self, frame: int) -> np.ndarray:
-        """The random field and its slope, see `_textures`, where it is seen."""
+        """The random field and its slope (see `_textures`), where it is visible."""
         turn, (u, v) = self._layer.change * frame, self._layer.velocity
         across, away = self._u - u * frame, self._v - v * frame
         found = np.zeros(len(across), np.complex128)
@@ -269,14 +269,15 @@ class Sheet:
 
 
 def _soft_clip(x: np.ndarray) -> np.ndarray:
-    """Leaves 0.5, and bends what leaves [0, 1]: to -0.16 to 1.16 at most."""
+    """Clips softly about 0.5, to -0.16 to 1.16."""
     return 0.5 + 0.5 * np.tanh(2.0 * (x - 0.5)) / np.tanh(1.0) * (1 - 1e-9)
 
 
 def _textures(layer: Layer, size: int, sunward: tuple[float, float]) -> list[np.ndarray]:
-    """Two fields over one period, `[size, size]`: the pattern turns from one to the other.
+    """Two fields over one period, `[size, size]` complex; the pattern changes between them.
 
-    Real is the field, imaginary its slope: the difference to the field a little nearer to the sun.
+    The real part is the field, the imaginary one its slope: the difference from the field a little
+    closer to the sun.
     """
     made = []
     for number in range(2):
@@ -292,8 +293,10 @@ def _textures(layer: Layer, size: int, sunward: tuple[float, float]) -> list[np.
 
 
 def _spectrum(layer: Layer, number: int, size: int) -> tuple[np.ndarray, tuple[Any, Any]]:
-    """Of a field of variance 1. Each octave has random numbers of its own, so that a finer
-    texture only adds detail."""
+    """Spectrum of a field of variance 1, and its frequencies.
+
+    Each octave has its own random stream, so that a finer texture only adds detail.
+    """
     spectrum = np.zeros((size, size // 2 + 1), np.complex128)
     variance = 0.0
     cos, sin = np.cos(layer.along), np.sin(layer.along)
@@ -321,7 +324,7 @@ def _spectrum(layer: Layer, number: int, size: int) -> tuple[np.ndarray, tuple[A
 
 
 def _warped(field: np.ndarray, layer: Layer, number: int) -> np.ndarray:
-    """The field, read at points moved by two smooth fields: wisps instead of lumps."""
+    """The field, warped by two smooth fields: wisps instead of lumps."""
     size = len(field)
     centres = np.arange(size) / size
     u, v = np.meshgrid(centres, centres)
@@ -337,10 +340,10 @@ def _warped(field: np.ndarray, layer: Layer, number: int) -> np.ndarray:
 
 
 def _pyramid(texture: np.ndarray) -> Iterator[np.ndarray]:
-    """The texture, and its means over 2×2, 4×4, ... texels, each centred where the first is."""
+    """The texture, and its averages over 2×2, 4×4, ... texels, with the same origin."""
     for level in range(_LEVELS):
         if level:
-            # (1, 2, 1)/4 in both directions keeps texel (0, 0) in its place.
+            # The filter (1, 2, 1)/4 in both directions keeps texel (0, 0) in place.
             texture = 0.5 * texture + 0.25 * (np.roll(texture, 1, 0) + np.roll(texture, -1, 0))
             texture = texture[::2]
             texture = 0.5 * texture + 0.25 * (np.roll(texture, 1, 1) + np.roll(texture, -1, 1))
@@ -349,7 +352,7 @@ def _pyramid(texture: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _bilinear(texture: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """A periodic texture `[N, N]` at points (u, v) in periods: `[P]`."""
+    """Samples a periodic texture `[N, N]` at points (u, v) in periods: `[P]`."""
     size = len(texture)
     u, v = u * size, v * size
     left, top = np.floor(u), np.floor(v)

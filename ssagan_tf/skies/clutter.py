@@ -1,4 +1,4 @@
-"""What is as large as people: people, cars, boats, fences, signs, rocks."""
+"""Things of about the size of people: people, cars, boats, fences, signs, rocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AFLOAT = {"boats": 0.45, "rocks": 0.2, "pier": 0.2, "people": 0.15}
 
 
 def sample_clutter(rng: RandomStream, site: Site, kind: str) -> tuple:
-    """Things of a kind in `CLUTTER` or `AFLOAT`."""
+    """Samples things of a kind in `CLUTTER` or `AFLOAT`."""
     return {
         "people": _people, "cars": _cars, "fence": _fence, "sign": _sign, "rocks": _rocks,
         "bushes": _bushes, "boats": _boats, "pier": _pier,
@@ -25,14 +25,14 @@ def sample_clutter(rng: RandomStream, site: Site, kind: str) -> tuple:
 
 
 def _foot(rng: RandomStream, site: Site) -> float:
-    """A y on the ground."""
+    """Samples a y on the ground."""
     return site.level + (1.02 - site.level) * rng.uniform(0.1, 1.0) ** 1.5
 
 
 def _people(rng: RandomStream, site: Site) -> tuple[Any, ...]:
     found: list[Any] = []
     number = 1 + int(rng.uniform(0, 3) if rng.chance(0.7) else rng.uniform(3, 9))
-    # In a crowd before the camera all stand at the lower border.
+    # In a crowd close to the camera, all stand at the lower border.
     foot, middle = _foot(rng, site), rng.uniform(0.1, 0.9)
     for person in range(number):
         part = rng.part(person)
@@ -84,7 +84,7 @@ def _cars(rng: RandomStream, site: Site) -> tuple[Any, ...]:
 
 
 def _fence(rng: RandomStream, site: Site) -> tuple[Lines, ...]:
-    """Posts and rails across the picture, or along a slope."""
+    """Samples posts and rails across the picture, or along a slope."""
     foot = site.level + (1.0 - site.level) * rng.uniform(0.3, 1.0)
     tall = float(np.clip(1.2 * site.metre(foot), 0.03, 0.25))
     slope, gap = rng.normal(0, 0.12), tall * rng.uniform(0.25, 1.5) / site.aspect
@@ -183,7 +183,7 @@ def _boats(rng: RandomStream, site: Site) -> tuple[Any, ...]:
 
 
 def _pier(rng: RandomStream, site: Site) -> tuple[Any, ...]:
-    """A jetty from one side, on posts."""
+    """Samples a jetty on posts, from one side."""
     foot = site.level + (1.0 - site.level) * rng.uniform(0.1, 0.6)
     tall = float(np.clip(1.5 * site.metre(foot), 0.015, 0.08))
     end, left = rng.uniform(0.3, 0.8), rng.chance(0.5)

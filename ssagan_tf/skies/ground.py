@@ -1,4 +1,4 @@
-"""The ground from the horizon to the camera's feet, with its textures in perspective."""
+"""The ground from the horizon to the camera, with textures in perspective."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ GROUNDS = {
     "plaza": 0.06, "patchwork": 0.1,
 }  # fmt: skip
 _WET = (0.24, 0.24, 0.26)
-_NEAREST = 0.02  # the y below the horizon at which the ground stops to shrink
+_NEAREST = 0.02  # added to the distance below the horizon, to keep the scale finite there
 
 
 @dataclasses.dataclass(frozen=True)
 class Ground:
-    """A plane, or what lies below an outline.
+    """A plane below an outline.
 
     Attributes:
       edge: Its upper edge.
       level: The horizon of its perspective.
-      aspect, focal: Width over height of the picture, its focal length in heights.
-      colours: What it is made of, in patches.
+      aspect, focal: Width over height of the picture, and its focal length in heights.
+      colours: Of its patches.
       haze: Colour at the horizon.
-      hazy: Share of it there.
-      patches: Number of patches per unit across, at one height of the picture from the camera.
-      sharp: How sharp the patches are.
-      tufts: Number of tufts of the texture per width.
+      hazy: Fraction of haze there.
+      patches: Number of patches per unit of width, at one height of the picture from the camera.
+      sharp: Sharpness of the patches.
+      tufts: Number of tufts in the texture per width.
       contrast: Of the tufts.
       furrows: Number of rows of plants; 0: none.
-      turned: Which way they run.
-      fade: How much darker (or brighter) it gets towards the camera.
-      offset: Where it is in the noise.
+      turned: Their direction.
+      fade: Change of brightness towards the camera.
+      offset: Position in the noise.
     """
 
     edge: Outline
@@ -65,7 +65,7 @@ class Ground:
         below = np.maximum(canvas.y[window] - self.level, 0) + _NEAREST
         x = (canvas.x[window] - 0.5) * self.aspect
         right, ahead = x / below, 1 / below
-        # Change of both from pixel to pixel.
+        # Differences of both between neighbouring pixels.
         across, along = canvas.pixel * self.aspect * ahead, canvas.pixel * ahead**2
         u, v = right * self.patches + self.offset, self.focal * ahead * self.patches
         broad, lost = fractal(
@@ -73,7 +73,7 @@ class Ground:
         )
         second = inner(broad, np.hypot(1 / self.sharp, lost))[..., None]
         colour = mix(np.array(self.colours[0]), np.array(self.colours[1]), second)
-        # Tufts stand up: of one shape, rather flat, at any distance.
+        # Tufts have the same shape, rather flat, at any distance.
         size = 3 * (below + 0.12) / self.tufts
         fine, _ = fractal(
             x / size,
@@ -95,7 +95,7 @@ class Ground:
 
 
 def sample_ground(rng: RandomStream, site: Site, kind: str, edge: Outline | None = None) -> tuple:
-    """Ground of a kind in `GROUNDS`, and what is drawn on it."""
+    """Samples ground of a kind in `GROUNDS`, and the markings on it."""
     first, second = {
         "grass": (GRASS, GRASS), "field": (CROPS, CROPS), "sand": (SAND, SAND),
         "rocks": (ROCK, ROCK), "snow": ((SNOW,), (SNOW, SNOW, ROCK[0], GRASS[2])),
@@ -141,7 +141,7 @@ def sample_ground(rng: RandomStream, site: Site, kind: str, edge: Outline | None
 
 
 def _road(rng: RandomStream, site: Site) -> tuple[Polygon | Lines, ...]:
-    """A straight road to the horizon, with its markings."""
+    """Samples a straight road to the horizon, with its markings."""
     end, start = rng.uniform(0.2, 0.8), rng.uniform(-0.1, 1.1)
     half = rng.uniform(0.15, 0.7) / site.aspect
     top, bottom = site.level + 0.004, 1.1

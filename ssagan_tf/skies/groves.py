@@ -1,4 +1,4 @@
-"""Where trees stand: in groups, at the borders as a frame, all round who looks up."""
+"""Arrangements of trees: groups, frames at the borders, and treetops all around."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ssagan_tf.skies.trees import Fir, branches, crown, leaf_colours, sample_tre
 
 
 def sample_frame(rng: RandomStream, site: Site) -> tuple:
-    """Trees at the borders that frame the picture; the trunks are out of it."""
+    """Samples trees at the borders that frame the picture, with their trunks outside."""
     kind = rng.choice({"leaves": 0.45, "branches": 0.25, "firs": 0.15, "hanging": 0.15})
     sides = rng.choice({"left": 0.35, "right": 0.35, "both": 0.3})
     found: list[Any] = []
@@ -57,7 +57,7 @@ def sample_frame(rng: RandomStream, site: Site) -> tuple:
 
 
 def sample_looking_up(rng: RandomStream, site: Site) -> tuple:
-    """Tops of trees all round, as seen by who looks up in a forest."""
+    """Samples treetops all around, as in a forest when looking up."""
     found: list[Any] = []
     number = int(rng.uniform(5, 14))
     for tree in range(number):
@@ -76,7 +76,7 @@ def sample_looking_up(rng: RandomStream, site: Site) -> tuple:
 
 
 def sample_grove(rng: RandomStream, site: Site, kind: str, height: float) -> tuple:
-    """Some trees in the middle distance."""
+    """Samples some trees in the middle distance."""
     found: list[Any] = []
     for tree in range(2 + int(rng.uniform(0, 6))):
         part = rng.part(tree)
@@ -88,7 +88,7 @@ def sample_grove(rng: RandomStream, site: Site, kind: str, height: float) -> tup
 
 
 def grass_blades(rng: RandomStream, site: Site) -> Lines:
-    """Blades of grass before the lens, at the lower border."""
+    """Samples blades of grass close to the lens, at the lower border."""
     lines = []
     for _ in range(int(rng.uniform(25, 60))):
         x, size = rng.uniform(-0.05, 1.05), rng.uniform(0.04, 0.22)

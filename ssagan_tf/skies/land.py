@@ -1,4 +1,4 @@
-"""The land of a clip: all that stands still below the sky and in front of it."""
+"""The land of a clip: everything static below and in front of the sky."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from ssagan_tf.skies.site import sample_site
 
 
 class Thing(Protocol):
-    """Anything with a place in the picture."""
+    """Something that can be painted."""
 
     def paint(self, canvas: Canvas) -> None: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Land:
-    """What stands still.
+    """Everything static in a scene.
 
     Attributes:
-      camera: That sees it.
-      kinds: Names of what there is.
-      distant: Things painted by direction, the farthest first.
-      nearby: Things painted into the picture, the farthest first.
+      camera: Of the clip.
+      kinds: Names of the kinds of things.
+      distant: Things whose coordinates are directions, the farthest first.
+      nearby: Things whose coordinates are those of the picture, the farthest first.
     """
 
     camera: Camera
@@ -38,26 +38,26 @@ class Land:
     nearby: tuple[Thing, ...]
 
     def far(self, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """What is far away, as a function of direction alone, so that water can mirror it.
+        """Renders distant things as a function of direction, so that water can reflect them.
 
         Returns:
-          Its colour `[H, W, 3]` and the share of each pixel that it covers, `[H, W]`, in [0, 1].
+          Colour `[H, W, 3]` and coverage of each pixel `[H, W]`, in [0, 1].
         """
         return _painted(self.distant, Canvas.of_directions(view, self.camera))
 
     def near(self, side: int) -> tuple[np.ndarray, np.ndarray]:
-        """All else, and the ground: as `far`, for a picture of that side."""
+        """Renders nearby things and the ground, like `far`, for a square picture."""
         return _painted(self.nearby, Canvas.of_picture(self.camera, side))
 
 
 def sample_land(rng: RandomStream, camera: Camera, light: Light, water: bool) -> Land:
-    """Some land.
+    """Samples the land of a clip.
 
     Args:
-      rng: Random numbers.
+      rng: Random stream.
       camera: Of the clip.
       light: Of the clip.
-      water: Whether the ground is a sea or a lake, which isn't part of the land.
+      water: Whether the ground is a sea or lake, which is not part of the land.
     """
     site = sample_site(rng.part(0), camera, light, water)
     if not site.grounded:

@@ -1,4 +1,4 @@
-"""Kinds of places, and what may be there."""
+"""Kinds of landscapes, and the things in them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from ssagan_tf.skies.terrain import sample_range, sample_ridge
 from ssagan_tf.skies.town import sample_tower
 from ssagan_tf.skies.trees import TREES, sample_tree
 
-_PLACES = {
+_LANDSCAPES = {
     "mountains": 0.24, "hills": 0.18, "plain": 0.2, "forest": 0.08, "village": 0.14, "city": 0.13,
     "desert": 0.06,
 }  # fmt: skip
-_POKING = {"frame": 0.25, "treetops": 0.12, "looking_up": 0.05, "tree": 0.12, "wires": 0.12,
+_ABOVE = {"frame": 0.25, "treetops": 0.12, "looking_up": 0.05, "tree": 0.12, "wires": 0.12,
            "mast": 0.1, "roof": 0.12, "tower": 0.06, "hilltop": 0.06, "opening": 0.02}  # fmt: skip
 _SHORES = {"none": 0.3, "mountains": 0.2, "hills": 0.15, "shore": 0.15, "island": 0.1,
            "skyline": 0.1}  # fmt: skip
@@ -38,7 +38,7 @@ _SHORES = {"none": 0.3, "mountains": 0.2, "hills": 0.15, "shore": 0.15, "island"
 
 @dataclasses.dataclass
 class Parts:
-    """Collects what is there."""
+    """Collects the things in a landscape."""
 
     kinds: list[str] = dataclasses.field(default_factory=list)
     distant: list[Any] = dataclasses.field(default_factory=list)
@@ -54,8 +54,9 @@ class Parts:
 
 
 def sample_inland(rng: RandomStream, site: Site) -> Parts:
+    """Samples a landscape without water."""
     parts, far, sky = Parts(), site.far(), site.level
-    place = rng.choice(_PLACES)
+    place = rng.choice(_LANDSCAPES)
     ground = rng.choice(GROUNDS)
     if place == "mountains":
         kind = rng.choice({"mountains": 0.5, "snow": 0.5})
@@ -102,6 +103,7 @@ def sample_inland(rng: RandomStream, site: Site) -> Parts:
 
 
 def sample_coast(rng: RandomStream, site: Site) -> Parts:
+    """Samples a landscape at a sea or lake."""
     parts, far, sky = Parts(), site.far(), site.level
     shore = rng.choice(_SHORES)
     if shore == "mountains":
@@ -143,7 +145,7 @@ def sample_coast(rng: RandomStream, site: Site) -> Parts:
 
 
 def _add_things(rng: RandomStream, site: Site, parts: Parts, clutter: dict[str, float]) -> None:
-    """What stands here and there, and what the camera looks past."""
+    """Adds single things, and those in the foreground."""
     afloat, sky = site.water, site.level
     if not afloat and rng.chance(0.22):
         kind = rng.choice(TREES)
@@ -177,12 +179,12 @@ def _add_things(rng: RandomStream, site: Site, parts: Parts, clutter: dict[str, 
 
 
 def sample_above(rng: RandomStream, site: Site) -> Parts:
-    """Before a camera that sees no horizon there is often nothing."""
+    """Samples what is in front of a camera that sees no horizon, which is often nothing."""
     parts = Parts()
     if rng.chance(0.5):
         return parts
     for number in range(1 + int(rng.uniform(0, 1.4))):
-        kind, part = rng.choice(_POKING), rng.part(number)
+        kind, part = rng.choice(_ABOVE), rng.part(number)
         if kind == "frame":
             things = sample_frame(part, site)
         elif kind == "treetops":
@@ -216,7 +218,7 @@ def sample_above(rng: RandomStream, site: Site) -> Parts:
 
 
 def _slope(rng: RandomStream, site: Site) -> tuple:
-    """A hillside at one border."""
+    """Samples a hillside at one border."""
     where: dict[str, float] = {
         "centre": rng.uniform(-0.1, 0.1) + float(rng.chance(0.5)),
         "spread": rng.uniform(0.3, 0.9),
@@ -234,7 +236,7 @@ def _slope(rng: RandomStream, site: Site) -> tuple:
 
 
 def _treeline(rng: RandomStream, site: Site) -> tuple:
-    """A row of trees or the edge of a forest."""
+    """Samples a row of trees or the edge of a forest."""
     tall = min(site.level, 1) * rng.uniform(0.04, 0.2)
     trees = {
         "tooth": tall * rng.uniform(0.25, 0.9) / site.aspect,

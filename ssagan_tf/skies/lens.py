@@ -1,4 +1,4 @@
-"""From light to a picture: exposure, colours, lens, sensor and file."""
+"""From light to pixels: exposure, colours, lens, sensor and file."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from ssagan_tf.skies.camera import axes
 from ssagan_tf.skies.randomness import RandomStream
 
 _GREY = np.array([0.299, 0.587, 0.114])
-_NOISE_SIDE = 64  # side of the pictures that `noise` is told for
+_NOISE_SIDE = 64  # resolution that `Lens.noise` refers to
 
 
 @dataclasses.dataclass(frozen=True)
 class Lens:
-    """What a camera does to the colours.
+    """Parameters of a camera.
 
     Attributes:
       exposure: Factor of the light.
-      brightening: Change of the exposure over 32 frames, as a share.
+      brightening: Relative change of the exposure over 32 frames.
       balance: Factors of red, green and blue.
-      contrast, saturation: Factors about the middle and about grey.
-      vignette: Loss of light in the corners, as a share.
+      contrast, saturation: Factors about mid-grey, and about the grey of the same brightness.
+      vignette: Relative loss of light in the corners.
       softness: Standard deviation of the blur in widths of the picture.
-      noise: Standard deviation of what the sensor adds, in [0, 1], at 64×64.
-      quality: Of the JPEG; 0: there was none.
-      bars: Height of the black bars at top and bottom, as a share of the picture's.
-      key: Of the noise's random numbers.
+      noise: Standard deviation of the sensor noise, in [0, 1], at 64×64.
+      quality: Of JPEG compression; 0: none.
+      bars: Height of the black bars at top and bottom, in heights of the picture.
+      key: Of the random stream for the noise.
     """
 
     exposure: float
@@ -45,16 +45,16 @@ class Lens:
     key: tuple[int, ...]
 
     def barred(self, side: int) -> np.ndarray:
-        """Share of each row that black bars hide, `[side, 1]`."""
+        """Returns the fraction of each row that black bars hide, `[side, 1]`."""
         edge = np.abs(np.arange(side) + 0.5 - side / 2)
         return np.clip(edge - (0.5 - self.bars) * side + 0.5, 0, 1 if self.bars else 0)[:, None]
 
     def develop(self, light: np.ndarray, frame: int) -> np.ndarray:
-        """The picture of a frame.
+        """Returns the pixels of a frame.
 
         Args:
           light: `[H, W, 3]` in [0, 1].
-          frame: Its number.
+          frame: Index of the frame.
 
         Returns:
           `[H, W, 3]` uint8.
@@ -65,7 +65,7 @@ class Lens:
         grey = (picture @ _GREY)[..., None]
         picture = grey + self.saturation * (picture - grey)
         picture = 0.45 + self.contrast * (picture - 0.45)
-        # Where light exceeds what a sensor holds, it bends.
+        # Highlights are compressed, not clipped.
         picture = np.where(picture > 0.8, 0.8 + 0.2 * np.tanh((picture - 0.8) / 0.2), picture)
         x, y = axes(side)
         corner = 2 * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
@@ -78,11 +78,11 @@ class Lens:
             )
             picture = picture + noise
         pixels = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
-        return _stored(pixels, self.quality) if self.quality else pixels
+        return _jpeg_compressed(pixels, self.quality) if self.quality else pixels
 
 
 def sample_lens(rng: RandomStream) -> Lens:
-    """Some camera, phone or archive of pictures."""
+    """Samples a camera, phone or image archive."""
     vivid = rng.chance(0.2)
     balance = 1 + rng.normal(0, 0.07 if rng.chance(0.3) else 0.025, 3)
     return Lens(
@@ -101,7 +101,7 @@ def sample_lens(rng: RandomStream) -> Lens:
 
 
 def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """Convolved with a Gaussian; beyond its borders the picture is mirrored."""
+    """Gaussian blur, with mirrored borders."""
     reach = int(np.ceil(3 * sigma))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     weights /= weights.sum()
@@ -116,8 +116,8 @@ def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
     return picture
 
 
-def _stored(pixels: np.ndarray, quality: int) -> np.ndarray:
-    """As it comes back from a JPEG file."""
+def _jpeg_compressed(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Compresses to JPEG and decodes again."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     with Image.open(file) as image:

@@ -1,4 +1,4 @@
-"""The light of an hour: colours of sky, clouds and ground, sun, moon and stars."""
+"""The light of a time of day: colours of sky, clouds and ground, sun, moon and stars."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Colour = tuple[float, float, float]
 
 @dataclasses.dataclass(frozen=True)
 class _Hour:
-    """Colours while the sun is at some elevation."""
+    """Colours at an elevation of the sun."""
 
     sun: float  # elevation in degrees
     zenith: Colour
     horizon: Colour
     lit: Colour
     shade: Colour
-    beam: Colour  # of the sun, or what is left of it
+    beam: Colour  # of direct light
     ground: Colour
     daylight: float  # on the ground, 1 at noon
     glow: float
@@ -61,21 +61,21 @@ _SPANS = {
 
 @dataclasses.dataclass(frozen=True)
 class Light:
-    """The colours of a clip, and what shines in its sky.
+    """The colours of a clip, and the lights in its sky.
 
     Attributes:
-      zenith, horizon: Of the clear sky.
-      lit, shade: Of clouds.
-      beam: Of the sun.
-      ground: Of dull land in this light.
-      daylight: How light it is on the ground, 0 to 1: of what colours there have at noon.
-      lamps: Share of the windows and lamps that are on, 0 to 1.
-      overcast: 0 of a clear day to 1 of a grey one.
-      haze: How far up it is hazy, as a sine of the elevation.
-      sun: Azimuth and elevation in radians, of what is bright: by night the moon.
-      disc: Radius of its disc in radians; 0: none is seen.
-      glow: Strength of the light about it.
-      stars: How bright stars are; 0: none.
+      zenith, horizon: Colours of the clear sky.
+      lit, shade: Colours of clouds.
+      beam: Colour of direct light.
+      ground: Colour of dull land in this light.
+      daylight: Brightness on the ground, from 0 to 1 at noon.
+      lamps: Fraction of windows and lamps that are on, 0 to 1.
+      overcast: From 0, a clear day, to 1, a grey one.
+      haze: Height of the haze, as a sine of the elevation.
+      sun: Azimuth and elevation in radians of the sun, or at night, the moon.
+      disc: Radius of its disc in radians; 0: not visible.
+      glow: Strength of the light around it.
+      stars: Brightness of stars; 0: none.
     """
 
     zenith: np.ndarray
@@ -94,32 +94,32 @@ class Light:
     stars: float
 
     def clear_sky(self, view: View) -> np.ndarray:
-        """The sky without clouds, sun and stars: `[H, W, 3]` in [0, 1]."""
+        """Returns the sky without clouds, sun and stars: `[H, W, 3]` in [0, 1]."""
         height = np.exp(-view.elevation / (0.25 + 0.5 * self.haze))[..., None]
         return mix(self.zenith, self.horizon, height)
 
     def halo(self, view: View) -> np.ndarray:
-        """Light about the sun, `[H, W, 1]`, at least 0."""
+        """Returns the light around the sun, `[H, W, 1]`, at least 0."""
         far = self._distance(view)
         return self.glow * (0.75 * np.exp(-far / 0.30) + np.exp(-((far / 0.09) ** 2)))[..., None]
 
     def disc_share(self, view: View) -> np.ndarray:
-        """Share of each pixel that the disc of sun or moon fills, `[H, W, 1]`."""
+        """Returns the fraction of each pixel in the disc of sun or moon, `[H, W, 1]`."""
         if not self.disc:
             return np.zeros((*view.x.shape, 1))
         soft = max(view.pixel, 0.25 * self.disc)
         return np.clip((self.disc - self._distance(view)) / soft + 0.5, 0, 1)[..., None]
 
     def hazy(self, view: View) -> np.ndarray:
-        """Share of the haze in what is seen at infinity, `[H, W, 1]`."""
+        """Returns the fraction of haze in the colours at infinity, `[H, W, 1]`."""
         return np.exp(-view.elevation / (0.02 + self.haze))[..., None] * (0.55 + 0.4 * self.haze)
 
     def sunward(self) -> tuple[float, float]:
-        """Unit vector of the way to the sun over the ground: right and forward."""
+        """Returns the horizontal unit vector towards the sun: right and forward."""
         return float(np.sin(self.sun[0])), float(np.cos(self.sun[0]))
 
     def _distance(self, view: View) -> np.ndarray:
-        """Angle between the lines of sight and the sun; water mirrors it."""
+        """Angle between lines of sight and the sun, which water reflects."""
         azimuth, elevation = self.sun
         ahead = np.cos(elevation)
         cosine = (
@@ -131,7 +131,7 @@ class Light:
 
 
 def sample_light(rng: RandomStream) -> Light:
-    """The light of some hour and weather."""
+    """Samples the light of a time of day and weather."""
     hour = rng.choice(_WEIGHTS)
     elevation = rng.uniform(*_SPANS[hour])
     overcast = rng.uniform(0.4, 1.0) if rng.chance(0.36) else rng.uniform(0, 0.25)
@@ -170,7 +170,7 @@ def sample_light(rng: RandomStream) -> Light:
 
 
 def _at(elevation: float) -> dict[str, np.ndarray]:
-    """The colours in between those of the table."""
+    """Interpolates the table of colours."""
     after = next(i for i, hour in enumerate(_HOURS) if hour.sun >= min(elevation, 62.0))
     low, high = _HOURS[max(after - 1, 0)], _HOURS[max(after, 1)]
     share = np.clip((elevation - low.sun) / (high.sun - low.sun), 0, 1)
@@ -183,7 +183,7 @@ def _at(elevation: float) -> dict[str, np.ndarray]:
 
 
 def mix(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> np.ndarray:
-    """From a to b."""
+    """Interpolates linearly from a to b."""
     return a + (b - a) * share
 
 

@@ -1,4 +1,4 @@
-"""Poles, wires, pylons, cranes, wind turbines: thin things before the sky."""
+"""Thin things in front of the sky: poles, wires, pylons, cranes, wind turbines, lamps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MASTS = {"poles": 0.3, "wires": 0.2, "pylon": 0.15, "crane": 0.1, "turbines": 0.
 
 @dataclasses.dataclass(frozen=True)
 class Wire:
-    """A wire right across the picture that sags: y = height + slope t - sag t²; t = x - lowest."""
+    """A wire across the picture: y = height + slope t - sag t², where t = x - lowest."""
 
     height: float
     slope: float
@@ -43,7 +43,7 @@ class Wire:
 
 
 def sample_wires(rng: RandomStream, site: Site) -> tuple[Wire, ...]:
-    """Some wires before the sky, nearly parallel."""
+    """Samples some nearly parallel wires."""
     colour = site.lit((0.12, 0.12, 0.13), 0.2)
     height, slope = rng.uniform(0.05, 0.6), rng.normal(0, 0.25)
     sag, lowest = rng.uniform(0.02, 0.2), rng.uniform(-0.5, 1.5)
@@ -58,7 +58,7 @@ def sample_wires(rng: RandomStream, site: Site) -> tuple[Wire, ...]:
 
 
 def sample_mast(rng: RandomStream, site: Site, kind: str) -> tuple:
-    """Things of a kind in `MASTS`."""
+    """Samples things of a kind in `MASTS`."""
     if kind == "wires":
         return sample_wires(rng, site)
     return {
@@ -67,7 +67,7 @@ def sample_mast(rng: RandomStream, site: Site, kind: str) -> tuple:
 
 
 def _poles(rng: RandomStream, site: Site) -> tuple[Lines, ...]:
-    """A row of poles that shrinks into the distance, and its wires."""
+    """Samples a row of poles into the distance, and its wires."""
     colour = site.lit(np.array(WOOD) * rng.uniform(0.5, 1.2), rng.uniform(0, 0.6))
     near, far = rng.uniform(-0.2, 1.2), rng.uniform(0.2, 0.8)
     tall, ratio = rng.uniform(0.3, 0.75) * min(site.level, 1), rng.uniform(0.5, 0.7)
@@ -90,7 +90,7 @@ def _poles(rng: RandomStream, site: Site) -> tuple[Lines, ...]:
 
 
 def _pylon(rng: RandomStream, site: Site) -> tuple[Any, ...]:
-    """A lattice tower with its wires."""
+    """Samples a lattice tower with its wires."""
     colour = site.lit(METAL, rng.uniform(0, 0.8), rng.uniform(0, 0.3))
     x, height = rng.uniform(0.1, 0.9), rng.uniform(0.25, 0.7) * min(site.level, 1)
     foot, half = site.level + 0.1 * height, 0.11 * height / site.aspect
@@ -125,7 +125,7 @@ def _pylon(rng: RandomStream, site: Site) -> tuple[Any, ...]:
 
 
 def _crane(rng: RandomStream, site: Site) -> tuple[Any, ...]:
-    """A tower crane."""
+    """Samples a tower crane."""
     albedo = (0.80, 0.62, 0.12) if rng.chance(0.5) else METAL
     colour = site.lit(albedo, rng.uniform(0, 0.9))
     x, height = rng.uniform(0.1, 0.9), rng.uniform(0.3, 0.75) * min(site.level, 1)
@@ -149,7 +149,7 @@ def _crane(rng: RandomStream, site: Site) -> tuple[Any, ...]:
 
 
 def _turbines(rng: RandomStream, site: Site) -> tuple[Lines, ...]:
-    """Wind turbines that stand still."""
+    """Samples wind turbines, which do not turn."""
     found = []
     for turbine in range(1 + int(rng.uniform(0, 4))):
         far = 0.15 * turbine
@@ -168,7 +168,7 @@ def _turbines(rng: RandomStream, site: Site) -> tuple[Lines, ...]:
 
 
 def _lamps(rng: RandomStream, site: Site) -> tuple[Any, ...]:
-    """Street lamps, lit at night."""
+    """Samples street lamps, lit at night."""
     found: list[Any] = []
     colour = site.lit(METAL, rng.uniform(0, 0.6))
     start, tall = rng.uniform(0.0, 1.0), rng.uniform(0.3, 0.6) * min(site.level, 1)

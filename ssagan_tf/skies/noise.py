@@ -1,4 +1,4 @@
-"""Smooth noise over the line and the plane, without what a pixel is too coarse to show."""
+"""Smooth 1D and 2D noise, without features that are smaller than a pixel."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 
 from ssagan_tf.skies.randomness import RandomStream
 
-_SIDE = 256  # the noise repeats after so many units
+_SIDE = 256  # period of the noise
 _SOFT = 1.3  # √12 standard deviations of the noise
 _TABLE = RandomStream(0x51E5).uniform(-1, 1, _SIDE * _SIDE)
 
 
 def lookup(column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Independent numbers in [-1, 1) of the cells that the points lie in."""
+    """Returns the random number in [-1, 1) of the grid cell of each point."""
     i, j = np.floor(column).astype(np.int64), np.floor(row).astype(np.int64)
     return _TABLE[(j % _SIDE) * _SIDE + i % _SIDE]
 
 
 def noise(u: np.ndarray, v: np.ndarray | float = 0.0) -> np.ndarray:
-    """Value noise in (-1, 1) with features of size 1."""
+    """Returns value noise in (-1, 1) with features of size 1."""
     i, j = np.floor(u), np.floor(v)
     across, down = u - i, v - j
     across = across * across * (3 - 2 * across)
@@ -39,16 +39,16 @@ def fractal(
     footprint: np.ndarray | float,
     gain: float = 0.5,
 ) -> tuple[np.ndarray, np.ndarray | float]:
-    """Noise of several sizes, each half of the one before.
+    """Returns fractal noise: a sum of octaves, each with features half as large as the last.
 
     Args:
       u, v: Points; the largest features have size 1.
-      octaves: Number of sizes.
-      footprint: Side of a pixel in the same units; sizes that it can't show fade out.
-      gain: Amplitude of a size over that of the one before.
+      octaves: Number of octaves.
+      footprint: Side of a pixel in the same units; octaves that are too fine for it fade out.
+      gain: Amplitude of an octave relative to the last.
 
     Returns:
-      The noise, and the width of an edge that is as soft as what faded out makes it.
+      The noise, and the width of an edge that is as blurred as by the faded octaves.
     """
     total, lost, amplitude = 0.0, 0.0, 1.0
     for octave in range(octaves):

@@ -1,4 +1,4 @@
-"""Outlines against the sky: of hills, mountains and rows of trees."""
+"""Outlines of hills, mountains and rows of trees against the sky."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _GRID = np.linspace(-0.6, 1.6, 1536)  # x of the tables
 
 @dataclasses.dataclass(frozen=True)
 class Outline:
-    """The y of an edge, as a function of x.
+    """An edge: y as a function of x.
 
     Attributes:
-      level: Of its lowest parts; it sinks below where it ends.
-      height: Of its highest parts over the level.
+      level: The y of its lowest parts; it falls below this at its ends.
+      height: Of its highest parts above the level.
       length: Of its largest features.
-      sharp: 0 for round hills, 1 for peaks.
-      rough: Amplitude of each size of features over that of the next larger.
-      tilt: How much higher the right border is than the left.
-      centre, spread: Where it is highest, and how far from there it ends.
+      offset: Position in the noise.
+      sharp: From 0, round hills, to 1, peaks.
+      rough: Amplitude of features relative to those twice as large.
+      tilt: Height of the right border above the left.
+      centre, spread: Where it is highest, and the distance from there to its ends.
       tooth: Width of the trees on it; 0: none.
       tall: Their height.
-      pointed: 0 for round crowns, 1 for firs.
-      dense: Share of it with trees.
-      offset: Where it is in the noise.
+      pointed: From 0, round crowns, to 1, firs.
+      dense: Fraction of it with trees.
     """
 
     level: float
@@ -51,7 +51,7 @@ class Outline:
         return self.level - 1.3 * self.height - 1.2 * abs(self.tilt) - 1.6 * self.tall
 
     def table(self, x: np.ndarray) -> np.ndarray:
-        """Its y at each x."""
+        """Returns y at each x."""
         total, amplitude, norm = 0.0, 1.0, 0.0
         for octave in range(7):
             value = noise(x / self.length * 2.0**octave + 17.3 * octave, self.offset)
@@ -69,11 +69,11 @@ class Outline:
     def _trees(self, x: np.ndarray) -> np.ndarray:
         height = np.zeros(x.shape)
         for row in range(2):
-            place = x / self.tooth + 0.5 * row + 0.9 * noise(x / self.tooth / 2, self.offset + row)
-            inside = np.abs(place - np.floor(place) - 0.5) * 2
+            tree = x / self.tooth + 0.5 * row + 0.9 * noise(x / self.tooth / 2, self.offset + row)
+            inside = np.abs(tree - np.floor(tree) - 0.5) * 2
             crown = np.sqrt(np.maximum(1 - inside**2, 0))
             fir = 1 - inside
-            size = 0.62 + 0.38 * lookup(place, np.full(x.shape, np.floor(self.offset) + 5 + row))
+            size = 0.62 + 0.38 * lookup(tree, np.full(x.shape, np.floor(self.offset) + 5 + row))
             height = np.maximum(height, size * (crown + self.pointed * (fir - crown)))
         ragged, scale = 0.0, 1.0
         for octave in range(3):
@@ -84,10 +84,10 @@ class Outline:
         return self.tall * height * np.clip(0.5 + 3 * groups, 0, 1)
 
     def below(self, canvas: Canvas, window: tuple[slice, slice]) -> np.ndarray:
-        """Share of the pixels below it."""
+        """Returns the fraction of the pixels below it."""
         step = float(_GRID[1] - _GRID[0])
         y = self.table(_GRID)
-        # Of the heights within a pixel, the mean and how much they differ: softens steep edges.
+        # Mean and variance of y within a pixel; the variance softens steep edges.
         reach = np.array([-0.5, 0.5])[:, None] * max(canvas.pixel, step)
         sums = np.cumsum([y, y * y], 1) * step
         low, high = _GRID + step / 2 + reach
@@ -97,9 +97,9 @@ class Outline:
             for s in sums
         )
         wide = np.sqrt(canvas.pixel**2 + 12 * np.maximum(square - mean**2, 0))
-        place = (canvas.x[window] - _GRID[0]) / step
-        left = np.clip(place, 0, len(_GRID) - 2).astype(np.int64)
-        rest = np.clip(place - left, 0, 1)
+        position = (canvas.x[window] - _GRID[0]) / step
+        left = np.clip(position, 0, len(_GRID) - 2).astype(np.int64)
+        rest = np.clip(position - left, 0, 1)
         edge = mean[left] + rest * (mean[left + 1] - mean[left])
         soft = wide[left] + rest * (wide[left + 1] - wide[left])
         return inner(canvas.y[window] - edge, soft)

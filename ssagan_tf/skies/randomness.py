@@ -1,6 +1,6 @@
-"""Random numbers that every machine and every NumPy draws alike.
+"""Random numbers that are the same on every machine and with every version of NumPy.
 
-NumPy keeps the raw bits of PCG64 as they are for ever, but not what its `Generator` makes of them.
+NumPy guarantees the raw bits of PCG64 forever, but not the distributions of its `Generator`.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ class RandomStream:
     """A stream of random numbers that is a pure function of its key.
 
     Args:
-      key: Whole numbers of at least 0.
+      *key: Integers of at least 0.
     """
 
     def __init__(self, *key: int):
         self._key = key
-        # NumPy fills short keys up with zeros: by itself a stream would be that of its part 0.
+        # NumPy pads short keys with zeros: without the length, a stream would equal its part 0.
         self._bits = np.random.PCG64(np.random.SeedSequence((len(key), *key)))
 
     def part(self, *number: int) -> RandomStream:
-        """A stream of its own, whatever is drawn from this one."""
+        """Returns an independent stream, whatever has been drawn from this one."""
         return RandomStream(*self._key, *number)
 
     def uniform(
         self, low: float = 0.0, high: float = 1.0, size: int | tuple[int, ...] | None = None
     ) -> Any:
-        """Numbers in [low, high): a float, or an array of `size`."""
+        """Returns numbers in [low, high): a float, or a float64 array of shape `size`."""
         if size is None:
             unit = (self._bits.random_raw() >> 11) * 2.0**-53
         else:
@@ -43,7 +43,7 @@ class RandomStream:
     def normal(
         self, mean: float = 0.0, deviation: float = 1.0, size: int | tuple[int, ...] | None = None
     ) -> Any:
-        """Normally distributed numbers (Box and Muller, 1958)."""
+        """Returns normally distributed numbers (Box and Muller, 1958)."""
         number = 1 if size is None else int(np.prod(size))
         half = (number + 1) // 2
         radius = np.sqrt(-2 * np.log(1 - self.uniform(size=half)))
@@ -52,12 +52,12 @@ class RandomStream:
         values = mean + deviation * pairs
         return float(values[0]) if size is None else values.reshape(size)
 
-    def chance(self, share: float) -> bool:
-        """True in this share of the draws."""
-        return self.uniform() < share
+    def chance(self, probability: float) -> bool:
+        """Returns True with this probability."""
+        return self.uniform() < probability
 
     def choice(self, weights: Mapping[Name, float]) -> Name:
-        """One of the names, as often as its weight says."""
+        """Returns one of the names, with a probability in proportion to its weight."""
         rest = self.uniform(0, sum(weights.values()))
         names = list(weights)
         while len(names) > 1 and rest >= weights[names[0]]:

@@ -1,4 +1,4 @@
-"""What a clip shows, drawn from its random numbers, and its frames."""
+"""The random scene of a clip, and its frames."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _STARS = 150
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """A place, an hour, a weather and a camera.
+    """A place, time of day, weather and camera.
 
     Attributes:
-      sea: None where there is land.
+      sea: None if there is none.
       stars: x, y and brightness of each, in [0, 1].
     """
 
@@ -39,7 +39,7 @@ class Scene:
 
 
 def sample_scene(seed: int, index: int) -> Scene:
-    """The scene of a clip."""
+    """Samples the scene of a clip."""
     rng = RandomStream(seed, index)
     ground = rng.choice({"none": 0.14, "land": 0.60, "sea": 0.26})
     camera = sample_camera(rng.part(0), ground != "none")
@@ -52,11 +52,11 @@ def sample_scene(seed: int, index: int) -> Scene:
 
 
 class Stage:
-    """A scene at a resolution: what stands still is drawn once.
+    """Renders a scene at a resolution. Static parts are rendered once.
 
     Args:
-      scene: What is shown.
-      side: Of the square frames in pixels.
+      scene: The scene.
+      side: Height and width of the frames in pixels.
     """
 
     def __init__(self, scene: Scene, side: int):
@@ -86,18 +86,18 @@ class Stage:
         self._surface = scene.sea and sea.Surface(scene.sea, view, camera)
 
     def frames(self, number: int) -> Iterator[np.ndarray]:
-        """The frames, `[side, side, 3]` uint8 each."""
+        """Yields frames, `[side, side, 3]` uint8 each."""
         for frame in range(number):
             yield self._scene.lens.develop(self._light_of(frame), frame)
 
     def truth(self, number: int) -> Truth:
-        """How the frames move."""
+        """Returns the motion of the frames."""
         scene = self._scene
         side = len(self._view.x)
         each = np.stack([x.velocities(self._view, scene.camera) for x in scene.layers]) * side
         velocity, opacity = [], []
         free = 1 - self._hidden
-        # On the horizon a pixel sees a sheet and its mirror image, which part from each other.
+        # At the horizon, a pixel has a cloud and its reflection, which move apart.
         known = free * ((self._view.above == 0) | (self._view.above == 1))
         for frame in range(number):
             opaque = np.stack([sheet.draw(frame)[0] for sheet in self._sheets])
@@ -105,7 +105,7 @@ class Stage:
             most = opaque.argmax(axis=0)[None, ..., None]
             velocity.append(np.take_along_axis(each, most, axis=0)[0])
             opacity.append((1 - np.prod(1 - opaque, axis=0)) * self._above * known)
-        # Water moves even where it mirrors what stands still.
+        # Water moves even where it reflects static objects.
         moving = self._above * free + (1 - self._above) * (1 - self._near_share[..., 0])
         velocity = np.stack(velocity) * (known > 0)[..., None]
         return Truth(*(np.float32(x) for x in (velocity, opacity, moving)))
@@ -117,7 +117,7 @@ class Stage:
             opacity, brightness = sheet.draw(frame)
             opacity = opacity[..., None]
             colour = mix(light.shade, light.lit, brightness[..., None])
-            # Thin cloud before the sun shines itself.
+            # Thin clouds in front of the sun glow.
             colour = screen(colour, (0.75 - 0.35 * opacity) * self._halo)
             picture = mix(picture, mix(light.horizon, colour, self._clear), opacity)
         picture = mix(picture, self._far, self._far_share)
@@ -128,7 +128,7 @@ class Stage:
 
 
 def _points(stars: np.ndarray, brightness: float, side: int) -> np.ndarray:
-    """Points of light, whatever the resolution as bright in all: `[side, side, 1]`."""
+    """Points of light whose total does not depend on the resolution, `[side, side, 1]`."""
     x, y = stars[:, 0] * side - 0.5, stars[:, 1] * side - 0.5
     power = brightness * stars[:, 2] ** 4 * 0.9 * (side / 64) ** 0.5
     picture = np.zeros((side + 1, side + 1))

@@ -1,4 +1,4 @@
-"""A sea or lake: the mirrored sky, broken by waves that move."""
+"""A sea or lake: the reflected sky, distorted by moving waves."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ssagan_tf.skies.randomness import RandomStream
 
 @dataclasses.dataclass(frozen=True)
 class Wave:
-    """A train of waves over water seen from a height of 1.
+    """A plane wave on water, seen from a height of 1.
 
     Attributes:
-      number: Wave vector to the right and forward, radians.
-      slope: Of its sides.
-      rate: Radians a frame.
-      phase: At the start, radians.
+      number: Wave vector to the right and forward, in radians.
+      slope: Its largest slope.
+      rate: Radians per frame.
+      phase: At frame 0, in radians.
     """
 
     number: tuple[float, float]
@@ -30,12 +30,12 @@ class Wave:
 
 @dataclasses.dataclass(frozen=True)
 class Sea:
-    """Water and its waves, which come nearer and go to the right.
+    """Water and its waves, which move to the right and towards the camera.
 
     Attributes:
       waves: From the longest to the shortest.
       deep: Colour of the water itself.
-      clear: How much of the sky it mirrors.
+      clear: Fraction of the sky that it reflects.
     """
 
     waves: tuple[Wave, ...]
@@ -44,9 +44,9 @@ class Sea:
 
 
 def sample_sea(rng: RandomStream, camera: Camera, light: Light) -> Sea:
-    """Some water, from a lake at rest to a rough sea."""
+    """Samples water, from a calm lake to a rough sea."""
     rough = rng.uniform(0.005, 0.07)
-    # Lengths are fitted to the picture: in widths, at its bottom.
+    # Lengths are in widths of the picture, at its bottom.
     bottom = View(camera, np.array([[0.5]]), np.array([[1.0]]))
     scale = 1 / (camera.focal[0] * float(np.maximum(bottom.elevation[0, 0], 0.02)))
     longest, heading = rng.uniform(0.06, 0.3), rng.uniform(0.15, 1.1)
@@ -60,7 +60,7 @@ def sample_sea(rng: RandomStream, camera: Camera, light: Light) -> Sea:
             Wave(
                 (float(k * np.cos(angle)), float(-k * np.sin(angle))),
                 rough * rng.uniform(0.5, 1.0) / 3,
-                # In deep water, speed grows with the root of the length.
+                # In deep water, speed is proportional to the root of the length.
                 2 * np.pi * pace / np.sqrt(length * longest),
                 rng.uniform(0, 2 * np.pi),
             )
@@ -73,7 +73,7 @@ def sample_sea(rng: RandomStream, camera: Camera, light: Light) -> Sea:
 
 
 class Surface:
-    """A sea as a picture sees it."""
+    """A sea in the view of a picture."""
 
     def __init__(self, sea: Sea, view: View, camera: Camera):
         self._sea = sea
@@ -84,7 +84,7 @@ class Surface:
         self._phases = []
         for wave in sea.waves:
             phase = wave.number[0] * across + wave.number[1] * away + wave.phase
-            # A pixel that holds more than a wave shows its mean.
+            # Waves that are shorter than a pixel fade out.
             step = np.hypot(*np.gradient(phase)) if len(phase) > 1 else 2.0
             self._phases.append((wave, phase, wave.slope * np.exp(-((step / 2.0) ** 2))))
         calm = np.sqrt(sum(wave.slope**2 for wave in sea.waves))
@@ -95,17 +95,23 @@ class Surface:
         self._mirrors = sea.clear * (0.12 + 0.88 * np.exp(-elevation / 0.28))[..., None]
         self._per_slope = 2 * camera.focal[1] * side
         self._row = np.arange(self._first, side)[:, None]
-        # Where the water begins in each column: what is mirrored lies below it.
+        # First row of water in each column.
         self._shore = view.above.sum(axis=0)[None]
 
     def draw(self, frame: int, mirrored: np.ndarray) -> np.ndarray:
-        """The water at a frame, of the sky as a calm sea would mirror it: `[H, W, 3]` each.
+        """Returns a frame of the water.
 
-        Above the water it is that sky.
+        Args:
+          frame: Its index.
+          mirrored: `[H, W, 3]`: the picture, with the sky in place of the water as a calm sea
+            reflects it.
+
+        Returns:
+          `[H, W, 3]`, which equals `mirrored` above the water.
         """
         slope = sum(size * np.sin(phase - w.rate * frame) for w, phase, size in self._phases)
         reflection = 0.0
-        for shift in (-1.0, 0.0, 1.0):  # what unseen waves blur
+        for shift in (-1.0, 0.0, 1.0):  # blur by waves that are too short to see
             moved = self._row + self._per_slope * (slope + shift * self._unseen)
             reflection = reflection + _at_rows(mirrored, moved, self._shore) / 3
         share = self._mirrors * (1 + 3.0 * slope[..., None])
@@ -115,7 +121,7 @@ class Surface:
 
 
 def _at_rows(picture: np.ndarray, rows: np.ndarray, shore: np.ndarray) -> np.ndarray:
-    """The picture read at other rows of the same columns, mirrored at the shore."""
+    """Samples the picture at other rows of the same columns, mirrored at the shore."""
     last = len(picture) - 1
     rows = np.clip(np.abs(rows - shore) + shore, 0, last)
     above = np.minimum(np.floor(rows), last).astype(np.intp)

@@ -1,4 +1,4 @@
-"""Villages, cities and single buildings close by: which houses stand where."""
+"""Arrangements of buildings: skylines, villages, cities, streets, and parts of near ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ssagan_tf.skies.walls import Facade, StreetFront
 
 
 def sample_skyline(rng: RandomStream, site: Site, height: float, far: float) -> tuple:
-    """A city in the distance: blocks in two rows, the farther hazier."""
+    """Samples a distant city: blocks in two rows, the farther one hazier."""
     found: list[Any] = []
     start, end = rng.uniform(-0.1, 0.6), rng.uniform(0.5, 1.1)
     start, end = (start, end) if end - start > 0.3 else (-0.05, 1.05)
@@ -39,7 +39,7 @@ def sample_skyline(rng: RandomStream, site: Site, height: float, far: float) -> 
 
 
 def sample_village(rng: RandomStream, site: Site, height: float) -> tuple:
-    """Houses and trees, the nearest last."""
+    """Samples houses and trees, the nearest last."""
     number = 3 + int(rng.uniform(0, 9))
     found: list[Any] = []
     left, right = rng.uniform(-0.1, 0.4), rng.uniform(0.5, 1.1)
@@ -64,7 +64,7 @@ def sample_village(rng: RandomStream, site: Site, height: float) -> tuple:
 
 
 def sample_city(rng: RandomStream, site: Site, height: float) -> tuple:
-    """Blocks of flats up to the lower border."""
+    """Samples blocks of flats down to the lower border."""
     found: list[Any] = []
     number = 6 + int(rng.uniform(0, 16))
     for block in range(number):
@@ -79,7 +79,7 @@ def sample_city(rng: RandomStream, site: Site, height: float) -> tuple:
 
 
 def sample_lights(rng: RandomStream, site: Site, top: float, bottom: float) -> tuple[Lines, ...]:
-    """Lamps of streets and houses, scattered over the land between two heights."""
+    """Samples lamps of streets and houses, scattered between two heights."""
     middle, spread = rng.uniform(0, 1), rng.uniform(0.1, 0.6)
     found = []
     for group in range(3):
@@ -95,7 +95,7 @@ def sample_lights(rng: RandomStream, site: Site, top: float, bottom: float) -> t
 
 
 def sample_street(rng: RandomStream, site: Site) -> tuple:
-    """House fronts at one or both sides, in perspective."""
+    """Samples house fronts on one or both sides, in perspective."""
     found = []
     vanishing = (rng.uniform(0.3, 0.7), site.level)
     both = rng.chance(0.5)
@@ -120,7 +120,7 @@ def sample_street(rng: RandomStream, site: Site) -> tuple:
 
 
 def sample_roof(rng: RandomStream, site: Site) -> tuple:
-    """A roof or a house front close by, cut off by the border."""
+    """Samples a near roof or house front, cut off by the border."""
     right = rng.chance(0.5)
     found: list[Any] = []
 
@@ -174,7 +174,7 @@ def sample_roof(rng: RandomStream, site: Site) -> tuple:
 
 
 def sample_rail(rng: RandomStream, site: Site) -> tuple[Lines]:
-    """The railing of a balcony or a bridge at the lower border."""
+    """Samples the railing of a balcony or bridge at the lower border."""
     top, gap = rng.uniform(0.75, 0.93), rng.uniform(0.03, 0.12)
     thin, slope = rng.uniform(0.006, 0.015), rng.normal(0, 0.05)
     lines: list[Any] = [(-0.1, top - 0.6 * slope, 1.1, top + 0.6 * slope, 2.5 * thin, 2.5 * thin)]
@@ -185,7 +185,7 @@ def sample_rail(rng: RandomStream, site: Site) -> tuple[Lines]:
 
 
 def sample_opening(rng: RandomStream, site: Site) -> tuple[Box, ...]:
-    """The frame of a window that the camera looks out of."""
+    """Samples the frame of a window that the camera looks out of."""
     colour = site.lit(pick(rng, (WALLS[0], METAL, WALLS[6])), 0.0)
     left, right = (rng.uniform(-0.03, 0.12) for _ in range(2))
     top, bottom = rng.uniform(-0.03, 0.08), rng.uniform(-0.03, 0.12)

@@ -1,6 +1,6 @@
-"""Shapes of one colour, painted without jagged edges: each pixel gets the share that it covers.
+"""Antialiased shapes of one colour, by the fraction of each pixel that they cover.
 
-Coordinates are those of a `Canvas`: 1 is the width or the height of the picture.
+Coordinates are those of a `Canvas`: 1 is the width or height of the picture.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ssagan_tf.skies.lighting import Colour
 
 
 class Canvas:
-    """A picture that shapes are painted on, one over the other.
+    """A picture to paint shapes on, one over the other.
 
     Args:
-      x: Of the pixels, `[H, W]`; grows from column to column.
-      y: Of the pixels, downwards. Under water's mirror it falls again below the horizon.
+      x: Of the pixels, `[H, W]`; increases with the column.
+      y: Of the pixels, downwards. Where water reflects, it decreases again below the horizon.
       pixel: Side of a pixel.
     """
 
@@ -35,13 +35,13 @@ class Canvas:
 
     @classmethod
     def of_directions(cls, view: View, camera: Camera) -> Canvas:
-        """What is far: x grows with the azimuth, y falls with the rise and is 0 at the horizon."""
+        """For distant things: x increases with the azimuth, -y with the rise above the horizon."""
         across, down = camera.focal
         return cls(0.5 + across * view.azimuth, -down * view.rise, down * view.pixel)
 
     @classmethod
     def of_picture(cls, camera: Camera, side: int) -> Canvas:
-        """What is near: x and y of the picture, turned so that the horizon is level."""
+        """For near things: x and y of the picture, rotated so that the horizon is level."""
         x, y = axes(side)
         cos, sin = np.cos(camera.roll), np.sin(camera.roll)
         aspect = camera.focal[1] / camera.focal[0]
@@ -49,7 +49,7 @@ class Canvas:
         return cls(turned, 0.5 - cos * (0.5 - y) + sin * (x - 0.5) * aspect, 1 / side)
 
     def window(self, left: float, top: float, right: float, bottom: float) -> tuple[slice, slice]:
-        """Rows and columns that hold all pixels touched by a rectangle."""
+        """Returns the rows and columns of all pixels that a rectangle touches."""
         margin = self.pixel
         first = bisect_left(self._bottom, top - margin)
         last = min(
@@ -64,7 +64,7 @@ class Canvas:
     def paint(
         self, window: tuple[slice, slice], colour: np.ndarray | Colour, share: np.ndarray
     ) -> None:
-        """Covers this share of each pixel of the window."""
+        """Covers this fraction of each pixel in the window."""
         share3, rest = share[..., None], 1 - share
         part = self._colour[window]
         part *= rest[..., None]
@@ -74,29 +74,29 @@ class Canvas:
         part += share
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Colour `[H, W, 3]` and coverage `[H, W]`, in [0, 1]."""
+        """Returns colour `[H, W, 3]` and coverage `[H, W]`, in [0, 1]."""
         coverage = np.clip(self._coverage, 0, 1)
         return np.clip(self._colour / np.maximum(coverage, 1e-9)[..., None], 0, 1), coverage
 
 
 def inner(inside: np.ndarray, pixel: np.ndarray | float) -> np.ndarray:
-    """Share of the pixels on the inner side of an edge at that signed distance."""
+    """Returns the fraction of pixels inside an edge, from their signed distance to it."""
     return np.minimum(np.maximum(inside / pixel + 0.5, 0), 1)
 
 
 def between(t: np.ndarray, low: float, high: float, pixel: float) -> np.ndarray:
-    """Share of the pixels between two parallel edges."""
+    """Returns the fraction of pixels between two parallel edges."""
     return inner(t - low, pixel) - inner(t - high, pixel)
 
 
 def pulses(t: np.ndarray, width: float, pixel: np.ndarray | float) -> np.ndarray:
-    """Share of the pixels in the intervals n + 0.5 ± width / 2 of all whole n."""
+    """Returns the fraction of pixels in the intervals n + 0.5 ± width / 2 for all integers n."""
 
-    def passed(t: np.ndarray) -> np.ndarray:
+    def integral(t: np.ndarray) -> np.ndarray:
         whole = np.floor(t)
         return whole * width + np.clip(t - whole - 0.5 + width / 2, 0, width)
 
-    return (passed(t + pixel / 2) - passed(t - pixel / 2)) / pixel
+    return (integral(t + pixel / 2) - integral(t - pixel / 2)) / pixel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Box:
 
 @dataclasses.dataclass(frozen=True)
 class Ellipse:
-    """An ellipse with upright axes."""
+    """An ellipse with vertical and horizontal axes."""
 
     x: float
     y: float
@@ -156,7 +156,7 @@ class Polygon:
         for (a, b), (c, d) in zip(self.points, ends, strict=True):
             length = sign * float(np.hypot(c - a, d - b))
             share *= inner(((px - a) * (b - d) + (py - b) * (c - a)) / length, canvas.pixel)
-        # Thin ones and pointed ends cover no more than what is about them.
+        # The product is too large for thin polygons and pointed ends.
         share = np.minimum(share, between(px, min(x), max(x), canvas.pixel))
         share = np.minimum(share, between(py, min(y), max(y), canvas.pixel))
         canvas.paint(window, self.colour, np.minimum(share, abs(area) / canvas.pixel**2))
@@ -164,7 +164,7 @@ class Polygon:
 
 @dataclasses.dataclass(frozen=True)
 class Lines:
-    """Straight lines with round ends: (x, y, x, y, width, width) from and to."""
+    """Straight lines with round ends: (x, y) of both ends, and the width at both."""
 
     lines: tuple[tuple[float, float, float, float, float, float], ...]
     colour: Colour
@@ -182,11 +182,11 @@ class Lines:
         )
         free = np.ones(canvas.x.shape)
         for line in self.lines:
-            _strike(free, canvas, *line)
+            _subtract_line(free, canvas, *line)
         canvas.paint(window, self.colour, 1 - free[window])
 
 
-def _strike(
+def _subtract_line(
     free: np.ndarray,
     canvas: Canvas,
     x0: float,
@@ -196,7 +196,7 @@ def _strike(
     w0: float,
     w1: float,
 ) -> None:
-    """Leaves less of the pixels free where a line runs."""
+    """Reduces the free fraction of pixels on a line."""
     pixel, half = canvas.pixel, max(w0, w1) / 2
     window = canvas.window(
         min(x0, x1) - half, min(y0, y1) - half, max(x0, x1) + half, max(y0, y1) + half
@@ -213,7 +213,7 @@ def _strike(
 def curve(
     points: tuple[tuple[float, float], ...], start: float, end: float
 ) -> tuple[tuple[float, float, float, float, float, float], ...]:
-    """Lines from point to point whose width goes from start to end."""
+    """Returns lines from point to point, whose width changes from `start` to `end`."""
     number = len(points) - 1
     return tuple(
         (*points[i], *points[i + 1], start + (end - start) * i / number,

@@ -1,4 +1,4 @@
-"""What all things on the land share: where the horizon is, how large a metre, what light does."""
+"""What things on the land have in common: the horizon, the scale, and colours in the light."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ LAMP = (1.0, 0.82, 0.50)
 
 @dataclasses.dataclass(frozen=True)
 class Site:
-    """Where the camera stands.
+    """The place of the camera.
 
     Attributes:
       camera, light: Of the clip.
-      level: The y that things stand at in the distance: the horizon, or the lower border.
-      aspect: Width over height of the picture before it became a square.
-      eye: Height of the camera over the ground in metres.
-      exposure: How light the land is, 1 as usual, less against the light.
+      level: The y of the ground in the distance: the horizon, or the lower border.
+      aspect: Width over height of the picture before it is made square.
+      eye: Height of the camera above the ground in metres.
+      exposure: Brightness of the land: 1 is normal; less against the light.
       water: Whether the ground is water.
     """
 
@@ -61,20 +61,20 @@ class Site:
         return self.level < 1
 
     def far(self) -> Site:
-        """The same for what is painted by direction, where the horizon is at y = 0."""
+        """Returns the site for distant things, where the horizon is at y = 0."""
         return dataclasses.replace(self, level=0.0)
 
     def metre(self, foot: float) -> float:
-        """Height in the picture of a metre that stands at this y."""
+        """Returns the height in the picture of a metre on the ground at this y."""
         return max(foot - self.level, 0.004) / self.eye
 
     def lit(self, colour: Sequence[float], sun: float = 0.6, far: float = 0.0) -> Colour:
-        """Colour of a surface in this light.
+        """Returns the colour of a surface in this light.
 
         Args:
           colour: In full daylight.
-          sun: How much the sun shines on it, 0 to 1.
-          far: Share of the haze in front of it.
+          sun: Direct light on it, 0 to 1.
+          far: Fraction of haze in front of it.
         """
         light = self.light
         ambient = (0.62 + 0.3 * light.overcast) * mix(
@@ -82,10 +82,10 @@ class Site:
         )
         direct = 0.6 * sun * (1 - 0.85 * light.overcast) * light.beam
         seen = np.array(colour) * light.daylight * self.exposure * (ambient + direct)
-        return plain(mix(seen + 0.08 * light.ground, light.horizon, far))
+        return as_colour(mix(seen + 0.08 * light.ground, light.horizon, far))
 
     def lamplit(self, rng: RandomStream) -> Site:
-        """The same between lamps: by night it isn't dark there."""
+        """Returns the site among lamps, where it is brighter at night."""
         light = self.light
         glow = light.lamps * rng.uniform(0.0, 0.35)
         share = glow / (glow + light.daylight)
@@ -100,13 +100,13 @@ class Site:
         )
 
     def lamp(self, rng: RandomStream, strength: float = 1.0) -> Colour:
-        """Colour of a lamp or a lit window."""
+        """Samples the colour of a lamp or lit window."""
         warm = mix(np.array(LAMP), np.array((0.95, 0.97, 1.0)), rng.uniform(0, 0.7))
-        return plain(warm * strength)
+        return as_colour(warm * strength)
 
 
 def sample_site(rng: RandomStream, camera: Camera, light: Light, water: bool) -> Site:
-    """Height and exposure of the camera."""
+    """Samples height and exposure of the camera."""
     azimuth, elevation = light.sun
     against = np.clip(1.3 - abs(azimuth), 0, 1) * np.clip(1 - elevation / 0.5, 0, 1)
     dark = rng.chance(0.3)
@@ -126,12 +126,12 @@ def sample_site(rng: RandomStream, camera: Camera, light: Light, water: bool) ->
 
 
 def pick(rng: RandomStream, colours: Sequence[Colour], jitter: float = 0.03) -> Colour:
-    """One of the colours, not quite."""
+    """Samples a variation of one of the colours."""
     colour = np.array(colours[int(rng.uniform(0, len(colours)))])
-    return plain(colour * (1 + rng.normal(0, 0.08)) + rng.normal(0, jitter, 3))
+    return as_colour(colour * (1 + rng.normal(0, 0.08)) + rng.normal(0, jitter, 3))
 
 
-def plain(colour: np.ndarray) -> Colour:
-    """Three floats in [0, 1]."""
+def as_colour(colour: np.ndarray) -> Colour:
+    """Returns an array as three floats in [0, 1]."""
     red, green, blue = np.clip(colour, 0, 1).tolist()
     return red, green, blue

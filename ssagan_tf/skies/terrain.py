@@ -1,4 +1,4 @@
-"""Mountains, hills and shores: land that rises over the horizon."""
+"""Mountains, hills and shores: land above the horizon."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Ridge:
       outline: Its upper edge.
       shaded, sunny: Colours of the slopes.
       snowy: Colours of snow in shade and sun.
-      snowline: The y above which snow lies.
+      snowline: The y above which there is snow.
       mist: Colour of the haze at its foot.
-      misty: Share of that haze.
+      misty: Fraction of that haze.
       grain: Size of the largest slopes.
-      relief: How much slopes differ.
-      flat: How much wider than high the slopes are.
-      offset: Where the slopes are in the noise.
+      relief: Contrast of the slopes.
+      flat: Width over height of the slopes.
+      offset: Position in the noise.
     """
 
     outline: Outline
@@ -49,7 +49,7 @@ class Ridge:
         x, y = canvas.x[window], canvas.y[window]
         footprint = canvas.pixel / self.grain
         u, v = x / self.grain / self.flat + self.offset, y / self.grain
-        # Slopes that face the sun: noise less the same a bit further away.
+        # Slopes that face the sun, by the gradient of the noise.
         rough, _ = fractal(u, v, 5, footprint, 0.65)
         lower, _ = fractal(u + 0.16, v - 0.12, 5, footprint, 0.65)
         sun = np.clip(0.5 + self.relief * (rough - lower), 0, 1)[..., None]
@@ -70,15 +70,15 @@ class Ridge:
 def sample_ridge(
     rng: RandomStream, site: Site, kind: str, height: float, far: float, **outline: float
 ) -> Ridge:
-    """A ridge of a kind.
+    """Samples a ridge.
 
     Args:
-      rng: Random numbers.
-      site: With the level that the ridge stands on.
+      rng: Random stream.
+      site: Has the level of its foot.
       kind: "mountains", "snow", "hills", "forest", "desert", "fields".
       height: Of its highest parts, in heights of the picture.
-      far: Share of the haze in front of it.
-      **outline: Of `Outline`, where they matter.
+      far: Fraction of haze in front of it.
+      **outline: Attributes of its `Outline` that are not random.
     """
     albedo = {
         "mountains": ROCK, "snow": ROCK, "hills": GRASS, "forest": LEAVES,
@@ -121,14 +121,14 @@ def sample_ridge(
 
 
 def sample_range(rng: RandomStream, site: Site, kind: str, height: float) -> tuple[Ridge, ...]:
-    """Ridges one behind another; the farthest are highest and nearly as bright as the sky."""
+    """Samples ridges one behind another; the farthest are the highest and haziest."""
     number = 1 + int(rng.uniform(0, 3.2))
     haziest = rng.uniform(0.1, 0.9) * (0.7 + 0.6 * min(site.light.haze * 4, 0.5))
     ridges = []
-    for place in range(number):
-        near = (place + 1) / number
-        part = rng.part(place)
-        last = place == number - 1
+    for index in range(number):
+        near = (index + 1) / number
+        part = rng.part(index)
+        last = index == number - 1
         kinds = {kind: 1.0} if not last or number == 1 else {kind: 0.4, "hills": 0.3, "forest": 0.3}
         far = haziest * (1 - near) + 0.25 * haziest * near
         ridges.append(

@@ -13,7 +13,7 @@ from ssagan_tf.skies.walls import Facade, Windows
 
 
 def sample_windows(rng: RandomStream, site: Site, far: float = 0.0) -> Windows:
-    """Windows of a house."""
+    """Samples the windows of a house."""
     ribbon = rng.chance(0.15)
     return Windows(
         glass=site.lit(np.array(GLASS) * rng.uniform(0.4, 1.6), rng.uniform(0, 0.8), far),
@@ -34,7 +34,7 @@ def sample_block(
     height: float,
     far: float = 0.0,
 ) -> tuple:
-    """A house with a flat roof and what stands on it."""
+    """Samples a house with a flat roof and the things on it."""
     left, right, top = x - width / 2, x + width / 2, foot - height
     floor = max(rng.uniform(0.018, 0.04) * (1 - 0.6 * far), 0.1 * height)
     wall = site.lit(pick(rng, WALLS), rng.uniform(0.1, 1.0), far)
@@ -46,7 +46,7 @@ def sample_block(
         found.append(Box(place, top - 0.06 * height, place + 0.3 * width, top + 0.01, wall))
     elif roof == "tank":
         size = min(0.12 * width, 0.06)
-        found += _draw_tank(rng, site, place, top + 0.005, size, far)
+        found += _sample_tank(rng, site, place, top + 0.005, size, far)
     elif roof == "mast":
         tall = rng.uniform(0.1, 0.35) * height
         found.append(Lines(((place, top, place, top - tall, 0.006, 0.003),), dark))
@@ -64,10 +64,10 @@ def sample_block(
     return tuple(found)
 
 
-def _draw_tank(
+def _sample_tank(
     rng: RandomStream, site: Site, x: float, foot: float, size: float, far: float = 0.0
 ) -> tuple:
-    """A water tank on legs; `size` is half its width."""
+    """Samples a water tank on legs; `size` is half its width."""
     down = size * site.aspect
     body = site.lit(pick(rng, WALLS), rng.uniform(0.2, 1), far)
     dark = site.lit(METAL, 0.1, far)
@@ -85,7 +85,7 @@ def _draw_tank(
 
 
 def sample_house(rng: RandomStream, site: Site, x: float, foot: float, height: float) -> tuple:
-    """A house with a gable or a sloping roof, and a chimney."""
+    """Samples a house with a gable or sloping roof, and a chimney."""
     width = height * rng.uniform(0.8, 2.0) / site.aspect
     left, right = x - width / 2, x + width / 2
     eaves = foot - height * rng.uniform(0.45, 0.65)
@@ -123,7 +123,7 @@ def sample_house(rng: RandomStream, site: Site, x: float, foot: float, height: f
 def sample_tower(
     rng: RandomStream, site: Site, x: float, foot: float, height: float, far: float = 0.0
 ) -> tuple:
-    """Something that pokes far into the sky."""
+    """Samples a tall building."""
     kind = rng.choice(
         {"church": 0.25, "block": 0.3, "tank": 0.15, "chimney": 0.18, "lighthouse": 0.12}
     )

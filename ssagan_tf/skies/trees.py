@@ -1,4 +1,4 @@
-"""Trees, whole and bare."""
+"""Trees with leaves, bare trees, firs and palms."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ TREES = {"leafy": 0.4, "bare": 0.22, "fir": 0.25, "palm": 0.13}
 
 @dataclasses.dataclass(frozen=True)
 class Crown:
-    """Leaves (or rocks) about some centres, with a ragged edge.
+    """Leaves (or rocks) in some ellipses with a ragged edge.
 
     Attributes:
-      lobes: Ellipses (x, y, half width, half height) that they fill.
+      lobes: The ellipses (x, y, half width, half height).
       dark, bright: Colours of leaves below and above.
-      rough: How far the edge strays, in heights of the picture.
+      rough: Amplitude of the edge, in heights of the picture.
       clump: Size of the largest clumps of leaves.
       aspect: Width over height of the picture.
-      offset: Where it is in the noise.
-      foot: The y of the ground or water that it stands in.
+      offset: Position in the noise.
+      foot: The y of the ground or water, which cuts it off.
     """
 
     lobes: tuple[tuple[float, float, float, float], ...]
@@ -51,7 +51,7 @@ class Crown:
         for cx, cy, rx, ry in self.lobes:
             u, v = (px - cx) / rx, (py - cy) / ry
             lobe = (1 - np.sqrt(u * u + v * v)) * ry
-            up = np.where(lobe > inside, -v, up)  # the brightness alone
+            up = np.where(lobe > inside, -v, up)  # affects the brightness only
             inside = np.maximum(inside, lobe)
         noise, lost = fractal(
             px * self.aspect / self.clump + self.offset,
@@ -69,7 +69,7 @@ class Crown:
 
 @dataclasses.dataclass(frozen=True)
 class Fir:
-    """A conifer from its foot to its tip, whichever way it points."""
+    """A conifer from its foot to its tip, in any direction."""
 
     foot: tuple[float, float]
     tip: tuple[float, float]
@@ -112,7 +112,7 @@ class Fir:
 
 
 def leaf_colours(rng: RandomStream, site: Site) -> tuple[Colour, Colour]:
-    """Of the shaded and the sunny leaves of a tree."""
+    """Samples the colours of shaded and sunny leaves."""
     albedo = np.array(pick(rng, LEAVES))
     return (
         site.lit(albedo * rng.uniform(0.25, 0.6), 0.0),
@@ -123,7 +123,7 @@ def leaf_colours(rng: RandomStream, site: Site) -> tuple[Colour, Colour]:
 def sample_tree(
     rng: RandomStream, site: Site, kind: str, x: float, foot: float, height: float
 ) -> tuple:
-    """A tree of a kind in `TREES` that stands at (x, foot)."""
+    """Samples a tree of a kind in `TREES` at (x, foot)."""
     if kind == "fir":
         dark, bright = leaf_colours(rng, site)
         width = height * rng.uniform(0.3, 0.6)
@@ -159,7 +159,7 @@ def crown(
     lobes: tuple[tuple[float, float, float, float], ...],
     height: float,
 ) -> Crown:
-    """Leaves of a tree of that height."""
+    """Samples the leaves of a tree of this height."""
     return Crown(
         lobes,
         *leaf_colours(rng, site),
@@ -179,7 +179,7 @@ def branches(
     colour: Colour,
     depth: int = 5,
 ) -> Lines:
-    """A bare tree or a branch that forks and forks."""
+    """Samples a bare tree or branch that forks repeatedly."""
     lines: list[Any] = []
     spread, upward = rng.uniform(0.3, 0.6), rng.uniform(0, 0.15)
     ends = [(*start, angle, length * rng.uniform(0.25, 0.36), length * rng.uniform(0.03, 0.06))]

@@ -1,4 +1,4 @@
-"""What is known of a procedural clip because it was made."""
+"""The known motion of a procedural clip."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Truth:
-    """How a clip moves.
+    """The motion of a clip.
 
     Attributes:
-      velocity: `[T, H, W, 2]` float32, pixels a frame to the right and down: of the most opaque
-        layer of cloud there, and of one of the layers where there is no cloud; in water of its
-        mirror image. 0 where land hides the sky and on the horizon itself.
-      opacity: Of all clouds, `[T, H, W]` float32 in [0, 1]; 0 in water, on the horizon and where
+      velocity: `[T, H, W, 2]` float32, pixels per frame to the right and down: of the most opaque
+        cloud layer (of any layer where there is no cloud); in water, of its reflection. 0 where
+        land hides the sky, and at the horizon.
+      opacity: Of all clouds, `[T, H, W]` float32 in [0, 1]; 0 in water, at the horizon, and where
         land hides them.
-      moving: Share of each pixel that is sky or water, `[H, W]` float32.
+      moving: Fraction of each pixel that is sky or water, `[H, W]` float32.
     """
 
     velocity: np.ndarray
@@ -25,6 +25,6 @@ class Truth:
     moving: np.ndarray
 
     def over_time(self) -> Truth:
-        """The same with medians over time: T = 1."""
+        """Returns the medians over time, with T = 1."""
         velocity, opacity = (np.median(x, axis=0)[None] for x in (self.velocity, self.opacity))
         return Truth(velocity, opacity, self.moving)

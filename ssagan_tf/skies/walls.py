@@ -1,4 +1,4 @@
-"""Walls with windows, some of them lit."""
+"""Walls with windows, some of which are lit."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ssagan_tf.skies.shapes import Canvas, between, inner, pulses
 
 @dataclasses.dataclass(frozen=True)
 class Windows:
-    """How the windows of a wall look.
+    """The windows of a wall.
 
     Attributes:
       glass, lamp: Colours of dark and lit ones.
-      across, down: Share of the wall's width and height that they take.
-      lit: Share of them that are lit.
-      offset: Where they are in the noise.
+      across, down: Fraction of the wall's width and height that they take.
+      lit: Fraction of them that are lit.
+      offset: Position in the noise.
     """
 
     glass: Colour
@@ -33,10 +33,10 @@ class Windows:
     def colour(
         self, wall: np.ndarray, u: np.ndarray, v: np.ndarray, footprint: tuple[Any, Any]
     ) -> np.ndarray:
-        """Colour of the wall with a window in each cell of (u, v)."""
+        """Returns the colour of a wall with a window in each cell of (u, v)."""
         share = pulses(u, self.across, footprint[0]) * pulses(v, self.down, footprint[1])
         chance = 0.5 + 0.5 * lookup(u + self.offset, v + self.offset)
-        # A soft step: the brightness of single windows differs, too.
+        # A soft step, as the brightness of windows differs.
         lit = np.clip((self.lit - chance) * 6 + 0.5, 0, 1) * (
             0.55 + 0.45 * chance / max(self.lit, 0.05)
         )
@@ -48,7 +48,7 @@ class Windows:
 
 @dataclasses.dataclass(frozen=True)
 class Facade:
-    """An upright wall with rows of windows."""
+    """A rectangular wall with rows of windows."""
 
     left: float
     top: float
@@ -82,14 +82,14 @@ class Facade:
 
 @dataclasses.dataclass(frozen=True)
 class StreetFront:
-    """A row of houses along a street that runs away from the camera.
+    """A row of houses along a street away from the camera.
 
     Attributes:
-      vanishing: The point that its horizontal lines run to.
-      near, end: x at which it begins (out of the picture) and ends.
-      top, foot: How far it reaches up and down at unit distance from the vanishing point.
+      vanishing: Vanishing point of its horizontal lines.
+      near, end: x at which it begins (outside the picture) and ends.
+      top, foot: Extent up and down at unit distance from the vanishing point.
       walls: Colour of each house.
-      heights: Of each house, as a share of `top`.
+      heights: Of each house, relative to `top`.
       columns: Number of windows per unit of the logarithm of the distance.
       rows: Number of storeys.
       windows: Of all houses.
@@ -113,7 +113,7 @@ class StreetFront:
         window = canvas.window(left, vy - self.top * reach, right, vy + self.foot * reach)
         x, y = canvas.x[window], canvas.y[window]
         far = np.maximum((x - vx) * side, 1e-3)
-        u = -np.log(far)  # narrower houses far away, though not as in true perspective
+        u = -np.log(far)  # houses are narrower far away, though not in true perspective
         house = np.clip((u + np.log(reach)) * 1.6, 0, len(self.walls) - 1e-6)
         index = np.floor(house).astype(np.int64)
         top = self.top * np.array(self.heights)[index]

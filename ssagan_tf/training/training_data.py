@@ -88,7 +88,7 @@ def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOption
         raise DataError(f"{prepared.folder} has no clips to train on; lower its --test_fraction")
     if options.canonical_motion != "off":
         _check_drifts(prepared, options)
-    clips = sum(map(Augmentation.of(options).takes, prepared.drifts("train")))
+    clips = sum(map(Augmentation.from_options(options).takes, prepared.drifts("train")))
     side = prepared.info.resolution
     if side != model.resolution:
         raise OptionError(
@@ -114,7 +114,7 @@ def _check_drifts(prepared: PreparedSet, options: TrainOptions) -> None:
             f"{prepared.folder} has no measured drifts, which --canonical_motion needs; prepare "
             "the set again"
         )
-    if not any(map(Augmentation.of(options).takes, prepared.drifts("train"))):
+    if not any(map(Augmentation.from_options(options).takes, prepared.drifts("train"))):
         raise OptionError(
             "canonical_threshold",
             options.canonical_threshold,
@@ -127,7 +127,7 @@ def sample_clips(prepared: PreparedSet, options: TrainOptions) -> tuple[str, np.
 
     They are selected and mirrored by their drift like training clips.
     """
-    canonical = dataclasses.replace(Augmentation.of(options), flip=False)
+    canonical = dataclasses.replace(Augmentation.from_options(options), flip=False)
     drifts = prepared.drifts("test")
     split = "test" if any(map(canonical.takes, drifts)) else "train"
     wanted = max(options.test_clips, options.samples)
@@ -136,7 +136,7 @@ def sample_clips(prepared: PreparedSet, options: TrainOptions) -> tuple[str, np.
     taken = ((clip.numpy(), drift) for (clip, _), drift in drifting if canonical.takes(drift))
     return split, np.concatenate(
         [
-            clip[:, :, :, ::-1] if canonical.mirrors(drift, drawn=1.0) else clip
+            clip[:, :, :, ::-1] if canonical.mirrors(drift, random=1.0) else clip
             for clip, drift in itertools.islice(taken, wanted)
         ]
     )
@@ -152,7 +152,7 @@ def training_batches(
 ) -> Any:
     """Batches from a step on: per replica uint8 `[B, discriminator_updates, T, H, W, 3]`."""
     clips_per_step = options.batch_size * options.discriminator_updates
-    seed = seeds.other_seed(options.seed, rollbacks)
+    seed = seeds.rollback_seed(options.seed, rollbacks)
 
     def batches_of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
         dataset = pipeline.training_batches(
@@ -160,7 +160,7 @@ def training_batches(
             batch=clips_per_step,
             seed=seed,
             start=step * clips_per_step,
-            augmentation=Augmentation.of(options),
+            augmentation=Augmentation.from_options(options),
             shuffle_window=options.shuffle_window,
             pipeline=context.input_pipeline_id,
             pipelines=context.num_input_pipelines,

@@ -18,7 +18,7 @@ from PIL import ExifTags, Image, ImageOps
 from ssagan_tf import limits
 from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.files import replacing_file
-from ssagan_tf.remote import StoreError
+from ssagan_tf.remote import RemoteStorageError
 from ssagan_tf.video.frames import PathLike, check, check_suffix
 from ssagan_tf.video.icc_profiles import SrgbConverter
 from ssagan_tf.video.unreadable import UnreadableError
@@ -151,7 +151,7 @@ def open_image(file: BinaryIO, *formats: str) -> Iterator[Image.Image]:
     Raises:
       TooManyPixelsError: It claims more than `limits.PICTURE_PIXELS`; a ValueError.
       ValueError: It is not such a picture, or a damaged one; also while it is decoded.
-      StoreError: The object store that it is read from fails.
+      RemoteStorageError: The object store that it is read from fails.
     """
     try:
         if not formats or "HEIF" in formats:
@@ -163,7 +163,7 @@ def open_image(file: BinaryIO, *formats: str) -> Iterator[Image.Image]:
             if image.format == "TIFF":
                 _check_tiff(image)
             yield image
-    except StoreError:
+    except RemoteStorageError:
         raise
     except Image.UnidentifiedImageError:
         names = " or ".join(formats)

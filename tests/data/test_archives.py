@@ -1,4 +1,4 @@
-"""A made-up archive of each kind, with all that is irregular about real ones, and what comes of it.
+"""Artificial archives of each layout, with all irregularities of real ones.
 
 Each clip that is kept is named, and all that is not is counted with its reason.
 """
@@ -29,7 +29,7 @@ def sky() -> np.ndarray:
 
 
 def outcome(source: Path, output: Path, **settings: object) -> tuple[list[str], dict[str, int]]:
-    """Clips of both splits by name, and how much was passed over of each kind.
+    """Names of the clips in both splits, and how many items were skipped for each reason.
 
     A set made of the archive is whole, and evaluation reads the same clips from the archive.
     """
@@ -74,7 +74,7 @@ def test_clouds(tmp_path: Path, sky: np.ndarray) -> None:
     (root / ".cache").mkdir()
     (root / "readme.txt").touch()
 
-    names, skipped = outcome(root, tmp_path / "mixed")  # every picture of another size than before
+    names, skipped = outcome(root, tmp_path / "mixed")  # every picture has another size
     assert not [name for name in names if name.startswith("C")]
     assert skipped["frames of different sizes"] == 31
     for path in (root / "sky_train" / "C").iterdir():
@@ -85,10 +85,10 @@ def test_clouds(tmp_path: Path, sky: np.ndarray) -> None:
         *("C/0", "D/D_1/0", "E/1/0"),
     ]
     assert skipped == {
-        "beside the *_train and *_test folders": 2,
+        "outside the *_train and *_test folders": 2,
         "empty folder": 1,
-        "too short": 2,  # B, and what is left of E behind the broken picture
-        "still": 1,
+        "too short": 2,  # B, and the rest of E after the broken picture
+        "static": 1,
         "not a picture": 2,
         "no number in its name": 1,
         "broken picture": 1,
@@ -98,7 +98,7 @@ def test_clouds(tmp_path: Path, sky: np.ndarray) -> None:
 
 
 def test_stacks(tmp_path: Path, sky: np.ndarray) -> None:
-    """The beach layout: too long, too short, broken, no stack at all; with a list."""
+    """The beach layout: too long, too short, broken, not stacked; with a list."""
     root = tmp_path / "in"
     for name, frames in {"a/1": 34, "a/2": 16, "b/1": 32, "b/unlisted": 32, "b/bad": 32}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -109,10 +109,10 @@ def test_stacks(tmp_path: Path, sky: np.ndarray) -> None:
     (root / "notes.doc").touch()
     listed = ["a/1", "a/2", "b/1", "b/bad", "b/single", "b/uneven", "b/1", "c/gone"]
     (tmp_path / "list.txt").write_text("".join(f"./{name}.jpg\n" for name in listed))
-    kinds = {"broken picture": 1, "no stacked frames": 2}
+    kinds = {"broken picture": 1, "not stacked square frames": 2}
     names, skipped = outcome(root, tmp_path / "by list", list=str(tmp_path / "list.txt"))
     assert names == ["a/1", "a/2", "b/1"]
-    assert skipped == {**kinds, "listed twice": 1, "no such file": 1}
+    assert skipped == {**kinds, "duplicate in the list": 1, "not found": 1}
     names, skipped = outcome(root, tmp_path / "all", layout="stacked")
     assert names == ["a/1", "a/2", "b/1", "b/unlisted"]
     assert skipped == {**kinds, "not a picture": 1}
@@ -141,7 +141,7 @@ def write_video(
 
 
 def turned_copy(source: Path, target: Path) -> None:
-    """The same stream with a display matrix of a quarter turn, as phones write it."""
+    """The same stream with a display matrix for a quarter turn, as phones write it."""
     content = source.read_bytes()
     one, zero = (1 << 16).to_bytes(4, "big"), bytes(4)
     last = (1 << 30).to_bytes(4, "big")
@@ -154,7 +154,7 @@ def turned_copy(source: Path, target: Path) -> None:
 
 @pytest.mark.slow
 def test_videos(tmp_path: Path, sky: np.ndarray) -> None:
-    """Containers, sizes, rates, a turned one, scene cuts, and what is none or broken."""
+    """Containers, sizes, rates, rotation, scene cuts, broken videos, and other files."""
     root = tmp_path / "in"
     for name, codec in {
         "a/plain.mp4": "mpeg4",
@@ -188,7 +188,7 @@ def test_videos(tmp_path: Path, sky: np.ndarray) -> None:
             *("cut.mp4/0", "cut.mp4/50"),
         ]
     )
-    assert skipped == {"too short": 1, "still": 1, "broken video": 3, "not a video": 1}
+    assert skipped == {"too short": 1, "static": 1, "broken video": 3, "not a video": 1}
     footage = open_footage(PrepareOptions(source=str(root)), "all")
     sizes = {clip.name: clip.size for clip in footage.clips}
     assert (sizes["odd.mkv/0"], sizes["wide.mp4/0"], sizes["turned.mp4/0"]) == (
@@ -196,7 +196,7 @@ def test_videos(tmp_path: Path, sky: np.ndarray) -> None:
         (48, 64),
         (64, 48),
     )
-    # Frames come as they are stored, whatever their times.
+    # Frames are read in stored order, whatever their times.
     index = [clip.name for clip in footage.clips].index("variable.mkv/0")
     [clip] = footage.stream([index])
     assert np.abs(clip.astype(int) - sky[:32]).mean() < 6

@@ -1,4 +1,4 @@
-"""The Beam pipeline writes what the writer writes, byte by byte."""
+"""The Beam pipeline writes the same bytes as the writer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ssagan_tf.data import beam, writer
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 
-# Its own dependencies warn; that is theirs to mend.
+# Its dependencies emit warnings.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
@@ -42,11 +42,11 @@ def test_the_same_bytes(tmp_path: Path, given: PrepareOptions, monkeypatch) -> N
         for name in ("beam", "set")
     ]
     assert contents[0] == contents[1]
-    with pytest.raises(DataError, match="holds a prepared set already"):
+    with pytest.raises(DataError, match="already contains a prepared set"):
         beam.prepare(by_beam)
 
 
-def test_what_goes_wrong_is_one_line(tmp_path: Path, write_pictures) -> None:
+def test_errors_are_one_line(tmp_path: Path, write_pictures) -> None:
     pytest.importorskip("apache_beam", reason="the extra beam is not installed")
     write_pictures(tmp_path / "in" / "V", range(32))
     for path in (tmp_path / "in" / "V").iterdir():
@@ -54,7 +54,7 @@ def test_what_goes_wrong_is_one_line(tmp_path: Path, write_pictures) -> None:
     given = PrepareOptions(
         source=str(tmp_path / "in"), layout="frames", output=str(tmp_path / "set")
     )
-    with pytest.raises(DataError, match="holds no usable clip to train on") as raised:
+    with pytest.raises(DataError, match="has no usable clip to train on") as raised:
         beam.prepare(given)
     assert len(str(raised.value).splitlines()) == 1
 
@@ -68,9 +68,9 @@ def test_without_the_extra(tmp_path: Path, given: PrepareOptions, monkeypatch) -
 
 @pytest.mark.parametrize(
     ("argument", "message"),
-    [("--workers=2", "--workers=2: is the runner's to say"), ("--inspect", "is prepare's alone")],
+    [("--workers=2", "--workers=2: is set by the runner"), ("--inspect", "is for prepare only")],
 )
-def test_settings_of_prepare_alone(tmp_path: Path, argument: str, message: str) -> None:
+def test_refuses_settings_for_prepare_only(tmp_path: Path, argument: str, message: str) -> None:
     command = [sys.executable, "-m", "ssagan_tf.prepare_beam", "--source=.", "--output=set"]
     run = subprocess.run(
         [*command, argument, "--", "--runner=DirectRunner"],

@@ -1,4 +1,4 @@
-"""Clips of a video: whole scenes only, nothing still, at a pace that suits."""
+"""Clips of a video: within scenes, not static, at a suitable stride."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLAIN = PrepareOptions(resolution=64)
 def cut_up(
     frames: Sequence[np.ndarray | None], times: Sequence[float | None] = (), **settings: object
 ) -> tuple[list[int], dict[str, str]]:
-    """First frames of the clips, and what was passed over."""
+    """Numbers of the clips' first frames, and what was skipped."""
     given = dataclasses.replace(PLAIN, **settings)
     numbered = [
         Frame(number, None, "broken") if frame is None else Frame(number, Picture(frame), time=time)
@@ -57,10 +57,10 @@ def scenes() -> list[np.ndarray]:
     ("apart", "starts", "skipped"),
     [
         ([1.0] * 79, [0, 32], {}),
-        # A frame is missing; then the video stands still for a while.
+        # A missing frame; a pause.
         ([1.0] * 39 + [2.0] + [1.0] * 39, [0, 40], {}),
         ([1.0] * 19 + [25.0] + [1.0] * 59, [20], {"a/0": "20 of 32 frames before"}),
-        # In dim light a phone takes fewer frames a second.
+        # Phones record fewer frames per second in dim light.
         ([1.0] * 39 + [2.0] * 40, [0, 40], {}),
         ([2.0] * 39 + [1.0] * 40, [0, 41], {}),
         ([1.0] * 69 + [3.0] + [1.0] * 9, [0, 32], {"a/70": "10 of 32 frames after"}),
@@ -69,14 +69,13 @@ def scenes() -> list[np.ndarray]:
         }),
         # Two recordings, joined.
         ([1.0] * 39 + [-39.0] + [1.0] * 39, [0, 40], {}),
-        # None of these is one: a frame that is late, pulldown of films, rounded times, jitter, a
-        # rate that changes slowly.
+        # Not jumps: a late frame, pulldown, rounded times, jitter, a slowly changing rate.
         ([1.0] * 39 + [1.6, 0.4] + [1.0] * 38, [0, 32], {}),
         ([1.0, 1.5] * 39 + [1.0], [0, 32], {}),
         ([0.033, 0.034, 0.033] * 26 + [0.033], [0, 32], {}),
         ([0.03, 0.05] * 39 + [0.03], [0, 32], {}),
         ([1.0, 1.2, 1.4, 1.6, 1.8, 2.0] + [2.0] * 73, [0, 32], {}),
-        # Times that are none.
+        # Invalid times.
         ([0.0] * 79, [0, 32], {}),
         ([1.0, -1.0] * 39 + [1.0], [0, 32], {}),
     ],
@@ -105,7 +104,7 @@ def test_no_clip_crosses_a_scene_cut(scenes: list[np.ndarray]) -> None:
     first, second = scenes
     starts, skipped = cut_up([*first[:50], *second])
     assert starts == [0, 50, 82]
-    assert skipped == {}  # what is left of a scene that had a clip
+    assert skipped == {}  # the rest of a scene with a clip is not reported
     starts, skipped = cut_up([*first[:20], *second[:30], *first])
     assert starts == [50, 82]
     assert skipped == {
@@ -118,29 +117,29 @@ def test_no_clip_crosses_a_scene_cut(scenes: list[np.ndarray]) -> None:
     assert starts == [0, 32, 64, 96]
 
 
-def test_what_is_no_scene_cut(scenes: list[np.ndarray], noise) -> None:
+def test_flashes_noise_and_flicker_are_not_scene_cuts(scenes: list[np.ndarray], noise) -> None:
     sky = scenes[0].copy()
     assert cut_up(sky)[0] == [0, 32]
     sky[20] = 255 - (255 - sky[20]) // 3  # lightning
     assert cut_up(sky)[0] == [0, 32]
-    assert cut_up(noise(70, 64, 64, 3))[0] == [0, 32]  # nothing but jumps
+    assert cut_up(noise(70, 64, 64, 3))[0] == [0, 32]  # every frame jumps
     flicker = (scenes[0] * np.tile([1.0, 0.7], 40)[:, None, None, None]).astype(np.uint8)
     assert cut_up(flicker)[0] == [0, 32]
 
 
-def test_still_clips_are_dropped(scenes: list[np.ndarray]) -> None:
+def test_static_clips_are_dropped(scenes: list[np.ndarray]) -> None:
     still = np.repeat(scenes[0][:1], 40, 0)
     starts, skipped = cut_up([*still, *scenes[0]])
     assert starts == [32, 64]
-    assert skipped == {"a/0": "still: changes by 0.00000 from frame to frame"}
+    assert skipped == {"a/0": "static: frames differ by 0.00000 on average"}
     assert cut_up([*still, *scenes[0]], static_threshold=0.0)[0] == [0, 32, 64]
-    # One pixel value of eight, by one level: where the default is.
+    # One of eight values changes by one level, as at the default threshold.
     almost = still[:32].copy()
     almost[::2, :, ::8] ^= 1
     change = np.abs(np.diff(almost.astype(int), axis=0)).mean() / 255
     assert change == pytest.approx(1 / 8 / 255)
     for threshold, kept in ((change * 0.9, [0]), (change * 1.1, [])):
-        # 128×128 is where it is measured: no rescaling in between.
+        # At 128×128, where it is measured, nothing is resized.
         large = almost.repeat(2, 1).repeat(2, 2)
         assert cut_up(large, static_threshold=threshold)[0] == kept
 
@@ -166,7 +165,7 @@ def test_too_short(scenes: list[np.ndarray]) -> None:
 
 
 def _sliding(frames: int, pixels: int) -> np.ndarray:
-    """A ramp to and fro that slides by so many pixels a frame: its change is that of the pace."""
+    """A triangle wave that moves by so many pixels per frame, so that changes are proportional."""
     ramp = np.abs(np.arange(1024) % 256 - 128)
     columns = np.arange(128)[None] + pixels * np.arange(frames)[:, None]
     rows = ramp[columns % 256].astype(np.uint8)
@@ -174,13 +173,13 @@ def _sliding(frames: int, pixels: int) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_the_stride_whose_motion_is_nearest() -> None:
+def test_choose_stride() -> None:
     frames = _sliding(200, 1)
     one = np.abs(np.diff(frames.astype(int), axis=0)).mean() / 255
     for wanted, stride in ((1, 1), (2, 2), (3.9, 4), (2.4, 2), (2.5, 3), (0.1, 1)):
         given = dataclasses.replace(PLAIN, motion_target=one * wanted)
         assert motion.choose_stride(map(Picture, frames), given) == stride
-    # 6 would be nearest, but of 150 frames it leaves 25.
+    # 6 is closest, but leaves 25 of 150 frames.
     given = dataclasses.replace(PLAIN, motion_target=one * 6)
     assert motion.choose_stride(map(Picture, frames), given) == 6
     assert motion.choose_stride(map(Picture, frames[:150]), given) == 4
@@ -205,8 +204,8 @@ def test_frame_stride_auto_of_folders_and_videos(tmp_path: Path, write_pictures)
         assert clips
 
 
-def test_pace_and_cuts_of_real_videos(footage: Path, request: pytest.FixtureRequest) -> None:
-    """As the makers of the list chose, by the mean change instead of the median; and no cuts."""
+def test_stride_of_real_videos(footage: Path, request: pytest.FixtureRequest) -> None:
+    """Like those of the list, which are from the mean change instead of the median."""
     with (footage / "videos" / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     some = rows if request.config.getoption("--trials") > 2 else rows[::23]

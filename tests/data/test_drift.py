@@ -1,4 +1,4 @@
-"""How clips drift: measured by prepare, told by the set, and the same way in training."""
+"""The drift of clips: measured by prepare, stored in the set, and used in training."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from ssagan_tf.data.salvage import open_salvaged, write_salvaged
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, ModelOptions, OptionError, PrepareOptions, TrainOptions
 from ssagan_tf.training import training_data
-from tests.data.rewriting import TRAIN
+from tests.data.altered_sets import TRAIN
 
-# Of the ten training clips of `synthetic_set`, whatever they show.
+# Assigned to the ten training clips of `synthetic_set`.
 DRIFTS = (0.01, -0.01, 0.0001, -0.0001, 0.002, -0.002, 0.0, 0.0003, -0.0003, -0.00029)
 
 
 def drifting(side: int, speed: float, number: int = 0) -> np.ndarray:
-    """A clip of noise that moves by `speed` times its width a frame: uint8 `[32, S, S, 3]`."""
+    """A clip of noise that moves by `speed` times its width per frame: uint8 `[32, S, S, 3]`."""
     room = round(abs(speed) * side * (FRAMES - 1))
     grid = np.random.default_rng(number).integers(0, 256, (12, 12 + 12 * room // side, 3), np.uint8)
     wide = Image.fromarray(grid).resize((side + room, side), Image.Resampling.BICUBIC)
@@ -39,10 +39,10 @@ def drifting(side: int, speed: float, number: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("speed", [1 / 64, -1 / 64, 1 / 128, 0.0])
-def test_measured_as_it_was_made_at_any_size(speed: float) -> None:
+def test_drift_at_any_size(speed: float) -> None:
     for side in (64, 256):
         frames = drifting(side, speed)
-        smalls = [motion.small(Picture(frame), PrepareOptions()) for frame in frames]
+        smalls = [motion.thumbnail(Picture(frame), PrepareOptions()) for frame in frames]
         assert motion.drift(smalls) == pytest.approx(speed, rel=0.15, abs=1e-4)
 
 
@@ -51,7 +51,7 @@ def test_footage_that_has_each_frame_twice() -> None:
     assert motion.drift(frames) == pytest.approx(1 / 128, rel=0.15)
 
 
-def test_prepare_tells_it(tmp_path: Path) -> None:
+def test_prepare_stores_drifts(tmp_path: Path) -> None:
     speeds = {"left": -1 / 64, "right": 1 / 64, "slow": 1 / 128, "still": 0.0}
     for number, (name, speed) in enumerate(speeds.items()):
         video.write_frames(tmp_path / "footage" / name, drifting(64, speed, number))
@@ -74,19 +74,19 @@ def test_prepare_tells_it(tmp_path: Path) -> None:
     assert told == pytest.approx(speeds, rel=0.15, abs=1e-4)
     assert sorted(prepared.info.drifts) == sorted(told.values())
     assert DatasetInfo.from_json(prepared.info.to_json()) == prepared.info
-    # What is told beside the shards is no part of what tells sets apart.
+    # Drifts are not part of the fingerprint.
     plain = without_drifts(prepared.info)
     assert plain.drifts is None
     assert plain.fingerprint == prepared.info.fingerprint
 
 
-def test_skies_that_are_drawn_are_not_measured(synthetic_set: Path) -> None:
+def test_drift_of_synthetic_clips_is_not_measured(synthetic_set: Path) -> None:
     assert "drift" not in (synthetic_set / FILE_NAME).read_text()
     assert open_set(synthetic_set).info.drifts is None
 
 
 def with_drifts(info: DatasetInfo, drifts: Sequence[float] = DRIFTS) -> DatasetInfo:
-    """As of footage: the training clips drift so, those of the test to the left."""
+    """As if from footage: with these drifts for training clips; test clips drift to the left."""
     of = {"train": tuple(drifts), "test": (-0.01,) * info.splits["test"].clips}
     splits = {}
     for name, split in info.splits.items():
@@ -127,7 +127,7 @@ def order(
     canonical: str,
     **settings: object,
 ) -> list[tuple[int, bool]]:
-    """What training has, as `stored` tells it."""
+    """The training clips, as in `stored`."""
     given = {"batch": 1, "seed": 5, "shuffle_window": 4, **settings}
     batches = pipeline.training_batches(
         prepared, augmentation=Augmentation(canonical_motion=canonical), **given
@@ -169,7 +169,7 @@ def test_drop(prepared: PreparedSet, stored, window: int) -> None:
 
 
 @pytest.mark.parametrize(("canonical", "mirrored"), [("off", False), ("both", True)])
-def test_samples_drift_as_training_does(prepared: PreparedSet, canonical, mirrored) -> None:
+def test_samples_drift_like_training_clips(prepared: PreparedSet, canonical, mirrored) -> None:
     options = TrainOptions(canonical_motion=canonical, test_clips=2, samples=1)
     split, shown = training_data.sample_clips(prepared, options)
     expected = np.concatenate([c for c, _ in pipeline.clips_in_order(prepared, "test", 1)])
@@ -177,7 +177,7 @@ def test_samples_drift_as_training_does(prepared: PreparedSet, canonical, mirror
     np.testing.assert_array_equal(shown, expected[:, :, :, ::-1] if mirrored else expected)
 
 
-def test_no_samples_of_what_is_dropped(prepared: PreparedSet) -> None:
+def test_no_samples_of_dropped_clips(prepared: PreparedSet) -> None:
     options = TrainOptions(
         canonical_motion="drop", canonical_threshold=0.01, test_clips=3, samples=1
     )
@@ -203,7 +203,7 @@ def test_damaged_records_take_their_drifts_with_them(synthetic_set: Path, tmp_pa
     names = [name.numpy()[0] for _, name in pipeline.clips_in_order(whole, "train", 1)]
     assert len(names) == 9
     assert whole.drifts("train") == [before[name] for name in names]
-    # Copies that say something else are no reason for a traceback.
+    # An inconsistent description of copies is one line.
     path = tmp_path / "copies" / "copies.json"
     path.write_text(path.read_text().replace('"clips": 9', '"clips": 10'))
     with pytest.raises(DataError, match=r"cannot read .*copies\.json: .*; remove it"):
@@ -239,14 +239,14 @@ def test_damaged_records_take_their_drifts_with_them(synthetic_set: Path, tmp_pa
         ),
     ],
 )
-def test_sets_that_do_not_do(prepared: PreparedSet, change, settings, error, message) -> None:
+def test_unsuitable_sets(prepared: PreparedSet, change, settings, error, message) -> None:
     options = TrainOptions(**{"canonical_motion": "drop", "batch_size": 6, **settings})
     changed = dataclasses.replace(prepared, info=change(prepared.info))
     with pytest.raises(error, match=message):
         training_data.check_clips(changed, ModelOptions(resolution=64), options)
 
 
-def test_settings_that_contradict() -> None:
+def test_contradictory_settings() -> None:
     for settings, message in (
         ({"flip": True}, "^flip=True: cannot be combined with --canonical_motion, which al"),
         ({"data": "synthetic"}, "^data=synthetic: cannot be combined with --canonical"),

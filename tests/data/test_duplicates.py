@@ -1,4 +1,4 @@
-"""Clips that look like others are found, whatever was done to them; others are not."""
+"""Near-duplicates are found whatever was done to them, and other clips are not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 def again(picture: np.ndarray) -> np.ndarray:
-    """Compressed anew, badly."""
+    """Compressed again, with low quality."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=30)
     return np.array(Image.open(io.BytesIO(buffer.getvalue())))
@@ -45,21 +45,21 @@ def skies() -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("change", [again, smaller, cropped, brighter])
-def test_hashes_outlast(skies: list[np.ndarray], change: Callable) -> None:
+def test_hashes_survive(skies: list[np.ndarray], change: Callable) -> None:
     of = [perceptual_hash.picture_bits(sky) for sky in skies]
     changed = [perceptual_hash.picture_bits(change(sky)) for sky in skies]
     distances = np.array([[np.sum(a != b) for b in changed] for a in of])
-    assert np.diag(distances).max() <= duplicates.NEAR
+    assert np.diag(distances).max() <= duplicates.MAX_BITS
     others = distances[~np.eye(len(skies), dtype=bool)]
-    assert (others > duplicates.NEAR).mean() > 0.98  # drawn skies have much in common
+    assert (others > duplicates.MAX_BITS).mean() > 0.98  # synthetic skies have much in common
 
 
 def metadata(name: str, bits: np.ndarray) -> ClipMetadata:
     return ClipMetadata(name, name, None, 0, 0, 0.0, np.packbits(bits, axis=1).tobytes(), None)
 
 
-def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against counting bits one by one, over the edges of blocks."""
+def test_finds_the_nearest_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compared with counting bits one by one, with several blocks."""
     monkeypatch.setattr(duplicates, "_BLOCK", 3)
     generator = np.random.default_rng(0)
     shape = (len(perceptual_hash.HASHED), perceptual_hash.BITS)
@@ -71,7 +71,7 @@ def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         near[number % 2, flips] ^= 1
         near[1 - number % 2] = generator.integers(0, 2, perceptual_hash.BITS)
         train.append(near if number % 4 else generator.integers(0, 2, shape))
-    train[7][:] = 0  # a plain picture has no bits, and is like none
+    train[7][:] = 0  # a featureless picture has no bits, and matches nothing
     found = duplicates.find(
         [metadata(f"train{i}", bits) for i, bits in enumerate(train)],
         [metadata(f"test{i}", bits) for i, bits in enumerate(test)],
@@ -82,7 +82,7 @@ def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
             (int(np.sum(a != b)), k) for k, theirs in enumerate(test) for a in ours for b in theirs
         ]
         bits, which = min(pairs)
-        if bits <= duplicates.NEAR and i != 7:
+        if bits <= duplicates.MAX_BITS and i != 7:
             expected.append(NearDuplicate(f"train{i}", f"test{which}", bits))
     assert list(found) == expected
     assert len(expected) >= 4
@@ -91,7 +91,7 @@ def test_the_nearest_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("what", ["report", "drop", "ignore"])
 def test_reported_or_dropped(tmp_path: Path, what: str) -> None:
-    """The same sky, compressed anew and begun two frames later, in both splits."""
+    """The same sky is in both splits, compressed again and two frames later."""
     sky = synthetic_clip(5, 1, 128, 34)
     clips = {
         "sky_train/a": sky[:32],
@@ -118,12 +118,12 @@ def test_reported_or_dropped(tmp_path: Path, what: str) -> None:
     assert [(item.item, item.reason) for item in info.skipped] == (
         [("a/0", "near-duplicate: looks like the test clip c/0")] if what == "drop" else []
     )
-    told = "train clips that look like a test clip: 1 (--near_duplicates=drop)" in summary(info)
-    assert told == (what == "report")
+    line = "training clips that look like a test clip: 1 (--near_duplicates=drop leaves them out)"
+    assert (line in summary(info)) == (what == "report")
 
 
-def test_no_two_real_scenes_are_alike(footage: Path) -> None:
-    """Of 36 clips of 34 videos; and each is like itself, four frames later."""
+def test_real_scenes_are_no_duplicates(footage: Path) -> None:
+    """36 clips of 34 videos; but each matches itself four frames later."""
     bits, videos = [], []
     for clip in sorted((footage / "sky48").glob("*/*/*")):
         frames = [video.read_image(path) for path in sorted(clip.iterdir())]
@@ -132,6 +132,6 @@ def test_no_two_real_scenes_are_alike(footage: Path) -> None:
     firsts = np.array([pair[0] for pair in bits])
     distances = (firsts[:, None] != firsts[None]).sum(-1)
     other = np.array([[a != b for b in videos] for a in videos])
-    assert distances[other].min() > duplicates.NEAR + 15
+    assert distances[other].min() > duplicates.MAX_BITS + 15
     later = [np.sum(first != fourth) for first, fourth in bits]
-    assert np.mean(np.array(later) <= duplicates.NEAR) > 0.9
+    assert np.mean(np.array(later) <= duplicates.MAX_BITS) > 0.9

@@ -19,7 +19,7 @@ def of(source: Path, **more) -> PrepareOptions:
     return PrepareOptions(source=str(source), **more)
 
 
-def test_a_prepared_set_is_what_training_sees(synthetic_set: Path) -> None:
+def test_a_prepared_set_has_the_pixels_of_training(synthetic_set: Path) -> None:
     footage = open_footage(of(synthetic_set), "train")
     stored = pipeline.clips_in_order(open_set(synthetic_set), "train", batch=10)
     [(clips, names)] = [(clips.numpy(), names.numpy()) for clips, names in stored]
@@ -46,7 +46,7 @@ def test_a_shard_that_has_changed_is_named(synthetic_set: Path, tmp_path: Path) 
     assert open_footage(of(folder), "train").clips
 
 
-def test_pictures_are_read_as_they_are(tmp_path: Path, write_pictures) -> None:
+def test_pictures_keep_their_size(tmp_path: Path, write_pictures) -> None:
     for split in ("train", "test"):
         write_pictures(
             tmp_path / f"sky_{split}" / split / f"{split}_1", range(3, 70), size=(24, 18)
@@ -62,11 +62,11 @@ def test_pictures_are_read_as_they_are(tmp_path: Path, write_pictures) -> None:
     assert [item.kind for item in footage.skipped] == ["too short"]
     assert (
         open_footage(of(tmp_path / "sky_test"), "train").about["split"]
-        == "none of its own: all clips"
+        == "all clips, as the folder is not split"
     )
 
 
-def test_clips_of_a_video_in_one_pass_or_singly(tmp_path: Path, noise) -> None:
+def test_clips_of_a_video_together_or_singly(tmp_path: Path, noise) -> None:
     video.write_mp4(tmp_path / "a.mp4", noise(100, 16, 16, 3), 12)
     video.write_mp4(tmp_path / "b.mp4", noise(20, 16, 16, 3), 12)
     footage = open_footage(of(tmp_path), "test")
@@ -84,7 +84,7 @@ def test_clips_of_a_video_in_one_pass_or_singly(tmp_path: Path, noise) -> None:
     assert problem.startswith("c: broken video")
 
 
-def test_brought_to_the_size_of_the_generated_clips(tmp_path: Path, write_pictures) -> None:
+def test_resized_to_the_generated_clips(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "v", range(32), size=(24, 18))
     footage = open_footage(of(tmp_path), "all")
     for fit in ("stretch", "crop", "letterbox"):
@@ -95,8 +95,8 @@ def test_brought_to_the_size_of_the_generated_clips(tmp_path: Path, write_pictur
     assert RealClips(footage, [0], (18, 24), "crop").fitting == "24×18 as stored"
 
 
-def test_nothing_there(tmp_path: Path, synthetic_set: Path) -> None:
+def test_missing_or_empty_source(tmp_path: Path, synthetic_set: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         open_footage(of(tmp_path / "x"), "test")
-    with pytest.raises(DataError, match="holds no videos and no pictures"):
+    with pytest.raises(DataError, match="has no footage; expected"):
         open_footage(of(tmp_path), "test")

@@ -15,7 +15,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 
 
-def test_both_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writes_both_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[float, np.ndarray]] = []
     original = inspection.contact_sheet
 
@@ -38,7 +38,7 @@ def test_both_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, columns = 3, 8
     assert sheet.shape[0] > rows * 64
     assert sheet.shape[1] > columns * 64
-    # The stillest on top: its first frame is where the strip has its first picture.
+    # The clip with the least motion is on top, with its first frame first.
     assert len(drawn) == rows
     for number, (_, frame) in enumerate(sorted(drawn, key=lambda one: one[0])):
         top, left = _find(sheet, frame)
@@ -50,7 +50,7 @@ def test_both_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _find(sheet: np.ndarray, frame: np.ndarray) -> tuple[int, int]:
-    """Where a picture lies in a larger one."""
+    """Position of a picture in a larger one."""
     rows, columns = np.nonzero((sheet[:-63, :-63] == frame[0, 0]).all(-1))
     for top, left in zip(rows, columns, strict=True):
         if (sheet[top : top + 64, left : left + 64] == frame).all():
@@ -58,7 +58,7 @@ def _find(sheet: np.ndarray, frame: np.ndarray) -> tuple[int, int]:
     raise AssertionError("the frame is not in the sheet")
 
 
-def test_a_missing_matplotlib_is_named_before_the_work(
+def test_missing_matplotlib_is_reported_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)

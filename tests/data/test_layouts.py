@@ -9,8 +9,10 @@ import pickle
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts import folders
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
+from ssagan_tf.options.shared import Layout
 from tests import colours
 
 
@@ -36,10 +39,10 @@ def names(listing: layouts.Listing) -> list[str]:
 def clip_names(given: PrepareOptions) -> list[str]:
     """The clips of all items."""
     items = layouts.list_items(given).items
-    return sorted(clip.name for item in items for clip in clips_of(item, given))
+    return sorted(clip.name for item in items for clip in make_clips(item, given))
 
 
-def clips_of(item: layouts.Item, given: PrepareOptions) -> list[layouts.Clip]:
+def make_clips(item: layouts.Item, given: PrepareOptions) -> list[layouts.Clip]:
     return [one for one in item.clips(given) if isinstance(one, layouts.Clip)]
 
 
@@ -60,7 +63,7 @@ def test_listing_and_reading_do_not_import_tensorflow() -> None:
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
-def test_plainest_names_as_its_examples_say() -> None:
+def test_the_examples_of_shortest_unique() -> None:
     results = doctest.testmod(folders)
     assert results.attempted
     assert not results.failed
@@ -82,7 +85,7 @@ def test_names_that_are_not_utf8_are_skipped(tmp_path: Path, write_pictures) -> 
 # frames
 
 
-def test_frames_of_both_depths_and_their_own_split(tmp_path: Path, write_pictures) -> None:
+def test_frames_of_both_depths_in_a_split_source(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "sky_train" / "A" / "A_1", range(5, 75))
     write_pictures(tmp_path / "sky_train" / "B", range(32))
     write_pictures(tmp_path / "sky_test" / "C" / "1", range(1, 33))
@@ -94,8 +97,8 @@ def test_frames_of_both_depths_and_their_own_split(tmp_path: Path, write_picture
     found = {item.name: (item.video, item.split) for item in listing.items}
     assert found["A/A_1/5"] == ("A", "train")
     assert found["C/1/1"] == ("C", "test")
-    beside = "beside the *_train and *_test folders"
-    assert reasons(listing) == {"other": beside, "notes.txt": beside}
+    outside = "outside the *_train and *_test folders"
+    assert reasons(listing) == {"other": outside, "notes.txt": outside}
     assert pickle.loads(pickle.dumps(listing)) == listing
 
 
@@ -108,7 +111,7 @@ def test_one_name_in_both_splits_is_two_videos(tmp_path: Path, write_pictures) -
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_half_a_split_is_looked_into(tmp_path: Path, write_pictures, split: str) -> None:
+def test_half_a_split(tmp_path: Path, write_pictures, split: str) -> None:
     for name in ("A", "B"):
         write_pictures(tmp_path / f"sky_{split}" / name / "1", range(32))
     (tmp_path / ".cache").mkdir()
@@ -127,7 +130,7 @@ def test_half_a_split_is_looked_into(tmp_path: Path, write_pictures, split: str)
     ]
 
 
-def test_a_video_may_be_called_like_half_a_split(tmp_path: Path, write_pictures) -> None:
+def test_a_video_with_the_name_of_half_a_split(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "fast_train", range(32))
     assert [item.video for item in layouts.list_items(options(tmp_path)).items] == ["fast_train"]
     write_pictures(tmp_path / "station" / "1", range(32))
@@ -184,7 +187,7 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
     (tmp_path / "A" / "cover.jpg").touch()
     (tmp_path / "A" / "other_3.jpg").touch()
     (tmp_path / "A" / "A_frames_3.png").touch()
-    for hidden in ("@eaDir", "__MACOSX"):  # which hold small copies, and notes, of each picture
+    for hidden in ("@eaDir", "__MACOSX"):  # previews and metadata of each picture
         write_pictures(tmp_path / "A" / hidden, range(40))
     listing = layouts.list_items(options(tmp_path, layout="frames"))
     assert names(listing) == ["A/0"]
@@ -197,12 +200,12 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
         "A/._A_frames_00000001.jpg": "not a picture",
         "A/cover.jpg": "no number in its name",
         "A/other_3.jpg": "too short: 1 of 32 frames without a gap",
-        "A/A_frames_3.png": "a number twice: as A_frames_00000003.jpg",
+        "A/A_frames_3.png": "duplicate number: the same as A_frames_00000003.jpg",
     }
 
 
-def test_names_that_are_times(tmp_path: Path) -> None:
-    """A picture every ten seconds or so, in mixed formats; one is missing, and a night."""
+def test_times_in_names(tmp_path: Path) -> None:
+    """A picture about every ten seconds, in several formats, without one and without a night."""
     began = datetime.datetime(2024, 5, 1, 23, 58, 5)
     times = [began + datetime.timedelta(seconds=10 * n + n % 3) for n in range(140) if n != 40]
     for number, time in enumerate(times):
@@ -220,7 +223,7 @@ def test_names_that_are_times(tmp_path: Path) -> None:
         f"{tmp_path.name}/20240502081505",
     ]
     assert [len(item.files) for item in items] == [40, 61, 38]
-    assert {clip.start for item in items for clip in clips_of(item, given)} == {
+    assert {clip.start for item in items for clip in make_clips(item, given)} == {
         *(20240501235805, 20240502000457, 20240502081505)
     }
     [half, *_] = (one for item in items for one in item.by_clips())
@@ -244,14 +247,14 @@ def test_two_cameras_in_a_folder_are_two_sequences(tmp_path: Path) -> None:
     assert names(listing) == ["A/left/0", "A/left_0.png/0", "A/right/0"]
 
 
-def test_a_change_of_size_is_like_a_gap(tmp_path: Path, write_pictures) -> None:
-    """For training and for evaluation alike."""
+def test_a_change_of_size_is_a_gap(tmp_path: Path, write_pictures) -> None:
+    """For both training and evaluation."""
     write_pictures(tmp_path / "A", range(35))
     write_pictures(tmp_path / "A", range(35, 80), size=(16, 24))
     write_pictures(tmp_path / "A", [70])
     given = options(tmp_path)
     [item] = layouts.list_items(given).items
-    assert [clip.name for clip in clips_of(item, given)] == ["A/0", "A/35"]
+    assert [clip.name for clip in make_clips(item, given)] == ["A/0", "A/35"]
     assert passed_over(item, given) == {
         "A/32": "frames of different sizes: 16×24 after 16×16",
         "A/67": "frames of different sizes: 16×16 after 16×24",
@@ -260,13 +263,13 @@ def test_a_change_of_size_is_like_a_gap(tmp_path: Path, write_pictures) -> None:
     }
 
 
-def test_a_broken_picture_is_named_and_like_a_gap(tmp_path: Path, write_pictures) -> None:
+def test_a_broken_picture_is_reported_and_a_gap(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "A", range(80))
     broken = tmp_path / "A" / "A_frames_00000040.jpg"
     broken.write_bytes(broken.read_bytes()[:300])
     given = options(tmp_path, layout="frames")
     [item] = layouts.list_items(given).items
-    assert [clip.name for clip in clips_of(item, given)] == ["A/0", "A/41"]
+    assert [clip.name for clip in make_clips(item, given)] == ["A/0", "A/41"]
     [(name, reason)] = passed_over(item, given).items()
     assert name == "A/32"
     assert reason.startswith(f"broken picture: {broken}: ")
@@ -353,7 +356,7 @@ def test_fit(tmp_path: Path) -> None:
 # videos
 
 
-def test_videos_are_cut_one_clip_after_the_other(tmp_path: Path, noise) -> None:
+def test_videos_are_cut_into_consecutive_clips(tmp_path: Path, noise) -> None:
     frames = noise(70, 36, 64, 3)
     video.write_mp4(tmp_path / "a.mp4", frames, 24)
     (tmp_path / "manifest.csv").touch()
@@ -379,7 +382,7 @@ def test_videos_are_cut_one_clip_after_the_other(tmp_path: Path, noise) -> None:
     assert short == {"a": "too short: 24 of 32 frames, at stride 3"}
 
 
-def test_videos_of_one_stem_keep_their_suffixes(tmp_path: Path) -> None:
+def test_videos_with_the_same_stem_keep_their_suffixes(tmp_path: Path) -> None:
     for name in ("a.mp4", "a.MOV", "b.mkv"):
         (tmp_path / name).touch()
     listing = layouts.list_items(options(tmp_path))
@@ -407,7 +410,7 @@ def _stack(path: Path, frames: int, side: int = 16) -> None:
     Image.fromarray(np.broadcast_to(shades, (frames * side, side, 3)).copy()).save(path)
 
 
-def test_stacked_frames_and_the_last_one_repeated(tmp_path: Path) -> None:
+def test_stacked_frames_repeat_the_last_one(tmp_path: Path) -> None:
     for name, count in (("a", 34), ("b", 20)):
         _stack(tmp_path / "clips" / f"{name}.png", count)
     given = options(tmp_path)
@@ -428,18 +431,31 @@ def test_stacked_list(tmp_path: Path) -> None:
     listing = layouts.list_items(options(source, list=str(listed)))
     assert names(listing) == ["v/1", "v/2", "w/1"]
     assert [item.video for item in listing.items] == ["v", "v", "w"]
-    assert reasons(listing) == {"w/1.png": "listed twice", "w/gone.png": "no such file"}
+    assert reasons(listing) == {"w/1.png": "duplicate in the list", "w/gone.png": "not found"}
+
+
+@pytest.mark.parametrize(("listed", "stored"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
+def test_a_stacked_list_from_another_system(tmp_path: Path, listed: str, stored: str) -> None:
+    """With a byte order mark, and accents in another Unicode form than the names of the files."""
+    name = "plage_d'été.png"
+    _stack(tmp_path / "beach" / unicodedata.normalize(stored, name), 16)
+    _stack(tmp_path / "beach" / "other.png", 16)
+    line = unicodedata.normalize(listed, name)
+    (tmp_path / "list.txt").write_text(f"{line}\r\n./{line}\r\n", encoding="utf-8-sig")
+    listing = layouts.list_items(options(tmp_path / "beach", list=str(tmp_path / "list.txt")))
+    assert names(listing) == [unicodedata.normalize(stored, "plage_d'été")]
+    assert reasons(listing) == {f"./{line}": "duplicate in the list"}
 
 
 def test_stacked_refuses_other_shapes(tmp_path: Path) -> None:
     Image.new("RGB", (16, 100)).save(tmp_path / "a.png")
     given = options(tmp_path)
     [item] = layouts.list_items(given).items
-    with pytest.raises(DataError, match=r"no stacked frames: .*: 16×100"):
+    with pytest.raises(DataError, match=r"not stacked square frames: .*: 16×100"):
         list(item.clips(given))
 
 
-def test_a_broken_stack_is_named_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_stack_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     monkeypatch.chdir(tmp_path)
     given = options(Path("."), layout="stacked")
@@ -454,7 +470,14 @@ def test_a_broken_stack_is_named_once(tmp_path: Path, monkeypatch: pytest.Monkey
 # synthetic, auto
 
 
-def test_synthetic_clips_are_videos_of_their_own() -> None:
+def test_every_layout_is_an_option_and_explained() -> None:
+    [setting] = [f for f in dataclasses.fields(PrepareOptions) if f.name == "layout"]
+    assert set(get_args(Layout)) == {"auto", *layouts.LAYOUTS}
+    for name in layouts.LAYOUTS:
+        assert name in setting.metadata["help"]
+
+
+def test_each_synthetic_clip_is_a_video() -> None:
     given = PrepareOptions(layout="synthetic", synthetic_clips=3, resolution=64)
     listing = layouts.list_items(given)
     assert len({item.video for item in listing.items}) == 3
@@ -462,15 +485,15 @@ def test_synthetic_clips_are_videos_of_their_own() -> None:
     assert pixels(clip.frames[0]).shape == (64, 64, 3)
 
 
-def test_auto_refuses_to_guess(tmp_path: Path) -> None:
+def test_auto_refuses_ambiguous_sources(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
-    with pytest.raises(OptionError, match=r"layout=auto: .*both videos and pictures"):
+    with pytest.raises(OptionError, match=r"auto: .* files for stacked, frames and videos; choose"):
         layouts.list_items(options(tmp_path))
 
 
-def test_auto_finds_nothing(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no videos and no pictures; name a folder"):
+def test_auto_without_footage(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"expected .* folders of numbered pictures, or vid"):
         layouts.list_items(options(tmp_path))
 
 
@@ -479,7 +502,7 @@ def test_auto_finds_nothing(tmp_path: Path) -> None:
     [
         ({"source": ""}, "source=: is needed; see --help"),
         ({"source": "x" * 300}, "source=x+: cannot be reached: File name too long"),
-        ({"source": "a", "layout": "synthetic"}, "source=a: is not read with --layout=synthetic"),
+        ({"source": "a", "layout": "synthetic"}, "source=a: is not used with --layout=synthetic"),
         ({"source": "nowhere"}, "source=nowhere: no such folder"),
         ({"list": "a.txt", "layout": "frames"}, "list=a.txt: is for --layout=stacked only"),
     ],
@@ -492,6 +515,6 @@ def test_impossible_settings(
         layouts.check_source(dataclasses.replace(options(tmp_path), **settings))
 
 
-def test_a_list_that_is_not_there(tmp_path: Path) -> None:
+def test_list_not_found(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"list=nowhere.txt: No such file"):
         layouts.list_items(options(tmp_path, list="nowhere.txt"))

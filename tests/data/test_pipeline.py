@@ -17,7 +17,7 @@ import pytest
 
 from ssagan_tf.data import pipeline
 from ssagan_tf.data.augmentation import Augmentation
-from ssagan_tf.data.dataset_info import FILE_NAME, open_set
+from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo, open_set
 from ssagan_tf.errors import DataError
 
 TRAIN = 10  # clips of synthetic_set
@@ -76,7 +76,7 @@ def test_every_clip_once_per_epoch(synthetic_set: Path, clips, window: int) -> N
         assert order[:TRAIN] != order[TRAIN : 2 * TRAIN]
 
 
-def test_order_depends_on_the_seed_alone(synthetic_set: Path) -> None:
+def test_order_depends_on_the_seed_only(synthetic_set: Path) -> None:
     order = stream(synthetic_set, TRAIN)
     assert order == stream(synthetic_set, TRAIN)
     assert order == stream(synthetic_set, TRAIN, batch=5)
@@ -106,13 +106,13 @@ print("\\n".join(test_pipeline.stream({str(synthetic_set)!r}, 15, **test_pipelin
 
 @pytest.mark.parametrize("start", [1, 5, 9, 10, 27])
 @pytest.mark.slow
-def test_resuming_gives_what_would_have_come(synthetic_set: Path, start: int) -> None:
+def test_resuming_gives_the_same_batches(synthetic_set: Path, start: int) -> None:
     whole = stream(synthetic_set, 35, **CHANGES)
     assert stream(synthetic_set, 35 - start, start=start, **CHANGES) == whole[start:]
 
 
 @pytest.mark.slow
-def test_batches_run_across_epochs(synthetic_set: Path) -> None:
+def test_batches_span_epochs(synthetic_set: Path) -> None:
     order = stream(synthetic_set, 48)
     assert stream(synthetic_set, 48, batch=24) == order  # larger than the set
     assert stream(synthetic_set, 48, batch=4) == order
@@ -124,7 +124,7 @@ def test_flips_mirror_all_frames_of_a_clip_or_none(synthetic_set: Path, clips) -
     flipped = stream(synthetic_set, 60, flip=True)
     assert [mirrored.get(key, key) for key in flipped] == plain
     assert 15 < sum(key in mirrored for key in flipped) < 45
-    # A clip is not flipped alike in every epoch.
+    # Flips differ between epochs.
     count = collections.Counter(flipped)
     assert any(0 < count[key] < 6 for key in mirrored)
 
@@ -140,24 +140,28 @@ def test_needs_training_clips(copy: Path) -> None:
 def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         open_set(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"is no prepared set .* python -m ssagan_tf.prepare"):
+    with pytest.raises(DataError, match=r"is not a prepared set .* python -m ssagan_tf.prepare"):
         open_set(tmp_path)
     shard = copy / "train-00000-of-00001.tfrecord"
     data = shard.read_bytes()
     shard.write_bytes(data[:-1])
-    with pytest.raises(DataError, match=f"{shard.name} has {len(data) - 1} bytes instead of"):
+    with pytest.raises(DataError, match=f"{shard.name} has {len(data) - 1} bytes, expected"):
         open_set(copy)
     shard.unlink()
-    with pytest.raises(DataError, match=f"{shard.name} is missing"):
+    with pytest.raises(DataError, match=f"{shard.name} not found"):
         open_set(copy)
     described = json.loads((copy / FILE_NAME).read_text())
+    settings = {**described["settings"], "still": 0.25}
+    del settings["static_threshold"]  # its name in older versions
+    renamed = DatasetInfo.from_json(json.dumps({**described, "settings": settings}))
+    assert renamed.settings == {**described["settings"], "static_threshold": 0.25}
     for text, complaint in (
-        (json.dumps({**described, "format": 99}), "its format is 99, this program reads 1"),
-        ("{}", "not as prepare writes it"),
-        ("[]", "not as prepare writes it"),
+        (json.dumps({**described, "format": 99}), "its format is 99, expected 1"),
+        ("{}", "prepare did not write it"),
+        ("[]", "prepare did not write it"),
         (json.dumps({**described, "resolution": "64"}), "resolution is '64'"),
         (json.dumps({**described, "skipped": [{"item": 1, "reason": ""}]}), "item is 1"),
-        (json.dumps({**described, "splits": {"train": [], "test": 3}}), "not as prepare writes it"),
+        (json.dumps({**described, "splits": {"train": [], "test": 3}}), "prepare did not write it"),
         ((copy / FILE_NAME).read_text().replace('"bytes": ', '"bytes": -0.'), "bytes is -0."),
         ("no json", "cannot use"),
     ):
@@ -166,11 +170,11 @@ def test_open_set_refuses(tmp_path: Path, copy: Path) -> None:
             open_set(copy)
 
 
-def test_a_corrupt_record_is_named(copy: Path) -> None:
+def test_a_corrupt_record_is_reported(copy: Path) -> None:
     prepared = open_set(copy)
     [path] = prepared.paths("train")
     data = bytearray(Path(path).read_bytes())
-    data[len(data) * 45 // 100] ^= 1  # in the fifth of ten records of like sizes
+    data[len(data) * 45 // 100] ^= 1  # in the fifth of ten records of similar sizes
     Path(path).write_bytes(data)
     with (
         pytest.raises(DataError, match=rf"{re.escape(path)}: record [345] of 10 is corrupt"),
@@ -184,7 +188,7 @@ def test_a_corrupt_record_is_named(copy: Path) -> None:
         next(iter(pipeline.training_batches(prepared, batch=10, seed=0)))
 
 
-def test_other_errors_pass(synthetic_set: Path) -> None:
+def test_other_errors_pass_unchanged(synthetic_set: Path) -> None:
     import tensorflow as tf
 
     prepared = open_set(synthetic_set)

@@ -1,4 +1,4 @@
-"""Footage and sets at addresses: here those of TensorFlow's file system in memory, ram://."""
+"""Remote footage and sets, in TensorFlow's file system in memory, ram://."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ssagan_tf.data.dataset_info import FILE_NAME, open_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import locked_folder, replacing_file, replacing_folder, sha256_of
 from ssagan_tf.options import OptionError, PrepareOptions
-from ssagan_tf.remote import RemotePath, StoreError, as_path, resolve
+from ssagan_tf.remote import RemotePath, RemoteStorageError, as_path, resolve
 
 without_io = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow_io") is not None, reason="the extra 'io' is installed"
@@ -38,7 +38,7 @@ without_io = pytest.mark.skipif(
 
 @pytest.fixture
 def there() -> RemotePath:
-    """A folder of its own."""
+    """A new folder."""
     return as_path(f"ram://{uuid.uuid4().hex}/folder")
 
 
@@ -56,7 +56,7 @@ def copy(source: Path, target: RemotePath) -> None:
 
 @pytest.fixture
 def pictures(tmp_path: Path, write_pictures) -> Path:
-    """Footage with a gap, a broken picture, a stray file, and folders of two depths."""
+    """Footage with a gap, a broken picture, another file, and folders of two depths."""
     source = tmp_path / "pictures"
     write_pictures(source / "A" / "1", range(70))
     write_pictures(source / "B", [*range(20), *range(30, 65)])
@@ -91,12 +91,12 @@ def test_addresses(address: str, text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["a/b", "/a:/b", "./s3://x", "C:/x", "ab:/c", "C://x"])
-def test_paths_of_this_machine(path: str) -> None:
+def test_local_paths(path: str) -> None:
     assert as_path(path) == Path(path)
     assert resolve(path) == str(Path(path).resolve())
 
 
-def test_what_lies_there(tmp_path: Path, there: RemotePath) -> None:
+def test_methods_of_remote_paths(tmp_path: Path, there: RemotePath) -> None:
     (tmp_path / "file").write_bytes(bytes(range(100)))
     assert not there.exists()
     (there / "file").upload(tmp_path / "file")
@@ -119,12 +119,12 @@ def test_what_lies_there(tmp_path: Path, there: RemotePath) -> None:
     with pytest.raises(FileNotFoundError) as error:
         file.read_bytes()
     assert error.value.filename == str(file)
-    # A store that does not answer has no files and no folders.
-    with pytest.raises(StoreError, match="or the store does not answer"):
+    # Storage that does not respond has no files and no folders.
+    with pytest.raises(RemoteStorageError, match="or the server does not respond"):
         as_path("ram://nowhere/folder/file").read_bytes()
 
 
-def test_a_file_is_there_as_a_whole_or_not_at_all(there: RemotePath) -> None:
+def test_files_are_written_atomically(there: RemotePath) -> None:
 
     def half() -> None:
         with replacing_file(there / "file.txt") as temporary:
@@ -143,7 +143,7 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(there: RemotePath) -> None:
             pass
 
 
-def test_a_set_made_there_is_the_one_made_here(
+def test_a_remote_set_equals_a_local_one(
     tmp_path: Path, pictures: Path, there: RemotePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharding, "SHARD_CLIPS", 1)
@@ -159,7 +159,7 @@ def test_a_set_made_there_is_the_one_made_here(
     }
     assert not list((tmp_path / "temporary").glob("*/*"))
 
-    # And it is read as one of this machine.
+    # It is read like a local one.
     assert verification.verify_set(str(there / "set")).problems == ()
     sets = open_set(tmp_path / "set"), open_set(str(there / "set"))
     for batch, other in zip(
@@ -171,11 +171,11 @@ def test_a_set_made_there_is_the_one_made_here(
     clips = evaluation_clips.open_footage(options(there / "set", ""), "all")
     frames = evaluation_clips.open_footage(options(there / "pictures", ""), "all")
     assert len(clips.clips) == len(frames.clips) == len(list(clips.stream([0, 1, 2]))) + 1 == 4
-    with pytest.raises(DataError, match="holds a prepared set already"):
+    with pytest.raises(DataError, match="already contains a prepared set"):
         writer.prepare(options(pictures, there / "set"))
 
 
-def test_a_damaged_set_there(tmp_path: Path, there: RemotePath) -> None:
+def test_a_damaged_remote_set(tmp_path: Path, there: RemotePath) -> None:
     made = options("", there / "set", layout="synthetic", synthetic_clips=4)
     [shard, *_] = writer.prepare(made).splits["train"].shards
     content = bytearray((there / "set" / shard.name).read_bytes())
@@ -192,12 +192,12 @@ def test_a_damaged_set_there(tmp_path: Path, there: RemotePath) -> None:
     mended = salvage.open_salvaged(prepared, tmp_path / "copies")
     assert len(list(tf.data.TFRecordDataset(mended.paths("train")))) == shard.clips - 1
     (there / "set" / shard.name).unlink()
-    with pytest.raises(DataError, match="is missing; prepare the set again"):
+    with pytest.raises(DataError, match="not found; prepare the set again"):
         open_set(there / "set")
 
 
 class Line:
-    """The line to the store: writes down what is sent, and may be cut."""
+    """The connection: records uploads, and can be cut."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.sent: list[str] = []
@@ -207,7 +207,7 @@ class Line:
 
     def send(self, path: RemotePath, file: Path) -> None:
         if self.cut_after == len(self.sent):
-            raise StoreError(5, "the line is cut", str(path))
+            raise RemoteStorageError(5, "the line is cut", str(path))
         self.sent.append(path.name)
         self._upload(path, file)
 
@@ -218,13 +218,13 @@ def line(monkeypatch: pytest.MonkeyPatch) -> Line:
 
 
 def interrupt(line: Line, made: PrepareOptions, after: int) -> None:
-    """Makes a set and sends its first files only; the first of all is the mark."""
+    """Makes a set and uploads its first files only, the marker first."""
     line.cut_after = after
-    with pytest.raises(DataError, match="the line is cut; what is finished is kept"):
+    with pytest.raises(DataError, match="the line is cut; finished work is kept"):
         writer.prepare(made)
     line.cut_after, line.sent = None, []
     assert writer.is_interrupted(as_path(made.output))
-    with pytest.raises(DataError, match="is no prepared set"):
+    with pytest.raises(DataError, match="is not a prepared set"):
         open_set(made.output)
 
 
@@ -244,14 +244,14 @@ def clouds(there: RemotePath, monkeypatch: pytest.MonkeyPatch) -> PrepareOptions
     return options("", there, layout="synthetic", synthetic_clips=4)
 
 
-def test_an_interrupted_one_goes_on(
+def test_resumes_after_an_interruption(
     tmp_path: Path,
     there: RemotePath,
     clouds: PrepareOptions,
     line: Line,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What is sent is not sent again, and what is made is not made again."""
+    """Nothing is uploaded twice or made twice."""
     pytest.importorskip("matplotlib")
     clouds = dataclasses.replace(clouds, inspect=True)
     interrupt(line, clouds, after=3)
@@ -265,7 +265,7 @@ def test_an_interrupted_one_goes_on(
     assert (there / "motion.png").is_file()
 
 
-def test_a_store_that_was_emptied_meanwhile(
+def test_bucket_emptied_meanwhile(
     tmp_path: Path, there: RemotePath, clouds: PrepareOptions, line: Line
 ) -> None:
     interrupt(line, clouds, after=3)
@@ -287,7 +287,7 @@ def test_other_settings_after_an_interruption(
 def test_other_footage_after_an_interruption(
     tmp_path: Path, pictures: Path, there: RemotePath, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shards of the same size, of clips in another order, are not taken for the same."""
+    """Shards of the same size with clips in another order are uploaded again."""
     monkeypatch.setattr(sharding, "SHARD_CLIPS", 1)
     made = options(pictures, there, layout="frames")
     interrupt(line, made, after=3)
@@ -304,7 +304,7 @@ def test_another_machine_took_over(
     line: Line,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its set stays as it is, whole or on its way."""
+    """Its set is not changed, complete or not."""
     interrupt(line, clouds, after=3)
     here = tmp_path / "temporary"
     there_too = tmp_path / "other"
@@ -312,18 +312,18 @@ def test_another_machine_took_over(
     with monkeypatch.context() as other:
         other.setattr("tempfile.tempdir", str(there_too))
         interrupt(line, dataclasses.replace(clouds, seed=1), after=3)
-    reads = upload._reads
+    reads = upload._read
 
     def taken_over(path: RemotePath) -> bytes | None:
-        if path.name == ".owner" and len(line.sent) == 2:  # the mark and a shard
+        if path.name == ".owner" and len(line.sent) == 2:  # the marker and a shard
             (tmp_path / "mark").write_text("another")
             path.unlink()
             line._upload(path, tmp_path / "mark")
         return reads(path)
 
     with monkeypatch.context() as other:
-        other.setattr(upload, "_reads", taken_over)
-        with pytest.raises(DataError, match="somebody else writes to ram://"):
+        other.setattr(upload, "_read", taken_over)
+        with pytest.raises(DataError, match="another process is uploading to ram://"):
             writer.prepare(clouds)
     line.sent = []
     assert FILE_NAME not in {path.name for path in there.iterdir()}
@@ -333,7 +333,7 @@ def test_another_machine_took_over(
     assert_whole(there, there_too)
     assert open_set(there).info.settings["seed"] == 1
     assert list(here.glob("*/*"))
-    with pytest.raises(DataError, match="holds a prepared set already"):
+    with pytest.raises(DataError, match="already contains a prepared set"):
         writer.prepare(clouds)
 
 
@@ -346,7 +346,7 @@ def test_another_machine_emptied_it(
     monkeypatch: pytest.MonkeyPatch,
     moment: str,
 ) -> None:
-    """No set that is not whole is called whole."""
+    """An incomplete set is never marked as complete."""
     send = line.send
 
     def emptied(path: RemotePath, file: Path) -> None:
@@ -358,7 +358,7 @@ def test_another_machine_emptied_it(
             path.unlink()
 
     monkeypatch.setattr(RemotePath, "upload", emptied)
-    with pytest.raises(DataError, match="somebody else writes to ram://"):
+    with pytest.raises(DataError, match="another process is uploading to ram://"):
         writer.prepare(clouds)
     if moment == "before the description":
         assert not (there / FILE_NAME).exists()
@@ -367,26 +367,26 @@ def test_another_machine_emptied_it(
         assert_whole(there, tmp_path)
 
 
-def test_another_machine_was_quicker(
+def test_another_machine_finished_first(
     tmp_path: Path, there: RemotePath, clouds: PrepareOptions, line: Line
 ) -> None:
-    """Its set is not touched, nor is what was made here lost without a word."""
+    """Its set is not changed, and the local one is mentioned."""
     interrupt(line, clouds, after=3)
     (tmp_path / "info").write_text("theirs")
     work = writer.plan(clouds)
     (there / FILE_NAME).upload(tmp_path / "info")
     before = {path.name: path.read_bytes() for path in there.iterdir()}
-    with pytest.raises(DataError, match=r"holds a prepared set already.*is in .*/ssagan_tf-"):
+    with pytest.raises(DataError, match=r"already contains a prepared set.*is in .*/ssagan_tf-"):
         work(lambda *_: None)
-    with pytest.raises(DataError, match="holds a prepared set already"):
+    with pytest.raises(DataError, match="already contains a prepared set"):
         upload.clear(there)
     assert {path.name: path.read_bytes() for path in there.iterdir()} == before
 
 
-def test_a_tidied_folder_of_temporary_files(
+def test_temporary_folder_was_cleaned_up(
     tmp_path: Path, there: RemotePath, clouds: PrepareOptions, line: Line
 ) -> None:
-    """What is missing there is made again."""
+    """Missing shards are made again."""
     interrupt(line, clouds, after=3)
     [shard, *_] = (tmp_path / "temporary").rglob("*.tfrecord")
     shard.unlink()
@@ -394,12 +394,12 @@ def test_a_tidied_folder_of_temporary_files(
     assert_whole(there, tmp_path)
 
 
-def test_killed_when_all_is_sent(
+def test_killed_after_the_upload(
     tmp_path: Path, there: RemotePath, clouds: PrepareOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The description is there, but this machine does not know yet."""
+    """The description is uploaded, but the marker is not removed."""
     with monkeypatch.context() as killed:
-        killed.setattr(upload, "_remove_mark", _killed)
+        killed.setattr(upload, "_remove_marker", _killed)
         with pytest.raises(SystemExit):
             writer.prepare(clouds)
     assert (there / ".owner").exists()
@@ -412,19 +412,17 @@ def _killed(_: object) -> None:
     raise SystemExit
 
 
-def test_a_folder_of_temporary_files_that_is_anothers(
-    tmp_path: Path, clouds: PrepareOptions
-) -> None:
+def test_temporary_folder_of_another_user(tmp_path: Path, clouds: PrepareOptions) -> None:
     mine = tmp_path / "temporary" / f"ssagan_tf-{os.getuid()}"
     mine.symlink_to(tmp_path)
-    with pytest.raises(DataError, match="is no folder of this user"):
+    with pytest.raises(DataError, match="is not a directory of this user"):
         writer.prepare(clouds)
 
 
-def test_a_store_that_fails_is_no_broken_footage(
+def test_failing_storage_is_not_broken_footage(
     tmp_path: Path, pictures: Path, there: RemotePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It stops the work, which goes on once the store answers again."""
+    """It stops the work, which resumes once the storage responds again."""
     copy(pictures, there / "pictures")
     made = options(there / "pictures", tmp_path / "set", layout="frames")
     failing = ["/B/"]
@@ -432,11 +430,11 @@ def test_a_store_that_fails_is_no_broken_footage(
 
     def answer(reader: remote._Reader, size: int = -1) -> bytes:
         if any(part in str(reader._path) for part in failing):
-            raise StoreError(5, "SlowDown", str(reader._path))
+            raise RemoteStorageError(5, "SlowDown", str(reader._path))
         return read(reader, size)
 
     monkeypatch.setattr(remote._Reader, "read", answer)
-    with pytest.raises(DataError, match=rf"cannot read {there}/pictures/B/.*: SlowDown; what is"):
+    with pytest.raises(DataError, match=rf"cannot read {there}/pictures/B/.*: SlowDown; finished"):
         writer.prepare(made)
     failing[:] = ["/A/"]  # what was read is kept
     info = writer.prepare(made)
@@ -458,7 +456,7 @@ def test_a_video_that_cannot_be_copied(
     for what in ("shutil.copyfileobj", "tempfile.mkdtemp"):
         with monkeypatch.context() as disk:
             disk.setattr(what, full)
-            with pytest.raises(DataError, match=r"cannot read ram://.*: there is no room for a co"):
+            with pytest.raises(DataError, match=r"cannot read ram://.*: no space for a copy"):
                 writer.prepare(options(there, tmp_path / "set", test_fraction=0.0))
         assert not (tmp_path / "set").exists()
 
@@ -467,7 +465,7 @@ def test_a_video_that_cannot_be_copied(
 def test_a_folder_that_is_listed_but_not_found(
     tmp_path: Path, pictures: Path, there: RemotePath, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """It is not left out, and the source's own split is not lost with it."""
+    """It is an error, not a source without this folder."""
     (pictures / "B").rename(pictures / "sky_test")
     copy(pictures, there)
     look = RemotePath._is_dir
@@ -478,8 +476,8 @@ def test_a_folder_that_is_listed_but_not_found(
         layouts.list_items(options(there, ""))
 
 
-def test_training_from_a_store_that_fails(there: RemotePath, clouds: PrepareOptions) -> None:
-    """No record is called corrupt, and nobody is told to make the set again."""
+def test_training_from_failing_storage(there: RemotePath, clouds: PrepareOptions) -> None:
+    """No record is called corrupt, and there is no advice to prepare the set again."""
     [shard, *_] = writer.prepare(clouds).splits["train"].shards
     prepared = open_set(there)
     batches = pipeline.training_batches(prepared, batch=2, seed=1)
@@ -497,14 +495,14 @@ def test_training_from_a_store_that_fails(there: RemotePath, clouds: PrepareOpti
         raise error
 
 
-def test_a_folder_called_like_a_video(tmp_path: Path, pictures: Path, there: RemotePath) -> None:
+def test_a_folder_named_like_a_video(tmp_path: Path, pictures: Path, there: RemotePath) -> None:
     (pictures / "A").rename(pictures / "A.mov")
     copy(pictures, there)
     found = layouts.list_items(options(there, "")).items
     assert {item.video for item in found} == {"A.mov", "B", "C"}
 
 
-def test_rests_of_others_are_replaced(
+def test_leftovers_of_others_are_replaced(
     tmp_path: Path, there: RemotePath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "rest").write_bytes(b"rest")
@@ -518,7 +516,7 @@ def test_rests_of_others_are_replaced(
     assert (there / "holiday.jpg").exists()
 
 
-def test_videos_and_pictures_of_both_kinds(tmp_path: Path, there: RemotePath, noise) -> None:
+def test_remote_videos(tmp_path: Path, there: RemotePath, noise) -> None:
     source = tmp_path / "films"
     source.mkdir()
     still = noise(1, 64, 64, 3)
@@ -526,7 +524,7 @@ def test_videos_and_pictures_of_both_kinds(tmp_path: Path, there: RemotePath, no
     video.write_mp4(source / "film.mp4", clip, 24)
     (source / "cut.mp4").write_bytes((source / "film.mp4").read_bytes()[:300])
     copy(source, there / "films")
-    # `auto` looks through the video twice.
+    # `auto` reads the video twice.
     given = {
         "frame_stride": "auto",
         "test_fraction": 0.0,
@@ -556,7 +554,7 @@ def test_videos_and_pictures_of_both_kinds(tmp_path: Path, there: RemotePath, no
         ("source", "ram://nowhere/at/all", "no such folder"),
     ],
 )
-def test_addresses_that_lead_nowhere(
+def test_invalid_addresses(
     tmp_path: Path, pictures: Path, setting: str, address: str, message: str
 ) -> None:
     given = dataclasses.replace(options(pictures, tmp_path / "set"), **{setting: address})
@@ -565,6 +563,6 @@ def test_addresses_that_lead_nowhere(
 
 
 @without_io
-def test_a_set_that_cannot_be_reached() -> None:
+def test_unreachable_set() -> None:
     with pytest.raises(DataError, match="s3:// needs tensorflow-io"):
         open_set("s3://bucket/set")

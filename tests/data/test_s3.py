@@ -1,4 +1,4 @@
-"""The programs on an S3 server of this machine (moto): needs the extra `io`."""
+"""The programs with a local S3 server (moto); needs the extra `io`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ import pytest
 
 from ssagan_tf import video
 from ssagan_tf.data.dataset_info import FILE_NAME
-from tests.data import in_turn
+from tests.data import program_server
+from tests.data.program_server import RunProgram
 from tests.programs import ROOT, Result, command, complaint, run, run_apart
 
 if missing := [n for n in ("tensorflow_io", "moto") if importlib.util.find_spec(n) is None]:
@@ -32,7 +33,7 @@ SMALL = ("--resolution=64", "--base_filters=1", "--ssa_layers=none")
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A client of a server that is forgotten at the end."""
+    """A client of a temporary server."""
     import boto3
 
     with socket.socket() as free:
@@ -94,14 +95,14 @@ def done(result: Result) -> str:
 
 
 @pytest.fixture(scope="module")
-def run_there(store: Any) -> Iterator[in_turn.Run]:
-    with in_turn.runs() as run_there:
+def run_there(store: Any) -> Iterator[RunProgram]:
+    with program_server.start() as run_there:
         yield run_there
 
 
 @pytest.fixture(scope="module")
 def prepared(store: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A set of synthetic clouds in the store."""
+    """A set of synthetic clips in the bucket."""
     output = f"s3://{BUCKET}/sets/clouds"
     done(
         run_apart(
@@ -116,10 +117,10 @@ def prepared(store: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
     return output
 
 
-def test_footage_from_and_to_the_store(
-    store: Any, tmp_path: Path, write_pictures, noise, run_there: in_turn.Run
+def test_footage_in_a_bucket(
+    store: Any, tmp_path: Path, write_pictures, noise, run_there: RunProgram
 ) -> None:
-    """Byte by byte the shards of the same footage on a disk."""
+    """The shards have the same bytes as those of the same footage on a local disk."""
     write_pictures(tmp_path / "pictures" / "A" / "1", range(40))
     write_pictures(tmp_path / "pictures" / "B", [*range(10), *range(20, 60)])
     (tmp_path / "pictures" / "B" / "notes.txt").write_text("fog")
@@ -145,7 +146,7 @@ def test_footage_from_and_to_the_store(
         assert info["settings"]["source"] == source
 
 
-def test_the_set_is_verified_there(store: Any, prepared: str, run_there: in_turn.Run) -> None:
+def test_verify_in_a_bucket(store: Any, prepared: str, run_there: RunProgram) -> None:
     assert "24 clips" in done(run_there("verify", f"--data={prepared}"))
     whole = stored(store, "sets/clouds")
     name = min(whole)
@@ -161,8 +162,8 @@ def test_the_set_is_verified_there(store: Any, prepared: str, run_there: in_turn
     assert f"s3://{BUCKET}/sets/damaged/{shard}: record" in result.stdout + result.stderr
 
 
-def test_training_and_evaluation_from_the_store(
-    prepared: str, tmp_path: Path, run_there: in_turn.Run
+def test_training_and_evaluation_from_a_bucket(
+    prepared: str, tmp_path: Path, run_there: RunProgram
 ) -> None:
     trained = tmp_path / "run"
     said = done(
@@ -186,8 +187,8 @@ def test_training_and_evaluation_from_the_store(
     assert prepared in json.dumps(metrics)
 
 
-def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> None:
-    """The same command goes on, though the store was emptied: an uninterrupted one's set."""
+def test_killed_during_the_upload(store: Any, tmp_path: Path, prepared: str) -> None:
+    """The same command resumes even if the bucket was emptied, and makes the same set."""
     arguments = (
         "--layout=synthetic",
         "--synthetic_clips=24",
@@ -219,7 +220,7 @@ def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> Non
             "prepare",
             ("--source=s3://clouds/nothing", "--output=s3://clouds/sets/x"),
             2,
-            "--source=s3://clouds/nothing: no such folder, or the store does not let us in",
+            "--source=s3://clouds/nothing: no such folder, or access is denied",
         ),
         (
             "prepare",
@@ -231,10 +232,10 @@ def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> Non
             "prepare",
             ("--layout=synthetic", "--output=s3://clouds/sets/clouds"),
             1,
-            "s3://clouds/sets/clouds holds a prepared set already",
+            "s3://clouds/sets/clouds already contains a prepared set",
         ),
         ("verify", ("--data=s3://clouds/nothing",), 1, "s3://clouds/nothing: no such folder"),
-        ("train", ("--data=oss3://clouds/set", "--run_dir=run"), 1, "oss3:// is unknown; there"),
+        ("train", ("--data=oss3://clouds/set", "--run_dir=run"), 1, "oss3:// is unknown; expected"),
         (
             "train",
             ("--data=s3://clouds/sets/clouds", "--run_dir=s3://clouds/run", *SMALL),
@@ -245,7 +246,7 @@ def test_killed_while_it_sends(store: Any, tmp_path: Path, prepared: str) -> Non
 )
 def test_bad_input(
     prepared: str,
-    run_there: in_turn.Run,
+    run_there: RunProgram,
     program: str,
     arguments: tuple[str, ...],
     code: int,

@@ -1,4 +1,4 @@
-"""Damaged sets: each damage is named, or left out."""
+"""Damaged sets: damage is reported or left out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ssagan_tf.errors import DataError
 
 @pytest.fixture
 def damaged(synthetic_set: Path, tmp_path: Path) -> Path:
-    """A copy of a set, to be damaged."""
+    """A copy of a set to damage."""
     return Path(shutil.copytree(synthetic_set, tmp_path / "set"))
 
 
@@ -34,7 +34,7 @@ def test_nothing_to_do(synthetic_set: Path, tmp_path: Path) -> None:
 
 
 def test_flipped_bytes(damaged: Path, tmp_path: Path, pytestconfig) -> None:
-    """Training on it names shard and record; the other records can be had."""
+    """Training reports shard and record; the other records are salvaged."""
     prepared = open_set(damaged)
     before = names(prepared)
     path = Path(prepared.paths("train")[0])
@@ -59,14 +59,14 @@ def test_truncated(damaged: Path, tmp_path: Path) -> None:
     path = damaged / "train-00000-of-00001.tfrecord"
     before = names(open_set(damaged))
     path.write_bytes(path.read_bytes()[:-1000])
-    with pytest.raises(DataError, match=r"train-00000-of-00001.tfrecord has \d+ bytes instead"):
+    with pytest.raises(DataError, match=r"train-00000-of-00001.tfrecord has \d+ bytes, expected"):
         open_set(damaged)
     prepared = open_set(damaged, truncated=True)
     copies = tmp_path / "copies"
     [line] = write_salvaged(prepared, copies)
     assert line == f"1 of the 10 records of {path}, the first of them record 9"
     assert names(open_salvaged(prepared, copies)) == before[:9]
-    # A second call takes the copies that are there, and a mended set needs none.
+    # A second call uses the copies, and a repaired set needs none.
     [copy] = copies.glob("*.tfrecord")
     stamp = copy.stat().st_mtime_ns
     assert write_salvaged(prepared, copies) == [line]
@@ -83,7 +83,7 @@ def test_an_empty_shard(damaged: Path, tmp_path: Path) -> None:
         pipeline.training_batches(whole, batch=1, seed=0)
 
 
-def test_the_order_of_training_goes_on_with_the_copies(damaged: Path, tmp_path: Path) -> None:
+def test_training_order_with_copies(damaged: Path, tmp_path: Path) -> None:
     path = damaged / "train-00000-of-00001.tfrecord"
     path.write_bytes(path.read_bytes()[:-1000])
     prepared = open_set(damaged, truncated=True)

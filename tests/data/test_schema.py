@@ -38,7 +38,7 @@ def test_decodes_to_the_pixels_of_pillow(subsampling: str, quality: int, progres
     assert name.numpy() == b"v/1"
 
 
-def test_record_holds_jpegs_verbatim_and_says_where_they_are_from() -> None:
+def test_record_has_unchanged_jpegs_and_their_origin() -> None:
     frames = jpegs(64)
     record = tf.train.SequenceExample.FromString(encode(frames))
     stored = record.feature_lists.feature_list[schema.ENCODED].feature
@@ -51,11 +51,11 @@ def test_record_holds_jpegs_verbatim_and_says_where_they_are_from() -> None:
     assert context[schema.WIDTH].int64_list.value == [64]
 
 
-def test_refuses_other_numbers_of_frames() -> None:
-    with pytest.raises(ValueError, match="32 frames, not 31"):
+def test_refuses_wrong_number_of_frames() -> None:
+    with pytest.raises(ValueError, match="31 frames, expected 32"):
         encode(jpegs(64)[:-1])
 
 
-def test_refuses_frames_of_another_size() -> None:
+def test_refuses_wrong_size_of_frames() -> None:
     with pytest.raises(tf.errors.InvalidArgumentError):
         schema.decode_clip(tf.constant(encode(jpegs(32))), 64)

@@ -1,4 +1,4 @@
-"""Names of pictures as cameras, phones and programs give them, in order and from gap to gap."""
+"""Order and gaps of pictures with the names that cameras, phones and programs give them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import itertools
 
 import pytest
 
-from ssagan_tf.data.layouts.sequences import labels, rows
+from ssagan_tf.data.layouts.sequences import find_sequences, sequence_labels
 
 
 def runs(*names: str) -> list[list[str]]:
-    """Of all sequences, without what is alone."""
-    found, _ = rows(reversed(names))
-    return [[place.file for place in run] for row in found for run in row.runs()]
+    """Names in each run of all sequences."""
+    found, _ = find_sequences(reversed(names))
+    return [[file.name for file in run] for sequence in found for run in sequence.runs()]
 
 
 IN_ORDER = {
@@ -86,7 +86,7 @@ def test_gaps_in_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "labels"),
     [
         (["cam1_1.jpg", "cam1_2.jpg", "cam2_1.jpg", "cam2_2.jpg"], ["cam1", "cam2"]),
         (["1_left.jpg", "2_left.jpg", "1_right.jpg", "2_right.jpg"], ["left", "right"]),
@@ -99,34 +99,34 @@ def test_gaps_in_numbers() -> None:
         ),
     ],
 )
-def test_sequences_are_told_apart(names: list[str], told: list[str]) -> None:
-    found, passed_over = rows(names)
-    assert not passed_over
-    assert sorted(labels(found)) == told
-    assert labels(found[:1]) == [""]
+def test_labels_of_sequences(names: list[str], labels: list[str]) -> None:
+    found, skipped = find_sequences(names)
+    assert not skipped
+    assert sorted(sequence_labels(found)) == labels
+    assert sequence_labels(found[:1]) == [""]
 
 
-def test_what_is_passed_over() -> None:
-    found, passed_over = rows(
+def test_what_is_skipped() -> None:
+    found, skipped = find_sequences(
         [
             *("1.jpg", "01.png", "cover.jpg", f"{1 << 63}.jpg"),
             *("2024-05-01 12.00.01.jpg", "2024-05-01 12.00.01.png"),
         ]
     )
-    assert {place.file for row in found for place in row.places} == {
+    assert {file.name for sequence in found for file in sequence.files} == {
         *("01.png", "2024-05-01 12.00.01.jpg")
     }
-    assert passed_over == {
-        "1.jpg": "a number twice: as 01.png",
+    assert skipped == {
+        "1.jpg": "duplicate number: the same as 01.png",
         "cover.jpg": "no number in its name",
         f"{1 << 63}.jpg": "its number is too large",
-        "2024-05-01 12.00.01.png": "a time twice: as 2024-05-01 12.00.01.jpg",
+        "2024-05-01 12.00.01.png": "duplicate time: the same as 2024-05-01 12.00.01.jpg",
     }
 
 
-def test_numbers_are_those_of_the_names() -> None:
+def test_numbers_in_names() -> None:
     def numbers(*names: str) -> list[int]:
-        return [place.number for place in rows(names)[0][0].places]
+        return [file.number for file in find_sequences(names)[0][0].files]
 
     assert numbers("IMG_20240501_235955.jpg") == [20240501235955]
     assert numbers("PXL_20240501_235955123.jpg") == [20240501235955123]

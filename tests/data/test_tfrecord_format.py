@@ -1,4 +1,4 @@
-"""The framing of TFRecords, against TensorFlow's writer and reader."""
+"""The format of TFRecords, compared with TensorFlow's writer and reader."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def read(path: Path) -> list[bytes | None]:
-    return [record.framed[12:-4] if record.whole else None for record in read_records(path)]
+    return [record.framed[12:-4] if record.intact else None for record in read_records(path)]
 
 
 def test_published_checksum() -> None:
@@ -34,14 +34,14 @@ def test_published_checksum() -> None:
     assert masked_crc32c(bytes(32)) == (rotated + 0xA282EAD8) & 0xFFFFFFFF
 
 
-def test_whole_files(path: Path) -> None:
+def test_intact_files(path: Path) -> None:
     assert read(path) == RECORDS
     path.write_bytes(b"")
     assert read(path) == []
 
 
-def test_every_flipped_byte_is_seen(path: Path) -> None:
-    """Data and its checksum cost one record, a damaged length costs the rest of the file."""
+def test_every_flipped_byte_is_detected(path: Path) -> None:
+    """Damaged data or checksums cost one record, a damaged length the rest of the file."""
     content = path.read_bytes()
     starts = np.cumsum([0] + [len(record) + FRAME for record in RECORDS])
     for position in range(len(content)):
@@ -54,7 +54,7 @@ def test_every_flipped_byte_is_seen(path: Path) -> None:
         assert read(path) == [*RECORDS[:index], None, *after], position
 
 
-def test_every_cut_is_seen(path: Path) -> None:
+def test_every_truncation_is_detected(path: Path) -> None:
     content = path.read_bytes()
     starts = np.cumsum([0] + [len(record) + FRAME for record in RECORDS])
     for length in range(len(content)):

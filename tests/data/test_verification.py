@@ -16,7 +16,7 @@ from ssagan_tf.data.verification import verify_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import VerifyOptions
 from ssagan_tf.verify import verify
-from tests.data.rewriting import TEST, TRAIN, contents, described, rewrite
+from tests.data.altered_sets import TEST, TRAIN, contents, described, rewrite
 
 
 @pytest.fixture
@@ -33,21 +33,21 @@ def test_a_failing_disk(synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) ->
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(verification, "sha256_of", fail)
-    why = "cannot be read: Input/output error"
-    assert problems(synthetic_set) == [f"{name} {why}" for name in (TRAIN, TEST)]
+    why = "Input/output error"
+    assert problems(synthetic_set) == [f"cannot read {name}: {why}" for name in (TRAIN, TEST)]
 
 
-def test_a_whole_set(synthetic_set: Path, capsys: pytest.CaptureFixture) -> None:
+def test_an_intact_set(synthetic_set: Path, capsys: pytest.CaptureFixture) -> None:
     calls: list[tuple] = []
     found = verify_set(synthetic_set, 2, lambda *given: calls.append(given))
     assert (found.clips, found.shards, found.problems) == (12, 2, ())
     assert calls[-1] == ("checking records", 12, 12)
     verify(VerifyOptions(data=str(synthetic_set)))
-    assert "12 clips in 2 shards are as they were written" in capsys.readouterr().out
+    assert "12 clips in 2 shards: no problems" in capsys.readouterr().out
 
 
-def test_every_damage_is_named(copy: Path) -> None:
-    """Several at once: the work goes on after each."""
+def test_all_damage_is_reported(copy: Path) -> None:
+    """Several kinds at once: all are reported."""
     content = bytearray((copy / TRAIN).read_bytes())
     ends, at = [], 0
     for record in read_records(copy / TRAIN):
@@ -59,23 +59,23 @@ def test_every_damage_is_named(copy: Path) -> None:
     (copy / TEST).unlink()
     (copy / "train-00001-of-00002.tfrecord").touch()
     assert problems(copy) == [
-        "train-00001-of-00002.tfrecord is no part of the set",
-        f"{TRAIN} is not as it was written: its checksum is another",
+        "train-00001-of-00002.tfrecord does not belong to the set",
+        f"{TRAIN} is corrupt: its checksum does not match",
         f"{TRAIN}: record 2 is damaged",
         f"{TRAIN}: record 7 is damaged",
-        f"{TEST} is missing",
+        f"{TEST} not found",
     ]
     (copy / TRAIN).write_bytes(content[: ends[8] - 10])
     first, *records, last = problems(copy)[1:-1]
-    assert first.startswith(f"{TRAIN} has {ends[8] - 10} bytes instead of {ends[9]}")
+    assert first.startswith(f"{TRAIN} has {ends[8] - 10} bytes, expected {ends[9]}")
     assert records == [f"{TRAIN}: record {number} is damaged" for number in (2, 7, 8)]
-    assert last == f"{TRAIN} has 9 records instead of 10"
-    with pytest.raises(DataError, match=r"set: 7 problems, the first: .* is no part of the set"):
+    assert last == f"{TRAIN} has 9 records, expected 10"
+    with pytest.raises(DataError, match=r"set: 7 problems, the first: .* does not belong to"):
         verify(VerifyOptions(data=str(copy)))
 
 
-def test_records_that_are_whole_but_wrong(copy: Path) -> None:
-    """Checksums are right; what they are of is not."""
+def test_intact_but_invalid_records(copy: Path) -> None:
+    """Their checksums match, but they are not valid clips."""
     frames = schema.parse_clip(contents(copy, TEST)[0])[2]
     large = tf.io.encode_jpeg(tf.zeros([128, 128, 3], tf.uint8)).numpy()
 
@@ -103,13 +103,13 @@ def test_records_that_are_whole_but_wrong(copy: Path) -> None:
     described(copy, TEST, clips=9)
     found = problems(copy)
     assert found[0].startswith(f"{TEST}: record 2, broken: frame 4 is broken: ")
-    assert found[1] == f"{TEST}: record 3, large: frame 32 is 128×128, not 64×64"
+    assert found[1] == f"{TEST}: record 3, large: frame 32 is 128×128, expected 64×64"
     assert found[2] == f"{TEST}: record 4, lossless: frame 1 is broken: it is not a JPEG"
-    assert found[3] == f"{TEST}: record 5, short: 31 frames instead of 32"
-    assert found[4].startswith(f"{TEST}: record 6 is no record of a clip")
-    assert found[5] == f"{TEST} has 8 records instead of 9"
-    assert found[6] == f"{TEST}: record 1: good is there twice, first as {TEST}: record 0"
-    assert found[7] == f"clips of {of_train} are in test and in train"
+    assert found[3] == f"{TEST}: record 5, short: 31 frames, expected 32"
+    assert found[4].startswith(f"{TEST}: record 6 is not a clip")
+    assert found[5] == f"{TEST} has 8 records, expected 9"
+    assert found[6] == f"{TEST}: record 1: duplicate of good, which is also {TEST}: record 0"
+    assert found[7] == f"clips of {of_train} are in both test and train"
     assert len(found) == 8
 
 
@@ -119,17 +119,17 @@ def test_counts(copy: Path) -> None:
     values["splits"]["test"]["videos"] = 1
     (copy / FILE_NAME).write_text(json.dumps(values))
     assert problems(copy) == [
-        "split train: 11 clips are said to be in it, in its shards 10",
-        "split test: its clips are of 2 videos instead of 1",
+        "split train: 10 clips in its shards, expected 11",
+        "split test: clips from 2 videos, expected 1",
     ]
 
 
-def test_no_set(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no prepared set"):
+def test_not_a_set(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is not a prepared set"):
         verify(VerifyOptions(data=str(tmp_path)))
 
 
-def test_a_near_copy_is_the_set(synthetic_set: Path, copy: Path, tmp_path: Path) -> None:
+def test_a_cached_copy_is_the_set(synthetic_set: Path, copy: Path, tmp_path: Path) -> None:
     prepared = open_set(copy)
     near = cache.copy_to_cache(prepared, tmp_path / "near")
     assert near.folder.parent == tmp_path / "near"
@@ -145,6 +145,6 @@ def test_a_near_copy_is_the_set(synthetic_set: Path, copy: Path, tmp_path: Path)
     content = bytearray((copy / TEST).read_bytes())
     content[-100] ^= 1
     (copy / TEST).write_bytes(content)
-    with pytest.raises(DataError, match=f"{TEST} is corrupt: not as it was written"):
+    with pytest.raises(DataError, match=f"{TEST} is corrupt: its checksum does not match"):
         cache.copy_to_cache(prepared, tmp_path / "other")
     assert not (tmp_path / "other" / near.folder.name / TEST).exists()

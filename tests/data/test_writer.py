@@ -77,13 +77,13 @@ def test_every_clip_once_and_no_video_in_both_splits(tmp_path: Path, pictures: P
     assert len({name for name, _ in train + test}) == len(train + test) == 13
     assert {v for _, v in train}.isdisjoint({v for _, v in test})
     assert len({v for _, v in test}) == info.splits["test"].videos == 2
-    assert train != sorted(train)  # mixed
+    assert train != sorted(train)  # shuffled
     other = writer.prepare(options(pictures, tmp_path / "other", seed=1))
     assert other.fingerprint != info.fingerprint
     assert info == open_set(tmp_path / "set").info
 
 
-def test_own_split_is_kept(tmp_path: Path, write_pictures) -> None:
+def test_split_of_the_source_is_kept(tmp_path: Path, write_pictures) -> None:
     for split, video_name in (("train", "A"), ("train", "B"), ("test", "C")):
         write_pictures(tmp_path / f"sky_{split}" / video_name / "1", range(32))
     writer.prepare(options(tmp_path, tmp_path / "set", test_fraction=0.9))
@@ -91,7 +91,7 @@ def test_own_split_is_kept(tmp_path: Path, write_pictures) -> None:
     assert stored(tmp_path / "set", "test") == [("C/1/0", "C")]
 
 
-def test_half_a_split_is_divided(tmp_path: Path, write_pictures) -> None:
+def test_half_a_split_is_split_at_random(tmp_path: Path, write_pictures) -> None:
     for video_name in "ABCD":
         write_pictures(tmp_path / "pictures" / "sky_train" / video_name / "1", range(32))
     info = writer.prepare(options(tmp_path / "pictures", tmp_path / "set", test_fraction=0.5))
@@ -134,7 +134,7 @@ def test_a_single_video_is_for_training(tmp_path: Path, write_pictures) -> None:
     assert (info.splits["train"].clips, info.splits["test"].clips) == (2, 0)
 
 
-def test_nothing_of_a_broken_video_is_used(tmp_path: Path, noise) -> None:
+def test_no_clip_of_a_broken_video_is_used(tmp_path: Path, noise) -> None:
     for name in ("a", "b", "c"):
         video.write_mp4(tmp_path / f"{name}.mp4", noise(80, 64, 64, 3), 24)
     cut = tmp_path / "b.mp4"
@@ -146,16 +146,16 @@ def test_nothing_of_a_broken_video_is_used(tmp_path: Path, noise) -> None:
     assert (skipped.item, skipped.kind) == ("b", "broken video")
 
 
-def test_refuses_an_output_that_holds_a_set(tmp_path: Path, pictures: Path) -> None:
+def test_refuses_an_output_with_a_set(tmp_path: Path, pictures: Path) -> None:
     given = options(pictures, tmp_path / "set")
     writer.prepare(given)
     before = contents(tmp_path / "set")
-    with pytest.raises(DataError, match="holds a prepared set already; choose another --output"):
+    with pytest.raises(DataError, match="already contains a prepared set; choose another --output"):
         writer.prepare(given)
     assert contents(tmp_path / "set") == before
 
 
-def test_leftovers_of_its_own_are_removed(tmp_path: Path, pictures: Path) -> None:
+def test_its_leftovers_are_removed(tmp_path: Path, pictures: Path) -> None:
     output = tmp_path / "set"
     (output / ".spool").mkdir(parents=True)
     for name in (
@@ -175,7 +175,7 @@ def test_leftovers_of_its_own_are_removed(tmp_path: Path, pictures: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["train-00000-of-00004.tfrecord", "mine"])
-def test_refuses_an_output_with_files_of_others(tmp_path: Path, pictures: Path, name: str) -> None:
+def test_refuses_an_output_with_other_files(tmp_path: Path, pictures: Path, name: str) -> None:
     output = tmp_path / "set"
     output.mkdir()
     (output / name).write_text("mine")
@@ -185,10 +185,10 @@ def test_refuses_an_output_with_files_of_others(tmp_path: Path, pictures: Path, 
 
 
 @pytest.mark.slow
-def test_goes_on_from_wherever_it_was_killed(
+def test_resumes_wherever_it_was_killed(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What lies on disk before each change of the output is what a SIGKILL there leaves."""
+    """A copy of the output before each change of it is what SIGKILL would leave."""
     output, left = tmp_path / "set", tmp_path / "left"
     states: dict[tuple[str, ...], Path] = {}
 
@@ -218,7 +218,7 @@ def test_goes_on_from_wherever_it_was_killed(
         assert contents(folder) == whole
     half = Path(shutil.copytree(output, tmp_path / "half"))
     (half / ".spool").mkdir()
-    with pytest.raises(DataError, match="holds a prepared set already"):  # a whole one of another
+    with pytest.raises(DataError, match="already contains a prepared set"):  # of other settings
         writer.prepare(options(pictures, half, seed=1))
 
 
@@ -238,7 +238,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
-        while len(list(output.glob(".spool/*/*"))) < 4:  # both are at work
+        while len(list(output.glob(".spool/*/*"))) < 4:  # both work
             assert parent.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -273,7 +273,7 @@ def test_one_bad_item_does_not_end_the_work(
     info = writer.prepare(options(pictures, tmp_path / "set"))
     [skipped] = info.skipped
     assert skipped == Skipped("V1/1/10", "unreadable: KeyError('unforeseen')")
-    assert sum(split.clips for split in info.splits.values()) == 11  # of the 13, without V1's
+    assert sum(split.clips for split in info.splits.values()) == 11  # of 13, without those of V1
 
 
 def test_a_full_disk_is_not_a_bad_item(
@@ -290,7 +290,7 @@ def test_a_full_disk_is_not_a_bad_item(
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("during", ["reading frames", "writing shards"])
-def test_an_interrupted_one_goes_on(
+def test_resumes_after_an_interruption(
     tmp_path: Path, pictures: Path, workers: int, during: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(what: str, done: int, total: int) -> None:
@@ -299,7 +299,7 @@ def test_an_interrupted_one_goes_on(
 
     whole, output = tmp_path / "whole", tmp_path / "set"
     writer.prepare(options(pictures, whole))
-    with pytest.raises(KeyboardInterrupt, match="what is finished is kept, and the same command"):
+    with pytest.raises(KeyboardInterrupt, match="finished work is kept; run the same command"):
         writer.prepare(options(pictures, output, workers=workers), interrupt)
     assert not (output / FILE_NAME).exists()
     shards = {path.name: path.stat().st_ino for path in output.glob("*.tfrecord")}
@@ -317,20 +317,25 @@ def test_an_interrupted_one_goes_on(
         assert (output / name).stat().st_ino == inode
 
 
-@pytest.mark.parametrize("change", ["settings", "source"])
-def test_what_was_finished_of_another_source_is_not_used(
-    tmp_path: Path, pictures: Path, change: str
+@pytest.mark.parametrize("change", ["settings", "source", "reader"])
+def test_work_for_other_input_is_not_used(
+    tmp_path: Path, pictures: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(what: str, done: int, total: int) -> None:
         if what == "writing shards":
             raise KeyboardInterrupt
 
     output, given = tmp_path / "set", {}
-    with pytest.raises(KeyboardInterrupt):
-        writer.prepare(options(pictures, output), interrupt)
+    decode = video.decode_image
+    with monkeypatch.context() as older:
+        if change == "reader":  # an older version read other colours
+            older.setattr(writer, "READER_VERSION", writer.READER_VERSION - 1)
+            older.setattr(video, "decode_image", lambda data: 255 - decode(data))
+        with pytest.raises(KeyboardInterrupt):
+            writer.prepare(options(pictures, output), interrupt)
     if change == "settings":
         given = {"seed": 3}
-    else:
+    elif change == "source":
         picture = next((pictures / "V0" / "1").iterdir())
         shutil.copy(next((pictures / "V1" / "1").iterdir()), picture)
     writer.prepare(options(pictures, output, **given))
@@ -342,7 +347,7 @@ def test_what_was_finished_of_another_source_is_not_used(
 def test_killed_at_random_moments(
     tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGKILL to prepare and its workers at random; the next one ends with the same bytes."""
+    """After SIGKILL to prepare and its workers at random, the next one writes the same bytes."""
     monkeypatch.setattr(sharding, "SHARD_CLIPS", 8)
     arguments = {"synthetic_clips": 24, "resolution": 64, "layout": "synthetic", "seed": 1}
     given = PrepareOptions(output=str(tmp_path / "whole"), workers=1, **arguments)
@@ -395,7 +400,7 @@ def test_missing_settings(tmp_path: Path, setting: str) -> None:
         writer.prepare(given)
 
 
-def test_every_check_once_and_before_the_work(
+def test_checks_come_before_the_work(
     tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
@@ -412,21 +417,21 @@ def test_every_check_once_and_before_the_work(
     assert open_set(tmp_path / "set")
 
 
-def test_nothing_usable(tmp_path: Path, write_pictures) -> None:
+def test_no_usable_clips(tmp_path: Path, write_pictures) -> None:
     source = tmp_path / "pictures"
     write_pictures(source / "A", range(20))
-    with pytest.raises(DataError, match=r"pictures holds no usable clip .*A: too short: 20 of 32"):
+    with pytest.raises(DataError, match=r"pictures has no usable clip .*A: too short: 20 of 32"):
         writer.prepare(options(source, tmp_path / "set"))
     assert not (tmp_path / "set").exists()
 
 
-def test_an_output_that_cannot_be_written(tmp_path: Path, pictures: Path) -> None:
+def test_unwritable_output(tmp_path: Path, pictures: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"cannot write .*set: Not a directory$"):
         writer.prepare(options(pictures, tmp_path / "file" / "set"))
 
 
-def test_info_comes_back_from_json(tmp_path: Path, synthetic_set: Path) -> None:
+def test_info_round_trips_through_json(tmp_path: Path, synthetic_set: Path) -> None:
     info = open_set(synthetic_set).info
     info = dataclasses.replace(info, skipped=(Skipped("a", "broken picture: b"),))
     assert DatasetInfo.from_json(info.to_json()) == info

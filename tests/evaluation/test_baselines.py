@@ -41,8 +41,8 @@ class Drawn:
 
     fit = ""
 
-    def __init__(self, clips: list[np.ndarray], drawn_by: dict | None):
-        self._clips, self.drawn_by = clips, drawn_by
+    def __init__(self, clips: list[np.ndarray], synthetic_settings: dict | None):
+        self._clips, self.synthetic_settings = clips, synthetic_settings
         self.clips = [
             SimpleNamespace(name=f"clouds{i:05d}/0", video=str(i), size=(SIDE, SIDE))
             for i in range(len(clips))
@@ -52,9 +52,9 @@ class Drawn:
         return (self._clips[index] for index in indices)
 
 
-def real(*speeds: float, drawn_by: dict | None = None) -> RealClips:
+def real(*speeds: float, synthetic_settings: dict | None = None) -> RealClips:
     clips = [drifting(speed, seed) for seed, speed in enumerate(speeds)]
-    return RealClips(Drawn(clips, drawn_by), range(len(clips)), (SIDE, SIDE), "stretch")
+    return RealClips(Drawn(clips, synthetic_settings), range(len(clips)), (SIDE, SIDE), "stretch")
 
 
 def made(name: str, clips: RealClips) -> np.ndarray:
@@ -125,7 +125,7 @@ def truths(monkeypatch) -> list[tuple[str, int]]:
 
 def test_true_motion_moves_by_the_true_velocity(truths) -> None:
     speeds = 0.5, -0.75
-    clips = real(*speeds, drawn_by={"speeds": speeds})
+    clips = real(*speeds, synthetic_settings={"speeds": speeds})
     found = made("true_motion", clips)
     for position in range(2):
         clip = clips.clip(position).astype(float)
@@ -137,7 +137,7 @@ def test_true_motion_moves_by_the_true_velocity(truths) -> None:
 
 
 def test_the_truth_is_drawn_once(truths) -> None:
-    clips = real(0.5, 0.5, drawn_by={"speeds": (0.5, 0.5)})
+    clips = real(0.5, 0.5, synthetic_settings={"speeds": (0.5, 0.5)})
     assert clips.truth(1) is clips.truth(1)
     assert len(truths) == 1
 
@@ -150,7 +150,7 @@ def test_true_motion_needs_procedural_skies(truths) -> None:
 
 
 def test_a_set_whose_settings_are_damaged(truths) -> None:
-    clips = real(0.5, drawn_by={})
+    clips = real(0.5, synthetic_settings={})
     with pytest.raises(DataError, match=r"clouds00000/0 was drawn.*prepare it again"):
         clips.truth(0)
 

@@ -20,7 +20,7 @@ def test_shape_and_type():
 def test_same_in_another_process():
     program = (
         "import hashlib; from ssagan_tf.skies.any_wind import synthetic_clip\n"
-        "synthetic_clip(1, 2, 32)\n"  # what was drawn before must not matter
+        "synthetic_clip(1, 2, 32)\n"  # earlier clips must not matter
         "print(hashlib.sha256(synthetic_clip(5, 7, 64).tobytes()).hexdigest())"
     )
     there = subprocess.run(
@@ -48,7 +48,7 @@ def test_motion_is_visible_and_smooth(resolution):
         steps = np.abs(np.diff(clip, axis=0)).mean((1, 2, 3))
         assert 0.004 < steps.mean() < 0.02
         assert steps.max() < 2 * steps.mean()
-        # Not a flicker about one picture: the sky goes somewhere.
+        # The sky moves on and does not just flicker.
         assert np.abs(clip[-1] - clip[0]).mean() > 2.5 * steps.mean()
 
 

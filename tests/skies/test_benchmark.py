@@ -1,4 +1,4 @@
-"""procedural-skies-64 v1 is frozen: what draws other skies needs another name."""
+"""procedural-skies-64-v1 is frozen: other skies need another name."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ SETTINGS = {
 FRAMES = Path(__file__).with_name(f"{NAME}.png")  # first and last ones of clips 0 to 7
 
 
-def test_its_settings_are_these():
+def test_settings_are_frozen():
     assert BENCHMARKS[NAME] == SETTINGS
 
 
-def test_its_parameters_are_these():
-    assert (
-        checksum.FROZEN[NAME] == "079c28cd5a7af87bc84dcd36cb2d9403974227dd3a03797edf996f52cf87c063"
-    )
-    assert not checksum.draws_others(NAME, 64)
-    assert checksum.draws_others(NAME, 65)
+def test_parameters_are_frozen():
+    expected = "079c28cd5a7af87bc84dcd36cb2d9403974227dd3a03797edf996f52cf87c063"
+    assert checksum.BENCHMARK_CHECKSUMS[NAME] == expected
+    assert checksum.matches(NAME, 64)
+    assert not checksum.matches(NAME, 65)
 
 
-def test_its_frames_are_these_to_a_grey_level():
+def test_frames_are_frozen_to_a_grey_level():
     with Image.open(FRAMES) as image:
         expected = np.asarray(image).astype(int).reshape(2, 64, 8, 64, 3)
     for index in range(8):
@@ -46,7 +45,7 @@ def test_its_frames_are_these_to_a_grey_level():
         assert np.abs(drawn - expected[:, :, index]).max() <= 1
 
 
-def test_one_flag_makes_it(tmp_path):
+def test_one_flag_suffices(tmp_path):
     values = flags.flags.FlagValues()
     flags.define(values, [PrepareOptions])
     values(["", f"--benchmark={NAME}", f"--output={tmp_path}"])
@@ -56,21 +55,21 @@ def test_one_flag_makes_it(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "value"), [("seed", 3), ("resolution", 128), ("wind", "any")])
-def test_its_settings_are_its_own(name, value):
+def test_settings_cannot_be_changed(name, value):
     with pytest.raises(OptionError, match=f"{name}={value}: must be {SETTINGS[name]} with --b"):
         PrepareOptions(benchmark=NAME, **SETTINGS | {name: value})
 
 
-def test_a_version_that_draws_others_does_not_make_it(tmp_path, monkeypatch):
-    monkeypatch.setitem(checksum.FROZEN, NAME, "another")
+def test_refused_if_this_version_draws_other_skies(tmp_path, monkeypatch):
+    monkeypatch.setitem(checksum.BENCHMARK_CHECKSUMS, NAME, "another")
     options = PrepareOptions(benchmark=NAME, output=str(tmp_path / "set"), **SETTINGS)
-    with pytest.raises(OptionError, match="this version draws other skies"):
+    with pytest.raises(OptionError, match="this version draws different skies"):
         writer.prepare(options)
     assert not (tmp_path / "set").exists()
 
 
 @pytest.mark.long
-def test_all_of_it():
+def test_all_parameters_are_frozen():
     assert (
         checksum.parameters(64, range(4256))
         == "acb754cc933c96606fb1a93d937a8db80528ad60c397519b175517dd7489ed40"

@@ -1,4 +1,4 @@
-"""What stands still in the procedural skies."""
+"""The static parts of procedural skies."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _any_land(number: int) -> Land:
 
 
 def _picture(land: Land, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """On a white sky, and the share of the sky that is free."""
+    """The land on a white sky, and the visible fraction of the sky."""
     view = View.of_square(land.camera, side)
     picture, free = np.ones((side, side, 3)), np.ones((side, side))
     for colour, coverage in (land.far(view), land.near(side)):
@@ -80,7 +80,7 @@ def test_the_same_land_at_any_resolution():
     assert np.mean(differences) < 1
 
 
-def test_bounds_of_things_hold_all_of_them(monkeypatch):
+def test_windows_contain_all_of_a_shape(monkeypatch):
     lands = [_any_land(number) for number in range(40)]
     pictures = [_picture(land, 32) for land in lands]
     monkeypatch.setattr(Canvas, "window", lambda *bounds: (slice(None), slice(None)))
@@ -90,7 +90,7 @@ def test_bounds_of_things_hold_all_of_them(monkeypatch):
         np.testing.assert_allclose(free, whole_free, atol=1e-9)
 
 
-def test_the_sky_stays_free():
+def test_most_of_the_sky_is_visible():
     shares = []
     for number in range(200):
         land = _any_land(number)
@@ -126,12 +126,12 @@ def test_all_kinds_occur():
     assert {kind for kind in rare if kind not in often} == set()
 
 
-def test_often_nothing_where_no_horizon_is_seen():
+def test_often_empty_without_a_horizon():
     empty = [_land(number, with_ground=False).kinds == () for number in range(100)]
     assert 0.35 < np.mean(empty) < 0.65
 
 
-def test_water_mirrors_what_is_far():
+def test_water_reflects_distant_things():
     camera = Camera((0.8, 1.2), 0.0, 0.0)
     view = View.of_square(camera, 64)
     covered = 0.0

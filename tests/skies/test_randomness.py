@@ -5,13 +5,13 @@ import numpy as np
 from ssagan_tf.skies.randomness import RandomStream
 
 
-def test_a_frozen_set_is_drawn_alike_for_ever():
-    # Whatever NumPy does to its generators: clips of a benchmark are made of these numbers.
+def test_numbers_are_frozen():
+    # Clips of a benchmark are made from these, whatever NumPy does to its generators.
     assert RandomStream(64, 0).uniform() == 0.0014841116658047548
     assert RandomStream(64, 0).part(1).uniform() == 412917126625874201 // 2048 / 2**53
 
 
-def test_a_part_does_not_depend_on_what_was_drawn():
+def test_a_part_does_not_depend_on_earlier_draws():
     one, other = RandomStream(1, 2), RandomStream(1, 2)
     other.uniform(size=7)
     assert one.part(3).uniform() == other.part(3).uniform()
@@ -21,14 +21,14 @@ def test_streams_are_different():
     keys = [(), (0,), (0, 0), (0, 0, 0), (0, 1), (1,), (1, 0), (0, 1, 0), (1, 0, 0, 0), (2,)]
     first = [RandomStream(5, 3).part(*key).uniform() for key in keys]
     assert len(set(first)) == len(keys)
-    # NumPy pads short keys with zeros; the whole and its part 0 must not agree for all that.
+    # NumPy pads short keys with zeros; a stream and its part 0 must differ all the same.
     pairs = np.array(
         [(RandomStream(i).uniform(), RandomStream(i).part(0).uniform()) for i in range(500)]
     )
     assert abs(np.corrcoef(pairs.T)[0, 1]) < 0.15
 
 
-def test_one_by_one_or_all_at_once():
+def test_scalars_equal_arrays():
     one, all_at_once = RandomStream(5), RandomStream(5).uniform(2, 3, (4, 3))
     assert [one.uniform(2, 3) for _ in range(12)] == all_at_once.ravel().tolist()
     assert all_at_once.shape == (4, 3)

@@ -1,4 +1,4 @@
-"""Canonical skies: drift to the right, and look alike at every resolution and on every machine."""
+"""Canonical skies drift to the right, and are the same at any resolution, on any machine."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_shape_and_type():
 def test_same_in_another_process_and_with_other_instructions(features):
     program = (
         "import hashlib; from ssagan_tf.skies import procedural_clip as clip\n"
-        "clip(1, 2, 32, 2, wind='canonical')\n"  # what was drawn before must not matter
+        "clip(1, 2, 32, 2, wind='canonical')\n"  # earlier clips must not matter
         "drawn = b''.join(clip(7, i, 64, 3, wind='canonical').tobytes() for i in range(6))\n"
         "print(hashlib.sha256(drawn).hexdigest())"
     )
@@ -84,12 +84,12 @@ def test_same_sky_at_every_resolution():
         small = clip(index, 64, 2).astype(float)
         large = clip(index, 128, 2).astype(float)
         halved = large.reshape(2, 64, 2, 64, 2, 3).mean((2, 4))
-        # A JPEG's blocks are of 8 pixels whatever the resolution.
+        # JPEG blocks have 8 pixels at any resolution.
         assert np.abs(small - halved).mean() < (7 if sample_scene(7, index).lens.quality else 4)
         assert np.corrcoef(small.ravel(), halved.ravel())[0, 1] > 0.97
 
 
-def test_winds_blow_to_the_right(scenes):
+def test_clouds_drift_to_the_right(scenes):
     angles = []
     for scene in scenes:
         for layer in scene.layers:
@@ -117,7 +117,7 @@ def test_every_kind_occurs(scenes):
         assert 0.1 < given < 0.6, name
 
 
-def test_horizons_from_a_third_down_to_below_the_picture(scenes):
+def test_range_of_horizons(scenes):
     horizons = np.array([scene.camera.horizon for scene in scenes])
     assert horizons.min() > 0.28
     assert 0.05 < (horizons < 0.45).mean() < 0.4
@@ -154,7 +154,7 @@ def test_truth_of_a_cloud_layer_is_its_derivative(scenes):
     """The pattern is T(c(x) - w t): a step along the velocity and one in time cancel."""
     for scene in scenes[:20]:
         view = View(scene.camera, *np.meshgrid(np.linspace(0.2, 0.8, 5), np.linspace(0.1, 0.9, 9)))
-        whole = np.abs(view.up) > 0.05  # sky or its mirror image
+        whole = np.abs(view.up) > 0.05  # sky or its reflection
         for layer in scene.layers:
             step = 1e-3 * layer.velocities(view, scene.camera)
             moved = View(scene.camera, view.x + step[..., 0], view.y + step[..., 1])
@@ -164,8 +164,8 @@ def test_truth_of_a_cloud_layer_is_its_derivative(scenes):
             assert np.abs(change - expected).max(initial=0) < 2e-3 * np.abs(expected).max()
 
 
-def test_no_cloud_flies_off_at_the_horizon():
-    """The sky and its mirror image part there; seeds and indices are scenes where it was seen."""
+def test_velocities_at_the_horizon_are_bounded():
+    """The sky and its reflection move apart there; these are scenes where it was seen."""
     for index in (94, 163, 180):
         truth = skies.clip_truth(64, index, 64, 1, wind="canonical")
         speed = np.hypot(*truth.velocity[0].T).T
@@ -173,8 +173,8 @@ def test_no_cloud_flies_off_at_the_horizon():
 
 
 @pytest.mark.parametrize("wind", ["any", "canonical"])
-def test_what_stands_still_stands_still(wind):
-    """Where the truth says that nothing moves, frames change by the light, noise and JPEG only."""
+def test_static_parts_do_not_change(wind):
+    """Where nothing moves, frames change by light, noise and JPEG compression only."""
     for index in range(12):
         if wind == "canonical":
             lens = sample_scene(7, index).lens
@@ -187,21 +187,21 @@ def test_what_stands_still_stands_still(wind):
         assert not truth.opacity[:, truth.moving == 0].any()
 
 
-def test_truth_of_a_set():
+def test_truth_of_a_stored_clip():
     settings = {"layout": "synthetic", "seed": 7, "wind": "canonical"}
-    found = skies.truth("clouds00003/0", settings, 32)
+    found = skies.stored_clip_truth("clouds00003/0", settings, 32)
     np.testing.assert_array_equal(
         found.velocity, skies.clip_truth(7, 3, 32, wind="canonical").velocity
     )
     assert found.velocity.shape == (32, 32, 32, 2)
     assert found.opacity.shape == (32, 32, 32)
     assert found.moving.shape == (32, 32)
-    old = skies.truth("clouds00003/0", {"layout": "synthetic", "seed": 7}, 32)
+    old = skies.stored_clip_truth("clouds00003/0", {"layout": "synthetic", "seed": 7}, 32)
     np.testing.assert_array_equal(old.velocity, skies.clip_truth(7, 3, 32).velocity)
-    assert skies.truth("clouds00003/0", {"layout": "frames", "seed": 7}, 32) is None
-    assert skies.truth("other/0", settings, 32) is None
+    assert skies.stored_clip_truth("clouds00003/0", {"layout": "frames", "seed": 7}, 32) is None
+    assert skies.stored_clip_truth("other/0", settings, 32) is None
     for wrong in ({"wind": "up"}, {"wind": ["any"]}, {"seed": -1}):
         with pytest.raises(ValueError, match="must be"):
-            skies.truth("clouds00003/0", settings | wrong, 32)
+            skies.stored_clip_truth("clouds00003/0", settings | wrong, 32)
     with pytest.raises(ValueError, match="digits"):
-        skies.truth(f"clouds{'9' * 5000}/0", settings, 32)
+        skies.stored_clip_truth(f"clouds{'9' * 5000}/0", settings, 32)

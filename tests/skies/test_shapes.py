@@ -1,4 +1,4 @@
-"""Shapes cover the right share of every pixel."""
+"""Shapes cover the right fraction of each pixel."""
 
 from __future__ import annotations
 

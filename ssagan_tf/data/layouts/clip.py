@@ -1,4 +1,4 @@
-"""A clip, what it is read from, and its frames: as JPEGs of one size, or as the pixels they are."""
+"""Clips, items to read them from, and encoders of their frames: JPEGs of one size, or pixels."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from ssagan_tf import limits, video
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
-from ssagan_tf.remote import StoreError, as_path
+from ssagan_tf.remote import RemoteStorageError, as_path
 
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """32 frames in one of the forms below, and where they come from.
+    """A clip of 32 frames.
 
     Attributes:
-      motion: Mean change from frame to frame, in [0, 1] (`motion.difference`).
-      hashes: Perceptual hashes of two of the frames, where they were asked for.
-      drift: Mean horizontal velocity (`motion.drift`), where it was asked for.
+      name: Unique in its source.
+      video: Name of the video it is from.
+      start: Number of its first frame there.
+      frames: As the encoder returns them.
+      motion: Mean difference of consecutive frames, in [0, 1] (`motion.difference`).
+      hashes: Perceptual hashes of two frames; empty unless encoded as JPEGs.
+      drift: Mean horizontal velocity (`motion.drift`), if measured.
     """
 
     name: str
@@ -37,11 +41,11 @@ class Clip:
 
 
 class Picture:
-    """A frame as it was found.
+    """A frame in its original size.
 
     Attributes:
       image: `[H, W, 3]` uint8.
-      data: The bytes of its file, where it has one of its own.
+      data: Content of its file; empty if it is not from a file of its own.
     """
 
     def __init__(self, image: np.ndarray, data: bytes = b""):
@@ -49,18 +53,18 @@ class Picture:
         self._squares: dict[tuple[int, str], np.ndarray] = {}
 
     def square(self, side: int, how: str) -> np.ndarray:
-        """The picture made square (`video.fit`), once for all who ask."""
+        """Returns the picture made square by `video.fit`; the result is cached."""
         if (side, how) not in self._squares:
             self._squares[side, how] = video.fit(self.image, side, how)
         return self._squares[side, how]
 
 
 FrameEncoder = Callable[[Picture, PrepareOptions], Any]
-"""What is made of a frame."""
+"""Returns what a clip keeps of a frame."""
 
 
-def fit_of(options: PrepareOptions) -> str:
-    """How pictures are made square, with `auto` resolved."""
+def resolved_fit(options: PrepareOptions) -> str:
+    """Returns `options.fit`, with `auto` resolved."""
     return "stretch" if options.fit == "auto" else options.fit
 
 
@@ -69,12 +73,12 @@ def read_picture(path: str) -> Picture:
 
     Raises:
       DataError: It is broken.
-      StoreError: The store fails.
+      RemoteStorageError: Its storage fails.
     """
     try:
         data = limits.read_bytes(as_path(path), limits.PICTURE_BYTES)
         return Picture(video.decode_image(data), data)
-    except StoreError:
+    except RemoteStorageError:
         raise
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
@@ -82,23 +86,23 @@ def read_picture(path: str) -> Picture:
 
 
 def as_jpeg(picture: Picture, options: PrepareOptions) -> bytes:
-    """A JPEG of the resolution: the file's own bytes if it is one already."""
+    """Returns a JPEG of the resolution: the file unchanged if it is one already."""
     if 0 < len(picture.data) <= limits.FRAME_BYTES and _is_plain_jpeg(
         picture.data, options.resolution
     ):
         return picture.data
-    return encode_jpeg(picture.square(options.resolution, fit_of(options)))
+    return encode_jpeg(picture.square(options.resolution, resolved_fit(options)))
 
 
 def encode_jpeg(image: np.ndarray) -> bytes:
-    """Nearly without loss: the picture may have been a JPEG before, and colours stay whole."""
+    """Returns a JPEG of high quality, without chroma subsampling."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "JPEG", quality=95, subsampling="4:4:4")
     return buffer.getvalue()
 
 
 def _is_plain_jpeg(data: bytes, side: int) -> bool:
-    """Whether the bytes of a picture that decodes may go into a record as they are."""
+    """Returns whether the file of a valid picture may be stored unchanged."""
     with video.open_image(io.BytesIO(data)) as image:
         return (
             image.format == "JPEG"
@@ -109,14 +113,14 @@ def _is_plain_jpeg(data: bytes, side: int) -> bool:
 
 
 def as_pixels(picture: Picture, _: PrepareOptions | None = None) -> np.ndarray:
-    """The picture as it was found, `[H, W, 3]` uint8.
+    """Returns the picture in its original size, `[H, W, 3]` uint8.
 
     Raises:
-      DataError: 32 of its size are too large to be kept as they are.
+      DataError: 32 of this size exceed `limits.CLIP_PIXELS`.
     """
     height, width = picture.image.shape[:2]
     if FRAMES * height * width > limits.CLIP_PIXELS:
-        raise DataError(f"{FRAMES} frames of {width}×{height} are too large; make them smaller")
+        raise DataError(f"{FRAMES} frames of {width}×{height} are too large; scale them down")
     return picture.image
 
 
@@ -124,8 +128,8 @@ JPEGS: FrameEncoder = as_jpeg  # for a prepared set
 PIXELS: FrameEncoder = as_pixels  # for evaluation
 
 
-class Unusable(Exception):
-    """Nothing of an item can be used."""
+class UnusableItemError(Exception):
+    """No clip of an item can be used."""
 
     def __init__(self, skipped: Skipped):
         super().__init__(skipped)
@@ -133,13 +137,13 @@ class Unusable(Exception):
 
 
 class Item(Protocol):
-    """Something to read clips from.
+    """Something to read clips from, such as a video file.
 
     Attributes:
-      name: Unique name; those of its clips begin with it.
-      video: The video that its clips are of.
-      split: `train` or `test` where the source says so itself.
-      paths: The files that it is read from.
+      name: Unique name, which the names of its clips begin with.
+      video: Name of the video that its clips are from.
+      split: `train` or `test` if the source is split, else None.
+      paths: The files to read.
     """
 
     name: str
@@ -152,14 +156,14 @@ class Item(Protocol):
     def clips(
         self, options: PrepareOptions, encoder: FrameEncoder = JPEGS
     ) -> Iterator[Clip | Skipped]:
-        """Reads the clips one by one, and what is passed over between them.
+        """Yields the clips, and what is skipped between them, in order.
 
         Args:
-          options: How to cut, and for JPEGs how to resize.
-          form: What becomes of the frames.
+          options: How to cut, and for JPEGs, how to resize.
+          encoder: Makes what the clips keep of their frames.
 
         Raises:
-          DataError: It is broken; clips that came before are not to be used. The message is
-            the reason of a `Skipped`.
-          StoreError: The store fails; nothing is known of the item.
+          DataError: The item is broken; clips that were yielded before must not be used. The
+            message becomes the reason of a `Skipped`.
+          RemoteStorageError: Its storage fails; the item may be fine.
         """

@@ -1,4 +1,4 @@
-"""From the frames of a video, in order, to clips: none across a scene cut, none that is still."""
+"""Cuts the frames of a video into clips: none across a scene cut, and none without motion."""
 
 from __future__ import annotations
 
@@ -17,15 +17,22 @@ from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
 from ssagan_tf.data.layouts.perceptual_hash import clip_hashes
 from ssagan_tf.options import FRAMES, PrepareOptions
 
-AROUND = 8  # frames on either side whose changes tell what is usual, and before whose times do
-LEAST_JUMP = 0.08  # a smaller one is no cut, however still it is around it; see BUILD.md
-UNEVEN = 1.7  # times as far apart as frames usually are; a missing one makes 2
-JUMPS = 3  # of a clip that do not make it move: codecs refine the first frames of a still scene
+CONTEXT = 8  # frames on either side (or for times, before) that tell what is usual
+MIN_CUT = 0.08  # a smaller change is not a cut, even in a static scene; see BUILD.md
+MAX_INTERVAL = 1.7  # times the usual interval between frames; a missing frame makes it 2
+IGNORED_CHANGES = 3  # largest ones of a clip: codecs refine the first frames of a static scene
 
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """A frame, its number, and its time in seconds; without a picture, what is wrong with it."""
+    """A frame to cut clips from.
+
+    Attributes:
+      number: In its folder or video.
+      picture: None if it is broken.
+      broken: Why, if it is.
+      time: In seconds, if known.
+    """
 
     number: int
     picture: Picture | None
@@ -34,18 +41,18 @@ class Frame:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Taken:
+class _EncodedFrame:
     number: int
-    value: Any
-    small: np.ndarray
-    change: float | None  # from the frame before, if there is one
+    value: Any  # from the encoder
+    thumbnail: np.ndarray
+    change: float | None  # from the previous frame, if there is one
 
 
 @dataclasses.dataclass(frozen=True)
 class _Break:
     number: int
     what: str = "a scene cut"
-    reason: str = ""  # to be told, where it is a fault
+    reason: str = ""  # if it is an error to report
 
 
 def cut(
@@ -54,173 +61,180 @@ def cut(
     video: str,
     options: PrepareOptions,
     encoder: FrameEncoder = JPEGS,
+    *,
+    measure_drift: bool = True,
 ) -> Iterator[Clip | Skipped]:
     """Cuts the frames of one video, or of one folder without gaps, into clips.
 
-    A scene cut ends a clip that is not yet whole, and so do a broken frame, a change of size, and a
-    jump in time.
+    No clip crosses a scene cut, a broken frame, a change of size, or a jump in time.
 
     Args:
-      frames: Those taken, in order.
+      frames: Frames in order, after any stride.
       name: A clip's name is this and the number of its first frame.
       video: The clips' video.
-      options: Clip rule and stride, and the thresholds of cuts and of stillness.
-      encoder: What becomes of the frames.
+      options: Has clip rule and stride, and the thresholds of scene cuts and static clips.
+      encoder: Makes what clips keep of frames.
+      measure_drift: Whether to measure the drift of clips that are encoded as JPEGs.
 
     Yields:
-      Clips, and what is passed over: what is broken, still, or too short.
+      Clips, and what is skipped because it is broken, static, or too short.
     """
-    gathered: list[_Taken] = []
-    left_out = seen = clips = 0  # frames between clips that lie apart; frames and clips of a scene
-    whole, before = False, ""  # whether there was a clip at all; what the scene began with
-    for one in _with_cuts(_take(frames, options, encoder), options.scene_cut):
-        if isinstance(one, _Break):
-            start = gathered[0].number if gathered else one.number
-            if one.reason:
-                yield Skipped(f"{name}/{start}", one.reason)
-            elif not clips:
-                yield Skipped(f"{name}/{start}", f"{_too_short(seen)} before {one.what}")
-            gathered, left_out, seen, clips = [], 0, 0, 0
-            before = one.what
+    pending: list[_EncodedFrame] = []  # of the next clip
+    to_drop = 0  # frames between the last clip and the next one, where the stride is above 32
+    in_scene = clips_in_scene = 0
+    any_clip, last_break = False, ""
+    for event in _insert_cuts(_encode(frames, options, encoder), options.scene_cut):
+        if isinstance(event, _Break):
+            start = pending[0].number if pending else event.number
+            if event.reason:
+                yield Skipped(f"{name}/{start}", event.reason)
+            elif not clips_in_scene:
+                yield Skipped(f"{name}/{start}", f"{_too_short(in_scene)} before {event.what}")
+            pending, to_drop, in_scene, clips_in_scene = [], 0, 0, 0
+            last_break = event.what
             continue
-        seen += 1
-        if left_out:
-            left_out -= 1
+        in_scene += 1
+        if to_drop:
+            to_drop -= 1
             continue
-        gathered.append(one)
-        if len(gathered) < FRAMES:
+        pending.append(event)
+        if len(pending) < FRAMES:
             continue
-        clips, whole = clips + 1, True
-        yield _clip(gathered, name, video, options, encoder)
+        clips_in_scene, any_clip = clips_in_scene + 1, True
+        clip = _make_clip(pending, name, video, options)
+        if isinstance(clip, Clip) and encoder is JPEGS:
+            clip = _with_measures(clip, [frame.thumbnail for frame in pending], measure_drift)
+        yield clip
         if options.clip_rule == "first":
             return
-        left_out = max(options.clip_stride - FRAMES, 0)
-        gathered = gathered[options.clip_stride :]
-    if not whole and not before:
-        yield Skipped(name, _too_short(seen))
-    elif seen and not clips:
-        yield Skipped(f"{name}/{gathered[0].number}", f"{_too_short(seen)} after {before}")
+        to_drop = max(options.clip_stride - FRAMES, 0)
+        pending = pending[options.clip_stride :]
+    if not any_clip and not last_break:
+        yield Skipped(name, _too_short(in_scene))
+    elif in_scene and not clips_in_scene:
+        yield Skipped(f"{name}/{pending[0].number}", f"{_too_short(in_scene)} after {last_break}")
 
 
 def _too_short(frames: int) -> str:
     return f"too short: {frames} of {FRAMES} frames"
 
 
-def _clip(
-    frames: Sequence[_Taken], name: str, video: str, options: PrepareOptions, encoder: FrameEncoder
+def _make_clip(
+    frames: Sequence[_EncodedFrame], name: str, video: str, options: PrepareOptions
 ) -> Clip | Skipped:
     changes = sorted(frame.change for frame in frames[1:] if frame.change is not None)
-    start, usual = frames[0].number, statistics.fmean(changes[:-JUMPS])
+    start, usual = frames[0].number, statistics.fmean(changes[:-IGNORED_CHANGES])
     if usual < options.static_threshold:
-        return Skipped(f"{name}/{start}", f"still: changes by {usual:.5f} from frame to frame")
+        return Skipped(f"{name}/{start}", f"static: frames differ by {usual:.5f} on average")
     values = tuple(frame.value for frame in frames)
-    clip = Clip(f"{name}/{start}", video, start, values, statistics.fmean(changes))
-    if encoder is not JPEGS:
-        return clip
-    smalls = [frame.small for frame in frames]
-    # Skies that are drawn drift as they are told, and are not measured.
-    drift = None if options.layout == "synthetic" else motion.drift(smalls)
-    return dataclasses.replace(clip, hashes=clip_hashes(smalls), drift=drift)
+    return Clip(f"{name}/{start}", video, start, values, statistics.fmean(changes))
 
 
-def _take(
+def _with_measures(clip: Clip, thumbnails: Sequence[np.ndarray], measure_drift: bool) -> Clip:
+    drift = motion.drift(thumbnails) if measure_drift else None
+    return dataclasses.replace(clip, hashes=clip_hashes(thumbnails), drift=drift)
+
+
+def _encode(
     frames: Iterable[Frame], options: PrepareOptions, encoder: FrameEncoder
-) -> Iterator[_Taken | _Break]:
+) -> Iterator[_EncodedFrame | _Break]:
     last: np.ndarray | None = None
-    pace, size = _Pace(), ()
+    clock, size = _Clock(), ()
     for frame in frames:
         if frame.picture is None:
-            last, pace, size = None, _Pace(), ()
+            last, clock, size = None, _Clock(), ()
             yield _Break(frame.number, "a broken frame", frame.broken)
             continue
-        before, size = size, frame.picture.image.shape
-        if before not in ((), size):
-            last, pace = None, _Pace()
-            sizes = " after ".join(f"{width}×{height}" for height, width, _ in (size, before))
+        previous, size = size, frame.picture.image.shape
+        if previous not in ((), size):
+            last, clock = None, _Clock()
+            sizes = " after ".join(f"{width}×{height}" for height, width, _ in (size, previous))
             yield _Break(frame.number, "a change of size", f"frames of different sizes: {sizes}")
-        if pace.jumps(frame.time):
+        if clock.jumps(frame.time):
             last = None
             yield _Break(frame.number, "a jump in time")
-        small = motion.small(frame.picture, options)
-        change = None if last is None else motion.difference(last, small)
-        yield _Taken(frame.number, encoder(frame.picture, options), small, change)
-        last = small
+        thumbnail = motion.thumbnail(frame.picture, options)
+        change = None if last is None else motion.difference(last, thumbnail)
+        yield _EncodedFrame(frame.number, encoder(frame.picture, options), thumbnail, change)
+        last = thumbnail
 
 
-class _Pace:
-    """How far apart frames come; files with variable frame rates leave some out."""
+class _Clock:
+    """Finds jumps in the times of frames; files with variable frame rates leave frames out."""
 
     def __init__(self) -> None:
         self._time: float | None = None
-        self._recent: collections.deque[float] = collections.deque(maxlen=AROUND)
-        self._was_later = self._was_sooner = False
+        self._intervals: collections.deque[float] = collections.deque(maxlen=CONTEXT)
+        self._was_long = self._was_short = False
 
     def jumps(self, time: float | None) -> bool:
-        """Whether a frame comes far later than those before it, or earlier, or now all come sooner.
+        """Returns whether a frame is much later or earlier than expected, or the rate increases.
 
-        One that is late and the next in time is jitter, and no jump.
+        A late frame followed by one in time is jitter, not a jump.
         """
-        before, self._time = self._time, time
-        if before is None or time is None:
+        previous, self._time = self._time, time
+        if previous is None or time is None:
             return False
-        if time <= before:
-            usual = statistics.fmean(self._recent or [before - time])
-            is_another = before - time > UNEVEN * usual  # recording, joined to the first
-            if is_another:
-                self._recent.clear()
-                self._was_later = self._was_sooner = False
-            return is_another
-        apart = time - before
-        usual = statistics.fmean(self._recent or [apart])
-        is_later, is_sooner = apart > UNEVEN * usual, apart * UNEVEN < usual
-        is_other_rate = (is_later and self._was_later) or (is_sooner and self._was_sooner)
-        self._was_later, self._was_sooner = is_later, is_sooner
-        if is_other_rate:
-            self._recent.clear()
-            self._recent.append(apart)
-            return is_sooner
-        self._recent.append(min(apart, 2 * usual))
-        return is_later
+        if time <= previous:
+            usual = statistics.fmean(self._intervals or [previous - time])
+            is_new_recording = previous - time > MAX_INTERVAL * usual  # appended to the first
+            if is_new_recording:
+                self._intervals.clear()
+                self._was_long = self._was_short = False
+            return is_new_recording
+        interval = time - previous
+        usual = statistics.fmean(self._intervals or [interval])
+        is_long, is_short = interval > MAX_INTERVAL * usual, interval * MAX_INTERVAL < usual
+        is_new_rate = (is_long and self._was_long) or (is_short and self._was_short)
+        self._was_long, self._was_short = is_long, is_short
+        if is_new_rate:
+            self._intervals.clear()
+            self._intervals.append(interval)
+            return is_short
+        self._intervals.append(min(interval, 2 * usual))
+        return is_long
 
 
-def _with_cuts(frames: Iterable[_Taken | _Break], threshold: float) -> Iterator[_Taken | _Break]:
-    """Puts a break before each frame that begins another scene."""
-    near: collections.deque[_Taken] = collections.deque()
-    decided = 0  # so many of `near` are passed on; the others wait for those behind them
-    for one in itertools.chain(frames, [None]):
-        if isinstance(one, _Taken):
-            near.append(one)
-        end = not isinstance(one, _Taken)
-        while decided < len(near) and (end or len(near) - decided > AROUND):
-            if threshold and _is_cut(near, decided, threshold):
-                yield _Break(near[decided].number)
-            yield near[decided]
+def _insert_cuts(
+    frames: Iterable[_EncodedFrame | _Break], threshold: float
+) -> Iterator[_EncodedFrame | _Break]:
+    """Inserts a break before each frame that begins another scene."""
+    window: collections.deque[_EncodedFrame] = collections.deque()
+    decided = 0  # number of frames in the window that have been yielded; others need more context
+    for event in itertools.chain(frames, [None]):
+        if isinstance(event, _EncodedFrame):
+            window.append(event)
+        end = not isinstance(event, _EncodedFrame)
+        while decided < len(window) and (end or len(window) - decided > CONTEXT):
+            if threshold and _is_cut(window, decided, threshold):
+                yield _Break(window[decided].number)
+            yield window[decided]
             decided += 1
-            if decided > AROUND:
-                near.popleft()
+            if decided > CONTEXT:
+                window.popleft()
                 decided -= 1
         if end:
-            near.clear()
+            window.clear()
             decided = 0
-        if isinstance(one, _Break):
-            yield one
+        if isinstance(event, _Break):
+            yield event
 
 
-def _is_cut(near: Sequence[_Taken], at: int, threshold: float) -> bool:
-    """Whether a frame differs from the one before far more than is usual around it.
+def _is_cut(window: Sequence[_EncodedFrame], index: int, threshold: float) -> bool:
+    """Returns whether a frame differs from the previous one far more than usual.
 
-    A flash is no cut: the frame after it is like the one before it.
+    A flash is not a cut: the frame after it resembles the one before it.
     """
-    change = near[at].change or 0.0
-    others = [x.change for i, x in enumerate(near) if i != at and x.change is not None]
-    if change < LEAST_JUMP or not others:
+    change = window[index].change or 0.0
+    others = [x.change for i, x in enumerate(window) if i != index and x.change is not None]
+    if change < MIN_CUT or not others:
         return False
-    least = max(LEAST_JUMP, threshold * statistics.median(others))
-    if change < least:
+    minimum = max(MIN_CUT, threshold * statistics.median(others))
+    if change < minimum:
         return False
-    pairs = [(at - 1, at + 1), (at - 2, at)]
+    pairs = [(index - 1, index + 1), (index - 2, index)]
     return all(
-        motion.difference(near[i].small, near[j].small) >= least
+        motion.difference(window[i].thumbnail, window[j].thumbnail) >= minimum
         for i, j in pairs
-        if i >= 0 and j < len(near)
+        if i >= 0 and j < len(window)
     )

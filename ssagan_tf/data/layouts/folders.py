@@ -1,4 +1,4 @@
-"""The folders of a source, what kind a file is, and names that tell clips apart."""
+"""The folders of a source, kinds of files, and unique names for clips."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ssagan_tf import safe_names
 from ssagan_tf.data.dataset_info import SPLITS, Skipped
-from ssagan_tf.data.layouts.splits import own_split
-from ssagan_tf.remote import AnyPath, StoreError
+from ssagan_tf.data.layouts.splits import split_of_folder
+from ssagan_tf.remote import AnyPath, RemoteStorageError
 
 PICTURES = (
     *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"),
@@ -21,43 +21,51 @@ VIDEOS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"),
     *(".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv", ".3gp", ".gif"),
 )
-# Of systems, which hold previews, what was deleted, and notes on each file.
+# Folders of operating systems and file managers, with previews, deleted files and metadata.
 _HIDDEN = (".", "@eaDir", "__MACOSX", "$RECYCLE.BIN", "System Volume Information")
 
 
 @dataclasses.dataclass(frozen=True)
 class SourceFolder:
-    """A folder of the source, with the files that lie in it."""
+    """A folder of the source.
+
+    Attributes:
+      split: `train` or `test` if the source is split, else None.
+      split_folder: The *_train or *_test folder it is in, with a slash; empty if there is none.
+      path: Relative to the source; `.` for the source itself.
+      files: Names of its files, sorted.
+    """
 
     split: str | None
-    root: str  # the *_train or *_test folder looked into, with a slash; empty where there is none
-    path: str  # relative to the source, `.` for the source itself
+    split_folder: str
+    path: str
     files: tuple[str, ...]
 
-    def below(self, name: str = "") -> str:
-        """The path of the folder, or of a file in it, relative to the source."""
+    def relative(self, name: str = "") -> str:
+        """Returns the path of the folder, or of a file in it, relative to the source."""
         return os.path.normpath(os.path.join(self.path, name)).replace(os.sep, "/")
 
-    def in_root(self, name: str = "") -> str:
-        """Likewise, relative to the folder of the split."""
-        return self.below(name)[len(self.root) :] or "."
+    def relative_to_split(self, name: str = "") -> str:
+        """Returns the same path relative to the folder of the split."""
+        return self.relative(name)[len(self.split_folder) :] or "."
 
 
 def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[SourceFolder]:
-    """Goes through all folders. A split of the source's own bounds what is looked at.
+    """Yields all folders with files or subfolders.
 
-    It takes both `*_train` and `*_test` folders. Where all folders are `*_train`, or all `*_test`,
-    they are looked into, and their videos are divided like those of a source without a split.
+    A source is split if it has both `*_train` and `*_test` folders; then only these are searched.
+    If all its folders are `*_train`, or all `*_test`, its videos are split at random, like those of
+    any other source.
 
     Args:
-      source: Where to begin.
-      skipped: Takes what is passed over.
+      source: The folder to start from.
+      skipped: Takes what is skipped.
     """
-    shown = [path for path in source.iterdir() if not _fault(path.name)]
-    children = sorted(path.name for path in shown)
-    splits = {path.name: own_split(path.name) for path in shown if _is_folder(path)}
-    own = set(SPLITS) <= set(splits.values())
-    looked_into = own or all(splits[name] for name in splits if not name.startswith("."))
+    visible = [path for path in source.iterdir() if not _fault(path.name)]
+    children = sorted(path.name for path in visible)
+    splits = {path.name: split_of_folder(path.name) for path in visible if _is_folder(path)}
+    is_split = set(SPLITS) <= set(splits.values())
+    has_split_names = is_split or all(splits[name] for name in splits if name[0] != ".")
     seen = set()
 
     def unreadable(error: OSError) -> None:
@@ -68,35 +76,36 @@ def walk(source: AnyPath, skipped: list[Skipped]) -> Iterator[SourceFolder]:
         subfolders.sort()
         relative = os.path.relpath(path, source)
         parts = relative.split(os.sep)
-        for listed in (subfolders, files):  # what a reader would refuse has no place in a record
+        for listed in (subfolders, files):  # leave out names that readers of the set would refuse
             for name, why in [(name, why) for name in listed if (why := _fault(name))]:
                 where = safe_names.escaped(_decoded(os.path.join(relative, name)))
                 skipped.append(Skipped(where, why))
                 listed.remove(name)
-        if relative == "." and own:
+        if relative == "." and is_split:
             for name in children:
                 if splits.get(name) is None:
-                    skipped.append(Skipped(name, "beside the *_train and *_test folders"))
+                    skipped.append(Skipped(name, "outside the *_train and *_test folders"))
             subfolders[:] = [name for name in subfolders if splits[name]]
             continue
         for name in [name for name in subfolders if name.startswith(_HIDDEN)]:
             skipped.append(Skipped(os.path.join(relative, name), "hidden"))
             subfolders.remove(name)
-        if (real := os.path.realpath(path)) in seen:  # links may go round
+        if (real := os.path.realpath(path)) in seen:  # links may form cycles
             subfolders.clear()
             continue
         seen.add(real)
         if not subfolders and not files:
             skipped.append(Skipped(relative, "empty folder"))
             continue
-        root = parts[0] + "/" if looked_into and relative != "." else ""
-        yield SourceFolder(splits[parts[0]] if own else None, root, relative, tuple(sorted(files)))
+        split_folder = parts[0] + "/" if has_split_names and relative != "." else ""
+        split = splits[parts[0]] if is_split else None
+        yield SourceFolder(split, split_folder, relative, tuple(sorted(files)))
 
 
 def _all_folders(
     source: AnyPath, unreadable: Callable[[OSError], None]
 ) -> Iterator[tuple[str, list[str], list[str]]]:
-    """`os.walk`, which goes on into those folders only that are not taken from its list."""
+    """Like `os.walk`: subfolders that the caller removes from the list are not entered."""
     if isinstance(source, Path):
         yield from os.walk(source, followlinks=True, onerror=unreadable)
         return
@@ -114,30 +123,35 @@ def _all_folders(
 
 
 def _is_folder(path: AnyPath) -> bool:
-    """Whether something that a folder lists is a folder."""
+    """Returns whether an entry of a folder is a folder."""
     if isinstance(path, Path):
         return path.is_dir()
-    # To ask would take a request for each of millions of pictures.
+    # Pictures are recognised by name, as there may be millions, and a stat takes a request.
     if suffix_of(path.name) in PICTURES or path.is_file():
         return False
     if path.is_dir():
         return True
-    raise StoreError(errno.EIO, "is listed, but not found: the store may not answer", str(path))
+    why = "is listed, but not found: the server may not respond"
+    raise RemoteStorageError(errno.EIO, why, str(path))
 
 
 def suffix_of(name: str) -> str:
-    """Lower-case suffix; none for hidden files, as some systems put such beside each file."""
+    """Returns the suffix in lower case; none for hidden files, such as those with metadata."""
     return "" if name.startswith(".") else os.path.splitext(name)[1].lower()
 
 
-def plainest(candidates: Iterable[Sequence[str]]) -> list[str]:
-    """Of names given from plain to elaborate, the plainest kind that tells all apart.
+def shortest_unique(candidates: Iterable[Sequence[str]]) -> list[str]:
+    """Chooses names of one kind for all things, the shortest kind that makes them unique.
 
-    Where no kind does, the most elaborate one is taken.
+    Args:
+      candidates: Names of each thing, from the shortest to the longest kind.
 
-    >>> plainest([("a", "a.mp4"), ("b", "b.mkv")])
+    Returns:
+      A name of each; of the longest kind if none is unique.
+
+    >>> shortest_unique([("a", "a.mp4"), ("b", "b.mkv")])
     ['a', 'b']
-    >>> plainest([("a", "a.mp4"), ("a", "a.mkv")])
+    >>> shortest_unique([("a", "a.mp4"), ("a", "a.mkv")])
     ['a.mp4', 'a.mkv']
     """
     kinds = [list(kind) for kind in zip(*candidates, strict=True)]
@@ -146,13 +160,13 @@ def plainest(candidates: Iterable[Sequence[str]]) -> list[str]:
 
 
 def without_suffix(path: str) -> str:
-    """The path of a file as a name: without its suffix, unless that leaves no plain name."""
+    """Returns the path without its suffix, unless that is not a valid name."""
     stem = os.path.splitext(path)[0]
     return path if safe_names.fault(stem) else stem
 
 
 def _fault(name: str) -> str | None:
-    """Why a file or folder cannot be named in a set."""
+    """Returns why the name of a file or folder cannot be used in a set, if so."""
     if _decoded(name) != name:
         return "name is not UTF-8"
     why = safe_names.fault(name)
@@ -160,5 +174,5 @@ def _fault(name: str) -> str | None:
 
 
 def _decoded(name: str) -> str:
-    """The name itself if it is valid UTF-8."""
+    """Returns the name itself if it is valid UTF-8, else with escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

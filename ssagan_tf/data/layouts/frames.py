@@ -1,4 +1,4 @@
-"""Layout frames: folders of pictures in order."""
+"""Layout frames: folders of numbered pictures."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from ssagan_tf import safe_names
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.layouts.folders import PICTURES, SourceFolder, plainest, suffix_of
+from ssagan_tf.data.layouts.folders import PICTURES, SourceFolder, shortest_unique, suffix_of
+from ssagan_tf.data.layouts.layout import Layout
 from ssagan_tf.data.layouts.motion import choose_stride
-from ssagan_tf.data.layouts.sequences import NumberedFile, Row, labels, rows
+from ssagan_tf.data.layouts.sequences import (
+    FileSequence,
+    NumberedFile,
+    find_sequences,
+    sequence_labels,
+)
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.remote import AnyPath
@@ -20,7 +26,7 @@ from ssagan_tf.remote import AnyPath
 
 @dataclasses.dataclass(frozen=True)
 class FrameRun:
-    """Pictures of a folder, in order and without a gap, each with its number."""
+    """Consecutive pictures of a folder without a gap, and their numbers."""
 
     folder_name: str
     video: str
@@ -38,10 +44,10 @@ class FrameRun:
         return tuple(os.path.join(self.folder, file) for file in self.files)
 
     def by_clips(self) -> Iterator[FrameRun]:
-        """Runs of just 32 pictures, one after the other."""
+        """Yields consecutive runs of 32 pictures each."""
         for index in range(0, len(self.files) - FRAMES + 1, FRAMES):
-            some = slice(index, index + FRAMES)
-            yield dataclasses.replace(self, files=self.files[some], numbers=self.numbers[some])
+            part = slice(index, index + FRAMES)
+            yield dataclasses.replace(self, files=self.files[part], numbers=self.numbers[part])
 
     def clips(
         self, options: PrepareOptions, encoder: FrameEncoder = JPEGS
@@ -56,7 +62,7 @@ class FrameRun:
         for number, path in list(zip(self.numbers, self.paths, strict=True))[::stride]:
             try:
                 yield Frame(number, read_picture(path))
-            except DataError as error:  # like a gap
+            except DataError as error:  # treated like a gap
                 yield Frame(number, None, str(error))
 
 
@@ -66,69 +72,75 @@ def list_frames(
     options: PrepareOptions,
     skipped: list[Skipped],
 ) -> Iterator[FrameRun]:
-    """Lists the runs of 32 or more pictures.
+    """Lists the runs of at least 32 pictures.
 
     Args:
-      source: Where the folders lie.
-      folders: Where to look.
-      options: How to cut.
-      skipped: Takes what is no picture, the folders without such a run, and in the other folders
-        the runs from gap to gap that are too short, by their first picture.
+      source: Folder of the footage.
+      folders: Its folders.
+      options: Has clip rule and frame stride.
+      skipped: Takes other files, folders without such a run, and in other folders, the runs that
+        are too short, by their first picture.
     """
     stride = 1 if options.frame_stride == "auto" else options.frame_stride
     found = []
     for folder in folders:
-        in_order = _rows(folder, skipped)
-        if not in_order:
+        sequences = _sequences(folder, skipped)
+        if not sequences:
             continue
-        long: list[tuple[Row, list[tuple[NumberedFile, ...]]]] = []
+        long: list[tuple[FileSequence, list[tuple[NumberedFile, ...]]]] = []
         short: list[tuple[str, int]] = []
-        for row in in_order:
-            runs = list(row.runs())
-            lengths = [-(-len(run) // stride) for run in runs]
-            named = list(zip(runs, lengths, strict=True))
-            short += [(folder.below(run[0].file), n) for run, n in named if n < FRAMES]
-            if usable := [run for run, n in named if n >= FRAMES]:
-                long.append((row, usable))
+        for sequence in sequences:
+            runs = [(run, -(-len(run) // stride)) for run in sequence.runs()]
+            short += [(folder.relative(run[0].name), n) for run, n in runs if n < FRAMES]
+            if usable := [run for run, n in runs if n >= FRAMES]:
+                long.append((sequence, usable))
         if not long:
             short = [(folder.path, max(length for _, length in short))]
         for item, length in short:
             reason = f"too short: {length} of {FRAMES} frames without a gap"
             skipped.append(Skipped(item, reason))
         if options.clip_rule == "first":
-            long = [(row, runs[:1]) for row, runs in long[:1]]
+            long = [(sequence, runs[:1]) for sequence, runs in long[:1]]
         found.append((folder, long))
 
-    # The video is the folder on top. One that holds all the pictures itself is one video.
-    def on_top(folder: SourceFolder) -> tuple[str, str]:
-        top = folder.in_root().split("/")[0]
-        return (top if top != "." else folder.root[:-1] or of_source), folder.root
+    # A video is a top-level folder, or the source itself if the pictures are directly in it.
+    def top_level(folder: SourceFolder) -> tuple[str, str]:
+        top = folder.relative_to_split().split("/")[0]
+        name = top if top != "." else folder.split_folder[:-1] or source_name
+        return name, folder.split_folder
 
-    of_source = source.resolve().name
-    if safe_names.fault(of_source):
-        of_source = "footage"
+    source_name = source.resolve().name
+    if safe_names.fault(source_name):
+        source_name = "footage"
 
-    tops = sorted({on_top(folder) for folder, long in found if long})
-    name_of = dict(zip(tops, plainest((top, root + top) for top, root in tops), strict=True))
+    tops = sorted({top_level(folder) for folder, long in found if long})
+    unique = shortest_unique((top, split_folder + top) for top, split_folder in tops)
+    video_of = dict(zip(tops, unique, strict=True))
     used = [(folder, long) for folder, long in found if long]
-    called = ["/".join([name_of[on_top(at)], *at.in_root().split("/")[1:]]) for at, _ in used]
-    for (folder, long), name in zip(used, called, strict=True):
+    names = [
+        "/".join([video_of[top_level(folder)], *folder.relative_to_split().split("/")[1:]])
+        for folder, _ in used
+    ]
+    for (folder, long), name in zip(used, names, strict=True):
         path = os.path.join(source, folder.path)
-        for label, (row, runs) in zip(labels([row for row, _ in long]), long, strict=True):
-            if f"{name}/{label}" in called:
-                label = row.places[0].file  # which no folder here is called
-            of_row = f"{name}/{label}" if label else name
+        labels = sequence_labels([sequence for sequence, _ in long])
+        for label, (sequence, runs) in zip(labels, long, strict=True):
+            if f"{name}/{label}" in names:  # a subfolder has this name
+                label = sequence.files[0].name
+            full_name = f"{name}/{label}" if label else name
             for run in runs:
-                files, numbers = zip(*((place.file, place.number) for place in run), strict=True)
-                video = name_of[on_top(folder)]
-                yield FrameRun(of_row, video, folder.split, path, files, numbers)
+                files, numbers = zip(*((file.name, file.number) for file in run), strict=True)
+                video = video_of[top_level(folder)]
+                yield FrameRun(full_name, video, folder.split, path, files, numbers)
 
 
-def _rows(folder: SourceFolder, skipped: list[Skipped]) -> list[Row]:
-    """The sequences of a folder's pictures."""
-    are = {name: suffix_of(name) in PICTURES for name in folder.files}
-    found, passed_over = rows(name for name, is_picture in are.items() if is_picture)
-    for name, is_picture in are.items():
-        if why := passed_over.get(name) if is_picture else "not a picture":
-            skipped.append(Skipped(folder.below(name), why))
+def _sequences(folder: SourceFolder, skipped: list[Skipped]) -> list[FileSequence]:
+    is_picture = {name: suffix_of(name) in PICTURES for name in folder.files}
+    found, reasons = find_sequences(name for name in folder.files if is_picture[name])
+    for name in folder.files:
+        if why := reasons.get(name) if is_picture[name] else "not a picture":
+            skipped.append(Skipped(folder.relative(name), why))
     return found
+
+
+LAYOUT = Layout("folders of numbered pictures", list_frames, PICTURES)

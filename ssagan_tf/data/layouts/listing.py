@@ -1,31 +1,31 @@
-"""What a source holds: checks the settings, picks the layout, lists the items."""
+"""The layouts, which of them a source has, and what there is to read in it."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
+import posixpath
 from collections.abc import Sequence
 
-from ssagan_tf import video
 from ssagan_tf.data.dataset_info import Skipped
+from ssagan_tf.data.layouts import frames, stacked, synthetic, videos
 from ssagan_tf.data.layouts.clip import Item
-from ssagan_tf.data.layouts.folders import PICTURES, VIDEOS, SourceFolder, suffix_of, walk
-from ssagan_tf.data.layouts.frames import list_frames
-from ssagan_tf.data.layouts.stacked import list_stacked
-from ssagan_tf.data.layouts.synthetic import list_clouds
-from ssagan_tf.data.layouts.videos import list_videos
+from ssagan_tf.data.layouts.folders import SourceFolder, suffix_of, walk
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError, PrepareOptions, require
-from ssagan_tf.remote import AnyPath, StoreError, as_path, no_such_folder, why_unreachable
+from ssagan_tf.remote import AnyPath, as_path, no_such_folder, why_unreachable
 from ssagan_tf.skies import checksum
 
-_LISTERS = {"frames": list_frames, "videos": list_videos, "stacked": list_stacked}
-_LOOKED_AT = 32  # pictures tried until one can be opened
+LAYOUTS = {  # `auto` chooses the first one that fits
+    "stacked": stacked.LAYOUT,
+    "frames": frames.LAYOUT,
+    "videos": videos.LAYOUT,
+    "synthetic": synthetic.LAYOUT,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
-    """What a source holds."""
+    """What there is to read in a source."""
 
     layout: str
     items: tuple[Item, ...]
@@ -33,28 +33,28 @@ class Listing:
 
 
 def check_source(options: PrepareOptions) -> None:
-    """Checks what can be told without looking into the source.
+    """Checks the source without reading it.
 
     Raises:
-      OptionError: Source, layout or list do not fit together, or the source does not exist.
+      OptionError: It does not exist, or does not go with the layout or list.
     """
-    if options.list and options.layout not in ("auto", "stacked"):
-        raise OptionError("list", options.list, "is for --layout=stacked only")
-    if options.layout == "synthetic":
+    layout = LAYOUTS.get(options.layout)
+    if options.list and layout and not layout.takes_list:
+        raise OptionError("list", options.list, f"is for --layout={_with_list()} only")
+    if options.benchmark != "none" and not checksum.matches(options.benchmark, options.seed):
+        why = "this version draws different skies; install an older one"
+        raise OptionError("benchmark", options.benchmark, why)
+    if layout and not layout.suffixes:
         if options.source:
-            raise OptionError(
-                "source", options.source, "is not read with --layout=synthetic; leave one out"
-            )
-        if options.benchmark != "none" and checksum.draws_others(options.benchmark, options.seed):
-            why = "this version draws other skies; install an older one"
-            raise OptionError("benchmark", options.benchmark, why)
+            why = f"is not used with --layout={options.layout}; omit one of them"
+            raise OptionError("source", options.source, why)
         return
     require(options, "source")
     if why := why_unreachable(options.source):
         raise OptionError("source", options.source, why)
     source = as_path(options.source)
     if not source.is_dir():
-        why = "is a file, not a folder" if source.exists() else no_such_folder(source)
+        why = "is not a directory" if source.exists() else no_such_folder(source)
         raise OptionError("source", options.source, why)
 
 
@@ -62,49 +62,44 @@ def list_items(options: PrepareOptions) -> Listing:
     """Lists the items of a source in a fixed order.
 
     Args:
-      options: What `check_source` found possible.
+      options: Those that `check_source` accepted.
 
     Raises:
-      OptionError: The layout cannot be told, or the list cannot be read.
-      DataError: The source holds no footage.
+      OptionError: The layout cannot be detected, or the list cannot be read.
+      DataError: The source has no footage.
     """
-    if options.layout == "synthetic":
-        return Listing("synthetic", tuple(list_clouds(options)), ())
     source = as_path(options.source)
     skipped: list[Skipped] = []
-    layout = options.layout
+    name = options.layout
     try:
-        folders = list(walk(source, skipped))
-        if layout == "auto":
-            layout = "stacked" if options.list else _guess(source, folders)
-        items = tuple(_LISTERS[layout](source, folders, options, skipped))
+        needs_source = name not in LAYOUTS or LAYOUTS[name].suffixes
+        folders = list(walk(source, skipped)) if needs_source else []
+        if name not in LAYOUTS:
+            name = _with_list() if options.list else _detect(source, folders)
+        items = tuple(LAYOUTS[name].list_items(source, folders, options, skipped))
     except OSError as error:
         what = error.filename or source
         raise DataError(f"cannot read {what}: {error.strerror or error}") from error
-    return Listing(layout, items, tuple(skipped))
+    return Listing(name, items, tuple(skipped))
 
 
-def _guess(source: AnyPath, folders: Sequence[SourceFolder]) -> str:
-    files = [folder.below(name) for folder in folders for name in folder.files]
-    pictures = [name for name in files if suffix_of(os.path.basename(name)) in PICTURES]
-    has_videos = any(suffix_of(os.path.basename(name)) in VIDEOS for name in files)
-    if pictures and has_videos:
-        raise OptionError(
-            "layout", "auto", f"{source} holds both videos and pictures; say which to take"
-        )
-    if has_videos:
-        return "videos"
-    if not pictures:
-        raise DataError(
-            f"{source} holds no videos and no pictures; name a folder of video files, or of "
-            "folders of numbered pictures"
-        )
-    for name in pictures[:_LOOKED_AT]:  # the first ones may be broken
-        try:
-            with (source / name).open("rb") as file, video.open_image(file) as image:
-                return "stacked" if image.height >= 4 * image.width else "frames"
-        except StoreError:
-            raise
-        except (OSError, ValueError):
-            continue
-    return "frames"
+def _with_list() -> str:
+    return next(name for name, layout in LAYOUTS.items() if layout.takes_list)
+
+
+def _detect(source: AnyPath, folders: Sequence[SourceFolder]) -> str:
+    """The layout that `auto` stands for."""
+    files = [folder.relative(name) for folder in folders for name in folder.files]
+    possible = {
+        name: its
+        for name, layout in LAYOUTS.items()
+        if (its := [f for f in files if suffix_of(posixpath.basename(f)) in layout.suffixes])
+    }
+    if not possible:
+        expected = [layout.expects for layout in LAYOUTS.values() if layout.suffixes]
+        raise DataError(f"{source} has no footage; expected {', or '.join(expected)}")
+    if len({LAYOUTS[name].suffixes for name in possible}) > 1:
+        *others, last = possible
+        which = f"{', '.join(others)} and {last}"
+        raise OptionError("layout", "auto", f"{source} has files for {which}; choose one of these")
+    return next(name for name, its in possible.items() if LAYOUTS[name].fits(source, its))

@@ -1,7 +1,7 @@
-"""Pictures of a folder in their order, by the numbers or times in their names.
+"""Sequences of pictures in a folder, by the numbers or times in their names.
 
-Pictures whose names differ in one number or time alone are a sequence. A missing number is a gap,
-and so is a step in time of more than one and a half times the usual one.
+Names that differ only in one number or time are a sequence. A missing number is a gap, and so is
+an interval of more than 1.5 times the usual one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ssagan_tf import safe_names
 
-LARGEST = (1 << 63) - 1  # number that a record can hold
-_WIDE = 1.5  # times the usual step in time: a gap. A picture that is missing makes 2
+MAX_NUMBER = (1 << 63) - 1  # that a record can store
+_MAX_INTERVAL = 1.5  # times the usual one; a missing picture makes it 2
 _DIGITS = re.compile(r"[0-9]+")
 _TIME = re.compile(
     r"""(?<![0-9])
@@ -35,156 +35,159 @@ _TIME = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class NumberedFile:
-    """A picture's place in its sequence.
+    """A picture in a sequence.
 
     Attributes:
-      number: Of its name. A time is one, too: 20240501121105.
-      at: The number again, or seconds.
-      file: Its name.
+      number: In its name. A time is one, too: 20240501121105.
+      position: The number again, or the time in seconds.
+      name: Of the file.
     """
 
     number: int
-    at: float
-    file: str
+    position: float
+    name: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class FileSequence:
     """A sequence of pictures.
 
     Attributes:
-      text: What stands before and behind the number in their names.
-      places: All of them, in order.
-      precision: Seconds that times are told to; 0: they are numbers.
+      affixes: What their names have before and after the number.
+      files: All of them in order.
+      precision: Of the times in their names, in seconds; 0 if they are numbers.
     """
 
-    text: tuple[str, str]
-    places: tuple[NumberedFile, ...]
+    affixes: tuple[str, str]
+    files: tuple[NumberedFile, ...]
     precision: float = 0.0
 
     def runs(self) -> Iterator[tuple[NumberedFile, ...]]:
-        """From gap to gap."""
-        steps = [after.at - before.at for before, after in itertools.pairwise(self.places)]
+        """Yields the parts between gaps."""
+        steps = [b.position - a.position for a, b in itertools.pairwise(self.files)]
         usual = self._usual(steps) if steps else 0.0
         if self.precision:
-            most = max(_WIDE * usual, usual + 0.9 * self.precision)  # times are cut off
-            gaps = [step > most for step in steps]
+            # Times are truncated, not rounded.
+            longest = max(_MAX_INTERVAL * usual, usual + 0.9 * self.precision)
+            gaps = [step > longest for step in steps]
         else:
             gaps = [step != usual for step in steps]
         ends = [index for index, gap in enumerate(gaps, 1) if gap]
-        for begin, end in itertools.pairwise([0, *ends, len(self.places)]):
-            yield self.places[begin:end]
+        for begin, end in itertools.pairwise([0, *ends, len(self.files)]):
+            yield self.files[begin:end]
 
     def _usual(self, steps: Sequence[float]) -> float:
         if self.precision:
-            middle = statistics.median(steps)
-            return statistics.fmean(step for step in steps if step <= 2 * middle)
-        # The most frequent one; of several the smallest, as few pictures tell nothing.
+            median = statistics.median(steps)
+            return statistics.fmean(step for step in steps if step <= 2 * median)
+        # The most frequent step; the smallest of several, as with very few pictures.
         counted = collections.Counter(sorted(steps))
         return max(counted, key=counted.__getitem__)
 
 
-def rows(files: Iterable[str]) -> tuple[list[Row], dict[str, str]]:
+def find_sequences(files: Iterable[str]) -> tuple[list[FileSequence], dict[str, str]]:
     """Sorts pictures into sequences.
 
-    A name is read as a time or, where not all of its kind have one, by its last number.
+    Names are sorted by time or, unless all that are alike but for digits have one, by the last
+    number.
 
     Args:
-      files: Names of the pictures of a folder.
+      files: Names of the pictures in a folder.
 
     Returns:
-      The sequences; and why the other pictures are passed over.
+      The sequences, and why other pictures are skipped, by name.
     """
-    passed_over: dict[str, str] = {}
+    skipped: dict[str, str] = {}
     alike = collections.defaultdict(list)
     for file in sorted(files):
         stem = os.path.splitext(file)[0]
         if _DIGITS.search(stem):
             alike[_DIGITS.sub("0", stem)].append(file)
         else:
-            passed_over[file] = "no number in its name"
+            skipped[file] = "no number in its name"
     found = []
     for group in alike.values():
-        for text, places, precision in _timed(group) or _numbered(group):
+        for affixes, numbered, precision in _by_time(group) or _by_number(group):
             kept: dict[int, NumberedFile] = {}
-            for place in sorted(places, key=lambda place: (place.at, place.file)):
-                if place.number > LARGEST:
-                    passed_over[place.file] = "its number is too large"
-                elif other := kept.get(place.number):
+            for file in sorted(numbered, key=lambda file: (file.position, file.name)):
+                if file.number > MAX_NUMBER:
+                    skipped[file.name] = "its number is too large"
+                elif other := kept.get(file.number):
                     what = "time" if precision else "number"
-                    passed_over[place.file] = f"a {what} twice: as {other.file}"
+                    skipped[file.name] = f"duplicate {what}: the same as {other.name}"
                 else:
-                    kept[place.number] = place
+                    kept[file.number] = file
             if kept:
-                found.append(Row(text, tuple(kept.values()), precision))
-    return found, passed_over
+                found.append(FileSequence(affixes, tuple(kept.values()), precision))
+    return found, skipped
 
 
-def labels(of: Sequence[Row]) -> list[str]:
-    """Names that tell the sequences of a folder apart; empty if there is one only."""
-    if len(of) < 2:
-        return [""] * len(of)
+def sequence_labels(sequences: Sequence[FileSequence]) -> list[str]:
+    """Returns unique names for the sequences of a folder; empty if there is only one."""
+    if len(sequences) < 2:
+        return [""] * len(sequences)
     for kind in (
-        [before or behind for before, behind in (row.text for row in of)],
-        ["".join(row.text) for row in of],
+        [prefix or suffix for prefix, suffix in (each.affixes for each in sequences)],
+        ["".join(each.affixes) for each in sequences],
     ):
-        plain = [text.strip(" _-.") for text in kind]
-        if len(set(plain)) == len(of) and not any(map(safe_names.fault, plain)):
-            return plain
-    return [row.places[0].file for row in of]
+        stripped = [text.strip(" _-.") for text in kind]
+        if len(set(stripped)) == len(sequences) and not any(map(safe_names.fault, stripped)):
+            return stripped
+    return [each.files[0].name for each in sequences]
 
 
 _Found = list[tuple[tuple[str, str], list[NumberedFile], float]]
+"""Affixes, files and precision of each sequence."""
 
 
-def _numbered(files: Sequence[str]) -> _Found:
-    """By the last number in the name, among those whose names are otherwise the same."""
+def _by_number(files: Sequence[str]) -> _Found:
+    """By the last number, among names that are the same otherwise."""
     parts = {file: re.split(r"([0-9]+)", os.path.splitext(file)[0]) for file in files}
     column = len(parts[files[0]]) - 2
     if len({"".join(part[:column]) for part in parts.values()}) == len(files) > 1:
-        # No two are: numbers that rise together count the same pictures.
-        rising = sorted([int(one) for one in part[1::2]] for part in parts.values())
-        if all(a[0] < b[0] and a[1:] < b[1:] for a, b in itertools.pairwise(rising)):
-            places = [_numbered_file(part[1], file) for file, part in parts.items()]
-            return [((parts[files[0]][0], ""), places, 0.0)]
+        # No two names are; but several numbers that increase together count the same pictures.
+        numbers = sorted([int(digits) for digits in part[1::2]] for part in parts.values())
+        if all(a[0] < b[0] and a[1:] < b[1:] for a, b in itertools.pairwise(numbers)):
+            numbered = [_numbered_file(part[1], file) for file, part in parts.items()]
+            return [((parts[files[0]][0], ""), numbered, 0.0)]
     sequences = collections.defaultdict(list)
     for file, part in parts.items():
         sequences["".join(part[:column]), part[-1]].append(_numbered_file(part[column], file))
-    return [(text, places, 0.0) for text, places in sequences.items()]
+    return [(affixes, numbered, 0.0) for affixes, numbered in sequences.items()]
 
 
-def _numbered_file(digits: str | int, file: str) -> NumberedFile:
-    return NumberedFile(int(digits), int(digits), file)
+def _numbered_file(digits: str | int, name: str) -> NumberedFile:
+    return NumberedFile(int(digits), int(digits), name)
 
 
-def _timed(files: Sequence[str]) -> _Found | None:
-    """By the time in the name, unless one has none."""
+def _by_time(files: Sequence[str]) -> _Found | None:
+    """By the time in the name; None if a name has no time."""
     sequences, counted = collections.defaultdict(list), []
     precision = 0.0
     for file in files:
         stem = os.path.splitext(file)[0]
         found = _TIME.search(stem)
-        read = _read(found) if found else None
-        if not read:
+        time = _parse_time(found) if found else None
+        if not time:
             return None
-        number, at, precision = read
-        text = stem[: found.start()], stem[found.end() :]
-        sequences[text].append(NumberedFile(number, at, file))
-        counter = [found["part"]] if found["joint"] else _DIGITS.findall("".join(text))[-1:]
-        counted.append((at, [int(one) for one in counter], file))
-    text = next(iter(sequences))
+        number, seconds, precision = time
+        affixes = stem[: found.start()], stem[found.end() :]
+        sequences[affixes].append(NumberedFile(number, seconds, file))
+        counter = [found["part"]] if found["joint"] else _DIGITS.findall("".join(affixes))[-1:]
+        counted.append((seconds, [int(digits) for digits in counter], file))
+    first = next(iter(sequences))
     if len(files) > 1 and all(counter for _, counter, _ in counted):
-        # A counter beside the time, or behind its seconds, says more than the time.
-        places = [_numbered_file(counter[0], file) for _, counter, file in sorted(counted)]
-        if all(a.number < b.number for a, b in itertools.pairwise(places)):
-            return [((text[0], ""), places, 0.0)]
-    if len(sequences) == len(files):  # other numbers that no two have say nothing
-        return [(text, [place for one in sequences.values() for place in one], precision)]
-    return [(text, places, precision) for text, places in sequences.items()]
+        # A counter next to the time, or after its seconds, is more reliable.
+        numbered = [_numbered_file(counter[0], file) for _, counter, file in sorted(counted)]
+        if all(a.number < b.number for a, b in itertools.pairwise(numbered)):
+            return [((first[0], ""), numbered, 0.0)]
+    if len(sequences) == len(files):  # ignore other numbers if all of them differ
+        return [(first, [file for numbered in sequences.values() for file in numbered], precision)]
+    return [(affixes, numbered, precision) for affixes, numbered in sequences.items()]
 
 
-def _read(found: re.Match[str]) -> tuple[int, float, float] | None:
-    """Number, seconds and precision of a time; None if it is none."""
+def _parse_time(found: re.Match[str]) -> tuple[int, float, float] | None:
+    """Returns number, seconds and precision of a time; None if it is not valid."""
     parts = found.groupdict()
     if parts["unix"]:
         rest = parts["rest"] or ""
@@ -192,9 +195,9 @@ def _read(found: re.Match[str]) -> tuple[int, float, float] | None:
         return int(digits), int(digits) / 10 ** len(rest), 10.0 ** -len(rest)
     clock = parts["clock"] or parts["minutes"] or parts["hours"] or ""
     digits = "".join(_DIGITS.findall(f"{parts['date'] or ''} {clock}"))
-    whole = f"{'' if parts['date'] else '20000101'}{digits}".ljust(14, "0")
+    padded = f"{'' if parts['date'] else '20000101'}{digits}".ljust(14, "0")
     try:
-        time = datetime.datetime.strptime(whole, "%Y%m%d%H%M%S")
+        time = datetime.datetime.strptime(padded, "%Y%m%d%H%M%S")
     except ValueError:
         return None
     seconds = (time - datetime.datetime(1970, 1, 1)).total_seconds()

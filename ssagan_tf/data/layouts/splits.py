@@ -1,4 +1,4 @@
-"""Train and test: as the source says, or drawn video by video."""
+"""Splits clips into training and testing: by the folders of the source, or at random by video."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ssagan_tf.data.dataset_info import SPLITS
 from ssagan_tf.options import PrepareOptions
 
 
-class Divisible(Protocol):
-    """A clip, as far as its split depends on it."""
+class HasSplit(Protocol):
+    """What the split of a clip depends on."""
 
     @property
     def video(self) -> str: ...
@@ -20,28 +20,28 @@ class Divisible(Protocol):
     def split(self) -> str | None: ...
 
 
-AnyClip = TypeVar("AnyClip", bound=Divisible)
+ClipT = TypeVar("ClipT", bound=HasSplit)
 
 
-def own_split(name: str) -> str | None:
-    """The split that the name of a folder promises: `sky_train` is for training."""
+def split_of_folder(name: str) -> str | None:
+    """Returns the split that a folder is named after, such as `sky_train`, if any."""
     return next((split for split in SPLITS if name.endswith(f"_{split}")), None)
 
 
-def draw(seed: int, name: str) -> bytes:
-    """A random number of a name: the order drawn for one depends on no other."""
+def random_key(seed: int, name: str) -> bytes:
+    """Returns a random sort key for a name, which does not depend on other names."""
     return hashlib.sha256(f"{seed}/{name}".encode()).digest()
 
 
-def divide(clips: Sequence[AnyClip], options: PrepareOptions) -> dict[str, list[AnyClip]]:
-    """Into train and test: as the source says, or video by video."""
+def split_clips(clips: Sequence[ClipT], options: PrepareOptions) -> dict[str, list[ClipT]]:
+    """Splits clips as the folders of the source say, or at random by video."""
     videos = {clip.video for clip in clips if clip.split is None}
     number = round(options.test_fraction * len(videos))
-    if 0 < options.test_fraction < 1:  # some for each, for training first
+    if 0 < options.test_fraction < 1:  # at least one each, if possible; training comes first
         number = min(max(number, 1), max(len(videos) - 1, 0))
-    drawn = sorted(videos, key=lambda video: draw(options.seed, f"split/{video}"))[:number]
-    test = frozenset(drawn)
-    parts: dict[str, list[AnyClip]] = {split: [] for split in SPLITS}
+    shuffled = sorted(videos, key=lambda video: random_key(options.seed, f"split/{video}"))
+    test_videos = frozenset(shuffled[:number])
+    by_split: dict[str, list[ClipT]] = {split: [] for split in SPLITS}
     for clip in clips:
-        parts[clip.split or ("test" if clip.video in test else "train")].append(clip)
-    return parts
+        by_split[clip.split or ("test" if clip.video in test_videos else "train")].append(clip)
+    return by_split

@@ -1,32 +1,36 @@
-"""Layout stacked: a picture per clip, its frames one below the other."""
+"""Layout stacked: one picture per clip, with its frames one below the other."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Container, Iterator, Sequence
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from ssagan_tf import limits
+from ssagan_tf import limits, video
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import (
     PICTURES,
     SourceFolder,
-    plainest,
+    shortest_unique,
     suffix_of,
     without_suffix,
 )
+from ssagan_tf.data.layouts.layout import Layout
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
-from ssagan_tf.remote import AnyPath, as_path
+from ssagan_tf.remote import AnyPath, RemoteStorageError, as_path
 from ssagan_tf.safe_names import checked
+
+_TRIED = 32  # pictures to open until one is not broken
 
 
 @dataclasses.dataclass(frozen=True)
 class StackedPicture:
-    """A picture of square frames; the last one is repeated where there are less than 32."""
+    """A picture of square frames; the last one is repeated if there are fewer than 32."""
 
     name: str
     video: str
@@ -44,14 +48,14 @@ class StackedPicture:
         height, width = image.shape[:2]
         if height % width or height == width:
             size = f"{width}×{height} pixels"
-            raise DataError(f"no stacked frames: {as_path(self.path)}: {size}")
+            raise DataError(f"not stacked square frames: {as_path(self.path)}: {size}")
         squares = image.reshape(height // width, width, width, 3)[:FRAMES]
         pictures = [Picture(square) for square in squares]
         pictures += pictures[-1:] * (FRAMES - len(pictures))
-        # The picture is the clip already: a jump in it is its own.
-        whole = dataclasses.replace(options, scene_cut=0.0)
+        # The picture is already a clip, whatever it shows.
+        uncut = dataclasses.replace(options, scene_cut=0.0)
         frames = (Frame(number, picture) for number, picture in enumerate(pictures))
-        for clip in cut(frames, self.name, self.video, whole, encoder):
+        for clip in cut(frames, self.name, self.video, uncut, encoder):
             if isinstance(clip, Clip):
                 clip = dataclasses.replace(clip, name=self.name)
             yield clip
@@ -63,54 +67,84 @@ def list_stacked(
     options: PrepareOptions,
     skipped: list[Skipped],
 ) -> Iterator[StackedPicture]:
-    """Lists the pictures, or those of `options.list`; `skipped` takes what is none."""
+    """Lists the pictures, or those in `options.list`; `skipped` takes the other files."""
     paths = [(folder, name) for folder in folders for name in folder.files]
-    pictures = {folder.below(n): (folder, n) for folder, n in paths if suffix_of(n) in PICTURES}
+    pictures = {folder.relative(n): (folder, n) for folder, n in paths if suffix_of(n) in PICTURES}
     if options.list:
         wanted = _read_list(options.list, source, pictures, skipped)
     else:
         wanted = list(pictures)
-        others = [folder.below(name) for folder, name in paths if suffix_of(name) not in PICTURES]
-        skipped += [Skipped(path, "not a picture") for path in others]
+        skipped += [
+            Skipped(folder.relative(name), "not a picture")
+            for folder, name in paths
+            if suffix_of(name) not in PICTURES
+        ]
     found = [pictures[path] for path in wanted]
-    files = plainest((folder.in_root(name), folder.below(name)) for folder, name in found)
-    names = plainest((without_suffix(path), path) for path in files)
-    # A folder holds the clips of one video, unless there is only one folder.
-    holders = list({folder.path: folder for folder, _ in found}.values())
-    paths = plainest((folder.in_root(), folder.below()) for folder in holders)
-    video_of = {folder.path: path for folder, path in zip(holders, paths, strict=True)}
+    files = shortest_unique(
+        (folder.relative_to_split(name), folder.relative(name)) for folder, name in found
+    )
+    names = shortest_unique((without_suffix(path), path) for path in files)
+    # A folder has the clips of one video, unless there is only one folder.
+    used = list({folder.path: folder for folder, _ in found}.values())
+    paths = shortest_unique((folder.relative_to_split(), folder.relative()) for folder in used)
+    video_of = {folder.path: path for folder, path in zip(used, paths, strict=True)}
     for (folder, file), path, name in zip(found, files, names, strict=True):
-        video_name = path if len(holders) == 1 else video_of[folder.path]
+        video_name = path if len(used) == 1 else video_of[folder.path]
         yield StackedPicture(
             name, video_name, folder.split, os.path.join(source, folder.path, file)
         )
 
 
 def _read_list(
-    list_file: str, source: AnyPath, pictures: Container[str], skipped: list[Skipped]
+    list_file: str, source: AnyPath, pictures: Collection[str], skipped: list[Skipped]
 ) -> list[str]:
     try:
-        lines = limits.read_text(Path(list_file), limits.LIST_BYTES).splitlines()
+        text = limits.read_text(Path(list_file), limits.LIST_BYTES).removeprefix("\ufeff")  # BOM
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         if isinstance(error, UnicodeDecodeError):
-            why = "is not a text file"
+            why = "is not a UTF-8 text file"
         raise OptionError("list", list_file, why) from error
+    # A list from macOS may have decomposed accents (NFD) where the files have composed ones (NFC).
+    composed = {_compose(path): path for path in pictures}
     wanted: dict[str, None] = {}  # an ordered set
-    for entry in filter(None, map(str.strip, lines)):
+    for entry in filter(None, map(str.strip, text.splitlines())):
         plain = "/".join(part for part in entry.split("/") if part not in ("", "."))
         try:
             path = checked(entry if entry.startswith("/") else plain, "picture")
         except ValueError as error:
             raise DataError(
-                f"cannot use {list_file}: {error}; list paths below the source"
+                f"cannot use {list_file}: {error}; expected paths relative to the source"
             ) from error
+        if path not in pictures:
+            path = composed.get(_compose(path), path)
         if path in wanted:
-            skipped.append(Skipped(entry, "listed twice"))
+            skipped.append(Skipped(entry, "duplicate in the list"))
         elif path in pictures:
             wanted[path] = None
         elif (source / path).is_file():
             skipped.append(Skipped(entry, "not a picture of the source"))
         else:
-            skipped.append(Skipped(entry, "no such file"))
+            skipped.append(Skipped(entry, "not found"))
     return list(wanted)
+
+
+def _compose(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
+
+
+def _looks_stacked(source: AnyPath, files: Sequence[str]) -> bool:
+    for name in files[:_TRIED]:
+        try:
+            with (source / name).open("rb") as file, video.open_image(file) as image:
+                return image.height >= 4 * image.width
+        except RemoteStorageError:
+            raise
+        except (OSError, ValueError):  # a broken picture
+            continue
+    return False
+
+
+LAYOUT = Layout(
+    "pictures of stacked frames", list_stacked, PICTURES, fits=_looks_stacked, takes_list=True
+)

@@ -1,20 +1,23 @@
-"""Layout synthetic: the built-in clouds, drawn by `skies/`."""
+"""Layout synthetic: clips of procedural skies, which need no source."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ssagan_tf import skies
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
+from ssagan_tf.data.layouts.folders import SourceFolder
+from ssagan_tf.data.layouts.layout import Layout
 from ssagan_tf.options import FRAMES, PrepareOptions
+from ssagan_tf.remote import AnyPath
 
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticClip:
-    """A sky of its own, not read but drawn."""
+    """A procedural sky, which is a video of its own."""
 
     index: int
     split: None = None
@@ -36,10 +39,19 @@ class SyntheticClip:
             options.seed, self.index, options.resolution, FRAMES, options.wind
         )
         frames = (Frame(number, Picture(image)) for number, image in enumerate(images))
-        whole = dataclasses.replace(options, scene_cut=0.0, static_threshold=0.0)
-        yield from cut(frames, self.video, self.video, whole, encoder)
+        uncut = dataclasses.replace(options, scene_cut=0.0, static_threshold=0.0)
+        # Its drift is known, and need not be measured.
+        yield from cut(frames, self.video, self.video, uncut, encoder, measure_drift=False)
 
 
-def list_clouds(options: PrepareOptions) -> Iterator[SyntheticClip]:
-    """As many skies as the options ask for."""
+def list_synthetic(
+    source: AnyPath,
+    folders: Sequence[SourceFolder],
+    options: PrepareOptions,
+    skipped: list[Skipped],
+) -> Iterator[SyntheticClip]:
+    """Lists `options.synthetic_clips` skies."""
     return map(SyntheticClip, range(options.synthetic_clips))
+
+
+LAYOUT = Layout("nothing", list_synthetic)

@@ -10,7 +10,14 @@ from ssagan_tf import video
 from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
-from ssagan_tf.data.layouts.folders import VIDEOS, SourceFolder, plainest, suffix_of, without_suffix
+from ssagan_tf.data.layouts.folders import (
+    VIDEOS,
+    SourceFolder,
+    shortest_unique,
+    suffix_of,
+    without_suffix,
+)
+from ssagan_tf.data.layouts.layout import Layout
 from ssagan_tf.data.layouts.motion import choose_stride
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
@@ -19,7 +26,7 @@ from ssagan_tf.remote import AnyPath, as_path, local_copy
 
 @dataclasses.dataclass(frozen=True)
 class VideoFile:
-    """A video, cut into clips one after the other."""
+    """A video file, cut into clips."""
 
     name: str
     video: str
@@ -57,15 +64,20 @@ def list_videos(
     options: PrepareOptions,
     skipped: list[Skipped],
 ) -> Iterator[VideoFile]:
-    """Lists the videos; `skipped` takes what is none."""
+    """Lists the videos; `skipped` takes the other files."""
     found = []
     for folder in folders:
         for file in folder.files:
             if suffix_of(file) in VIDEOS:
                 found.append((folder, file))
             else:
-                skipped.append(Skipped(folder.below(file), "not a video"))
-    videos = plainest((folder.in_root(file), folder.below(file)) for folder, file in found)
-    names = plainest((without_suffix(path), path) for path in videos)
+                skipped.append(Skipped(folder.relative(file), "not a video"))
+    videos = shortest_unique(
+        (folder.relative_to_split(file), folder.relative(file)) for folder, file in found
+    )
+    names = shortest_unique((without_suffix(path), path) for path in videos)
     for (folder, file), name, path in zip(found, names, videos, strict=True):
         yield VideoFile(name, path, folder.split, os.path.join(source, folder.path, file))
+
+
+LAYOUT = Layout("video files", list_videos, VIDEOS)

@@ -1,4 +1,4 @@
-"""Sets, lists and leftovers that somebody else made: nothing leaves its folder, nothing runs."""
+"""Untrusted sets, lists and leftovers: nothing is read or written outside, and no code runs."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from ssagan_tf.data.verification import verify_set
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
 from tests import bombs, programs
-from tests.data.rewriting import TEST, TRAIN, contents, described, redescribe, rewrite
+from tests.data.altered_sets import TEST, TRAIN, contents, described, redescribe, rewrite
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def room(tmp_path: Path) -> Path:
-    """A folder whose content is the same after the test, but for what is in `mine`."""
+    """A folder that must not change in the test, except in `mine`."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("as it was")
@@ -45,7 +45,7 @@ def room(tmp_path: Path) -> Path:
 
 
 def others(room: Path) -> dict[str, bytes | str]:
-    """All that is beside `mine`, with content, and where links lead."""
+    """Everything but `mine`: contents of files, and targets of links."""
     found = (path for path in sorted(room.rglob("*")) if room / "mine" not in path.parents)
     return {
         str(path): os.readlink(path) if path.is_symlink() else path.is_file() and path.read_bytes()
@@ -55,7 +55,7 @@ def others(room: Path) -> dict[str, bytes | str]:
 
 @pytest.fixture
 def strange(synthetic_set: Path, room: Path) -> Path:
-    """A set, to be changed by somebody."""
+    """A set to alter."""
     return Path(shutil.copytree(synthetic_set, room / "set"))
 
 
@@ -76,7 +76,7 @@ def rename_clip(folder: Path, name: bytes, key: str = schema.NAME) -> None:
 
 
 def name_frame(folder: Path, frame: bytes) -> None:
-    """Puts other bytes in place of the second frame of the first clip."""
+    """Replaces the second frame of the first clip."""
     first, *rest = contents(folder, TEST)
     example = tf.train.SequenceExample.FromString(first)
     example.feature_lists.feature_list[schema.ENCODED].feature[1].bytes_list.value[0] = frame
@@ -116,8 +116,8 @@ def test_shard_names(strange: Path, room: Path, name: object) -> None:
     assert not list((room / "mine").iterdir())
 
 
-def test_links_that_stay(strange: Path, room: Path) -> None:
-    """Shards may be links, and lie in folders of the set."""
+def test_links_within_the_set(strange: Path, room: Path) -> None:
+    """Shards may be links, and in subfolders of the set."""
     (strange / TRAIN).rename(room / "precious" / TRAIN)
     (strange / TRAIN).symlink_to(room / "precious" / TRAIN)
     (strange / "more").mkdir()
@@ -128,13 +128,13 @@ def test_links_that_stay(strange: Path, room: Path) -> None:
     assert verify_set(strange).problems == ()
 
 
-def test_a_shard_that_never_ends(strange: Path) -> None:
+def test_a_shard_that_is_a_pipe(strange: Path) -> None:
     (strange / TEST).unlink()
     os.mkfifo(strange / TEST)
     redescribe(strange, lambda values: values["splits"]["test"]["shards"][0].update(bytes=0))
-    with pytest.raises(DataError, match=f"{TEST} is no regular file"):
+    with pytest.raises(DataError, match=f"{TEST} is not a regular file"):
         open_set(strange)
-    assert f"{strange / TEST} is no regular file" in verify_set(strange).problems
+    assert f"{strange / TEST} is not a regular file" in verify_set(strange).problems
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_values(strange: Path, name: str, value: object) -> None:
     assert str(raised.value).isprintable()
 
 
-def test_a_description_that_is_too_long(strange: Path, monkeypatch) -> None:
+def test_too_long_a_description(strange: Path, monkeypatch) -> None:
     monkeypatch.setattr(limits, "DESCRIPTION_BYTES", 100)
     with pytest.raises(DataError, match="has more than 100 bytes"):
         open_set(strange)
@@ -187,7 +187,7 @@ def test_copies_of_a_run(strange: Path, tmp_path: Path) -> None:
     others = ("[" * 9999, "[]", f'{{"{TEST}": {{"clips": 1}}}}', f'{{"{TEST}": 1}}')
     for text in (negative, *others):
         (tmp_path / salvage.COPIES_FILE).write_text(text)
-        with pytest.raises(DataError, match=r"cannot read .*copies.json: it is .*; remove it"):
+        with pytest.raises(DataError, match=r"cannot read .*copies.json: .*; remove it"):
             salvage.open_salvaged(open_set(strange), tmp_path)
 
 
@@ -211,16 +211,16 @@ def test_clip_names(strange: Path, room: Path, name: bytes, key: str) -> None:
         *("--save_clips=frames", f"--generated=a={room / 'precious'}"),
     )
     line = programs.complaint(done, 1)
-    assert f"{TEST}: record 0: no record of a clip: " in line
+    assert f"{TEST}: record 0: not a clip: " in line
     assert line.isprintable()
     assert others(room) == before
     assert not list((room / "mine").iterdir())
     [problem, *_] = verify_set(strange).problems
-    assert f"{TEST}: record 0 is no record of a clip: " in problem
+    assert f"{TEST}: record 0 is not a clip: " in problem
 
 
-def test_the_names_of_footage_come_back(tmp_path: Path, write_pictures) -> None:
-    """Whatever prepare takes, evaluation reads; what it could not read is told and left out."""
+def test_names_of_footage_round_trip(tmp_path: Path, write_pictures) -> None:
+    """Evaluation reads all names that prepare accepts; the others are reported and skipped."""
     good = ["Wolken über Köln", "雲 1", "12:30 (a)", "it's; $(x)", "a..b"]
     bad = ["con", "a\\b", "a\nb", "dot.", "space ", "C:"]
     for name in (*good, *bad):
@@ -237,18 +237,18 @@ def test_the_names_of_footage_come_back(tmp_path: Path, write_pictures) -> None:
     assert all(item.kind.startswith("name ") for item in info.skipped)
 
 
-def test_videos_whose_stem_is_no_name(tmp_path: Path) -> None:
+def test_videos_whose_stem_is_not_a_valid_name(tmp_path: Path) -> None:
     for name in ("What a sky....mp4", "a .mp4", "b.mp4"):
         (tmp_path / name).touch()
     listing = layouts.list_items(PrepareOptions(source=str(tmp_path)))
     assert [item.name for item in listing.items] == ["What a sky....mp4", "a .mp4", "b"]
 
 
-# Claims.
+# Claimed sizes.
 
 
 @pytest.mark.parametrize("length", [2**60, 2**63, 2**64 - 1, limits.RECORD_BYTES + 1])
-def test_records_that_claim_much(strange: Path, length: int, tmp_path: Path) -> None:
+def test_records_that_claim_a_huge_size(strange: Path, length: int, tmp_path: Path) -> None:
     """TensorFlow would abort."""
     content = (strange / TEST).read_bytes()
     at = 16 + len(contents(strange, TEST)[0])
@@ -262,7 +262,7 @@ def test_records_that_claim_much(strange: Path, length: int, tmp_path: Path) -> 
         record_index.find_records(prepared, "test")
     assert f"{strange / TEST}: record 1 claims {length:,} bytes" in verify_set(strange).problems
     found = list(tfrecord_format.read_records(strange / TEST))
-    assert [record.whole for record in found] == [True, False]
+    assert [record.intact for record in found] == [True, False]
 
     (strange / TRAIN).write_bytes(bombs.record(length))
     described(strange, TRAIN, clips=4)
@@ -277,7 +277,7 @@ def test_records_that_claim_much(strange: Path, length: int, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "frame", [bombs.jpeg(60_000, 60_000), bombs.png(60_000, 60_000), bombs.jpeg(8_000, 8_000)]
 )
-def test_frames_that_claim_much(strange: Path, frame: bytes) -> None:
+def test_frames_that_claim_a_huge_size(strange: Path, frame: bytes) -> None:
     name_frame(strange, frame)
     prepared = open_set(strange)
     why = f"{TEST}: record 0 of 2 is corrupt"
@@ -313,11 +313,11 @@ def test_lists(tmp_path: Path, entry: str) -> None:
     assert not (tmp_path / "set").exists()
 
 
-# What an interrupted prepare left, perhaps.
+# Leftovers that an interrupted prepare might have written.
 
 
 class _Planted:
-    """Unpickled, it makes a folder."""
+    """Creates a folder when unpickled."""
 
     def __reduce__(self) -> tuple:
         return os.mkdir, ("unpickled",)
@@ -331,7 +331,7 @@ def clouds(output: Path) -> PrepareOptions:
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """What an interrupted prepare left, and what it would have written."""
+    """Leftovers of an interrupted prepare, and what it would have written."""
 
     def interrupt(what: str, done: int, total: int) -> None:
         if what == "writing shards":
@@ -358,7 +358,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def as_planted(content: bytes) -> bytes:
-    """With the end that the earlier version read: it unpickles what comes before."""
+    """With the tail that an older version read, which unpickled the data before it."""
     planted = pickle.dumps(_Planted())
     return planted + bytes(8)
 
@@ -392,11 +392,11 @@ def test_a_changed_spool(
     assert others(room) == before
     said = capsys.readouterr().out
     assert f"{path} cannot be used: " in said
-    assert "is read again" in said
+    assert "reading the footage again" in said
 
 
 def forged(path: Path, **values: object) -> None:
-    """A file of the spool that is whole, and says something else of its clip."""
+    """An intact spool file with other metadata."""
     [clip] = spool.load(str(path))
     said = {**spool._to_json(clip), **values}
     with spool.writing(str(path)) as file:
@@ -441,7 +441,7 @@ def test_a_forged_spool(begun: tuple, room: Path, values: dict, capsys) -> None:
     "link", [".spool", ".spool/00000", ".spool/00000/001", ".spool/.lock", ".spool/plan", TRAIN]
 )
 def test_a_spool_with_links(begun: tuple, room: Path, link: str) -> None:
-    """What is written, cut off or removed would be what they lead to."""
+    """Their targets would be written, truncated or removed."""
     given, _ = begun
     path = room / "mine" / link
     if path.is_dir():
@@ -455,7 +455,7 @@ def test_a_spool_with_links(begun: tuple, room: Path, link: str) -> None:
     assert others(room) == before
 
 
-def test_a_photo_that_is_named_like_a_folder(tmp_path: Path, monkeypatch) -> None:
+def test_a_photo_named_like_the_parent_folder(tmp_path: Path, monkeypatch) -> None:
     """Its stem is two dots."""
     from ssagan_tf import photo_jobs
     from ssagan_tf.options import GenerateOptions
@@ -467,8 +467,8 @@ def test_a_photo_that_is_named_like_a_folder(tmp_path: Path, monkeypatch) -> Non
     ]
 
 
-def test_a_stored_frame_of_another_kind(strange: Path) -> None:
-    """Only JPEGs are decoded, and by no other decoder."""
+def test_stored_frames_must_be_jpegs(strange: Path) -> None:
+    """Only JPEGs are decoded, by the JPEG decoder."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 64)).save(buffer, "PNG")
     name_frame(strange, buffer.getvalue())
@@ -478,7 +478,7 @@ def test_a_stored_frame_of_another_kind(strange: Path) -> None:
         list(pipeline.clips_in_order(prepared, "test", batch=1))
 
 
-def test_the_plan_of_a_spool(begun: tuple, room: Path) -> None:
+def test_the_digest_of_a_spool(begun: tuple, room: Path) -> None:
     given, expected = begun
     (room / "mine" / ".spool" / "plan").write_bytes(b"\xff" * 3 * limits.NOTE_BYTES)
     writer.prepare(given)
@@ -486,11 +486,11 @@ def test_the_plan_of_a_spool(begun: tuple, room: Path) -> None:
     assert json.loads(expected[FILE_NAME])["counts"]["clips"] == 4
 
 
-def test_what_lies_behind_a_picture(tmp_path: Path, write_pictures) -> None:
-    """It does not go into a record with it, and numbers are those that a record holds."""
+def test_data_after_a_picture(tmp_path: Path, write_pictures) -> None:
+    """It is not stored in the record; and numbers fit in a record."""
     write_pictures(tmp_path / "a", range(32), size=(64, 64))
     for path in (tmp_path / "a").iterdir():
-        os.truncate(path, limits.FRAME_BYTES + 1)  # a hole, not on the disk
+        os.truncate(path, limits.FRAME_BYTES + 1)  # sparse
     write_pictures(tmp_path / "b", range(1 << 63, (1 << 63) + 32))
     given = PrepareOptions(
         source=str(tmp_path), output=str(tmp_path / "set"), resolution=64, workers=1

@@ -1,7 +1,7 @@
-"""Programs one after the other in a process that loads the libraries once.
+"""Runs programs one after the other in another process, which loads the libraries only once.
 
-`python -m tests.data.in_turn` reads one a line from its input. For those that read a store: the
-library for it may not be loaded in the process of the tests, which it would abort at its end.
+`python -m tests.data.program_server` reads a program from each line of its input. It is for those
+that read S3: the library for that must not be loaded by the tests, as it aborts at their end.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections.abc import Callable, Iterator
 
 from tests.programs import ROOT, Result
 
-Run = Callable[..., Result]
-"""Takes a program and its arguments."""
+RunProgram = Callable[..., Result]
+"""Takes the name of a program and its arguments."""
 
 
 @contextlib.contextmanager
-def runs() -> Iterator[Run]:
+def start() -> Iterator[RunProgram]:
     """Starts the process."""
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.data.in_turn"],
+        [sys.executable, "-m", "tests.data.program_server"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -50,7 +50,7 @@ def serve() -> None:
 
     cli._exit = sys.exit  # it would end this process
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever libraries print is no answer
+    os.dup2(2, 1)  # libraries may print, too
     for line in sys.stdin:
         name, arguments = json.loads(line)
         result = run(name, *arguments)

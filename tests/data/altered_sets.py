@@ -1,4 +1,4 @@
-"""Prepared sets as somebody else may write them: true to their checksums, whatever they hold."""
+"""Alters prepared sets, and their descriptions to match, as somebody else could."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ TRAIN, TEST = "train-00000-of-00001.tfrecord", "test-00000-of-00001.tfrecord"
 
 
 def described(folder: Path, shard: str, clips: int | None = None) -> None:
-    """Makes the description true to a shard that was written anew."""
+    """Updates the description for a shard that was rewritten."""
 
     def change(values: dict[str, Any]) -> None:
         content = (folder / shard).read_bytes()
         split = values["splits"][shard.partition("-")[0]]
-        [of_shard] = split["shards"]
-        of_shard |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        [described_shard] = split["shards"]
+        described_shard |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         if clips:
-            of_shard["clips"] = split["clips"] = clips
+            described_shard["clips"] = split["clips"] = clips
 
     redescribe(folder, change)
 
