@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case
-from benchmarks.subject import Subject
+from benchmarks.workload import Workload
 
 MIB = 2**20
 # Seconds from which on a first run is as good as a second one.
@@ -69,10 +69,10 @@ def _framework(name: str) -> Any:
         from ssagan_tf.startup import load_tensorflow
 
         load_tensorflow()
-    return importlib.import_module(f"benchmarks.{name}_subjects")
+    return importlib.import_module(f"benchmarks.{name}_workloads")
 
 
-def _seconds(subject: Subject, case: Case) -> list[float]:
+def _seconds(subject: Workload, case: Case) -> list[float]:
     first = _timed(subject.warm_up or subject.run)
     if subject.warm_up is None and first > LONG:
         return [first]

@@ -15,7 +15,7 @@ are shared and drift, so seconds of different tables may not be comparable.
 - **time ratio**, **memory ratio**: to the first row of the comparison.
 - **extra memory**: the peak on top of what the process held once weights, inputs and graph were
   there. **peak**: of the whole process.
-- **GFLOP**: counted for the subject's own algorithm (`python -m benchmarks.operations`).
+- **GFLOP**: counted for the subject's own algorithm (`python -m benchmarks.flops`).
 - **share of floor**: the time that the first row's operations would take at the rate of
   TensorFlow's matrix products, measured in the same rounds, over the measured time.
 """

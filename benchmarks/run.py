@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import operations
+from benchmarks import flops
 from benchmarks.cases import Case, Comparison, Part, parts
 from benchmarks.environment import environment
 from benchmarks.report import markdown
@@ -128,7 +128,7 @@ def comparison_rows(
     rows = []
     for case in comparison.cases:
         row = {"label": comparison.label, "subject": case.subject, "batch": case.batch}
-        row["operations"] = operations.of_case(case)
+        row["operations"] = flops.of_case(case)
         row["case"] = dataclasses.asdict(case)
         row |= _summary(results[case])
         rows.append(row)

@@ -82,7 +82,7 @@ def test_errors_become_rows(tmp_path: Path, capfd: pytest.CaptureFixture) -> Non
 
 
 def test_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("plain_torch", "torch_subjects"):
+    for name in ("plain_torch", "torch_workloads"):
         monkeypatch.delitem(sys.modules, f"benchmarks.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     case = Case("generator", "PyTorch, naive", "torch", "naive")
@@ -91,7 +91,7 @@ def test_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_subprocess_errors_are_one_line() -> None:
     wrong = Case("generator", "ours", "none")
-    assert "benchmarks.none_subjects" in run.in_fresh_process(wrong)["error"]
+    assert "benchmarks.none_workloads" in run.in_fresh_process(wrong)["error"]
     slow = Case("generator", "ours", limit=0.05)
     assert run.in_fresh_process(slow) == {"error": "stopped after 0 s"}
 

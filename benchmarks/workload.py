@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
+class Workload:
     """One program, ready to run: weights and inputs exist, graphs are traced.
 
     Attributes:

@@ -17,12 +17,12 @@ from benchmarks.plain_torch import (
     torch,
     training_step,
 )
-from benchmarks.subject import Subject, products
+from benchmarks.workload import Workload, products
 
 GAMMA = 0.5  # as for ours
 
 
-def prepare(case: Case) -> dict[str, Subject]:
+def prepare(case: Case) -> dict[str, Workload]:
     """Builds what a case measures; one subject, or several products of matrices."""
     torch.manual_seed(0)
     if case.work == "products":
@@ -34,10 +34,10 @@ def prepare(case: Case) -> dict[str, Subject]:
     return {case.subject: _step(case)}
 
 
-def _products(case: Case) -> dict[str, Subject]:
+def _products(case: Case) -> dict[str, Workload]:
     dtype = getattr(torch, case.precision)
     return {
-        name: Subject(
+        name: Workload(
             partial(torch.matmul, torch.randn(first).to(dtype), torch.randn(second).to(dtype)),
             operations=operations,
         )
@@ -45,7 +45,7 @@ def _products(case: Case) -> dict[str, Subject]:
     }
 
 
-def _attention(case: Case) -> Subject:
+def _attention(case: Case) -> Workload:
     features = case.frames * case.channels
     shape = (case.batch, features, case.positions)
     dtype = getattr(torch, case.precision)
@@ -65,10 +65,10 @@ def _attention(case: Case) -> Subject:
 
     for argument in arguments:
         argument.requires_grad_(case.mode == "gradients")
-    return Subject(forward if case.mode == "forward" else gradients)
+    return Workload(forward if case.mode == "forward" else gradients)
 
 
-def _generator(case: Case) -> Subject:
+def _generator(case: Case) -> Workload:
     generator = _with_gamma(Generator(case.resolution, case.base_filters, case.variant))
     generator.train(case.mode == "gradients")
     image = torch.rand(case.batch, 3, case.resolution, case.resolution) * 2 - 1
@@ -83,10 +83,10 @@ def _generator(case: Case) -> Subject:
             clip = generator(image)
         clip.float().square().mean().backward()
 
-    return Subject(forward if case.mode == "forward" else gradients)
+    return Workload(forward if case.mode == "forward" else gradients)
 
 
-def _step(case: Case) -> Subject:
+def _step(case: Case) -> Workload:
     generator = _with_gamma(Generator(case.resolution, case.base_filters, case.variant)).train()
     discriminator = Discriminator(case.resolution, case.base_filters).train()
     optimizers = adam(generator), adam(discriminator)
@@ -97,7 +97,7 @@ def _step(case: Case) -> Subject:
         training_step(generator, discriminator, *optimizers, clips, case.precision)
 
     # Every operation has run once after one update of each.
-    return Subject(lambda: run(clips), warm_up=lambda: run(clips[:, :1]))
+    return Workload(lambda: run(clips), warm_up=lambda: run(clips[:, :1]))
 
 
 def _with_gamma(network: Generator) -> Generator:

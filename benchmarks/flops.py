@@ -1,6 +1,6 @@
 """Counted floating-point operations of the networks: how much work there is to do at least.
 
-    python -m benchmarks.operations [resolution]
+    python -m benchmarks.flops [resolution]
 
 prints a table per layer. Matrix products and convolutions are counted, a multiplication and an
 addition each; normalisation, activations, softmax and moving data are not. Only the taps of a

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 import ssagan_tf
 from benchmarks.cases import Case
-from benchmarks.subject import Subject, products
+from benchmarks.workload import Workload, products
 from ssagan_tf.layers.blocked_attention import spatial_attention, spatial_attention_naive
 from ssagan_tf.models import Network
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions, TrainOptions
@@ -22,7 +22,7 @@ GAMMA = 0.5  # at its initial 0 half of the gradients would be zeros
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def prepare(case: Case) -> dict[str, Subject]:
+def prepare(case: Case) -> dict[str, Workload]:
     """Builds what a case measures; one subject, or several products of matrices."""
     keras.utils.set_random_seed(0)
     if case.work == "products":
@@ -34,11 +34,11 @@ def prepare(case: Case) -> dict[str, Subject]:
     return {case.subject: _step(case)}
 
 
-def _products(case: Case) -> dict[str, Subject]:
+def _products(case: Case) -> dict[str, Workload]:
     dtype = tf.as_dtype(case.precision)
     multiply = tf.function(tf.matmul)
     return {
-        name: Subject(
+        name: Workload(
             partial(multiply, _normal(first, dtype), _normal(second, dtype)),
             operations=operations,
         )
@@ -46,7 +46,7 @@ def _products(case: Case) -> dict[str, Subject]:
     }
 
 
-def _attention(case: Case) -> Subject:
+def _attention(case: Case) -> Workload:
     side = math.isqrt(case.positions)
     shape = (case.batch, case.frames, side, side, case.channels)
     dtype = tf.as_dtype(case.precision)
@@ -71,7 +71,7 @@ def _attention(case: Case) -> Subject:
     return _traced(attend if case.mode == "forward" else gradients, *arguments)
 
 
-def _generator(case: Case) -> Subject:
+def _generator(case: Case) -> Workload:
     options = ModelOptions(resolution=case.resolution, base_filters=case.base_filters)
     generator = _with_gamma(ssagan_tf.build_generator(options, _compute(case)))
     static_clip = case.variant == "static"
@@ -91,7 +91,7 @@ def _generator(case: Case) -> Subject:
     return _traced(forward if case.mode == "forward" else gradients, image)
 
 
-def _step(case: Case) -> Subject:
+def _step(case: Case) -> Workload:
     options = ModelOptions(resolution=case.resolution, base_filters=case.base_filters)
     training = TrainOptions(batch_size=case.batch, discriminator_updates=case.updates)
     gan = GAN(
@@ -123,12 +123,12 @@ def _with_gamma(network: Network) -> Network:
     return network
 
 
-def _traced(function: Any, *arguments: Any) -> Subject:
+def _traced(function: Any, *arguments: Any) -> Workload:
     compiled = tf.function(function, autograph=False)
     compiled.get_concrete_function(*arguments)
     # On a CPU a compiled function returns when all of it has run. Its first run optimises it.
     run = partial(compiled, *arguments)
-    return Subject(run, warm_up=run)
+    return Workload(run, warm_up=run)
 
 
 def _normal(shape: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:

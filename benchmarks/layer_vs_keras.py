@@ -1,4 +1,4 @@
-"""`python -m benchmarks.layer_beside_keras`: SpatialSelfAttention beside MultiHeadAttention.
+"""`python -m benchmarks.layer_vs_keras`: SpatialSelfAttention beside MultiHeadAttention.
 
 Both attend from every position of a clip to every other, with all frames of a position as its
 features; forward and backward in a compiled function, batch 1, T = 4, C = 16. Each row is measured
@@ -69,7 +69,7 @@ def row(name: str, side: int, repetitions: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.layer_beside_keras")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.layer_vs_keras")
     parser.add_argument("--sides", default=",".join(map(str, SIDES)))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--row", nargs=2, help=argparse.SUPPRESS)
@@ -82,7 +82,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for side in map(int, options.sides.split(",")):
         for name in LAYERS:
-            command = [sys.executable, "-m", "benchmarks.layer_beside_keras"]
+            command = [sys.executable, "-m", "benchmarks.layer_vs_keras"]
             command += ["--repetitions", str(options.repetitions), "--row", name, str(side)]
             root = Path(__file__).parents[1]
             done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
