@@ -1,4 +1,4 @@
-"""The plain PyTorch programs, ready to be measured. Eager, as they are commonly run."""
+"""Workloads of the plain PyTorch implementation, eager, as it is commonly run."""
 
 from __future__ import annotations
 
@@ -17,31 +17,33 @@ from benchmarks.plain_torch import (
     torch,
     training_step,
 )
-from benchmarks.workload import Workload, products
+from benchmarks.workload import Workload, matrix_products
 
-GAMMA = 0.5  # as for ours
+GAMMA = 0.5  # as in tensorflow_workloads
 
 
 def prepare(case: Case) -> dict[str, Workload]:
-    """Builds what a case measures; one subject, or several products of matrices."""
+    """Builds the workload of a case by its name; for `matmul`, several."""
     torch.manual_seed(0)
-    if case.work == "products":
-        return _products(case)
+    if case.work == "matmul":
+        return _matmul(case)
     if case.work == "attention":
-        return {case.subject: _attention(case)}
+        return {case.implementation: _attention(case)}
     if case.work == "generator":
-        return {case.subject: _generator(case)}
-    return {case.subject: _step(case)}
+        return {case.implementation: _generator(case)}
+    return {case.implementation: _step(case)}
 
 
-def _products(case: Case) -> dict[str, Workload]:
+def _matmul(case: Case) -> dict[str, Workload]:
     dtype = getattr(torch, case.precision)
     return {
         name: Workload(
             partial(torch.matmul, torch.randn(first).to(dtype), torch.randn(second).to(dtype)),
             operations=operations,
         )
-        for name, (operations, first, second) in products(case.positions, case.channels).items()
+        for name, (operations, first, second) in matrix_products(
+            case.positions, case.channels
+        ).items()
     }
 
 
@@ -96,7 +98,7 @@ def _step(case: Case) -> Workload:
     def run(clips: torch.Tensor) -> None:
         training_step(generator, discriminator, *optimizers, clips, case.precision)
 
-    # Every operation has run once after one update of each.
+    # After one update of each network every operation has run once.
     return Workload(lambda: run(clips), warm_up=lambda: run(clips[:, :1]))
 
 

@@ -1,4 +1,4 @@
-"""Counted operations, against a prototype's, PyTorch's own counter and our compiled graphs."""
+"""Counted operations, compared with a prototype, PyTorch's counter and our compiled graphs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ every_size = pytest.mark.parametrize(("resolution", "base_filters"), SIZES)
 
 
 def test_figures_of_the_prototype() -> None:
-    """It computed the encoder on three slices, the decoder on all, and every block again."""
+    """It computed three slices in the encoder, all in the decoder, and recomputed attention."""
     prototype = Algorithm(static_skips=False, attention_memory=0)
     counts = flops.generator(PAPER, prototype)
     assert forward(counts) == pytest.approx(104e9, rel=0.02)
@@ -62,7 +62,7 @@ def test_plain_algorithm_is_what_pytorch_counts(resolution: int, base_filters: i
 
 
 def work(op: tf.Operation) -> int:
-    """Operations of one in a graph."""
+    """Operations of a node of a graph."""
     shapes = [tensor.shape for tensor in op.inputs]
     if op.type == "Conv3D":
         return 2 * math.prod(op.outputs[0].shape) * math.prod(shapes[1][:-1])
@@ -139,7 +139,7 @@ def test_step() -> None:
     assert flops.step(PAPER, shared_forward=False) == expected + forward(g)
 
 
-def test_cases_are_counted_as_their_subjects_work() -> None:
+def test_cases_are_counted_by_their_algorithm() -> None:
     ours = Case("attention", "blocked", variant="blocked", positions=4096, frames=3, channels=32)
     ours = dataclasses.replace(ours, mode="gradients", memory=16)
     product = 2 * 4096**2 * 96
