@@ -31,13 +31,9 @@ def suited_layers(memory: int) -> Iterator[None]:
     Args:
       memory: As `attend`'s.
     """
-    up_to = im2col.UP_TO_POSITIONS
-    im2col.UP_TO_POSITIONS = 0  # small maps, too, are convolved: their products are channels last
-    try:
-        with attention_by(functools.partial(attend, memory=memory)):
-            yield
-    finally:
-        im2col.UP_TO_POSITIONS = up_to
+    # im2col's products are channels last, so small maps are convolved as well.
+    with im2col.disabled(), attention_by(functools.partial(attend, memory=memory)):
+        yield
 
 
 def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: int) -> Any:

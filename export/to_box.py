@@ -73,7 +73,7 @@ def to_box(options: BoxOptions) -> None:
         for name, path in named_paths("metrics", options.metrics).items()
     }
     load_tensorflow()
-    from ssagan_tf.models.float16_file import save_float16
+    from ssagan_tf.models.float16_file import save_with_float16_kernels
     from ssagan_tf.models.loading import load_generator
 
     generator = origin.load(ComputeOptions())
@@ -81,7 +81,7 @@ def to_box(options: BoxOptions) -> None:
     file, card_file = folder / f"{options.name}.keras", folder / f"{options.name}.json"
     with replacing_file(file) as temporary, replacing_file(card_file) as card_temporary:
         try:
-            save_float16(generator, temporary)
+            save_with_float16_kernels(generator, temporary)
         except ValueError as error:
             raise DataError(f"cannot pack {origin.about}: {error}") from error
         stored = load_generator(temporary)

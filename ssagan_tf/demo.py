@@ -45,14 +45,14 @@ def find_models(options: DemoOptions) -> dict[str, Source]:
         places = (*box.boxes(), *([_RUNS] if _runs_in(Path(_RUNS)) else []))
     for place in places:
         if box.is_name(place) or Path(place).is_file():
-            found.append(generator_source.at(place))
+            found.append(generator_source.resolve(place))
             continue
         if not Path(place).exists():
             raise DataError(f"{place}: no such file or folder; name a run or a FILE.keras")
         runs = _runs_in(Path(place))
         if not runs:
             raise DataError(f"{place} holds no run; train one, or name others with --runs")
-        found += map(generator_source.at, runs)
+        found += map(generator_source.resolve, runs)
     if not found:
         found = [generator_source.find(options, otherwise=box.BOX)]  # which says what is missing
     models: dict[str, Source] = {}

@@ -1,4 +1,4 @@
-"""`python -m ssagan_tf.import_torch`: released PyTorch weights to .keras files, and back."""
+"""`python -m ssagan_tf.import_torch`: converts released PyTorch weights to .keras, and back."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ssagan_tf.files import replacing_file
 from ssagan_tf.options import ImportOptions, OptionError, require
 from ssagan_tf.startup import load_tensorflow
 
-if TYPE_CHECKING:  # elsewhere it is imported late, since it loads Keras
+if TYPE_CHECKING:  # otherwise imported late, because it loads Keras
     from ssagan_tf.models import Network
 
 ABOUT = """
-Makes a .keras file of a checkpoint of the released PyTorch code: generators of SSA-GAN and MD-GAN
-and their discriminator. Size, skips, attention and spectral norm are read off the file. With
---export, the other way round. Needs PyTorch: pip install 'ssagan_tf[torch]'.
+Converts a checkpoint of the released PyTorch code to a .keras file: generators of SSA-GAN and
+MD-GAN, and their discriminator. Size, skips, attention and spectral norm are inferred from the
+file. --export converts in the other direction. Requires PyTorch: pip install 'ssagan_tf[torch]'.
 """
-SAFE_TORCH = (2, 10)  # earlier ones can be got around: CVE-2025-32434, CVE-2026-24747
-_OF_CHECKPOINTS = ("stage1", "skips", "ssa_layers")  # settings that --export has no use for
+SAFE_TORCH = (2, 10)  # files can run code in earlier versions: CVE-2025-32434, CVE-2026-24747
+_IMPORT_ONLY = ("stage1", "skips", "ssa_layers")  # settings that --export does not use
 
 
 def import_torch(options: ImportOptions) -> None:
@@ -34,7 +34,7 @@ def import_torch(options: ImportOptions) -> None:
 
     Raises:
       OptionError: A setting is missing or does not fit the file.
-      DataError: The file cannot be read or is of another network, or PyTorch is not installed.
+      DataError: The file cannot be read or has another network, or PyTorch is not installed.
     """
     require(options, "output")
     if bool(options.checkpoint) == bool(options.export):
@@ -44,8 +44,8 @@ def import_torch(options: ImportOptions) -> None:
         raise OptionError("output", options.output, f"must end in {' or '.join(endings)}")
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
-        if options.export and field.name in _OF_CHECKPOINTS and value != field.default:
-            raise OptionError(field.name, value, "is not for --export")
+        if options.export and field.name in _IMPORT_ONLY and value != field.default:
+            raise OptionError(field.name, value, "has no effect with --export")
     (_write_checkpoint if options.export else _write_keras)(options)
 
 
@@ -54,21 +54,21 @@ def _write_keras(options: ImportOptions) -> None:
     load_tensorflow()
     from ssagan_tf import models, torch_weights
 
-    kind, model = torch_weights.read_off(
+    kind, model = torch_weights.infer_network(
         {key: array.shape for key, array in state.items()},
         options.checkpoint,
         options.model,
         options.skips,
         options.ssa_layers,
     )
-    if kind.least_weights(model) > sum(array.size for array in state.values()):
+    if kind.min_weights(model) > sum(array.size for array in state.values()):
         raise DataError(
             f"{options.checkpoint} claims {model.base_filters} base filters at resolution "
             f"{model.resolution}, which need more weights than it holds"
         )
     is_generator = kind is not models.Discriminator
     network = (models.build_generator if is_generator else models.build_discriminator)(model)
-    torch_weights.load_state(network, state, options.checkpoint)
+    torch_weights.load_state_dict(network, state, options.checkpoint)
     print(f"{options.checkpoint}: {_describe(network)}")
     if options.stage1:
         network = _joined(options.stage1, network)
@@ -78,11 +78,11 @@ def _write_keras(options: ImportOptions) -> None:
 
 
 def _joined(path: str, second: Network) -> Network:
-    from ssagan_tf.models.two_stage import joined
+    from ssagan_tf.models.two_stage import join_stages
 
     first = _load(path)
     try:
-        return joined(first, second)
+        return join_stages(first, second)
     except ValueError as error:
         raise OptionError("stage1", path, str(error)) from error
 
@@ -93,24 +93,26 @@ def _write_checkpoint(options: ImportOptions) -> None:
     from ssagan_tf import torch_weights
 
     network = _stage(_load(options.export), options)
-    state = {key: torch.from_numpy(array) for key, array in torch_weights.state_of(network).items()}
+    state = {
+        key: torch.from_numpy(array) for key, array in torch_weights.to_state_dict(network).items()
+    }
     print(f"{options.export}: {_describe(network)}")
     with replacing_file(options.output) as temporary:
         torch.save(state, temporary)
     print(f"wrote {options.output}: {len(state)} tensors")
 
 
-def _load(place: str) -> Network:
-    """Of a file any network, a discriminator or a second stage as well; else that of the box."""
+def _load(name: str) -> Network:
+    """Loads any network from a file, or a bundled generator."""
     from ssagan_tf.models.loading import load_network
 
-    if box.is_name(place):
-        return ssagan_tf.load_generator(place)
-    return load_network(Path(place))
+    if box.is_name(name):
+        return ssagan_tf.load_generator(name)
+    return load_network(Path(name))
 
 
 def _stage(network: Network, options: ImportOptions) -> Network:
-    """The network to export: the file's, or one of its two stages."""
+    """The network to export: the one in the file, or one of its two stages."""
     stages = {stage.options.network: stage for stage in network.stages()}
     if not options.model and len(stages) == 1:
         return network
@@ -122,45 +124,47 @@ def _stage(network: Network, options: ImportOptions) -> Network:
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """The state dict in a file, as float32 arrays, without running what else may be in it."""
+    """Reads the state dict in a file as float32 arrays, without running code that may be in it."""
     if not path.is_file():
-        raise DataError(f"{path}: no such file; name a checkpoint that torch.save wrote")
+        raise DataError(f"{path}: no such file; give a checkpoint written by torch.save")
     torch = _torch()
     try:
         _refuse_compressed(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # PyTorch raises many kinds
-        asked = re.search(r"GLOBAL (\S+)", str(error))
+        needed = re.search(r"GLOBAL (\S+)", str(error))
         reason = (str(error) or type(error).__name__).splitlines()[0][:300]
         raise DataError(
-            f"cannot load {path}: it is damaged or holds more than weights "
-            f"({f'it asks for {asked[1]}' if asked else reason})"
+            f"cannot load {path}: it is damaged or contains more than weights "
+            f"({f'it needs {needed[1]}' if needed else reason})"
         ) from error
     is_dict = isinstance(state, dict) and all(isinstance(key, str) for key in state)
     if not is_dict or not all(torch.is_tensor(value) for value in state.values()):
-        holds = (
+        content = (
             f"a dict of {', '.join(list(state)[:5])}" if is_dict else f"a {type(state).__name__}"
         )
-        raise DataError(f"{path} holds no state dict but {holds}; save model.state_dict() alone")
-    if state and all(key.startswith("module.") for key in state):  # of DataParallel
+        raise DataError(f"{path} has no state dict but {content}; save model.state_dict() alone")
+    if state and all(key.startswith("module.") for key in state):  # written by DataParallel
         state = {key.removeprefix("module."): value for key, value in state.items()}
     for key, value in state.items():
         plain = (value.layout, value.device.type) == (torch.strided, "cpu")
         if not plain or value.is_quantized or value.is_complex():
-            raise DataError(f"{path}: {key} is no plain tensor; save model.state_dict() of floats")
+            raise DataError(
+                f"{path}: {key} is not a plain tensor; save model.state_dict() of floats"
+            )
     # A tensor may claim any shape, with strides of zero.
     if sum(value.numel() for value in state.values()) > path.stat().st_size:
-        raise DataError(f"{path}: its tensors claim more than the file holds")
+        raise DataError(f"{path}: its tensors claim to be larger than the file")
     return {key: value.detach().float().numpy() for key, value in state.items()}
 
 
 def _refuse_compressed(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(4) != b"PK\x03\x04":
-            return  # of the releases before 1.6
+            return  # the format before PyTorch 1.6
     with zipfile.ZipFile(path) as archive:
         if any(each.compress_type != zipfile.ZIP_STORED for each in archive.infolist()):
-            raise ValueError("it is compressed, which PyTorch does not do")
+            raise ValueError("it is compressed; PyTorch writes it uncompressed")
 
 
 def _torch() -> Any:
@@ -170,7 +174,7 @@ def _torch() -> Any:
         raise missing_extra(error, "torch") from error
     if tuple(map(int, re.findall(r"\d+", torch.__version__)[:2])) < SAFE_TORCH:
         raise DataError(
-            f"PyTorch {torch.__version__} can be made to run code by a file; pip install "
+            f"files can run code in PyTorch {torch.__version__}; pip install "
             f"'torch>={'.'.join(map(str, SAFE_TORCH))}'"
         )
     return torch
@@ -183,14 +187,14 @@ def _describe(network: Network) -> str:
 
 
 def _use(network: Network) -> str:
-    """What a file is good for."""
+    """How the written file is used."""
     from ssagan_tf import models
 
     if isinstance(network, models.Discriminator):
-        return "a discriminator, for keras.models.load_model"
+        return "a discriminator, to load with keras.models.load_model"
     if len(network.input_axes) == 3:
-        return "a generator, for --model of generate"
-    return "a second stage, which takes clips; --stage1=FILE.keras joins it to a first one"
+        return "a generator, to use as --model of generate"
+    return "a second stage, which takes clips; --stage1=FILE.keras joins it to a first stage"
 
 
 def main() -> None:

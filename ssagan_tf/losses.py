@@ -1,102 +1,140 @@
-"""The objectives of the paper (Eq. 4-7), of the released code and of MD-GAN. All return scalars.
+"""Losses of the paper (Eq. 4-7), of the released code and of the baselines. All return scalars.
 
-The discriminator gives logits; D = sigmoid(logits).
+Discriminators return logits; D = sigmoid(logits).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from ssagan_tf.precision import widened
+from ssagan_tf.precision import upcast
 
 # SSIM (Wang et al., 2004, Sec. III-C): a Gaussian window, and constants for values in [-1, 1].
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 SSIM_C1, SSIM_C2 = (0.01 * 2) ** 2, (0.03 * 2) ** 2
 
 
+@dataclasses.dataclass(frozen=True)
+class AdversarialLoss:
+    """An adversarial loss, as three functions of the discriminator's logits `[B, n]` → scalar.
+
+    Attributes:
+      real: What the discriminator minimises on real clips.
+      fake: What the discriminator minimises on generated clips.
+      generator: What the generator minimises.
+    """
+
+    real: Callable[[Any], Any]
+    fake: Callable[[Any], Any]
+    generator: Callable[[Any], Any]
+
+
+def _minus_log_d(logits: Any) -> Any:
+    """-E[log D]."""
+    return ops.mean(ops.softplus(-logits))
+
+
+def _minus_log_one_minus_d(logits: Any) -> Any:
+    """-E[log(1 - D)]."""
+    return ops.mean(ops.softplus(logits))
+
+
+def _mean_d(logits: Any) -> Any:
+    return ops.mean(ops.sigmoid(logits))
+
+
+def _minus_mean_d(logits: Any) -> Any:
+    return -_mean_d(logits)
+
+
+# To add one: an entry here, and its name among the choices of `adversarial` in options/training.py.
+ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
+    # -log D(G(x)): the same fixed point as Eq. 4, with a gradient that does not vanish while the
+    # discriminator wins (Goodfellow et al., 2014, Sec. 3).
+    "nonsaturating": AdversarialLoss(_minus_log_d, _minus_log_one_minus_d, generator=_minus_log_d),
+    # Eq. 4 and 6 to the letter: the generator minimises log(1 - D(G(x))).
+    "minimax": AdversarialLoss(
+        _minus_log_d,
+        _minus_log_one_minus_d,
+        generator=lambda logits: -_minus_log_one_minus_d(logits),
+    ),
+    # As in the released code, which keeps the sigmoid.
+    "wasserstein": AdversarialLoss(_minus_mean_d, _mean_d, generator=_minus_mean_d),
+}
+
+
 def discriminator_loss(real_logits: Any, fake_logits: Any, kind: str = "nonsaturating") -> Any:
-    """What the discriminator minimises: of real and of generated clips.
+    """What the discriminator minimises, on real and on generated clips.
 
     Args:
-      real_logits: `[B, 1]`, of real clips.
-      fake_logits: `[B, 1]`, of generated clips.
-      kind: `"nonsaturating"` or `"minimax"`: -E[log D(Y)] - E[log(1 - D(G(x)))] (Eq. 4, 6).
-        `"wasserstein"`: -E[D(Y)] + E[D(G(x))], with the sigmoid kept, as in the released code.
+      real_logits: The logits of real clips, `[B, 1]`.
+      fake_logits: The logits of generated clips, `[B, 1]`.
+      kind: A key of `ADVERSARIAL_LOSSES`. `"nonsaturating"` or `"minimax"`:
+        -E[log D(Y)] - E[log(1 - D(G(x)))] (Eq. 4, 6). `"wasserstein"`: -E[D(Y)] + E[D(G(x))], with
+        the sigmoid kept, as in the released code.
 
     Raises:
-      ValueError: `kind` is none of them.
+      ValueError: `kind` is unknown.
     """
     return discriminator_real_loss(real_logits, kind) + discriminator_fake_loss(fake_logits, kind)
 
 
 def discriminator_real_loss(logits: Any, kind: str) -> Any:
-    """The part of `discriminator_loss` that is of real clips."""
-    if kind in ("nonsaturating", "minimax"):
-        return ops.mean(ops.softplus(-logits))
-    if kind == "wasserstein":
-        return -ops.mean(ops.sigmoid(logits))
-    raise _unknown(kind)
+    """The part of `discriminator_loss` that depends on real clips."""
+    return _adversarial_loss(kind).real(logits)
 
 
 def discriminator_fake_loss(logits: Any, kind: str) -> Any:
-    """The part of `discriminator_loss` that is of generated clips."""
-    if kind in ("nonsaturating", "minimax"):
-        return ops.mean(ops.softplus(logits))
-    if kind == "wasserstein":
-        return ops.mean(ops.sigmoid(logits))
-    raise _unknown(kind)
+    """The part of `discriminator_loss` that depends on generated clips."""
+    return _adversarial_loss(kind).fake(logits)
 
 
 def generator_adversarial_loss(fake_logits: Any, kind: str) -> Any:
     """What the generator minimises against the discriminator.
 
     Args:
-      fake_logits: `[B, 1]`, of generated clips.
-      kind: `"minimax"`: E[log(1 - D(G(x)))], Eq. 4 to the letter, whose gradient vanishes while
-        the discriminator wins. `"nonsaturating"`: -E[log D(G(x))], which has the same fixed
-        point (Goodfellow et al., 2014, Sec. 3). `"wasserstein"`: -E[D(G(x))].
+      fake_logits: The logits of generated clips, `[B, 1]`.
+      kind: A key of `ADVERSARIAL_LOSSES`. `"nonsaturating"`: -E[log D(G(x))]. `"minimax"`:
+        E[log(1 - D(G(x)))]. `"wasserstein"`: -E[D(G(x))].
 
     Raises:
-      ValueError: `kind` is none of them.
+      ValueError: `kind` is unknown.
     """
-    if kind == "nonsaturating":
-        return ops.mean(ops.softplus(-fake_logits))
-    if kind == "minimax":
-        return -ops.mean(ops.softplus(fake_logits))
-    if kind == "wasserstein":
-        return -ops.mean(ops.sigmoid(fake_logits))
-    raise _unknown(kind)
+    return _adversarial_loss(kind).generator(fake_logits)
 
 
-def _unknown(kind: str) -> ValueError:
-    return ValueError(
-        f"`kind` must be 'nonsaturating', 'minimax' or 'wasserstein'. Received: kind={kind!r}"
-    )
+def _adversarial_loss(kind: str) -> AdversarialLoss:
+    if kind not in ADVERSARIAL_LOSSES:
+        raise ValueError(
+            f"`kind` must be one of {', '.join(ADVERSARIAL_LOSSES)}. Received: kind={kind!r}"
+        )
+    return ADVERSARIAL_LOSSES[kind]
 
 
-def gradient_penalty(slopes: Any) -> Any:
+def gradient_penalty(gradients: Any) -> Any:
     """E[(‖∂D/∂z‖₂ - 1)²] (Gulrajani et al., 2017, Eq. 3).
 
     Args:
-      slopes: ∂D(z)/∂z at points z between real and generated clips, `[B, T, H, W, C]`.
+      gradients: ∂D(z)/∂z at points z between real and generated clips, `[B, T, H, W, C]`.
     """
-    squares = ops.sum(ops.square(widened(slopes)), axis=(1, 2, 3, 4))
-    # The root has no derivative at 0, where a saturated sigmoid ends up.
+    squares = ops.sum(ops.square(upcast(gradients)), axis=(1, 2, 3, 4))
+    # The square root has no derivative at 0, which is what a saturated sigmoid gives.
     norms = ops.sqrt(ops.maximum(squares, 1e-24))
     return ops.mean(ops.square(norms - 1.0))
 
 
 def content_loss(real: Any, fake: Any) -> Any:
-    """L_con (Eq. 5): mean absolute error of clips `[B, T, H, W, C]` in [-1, 1]."""
+    """L_con (Eq. 5): mean absolute error between clips `[B, T, H, W, C]` in [-1, 1]."""
     return ops.mean(ops.abs(real - fake))
 
 
 def mse_loss(real: Any, fake: Any) -> Any:
-    """Mean squared error of clips `[B, T, H, W, C]` in [-1, 1]: RNN-GAN's content loss."""
+    """Mean squared error between clips `[B, T, H, W, C]` in [-1, 1]: RNN-GAN's content loss."""
     return ops.mean(ops.square(real - fake))
 
 
@@ -106,20 +144,20 @@ def first_frame_loss(real: Any, fake: Any) -> Any:
 
 
 def ssim_loss(real: Any, fake: Any) -> Any:
-    """1 - SSIM, of the frames of clips `[B, T, H, W, C]` in [-1, 1], as in the released code.
+    """1 - SSIM between the frames of clips `[B, T, H, W, C]` in [-1, 1], as in the released code.
 
-    A Gaussian window of 11×11 with σ = 1.5, no padding, moments by the weights of the window
-    (nothing added for the size of the sample), mean over positions, channels, frames and clips.
+    An 11×11 Gaussian window with σ = 1.5, no padding, window-weighted moments without a correction
+    for sample size; the mean over positions, channels, frames and clips.
 
     Raises:
-      ValueError: A side is smaller than the window.
+      ValueError: Height or width is smaller than the window.
     """
     height, width = real.shape[2:4]
     if min(height, width) < SSIM_WINDOW:
         raise ValueError(
             f"frames must be at least {SSIM_WINDOW}×{SSIM_WINDOW}. Received: {height}×{width}"
         )
-    # Two products with banded matrices: exact, and fast in the gradient as well.
+    # The window is separable: two products with banded matrices, whose gradient is fast, too.
     down, across = (ops.cast(_gaussian_window(side), real.dtype) for side in (height, width))
 
     def local_mean(x: Any) -> Any:
@@ -135,7 +173,7 @@ def ssim_loss(real: Any, fake: Any) -> Any:
 
 
 def _gaussian_window(side: int) -> np.ndarray:
-    """`[side - 10, side]`: each row weighs the 11 values around a position."""
+    """Banded matrix `[side - 10, side]`: each row holds the weights of 11 adjacent values."""
     offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
     weights = np.exp(-0.5 * (offsets / SSIM_SIGMA) ** 2)
     rows = side - SSIM_WINDOW + 1
@@ -146,43 +184,53 @@ def _gaussian_window(side: int) -> np.ndarray:
 
 
 def gram_matrix(features: Any) -> Any:
-    """g(F) = F Fᵀ / (M·S): how features go together in a clip, wherever they are.
+    """g(F) = F Fᵀ / (M·S): which features occur together, wherever they are in the frame.
 
     Args:
-      features: `[B, T, H, W, C]`, seen as F `[M, S]` with M = C·T and S = H·W.
+      features: `[B, T, H, W, C]`, reshaped to F `[M, S]` with M = C·T and S = H·W.
 
     Returns:
-      `[B, M, M]`, at least float32.
+      `[B, M, M]` in float32, or float64 for float64 features.
     """
     batch, time, height, width, channels = ops.shape(features)
-    rows = ops.transpose(widened(features), (0, 1, 4, 2, 3))
+    rows = ops.transpose(upcast(features), (0, 1, 4, 2, 3))
     rows = ops.reshape(rows, (batch, time * channels, height * width))
     size = time * channels * height * width
     return ops.matmul(rows, ops.transpose(rows, (0, 2, 1))) / ops.cast(size, rows.dtype)
 
 
-def ranking_loss(real: Sequence[Any], negative: Sequence[Any], anchor: Sequence[Any]) -> Any:
-    """MD-GAN's L_rank (Xiong et al., CVPR 2018): the second stage's clips shall be nearer to real
-    ones than to the first stage's.
+# Further terms of the generator's loss, as functions of real and generated clips. The term `X` is
+# weighted by the setting `lambda_X` of options/training.py, is left out where that is 0, and is
+# reported as `X_loss`. To add one: a function above, an entry here, and that setting.
+CLIP_LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    "ssim": ssim_loss,
+    "mse": mse_loss,
+    "first_frame": first_frame_loss,
+}
 
-    With p = ‖g(anchor) − g(real)‖₁ and n = ‖g(anchor) − g(negative)‖₁, sums over the entries of
-    Gram matrices, it is −log(e⁻ᵖ / (e⁻ᵖ + e⁻ⁿ)), the cross-entropy of a softmax, as
-    log(1 + eᵖ⁻ⁿ); the mean over the batch, summed over the layers.
+
+def ranking_loss(real: Sequence[Any], negative: Sequence[Any], anchor: Sequence[Any]) -> Any:
+    """MD-GAN's L_rank (Xiong et al., CVPR 2018): second-stage clips should be closer to real clips
+    than to first-stage clips.
+
+    With p = ‖g(anchor) − g(real)‖₁ and n = ‖g(anchor) − g(negative)‖₁, summed over the entries of
+    the Gram matrices, it is −log(e⁻ᵖ / (e⁻ᵖ + e⁻ⁿ)), a softmax cross-entropy, computed as
+    log(1 + eᵖ⁻ⁿ); averaged over the batch, summed over the layers.
 
     Args:
-      real: The discriminator's features of real clips, a layer each, `[B, T, H, W, C]`.
-      negative: The same of the first stage's clips.
-      anchor: The same of the second stage's clips.
+      real: The discriminator's features of real clips, one `[B, T, H, W, C]` per layer.
+      negative: The same for the first stage's clips.
+      anchor: The same for the second stage's clips.
 
     Raises:
-      ValueError: They are of different numbers of layers.
+      ValueError: The numbers of layers differ.
     """
     total = 0.0
-    for of_real, of_negative, of_anchor in zip(real, negative, anchor, strict=True):
-        gram = gram_matrix(of_anchor)
+    for real_layer, negative_layer, anchor_layer in zip(real, negative, anchor, strict=True):
+        gram = gram_matrix(anchor_layer)
         to_real, to_negative = (
             ops.sum(ops.abs(gram - gram_matrix(features)), axis=(1, 2))
-            for features in (of_real, of_negative)
+            for features in (real_layer, negative_layer)
         )
         total = total + ops.mean(ops.softplus(to_real - to_negative))
     return total

@@ -1,4 +1,4 @@
-"""Pixels: uint8 in files and pictures, float in [-1, 1] inside.
+"""Pixel values: uint8 in files and pictures, float in [-1, 1] in the networks.
 
 NumPy arrays stay NumPy arrays, without loading Keras.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 
 def to_float(pixels: Any, dtype: str = "float32") -> Any:
-    """uint8 of any shape → float of that type in [-1, 1]: an array of an array, else a tensor."""
+    """uint8 of any shape → float in [-1, 1]: a NumPy array for an array, otherwise a tensor."""
     if isinstance(pixels, np.ndarray):
         kind = np.dtype(dtype).type
         return pixels.astype(kind) / kind(127.5) - kind(1)
@@ -22,12 +22,12 @@ def to_float(pixels: Any, dtype: str = "float32") -> Any:
 
 
 def on_pixels(generator: Callable[..., Any]) -> Callable[[np.ndarray], np.ndarray]:
-    """A Keras generator of clips as a function of uint8 photos that gives uint8 clips."""
+    """Wraps a Keras generator as a function from uint8 photos to uint8 clips."""
     return lambda photos: to_uint8(generator(to_float(photos), training=False))
 
 
 def to_uint8(values: Any) -> np.ndarray:
-    """Floats in [-1, 1] of any shape → uint8 array, rounded; what lies outside is clipped."""
+    """Float in [-1, 1] of any shape → uint8 array, rounded and clipped."""
     if not isinstance(values, np.ndarray):
         from keras import ops
 

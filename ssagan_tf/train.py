@@ -1,4 +1,4 @@
-"""`python -m ssagan_tf.train`: trains a run, or goes on with it."""
+"""`python -m ssagan_tf.train`: trains a run, or resumes it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ samples, metrics and generator.keras in --run_dir. The same command again resume
 
 
 def train(model: ModelOptions, compute: ComputeOptions, options: TrainOptions) -> None:
-    require(options, "data", "run_dir")  # before seconds of loading
-    load_tensorflow()  # now that the flags are right
+    require(options, "data", "run_dir")  # before TensorFlow takes seconds to load
+    load_tensorflow()
     from ssagan_tf.training import loop
 
     loop.train(model, compute, options)

@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from ssagan_tf import models
 from ssagan_tf.models.loading import fingerprint
-from ssagan_tf.models.two_stage import joined
+from ssagan_tf.models.two_stage import join_stages
 from ssagan_tf.options import ComputeOptions, ModelOptions, TrainOptions
 from ssagan_tf.training.gan import GAN
 from ssagan_tf.training.optimizer import make_optimizer
@@ -34,10 +34,10 @@ def describe() -> dict[str, Any]:
     kinds = {name: dataclasses.replace(small, network=name) for name in models.REGISTRY}
     first, second = (ssagan_tf.build_generator(kinds[n]) for n in ("ssagan", "ssagan_stage2"))
     spectral = dataclasses.replace(kinds["ssagan_stage2"], spectral_norm=True)
-    discriminator, both = ssagan_tf.build_discriminator(spectral), joined(first, second)
+    discriminator, both = ssagan_tf.build_discriminator(spectral), join_stages(first, second)
     networks = {
         "two stages": both,
-        "mixed": first.computed(ComputeOptions(precision="mixed_bfloat16")),
+        "mixed": first.with_compute(ComputeOptions(precision="mixed_bfloat16")),
         "discriminator": discriminator,
         "vgan": ssagan_tf.build_generator(kinds["vgan"]),
         "rnngan": ssagan_tf.build_generator(kinds["rnngan"]),

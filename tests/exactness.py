@@ -135,7 +135,7 @@ def in_float64(network: Network) -> Network:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
     try:
-        return network.computed(ComputeOptions())
+        return network.with_compute(ComputeOptions())
     finally:
         keras.config.set_dtype_policy(before)
 

@@ -369,7 +369,7 @@ def test_beside_the_truth_of_procedural_skies(
         ({"generated": ()}, OptionError, "give --run_dir, --model or --generated"),
         ({}, DataError, "d: no such folder"),
         ({"run_dir": "r"}, DataError, "r holds no run"),
-        ({"checkpoint": "best"}, OptionError, "checkpoint=best: is of a run"),
+        ({"checkpoint": "best"}, OptionError, "checkpoint=best: needs --run_dir"),
         ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: is of a generator"),
         ({"transfer": True}, OptionError, "transfer=True: is of a generator; give --run_dir"),
         ({"size": 6}, OptionError, "size=6: must be 0, or from 7 to 1024"),

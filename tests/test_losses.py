@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import tensorflow as tf
 from skimage.metrics import structural_similarity
 
 from ssagan_tf import losses
+from ssagan_tf.options import TrainOptions
 from tests.exactness import EXACT
 
 pytestmark = pytest.mark.numeric
@@ -47,10 +50,26 @@ def test_only_minimax_saturates_while_the_discriminator_wins() -> None:
     equal(slopes["nonsaturating"], -1)
 
 
-def test_large_logits_stay_finite() -> None:
+@pytest.mark.parametrize("kind", losses.ADVERSARIAL_LOSSES)
+def test_every_adversarial_loss(kind: str) -> None:
+    """Finite for large logits; the discriminator tells real from fake, the generator opposes it."""
     far = np.array([[1e4], [-1e4]], "float64")
-    assert np.isfinite(losses.discriminator_loss(far, far))
-    assert np.isfinite(losses.generator_adversarial_loss(far, "minimax"))
+    assert np.isfinite(losses.discriminator_loss(far, far, kind))
+    assert np.isfinite(losses.generator_adversarial_loss(far, kind))
+    low, high = np.array([[-1.0]], "float64"), np.array([[1.0]], "float64")
+    assert losses.discriminator_loss(high, low, kind) < losses.discriminator_loss(low, high, kind)
+    generator = [float(losses.generator_adversarial_loss(x, kind)) for x in (low, high)]
+    assert generator[1] < generator[0]
+
+
+def test_settings_choose_among_the_losses_that_exist() -> None:
+    """`adversarial` offers every adversarial loss, and every term has a weight `lambda_…`."""
+    choices = get_args(get_type_hints(TrainOptions)["adversarial"])
+    assert choices == tuple(losses.ADVERSARIAL_LOSSES)
+    weights = {field.name for field in dataclasses.fields(TrainOptions)}
+    weights = {name for name in weights if name.startswith("lambda_")}
+    others = {"lambda_adv", "lambda_con", "lambda_penalty", "lambda_rank"}
+    assert weights == others | {f"lambda_{name}" for name in losses.CLIP_LOSSES}
 
 
 def test_content_is_the_mean_absolute_error() -> None:
@@ -58,7 +77,7 @@ def test_content_is_the_mean_absolute_error() -> None:
     equal(losses.content_loss(real, fake), np.mean(np.abs(real - fake)))
 
 
-def test_the_released_losses_are_of_the_sigmoids_output() -> None:
+def test_wasserstein_keeps_the_sigmoid_as_released() -> None:
     real, fake = sigmoid(REAL).mean(), sigmoid(FAKE).mean()
     equal(losses.discriminator_loss(REAL, FAKE, "wasserstein"), fake - real)
     equal(losses.generator_adversarial_loss(FAKE, "wasserstein"), -fake)
@@ -80,8 +99,8 @@ def test_gradient_penalty_of_known_slopes() -> None:
     equal(gradient[0, 0, 0, 0, 0], 2 * (3 - 1) / 3)
 
 
-def test_structure_is_ssim() -> None:
-    """Against scikit-image's, with the published window and constants, and no padding."""
+def test_ssim_loss() -> None:
+    """Against scikit-image, with the published window and constants, and without padding."""
     rng = np.random.default_rng(0)
     real = rng.uniform(-1, 1, (2, 3, 24, 17, 3))
     fake = 0.7 * real + 0.3 * rng.uniform(-1, 1, real.shape)
@@ -118,7 +137,7 @@ def test_structure_is_ssim() -> None:
         losses.ssim_loss(real[:, :, :8, :8], fake[:, :, :8, :8])
 
 
-def test_losses_of_the_baselines() -> None:
+def test_content_losses_of_the_baselines() -> None:
     draw = np.random.default_rng(0)
     real, fake = (draw.uniform(-1, 1, (2, 3, 4, 5, 3)) for _ in range(2))
     difference = real - fake
@@ -128,7 +147,7 @@ def test_losses_of_the_baselines() -> None:
 
 
 def features(seed: int) -> list[np.ndarray]:
-    """Of two layers, `[B, T, H, W, C]`."""
+    """Features of two layers, `[B, T, H, W, C]`."""
     draw = np.random.default_rng(seed)
     return [draw.normal(size=shape) for shape in ((2, 3, 4, 5, 2), (2, 2, 3, 2, 4))]
 
@@ -151,14 +170,14 @@ def ranking_by_formula(real: list, negative: list, anchor: list) -> float:
     return total
 
 
-def test_ranking_is_its_formula() -> None:
+def test_ranking_loss_against_its_formula() -> None:
     triple = features(0), features(1), features(2)
     expected = ranking_by_formula(*triple)
     assert abs(expected - 2 * np.log(2)) > 0.01  # not what equal distances give
     equal(losses.ranking_loss(*triple), expected)
 
 
-def test_gradients_of_ranking_by_finite_differences() -> None:
+def test_ranking_loss_gradients_by_finite_differences() -> None:
     triple = [[tf.constant(layer) for layer in features(seed)] for seed in range(3)]
     with tf.GradientTape() as tape:
         tape.watch(triple)
@@ -177,8 +196,8 @@ def test_gradients_of_ranking_by_finite_differences() -> None:
                 assert abs(gradients[who][layer][place] - slope) < 1e-8
 
 
-def test_ranking_at_its_three_places() -> None:
-    """Least where the anchor is real, log 2 where it is equally far, most at the negative."""
+def test_ranking_loss_at_real_halfway_and_negative() -> None:
+    """Lowest where the anchor is real, log 2 at equal distances, highest at the negative."""
     real, negative = features(0), features(1)
     apart = [
         np.abs(np.asarray(losses.gram_matrix(y) - losses.gram_matrix(y1))).sum(axis=(1, 2))
@@ -191,7 +210,7 @@ def test_ranking_at_its_three_places() -> None:
     equal(losses.ranking_loss(real, real, negative), 2 * np.log(2))
 
 
-def test_ranking_stays_finite_and_knows_its_layers() -> None:
+def test_ranking_loss_stays_finite_and_counts_its_layers() -> None:
     real, far = features(0), [1e3 * layer for layer in features(1)]
     assert np.isfinite(losses.ranking_loss(real, far, far))
     with pytest.raises(ValueError, match="zip"):

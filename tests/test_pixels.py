@@ -5,7 +5,7 @@ import numpy as np
 from ssagan_tf.pixels import to_float, to_uint8
 
 
-def test_there_and_back() -> None:
+def test_round_trip() -> None:
     pixels = np.arange(256, dtype=np.uint8)
     values = np.asarray(to_float(pixels))
     assert values.dtype == np.float32

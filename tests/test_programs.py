@@ -271,12 +271,12 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     tmp_path: Path, synthetic_set: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(
-        callbacks.LogLosses, "at", lambda self, step: signal.raise_signal(signal.SIGINT)
+        callbacks.LogMetrics, "on_step", lambda self, step: signal.raise_signal(signal.SIGINT)
     )
     folder = tmp_path / "run"
     result = run("train", *SMALL, f"--data={synthetic_set}", f"--run_dir={folder}", "--steps=9")
     line = complaint(result, 130)
-    assert line.startswith("train: stopped and saved at step 1; the same command goes on")
+    assert line.startswith("train: stopped and saved at step 1; run the same command again")
     assert (folder / "checkpoints" / "step-1.index").exists()
 
 
@@ -436,7 +436,7 @@ def test_checkpoints_by_name(trained: Path, photo, tmp_path: Path) -> None:
         f"--image={path}",
         f"--output={tmp_path / 'none.mp4'}",
     )
-    assert "--checkpoint=1: there is none; the run has steps" in complaint(result, 2)
+    assert "--checkpoint=1: not found: the run has the steps" in complaint(result, 2)
 
 
 def test_a_run_is_evaluated(trained: Path, synthetic_set: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,58 +18,58 @@ from ssagan_tf.layers.blocked_attention import (
     spatial_attention,
     spatial_attention_naive,
 )
-from ssagan_tf.layers.normalization import BatchNormalization
+from ssagan_tf.layers.gates import GATES
 from ssagan_tf.layers.static_clip import is_static, multiplicities
-
-GATES = ("gamma", "none", "projected")
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class SpatialSelfAttention(keras.layers.Layer):
     """Spatial self-attention over a clip: `[B, T, H, W, C]` in, the same shape out.
 
-    Queries, keys and values are 1×1×1 convolutions. The attention runs over the H·W positions
-    only; the T frames are part of each position's features, so one attention map serves the whole
-    clip. Any B, T, H and W, known or not; `memory` bounds what the attention holds. Names mean
-    what they mean in `keras.layers.MultiHeadAttention`.
+    Queries, keys and values are 1×1×1 convolutions. Attention runs over the H·W positions only;
+    the T frames are part of each position's features, so one attention map serves the whole clip.
+    B, T, H and W may be anything, known or not; `memory` bounds the size of the attention maps.
+    Arguments are named as in `keras.layers.MultiHeadAttention`.
+
+    For another attention, override `attend`.
 
     Args:
       ratio: C̄/C, channels of queries and keys over those of the input; 1 in the paper. At
         least one channel is kept.
       gate: How the attended features o join the input x. `"gamma"` (Eq. 3): γ·o + x with a
-        learned scalar γ, 0 at first, so the layer starts as the identity; `"none"` (Sec. 5.4):
-        o + x; `"projected"` (released code): BN(W·o) + x with W a 1×1×1 convolution of zeros.
-      kernel_initializer: Of the three convolutions.
-      memory: MiB that the weights of attention of a batch may take. Where they need more they are
-        computed in blocks, and again in the gradient: a fifth slower in training, and as exact.
-        In a graph where H or W is unknown, they are computed again in any case.
-      bias_initializer: Of the three convolutions, as the following.
-      kernel_regularizer: Also of the projection.
-      bias_regularizer: Also of the projection.
-      kernel_constraint: Also of the projection.
-      bias_constraint: Also of the projection.
+        learned scalar γ, initially 0, so the layer starts as the identity; `"none"` (Sec. 5.4):
+        o + x; `"projected"` (released code): BN(W·o) + x with W a 1×1×1 convolution,
+        initially zero.
+      kernel_initializer: For the three convolutions.
+      memory: Most MiB that the attention maps of a batch may take. If they need more, they are
+        computed in blocks, and again in the gradient: as exact, and a fifth slower in training.
+        In a graph where H or W is unknown, the gradient always computes them again.
+      bias_initializer: For the three convolutions, as the following.
+      kernel_regularizer: For the projection, too.
+      bias_regularizer: For the projection, too.
+      kernel_constraint: For the projection, too.
+      bias_constraint: For the projection, too.
 
     Call arguments:
       inputs: `[B, T, H, W, C]`; integers are cast to the compute dtype.
       attention_mask: Positions that may be attended to, boolean `[B, H·W]` (row by row) or
-        `[B, H, W]`, B being 1 if it is the same for all; all if None. Where a clip has none, o
-        is 0.
+        `[B, H, W]`, where B may be 1 for all clips; None means all. Where a clip has none, o is 0.
       return_attention_scores: Whether to return (output, A) with A = softmax(q kᵀ) (Eq. 1),
-        `[B, H·W, H·W]`, row by row of the query.
-      mask: Boolean `[B, T]` or `[B, T, H, W]`, as Keras hands it on: what it leaves out is not
-        read. Nothing else in the output depends on it, and frames that are left out throughout
-        count as if they were not there. The output has the same mask.
+        `[B, H·W, H·W]`, a row per query position.
+      mask: Boolean `[B, T]` or `[B, T, H, W]`, as Keras propagates it: what is masked is not read.
+        Nothing else in the output depends on it, and frames that are masked entirely count as if
+        they were not there. The output has the same mask.
       training: Whether the batch norm of `gate="projected"` trains.
-      frames: Given, the input are the slices of a static clip (`static_clip.py`).
-      update: Whether training moves the statistics of that batch norm.
+      frames: If given, the input holds the slices of a static clip (`static_clip.py`).
+      update: Whether training updates the moving statistics of that batch norm.
 
     Returns:
-      Of the input's shape, in the compute dtype; with `return_attention_scores` a pair.
+      A tensor of the input's shape, in the compute dtype; with `return_attention_scores` a pair.
 
     Raises:
-      ValueError: `gate`, `ratio` or `memory` is impossible; the input is not `[B, T, H, W, C]`
-        with a known C, or has other channels than the layer was built for; scores are wanted
-        that take more than `memory` or are of an unknown size.
+      ValueError: `gate`, `ratio` or `memory` is invalid; the input is not `[B, T, H, W, C]` with
+        a known C, or has other channels than the layer was built for; or scores are requested
+        whose size is unknown or exceeds `memory`.
 
     Example:
 
@@ -99,7 +100,7 @@ class SpatialSelfAttention(keras.layers.Layer):
         if not 0 < ratio <= 1:
             raise ValueError(f"`ratio` must be above 0 and at most 1. Received: ratio={ratio}")
         self.supports_masking = True
-        # Settings of those that are not as this layer makes them: quantized, or with LoRA.
+        # Configs of sublayers that are not as `pointwise` creates them: quantized, or with LoRA.
         self._convolutions = convolutions
         self.ratio = ratio
         self.gate = gate
@@ -113,7 +114,7 @@ class SpatialSelfAttention(keras.layers.Layer):
 
     @property
     def attention_axes(self) -> tuple[int, int]:
-        """Axes that the attention runs over: H and W."""
+        """The axes that attention runs over: H and W."""
         return (2, 3)
 
     def build(self, input_shape: tuple) -> None:
@@ -129,28 +130,26 @@ class SpatialSelfAttention(keras.layers.Layer):
                 f"Received: shape {tuple(input_shape)}"
             )
         key_channels = max(1, round(channels * self.ratio))
-        self.query = self._pointwise(key_channels, "query")
-        self.key = self._pointwise(key_channels, "key")
-        self.value = self._pointwise(channels, "value")
+        self.query = self.pointwise(key_channels, "query")
+        self.key = self.pointwise(key_channels, "key")
+        self.value = self.pointwise(channels, "value")
         for layer in (self.query, self.key, self.value):
             layer.build(input_shape)
-        if self.gate == "gamma":
-            self.gamma = self.add_weight(name="gamma", shape=(), initializer="zeros")
-        elif self.gate == "projected":
-            self.projection = self._pointwise(channels, "projection")
-            self.projection.build(input_shape)
-            self.projection_norm = BatchNormalization(
-                name="projection_norm", dtype=self.dtype_policy
-            )
-            self.projection_norm.build(input_shape)
+        GATES[self.gate].build(self, input_shape)
         self.input_spec = keras.layers.InputSpec(ndim=5, axes={-1: channels})
 
-    def _pointwise(self, filters: int, name: str) -> keras.layers.Dense:
-        # A 1×1×1 convolution is a matrix product over the channels.
+    def pointwise(self, filters: int, name: str, zeros: bool = False) -> keras.layers.Dense:
+        """A 1×1×1 convolution, which is a matrix product over the channels, not built yet.
+
+        Args:
+          filters: Output channels.
+          name: Its name, which is also the attribute of this layer that holds it.
+          zeros: Whether it starts at zero instead of by this layer's initializers.
+        """
         if name in self._convolutions:
             return keras.layers.Dense.from_config(self._convolutions[name])
         initializers = (self.kernel_initializer, self.bias_initializer)
-        if name == "projection":
+        if zeros:
             initializers = ("zeros", "zeros")
         # Copies: a shared initializer would draw the same numbers for q, k and v.
         kernel, bias = (each.clone() if hasattr(each, "clone") else each for each in initializers)
@@ -176,50 +175,64 @@ class SpatialSelfAttention(keras.layers.Layer):
         frames: int | None = None,
         update: bool = True,
     ) -> Any:
-        if mask is None:  # beside an attention_mask Keras does not hand it on
+        if mask is None:  # Keras does not pass it on if there is an attention_mask
             mask = getattr(inputs, "_keras_mask", None)
         inputs = ops.cast(inputs, self.compute_dtype)
-        formula, scores = _FORMULA.get(), None
-        if formula is not None:
+        scores, visible = None, None if mask is None else _every_position(mask, inputs)
+        replacement = self._replacement()
+        if replacement is not None:
             if return_attention_scores or attention_mask is not None or mask is not None:
-                raise ValueError("the formula in use gives no scores and takes no masks")
-            attended = formula(self, inputs, frames)
+                raise ValueError("the attention formula in use returns no scores and takes no mask")
+            attended = replacement(inputs, frames)
         else:
-            read = None if mask is None else _every_position(mask, inputs)
             if return_attention_scores:
                 self._check_scores(inputs)
             attended, scores = self._attend(
-                inputs, frames, attention_mask, read, return_attention_scores
+                inputs, frames, attention_mask, visible, return_attention_scores
             )
-        if self.gate == "gamma":
-            attended = self.gamma * attended
-        elif self.gate == "projected":
-            attended = self.projection_norm(
-                self.projection(attended),
-                training=training,
-                mask=None if mask is None else read,
-                frames=frames,
-                update=update,
-            )
-        outputs = attended + inputs
+        gated = GATES[self.gate].apply(
+            self, attended, training=training, mask=visible, frames=frames, update=update
+        )
+        outputs = gated + inputs
         return (outputs, scores) if return_attention_scores else outputs
 
     def attend(self, clip: Any, frames: int | None = None) -> Any:
-        """o (Eq. 2) of a clip in the compute dtype, before any gate: what a formula stands for."""
+        """o (Eq. 2): attention over a clip, before the gate. Subclasses may override it.
+
+        A subclass's own version is used as it is: `attention_by` does not replace it, and masks and
+        scores are refused.
+
+        Args:
+          clip: `[B, T, H, W, C]` in the compute dtype. If `frames` is given and differs from T, it
+            holds the slices of a static clip (`static_clip.py`: `multiplicities` says how many
+            frames each stands for, `expand` makes all of them).
+          frames: The number of frames that the clip stands for, or None for T.
+
+        Returns:
+          A tensor of the clip's shape and dtype.
+        """
         return self._attend(clip, frames)[0]
+
+    def _replacement(self) -> Callable[[Any, int | None], Any] | None:
+        """What computes o instead of `_attend`: a subclass's `attend`, or the formula in use."""
+        if type(self).attend is not SpatialSelfAttention.attend:
+            return self.attend
+        formula = _FORMULA.get()
+        return None if formula is None else functools.partial(formula, self)
 
     def projections(self) -> list[tuple[Any, Any]]:
         """Kernel `[C, C̄]` and bias `[C̄]` of the convolutions of q, of k, and (to C) of v.
 
         Raises:
-          ValueError: One is quantized: its kernel are other numbers, call `query`, `key`, `value`.
+          ValueError: One is quantized, so its kernel holds integers: call `query`, `key` and
+            `value` instead.
         """
         layers = (self.query, self.key, self.value)
         for layer in layers:
             if layer.quantization_mode is not None:
                 raise ValueError(
                     f"{layer.path} is quantized to {layer.quantization_mode}: it can be called, "
-                    "but has no kernel to multiply by"
+                    "but its kernel cannot be used in a matrix product"
                 )
         return [(layer.kernel, layer.bias) for layer in layers]
 
@@ -228,31 +241,31 @@ class SpatialSelfAttention(keras.layers.Layer):
         clip: Any,
         frames: int | None,
         attention_mask: Any = None,
-        read: Any = None,
+        visible: Any = None,
         scores: bool = False,
     ) -> tuple[Any, Any]:
-        """o, and A or None; `read`, `[B, T, H, W]`, is what of the clip is read."""
+        """o, and A or None. `visible`, `[B, T, H, W]`, is the part of the clip that is read."""
         layers = (self.query, self.key, self.value)
         plain = all(layer.quantization_mode is None for layer in layers)
-        if plain and attention_mask is None and read is None and not scores:
+        if plain and attention_mask is None and visible is None and not scores:
             pairs = [[ops.cast(each, clip.dtype) for each in pair] for pair in self.projections()]
             return self_attention(clip, pairs, self.memory, frames), None
         query, key, value = (layer(clip) for layer in layers)
-        if is_static(clip, frames):  # slices weigh in q kᵀ as many times as they occur
-            times = multiplicities(clip.shape[1], frames)[:, None, None, None]
-            query = query * ops.cast(times, query.dtype)
-        if read is not None:
+        if is_static(clip, frames):  # a slice counts in q kᵀ as many times as it occurs
+            counts = multiplicities(clip.shape[1], frames)[:, None, None, None]
+            query = query * ops.cast(counts, query.dtype)
+        if visible is not None:
             query, key, value = (
-                ops.where(read[..., None], each, ops.zeros((), each.dtype))
+                ops.where(visible[..., None], each, ops.zeros((), each.dtype))
                 for each in (query, key, value)
             )
-            anywhere = ops.any(read, axis=1)
+            positions = ops.any(visible, axis=1)
             if attention_mask is not None:
                 given = ops.cast(attention_mask, "bool")
                 if len(given.shape) == 2:
-                    given = ops.reshape(given, (ops.shape(given)[0], *ops.shape(anywhere)[1:]))
-                anywhere = ops.logical_and(anywhere, given)
-            attention_mask = anywhere
+                    given = ops.reshape(given, (ops.shape(given)[0], *ops.shape(positions)[1:]))
+                positions = ops.logical_and(positions, given)
+            attention_mask = positions
         if scores:
             return spatial_attention_naive(query, key, value, attention_mask, True)
         return spatial_attention(query, key, value, self.memory, attention_mask), None
@@ -261,14 +274,14 @@ class SpatialSelfAttention(keras.layers.Layer):
         batch, _, height, width, _ = clip.shape
         if height is None or width is None:
             raise ValueError(
-                "return_attention_scores=True needs to know height and width. "
+                "return_attention_scores=True needs a known height and width. "
                 f"Received: shape {tuple(clip.shape)}"
             )
         if (needed := scores_memory(batch, height * width, clip.dtype)) > self.memory:
             raise ValueError(
-                f"return_attention_scores=True: the scores of shape {tuple(clip.shape)} take "
-                f"{needed} MiB, and `memory` allows {self.memory}. Give the layer more, or fewer "
-                "clips or positions"
+                f"return_attention_scores=True: the scores for shape {tuple(clip.shape)} take "
+                f"{needed} MiB, but `memory` is {self.memory}. Increase it, or use fewer clips or "
+                "positions"
             )
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
@@ -309,7 +322,7 @@ class SpatialSelfAttention(keras.layers.Layer):
     def _changed_convolutions(self) -> dict[str, Any]:
         if not self.built:
             return self._convolutions
-        names = ("query", "key", "value", *(["projection"] if self.gate == "projected" else []))
+        names = ("query", "key", "value", *GATES[self.gate].convolutions)
         layers = {name: getattr(self, name) for name in names}
         return {
             name: layer.get_config()
@@ -330,18 +343,25 @@ def _every_position(mask: Any, clip: Any) -> Any:
 
 
 Formula = Callable[[SpatialSelfAttention, Any, int | None], Any]
-"""o of a module, its input in the compute dtype, and `frames`; `SpatialSelfAttention.attend` is
-the layer's own."""
+"""Takes a layer, and a clip and `frames` as `SpatialSelfAttention.attend` does; returns o."""
 
 _FORMULA: contextvars.ContextVar[Formula | None] = contextvars.ContextVar("formula", default=None)
 
 
 @contextlib.contextmanager
 def attention_by(formula: Formula) -> Iterator[None]:
-    """While this lasts, all modules called in this thread compute o by `formula`.
+    """Within this context, every `SpatialSelfAttention` called in this thread uses `formula`.
 
-    For exporters whose runtime is better at another formula, and for whoever looks at what goes
-    into the attention. Compiled functions keep the formula that they were traced with.
+    For exporters whose runtime is faster with another formula, and for looking at what goes into
+    the attention. No layer is changed. Compiled functions keep the formula that they were traced
+    with. Subclasses that override `attend` keep their own.
+
+    Args:
+      formula: Takes (layer, clip, frames): the layer, of which it may use `query`, `key`, `value`
+        or `projections()`; its input `[B, T, H, W, C]` in the compute dtype, where T is smaller
+        than `frames` for the slices of a static clip; and `frames`, or None. Returns o before the
+        gate, of the clip's shape and dtype. `layer.attend(clip, frames)` is the layer's own.
+        It takes no masks and returns no scores: a layer called with either raises ValueError.
     """
     token = _FORMULA.set(formula)
     try:

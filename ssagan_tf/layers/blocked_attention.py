@@ -1,6 +1,9 @@
 """The operation of spatial self-attention: softmax(q kᵀ) v over positions (Eq. 1-2), in blocks.
 
-Horita & Yanai, ACPR 2019, Sec. 3.2. The plain formula and a slow reference stand beside it.
+Horita & Yanai, ACPR 2019, Sec. 3.2. With the plain formula, and a slow reference for the tests.
+
+In this file a map of attention is A = softmax(q kᵀ), `[B, N, N]`; rows are query positions, as
+`[B, N, D]` with D = T·C.
 """
 
 from __future__ import annotations
@@ -14,20 +17,20 @@ from keras import ops
 
 from ssagan_tf.layers import dynamic_blocks
 from ssagan_tf.layers.static_clip import is_static, multiplicities
-from ssagan_tf.precision import widened
+from ssagan_tf.precision import upcast
 
-# Weights of attention that one module may hold at once, in MiB, unless told otherwise: those of
-# 4 clips at 64×64 positions, float32.
+# Default limit in MiB for the attention maps of a layer: enough for 4 clips at 64×64 positions in
+# float32.
 MEMORY = 256
-ITEMSIZE = {"bfloat16": 2, "float64": 8}  # bytes of a weight; float16 has logits of 4
-# What a batch of unknown size is taken for.
+ITEMSIZE = {"bfloat16": 2, "float64": 8}  # bytes per element; float16 has logits of 4 bytes
+# The size that a batch of unknown size is assumed to have.
 ASSUMED_BATCH = 16
-# What masked logits are less by: softmax makes exactly 0 of them. In float32's range.
+# Subtracted from masked logits, whose softmax is then exactly 0. Within float32's range.
 HUGE = 1e38
 
 
 def _by_position(clip: Any) -> Any:
-    """`[B, T, H, W, C]` -> `[B, H·W, T, C]`: time becomes part of each position's features."""
+    """`[B, T, H, W, C]` -> `[B, H·W, T, C]`."""
     batch, time, height, width, channels = ops.shape(clip)
     return ops.transpose(ops.reshape(clip, (batch, time, height * width, channels)), (0, 2, 1, 3))
 
@@ -51,17 +54,17 @@ def spatial_attention(
 ) -> Any:
     """Attention of every position over all positions (Eq. 1-2), without a 1/√d scale.
 
-    Where the N×N weights of the batch take more than `memory`, they are computed in blocks of
-    query rows, one after the other, and again in the gradient. Exact either way, and without
-    loops where H and W are known: the graph can be exported.
+    If the N×N maps of the batch take more than `memory`, they are computed in blocks of query
+    rows, one after the other, and again in the gradient. The result is exact either way. Where H
+    and W are known, the graph has no loops, so it can be exported.
 
     Args:
       query: `[B, T, H, W, C̄]`.
       key: `[B, T, H, W, C̄]`.
       value: `[B, T, H, W, C]`.
-      memory: In MiB. A batch of unknown size is taken for 16 clips where H and W are known.
-      attention_mask: Positions that keys and values may come from, `[B, H·W]` or `[B, H, W]`, B
-        being 1 if it is the same for all; all if None. Where there is none in a clip, its o is 0.
+      memory: In MiB. Where H and W are known, a batch of unknown size counts as 16 clips.
+      attention_mask: Positions that keys and values may come from, `[B, H·W]` or `[B, H, W]`, where
+        B may be 1 for all clips; None means all. Where a clip has none, its o is 0.
 
     Returns:
       `o = softmax(q kᵀ) v`, `[B, T, H, W, C]`.
@@ -70,11 +73,11 @@ def spatial_attention(
     @ops.custom_gradient
     def attend(query, key, value, *masks):
         [mask] = masks or (None,)
-        attended, kept = _attend(query, key, value, mask, memory)
+        attended, maps = _attend(query, key, value, mask, memory)
 
         def grad(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
-            gradients = _attend_gradient(query, key, value, mask, attended, upstream, kept, memory)
+            gradients = _attend_gradient(query, key, value, mask, attended, upstream, maps, memory)
             return (*gradients, *map(ops.zeros_like, masks))
 
         return attended, grad
@@ -91,9 +94,9 @@ def spatial_attention_naive(
     attention_mask: Any = None,
     return_attention_scores: bool = False,
 ) -> Any:
-    """The same as `spatial_attention`, as one formula: what it is held against for speed.
+    """The same as `spatial_attention`, as one formula: the baseline for its speed.
 
-    With `return_attention_scores` the weights `[B, H·W, H·W]` come with it.
+    With `return_attention_scores`, also returns the maps `[B, H·W, H·W]`.
     """
     features, masks = _by_position(value), _masks(attention_mask, query)
     weights = _weights(_rows(_by_position(query)), _rows(_by_position(key)), *masks)
@@ -104,16 +107,16 @@ def spatial_attention_naive(
 
 
 def scores_memory(batch: int | None, positions: int, dtype: Any) -> int:
-    """MiB that all weights of attention of a batch take, as a whole number that is not below."""
+    """Size of the attention maps of a batch in MiB, rounded up."""
     weights = (ASSUMED_BATCH if batch is None else batch) * positions**2
     return math.ceil(weights * _itemsize(dtype) / 2**20)
 
 
 def _masks(attention_mask: Any, query: Any) -> tuple[Any, ...]:
-    """None, or one, of ones and zeros `[B, N]`.
+    """A tuple of no mask, or of one with ones and zeros `[B, N]`.
 
     Raises:
-      ValueError: It has the shape of something else, such as the `[B, N, N]` of Keras' layers.
+      ValueError: Its shape is another, such as the `[B, N, N]` of Keras' layers.
     """
     if attention_mask is None:
         return ()
@@ -138,24 +141,24 @@ def _any(masks: tuple[Any, ...]) -> Any:
 
 
 def _attended(rows: Any, features: Any, value: Any, masks: tuple[Any, ...]) -> Any:
-    """`[B, N, T·C]` as a clip; zeros where a clip has no position to attend to."""
+    """`[B, N, T·C]` -> a clip, with zeros where a clip has no position to attend to."""
     rows = rows * _any(masks) if masks else rows
     return _by_time(ops.reshape(rows, ops.shape(features)), *ops.shape(value)[2:4])
 
 
 def _project(features: Any, kernel: Any, bias: Any) -> Any:
-    """A 1×1×1 convolution, by position: `[B, N, T, C]` -> rows `[B, N, T·C̄]`."""
+    """A 1×1×1 convolution: `[B, N, T, C]` -> rows `[B, N, T·C̄]`."""
     return _rows(ops.matmul(features, kernel) + bias)
 
 
 def _project_gradient(features: Any, kernel: Any, upstream: Any) -> tuple[Any, Any, Any]:
-    """Gradients of features, kernel and bias of `_project`."""
+    """The gradients of `_project` with respect to features, kernel and bias."""
     inputs, outputs = kernel.shape
     upstream = ops.reshape(upstream, (-1, outputs))
-    of_features = ops.reshape(ops.matmul(upstream, ops.transpose(kernel)), ops.shape(features))
-    of_kernel = ops.matmul(ops.transpose(ops.reshape(features, (-1, inputs))), upstream)
-    of_bias = ops.cast(ops.sum(widened(upstream), axis=0), upstream.dtype)
-    return of_features, of_kernel, of_bias
+    d_features = ops.reshape(ops.matmul(upstream, ops.transpose(kernel)), ops.shape(features))
+    d_kernel = ops.matmul(ops.transpose(ops.reshape(features, (-1, inputs))), upstream)
+    d_bias = ops.cast(ops.sum(upcast(upstream), axis=0), upstream.dtype)
+    return d_features, d_kernel, d_bias
 
 
 def self_attention(
@@ -163,8 +166,8 @@ def self_attention(
 ) -> Any:
     """`spatial_attention` of three 1×1×1 convolutions of one clip.
 
-    The gradient makes q, k and v again from the clip, which costs little next to the attention and
-    saves holding them. Where the weights of attention are not kept, all of it goes clip by clip.
+    The gradient computes q, k and v again, which costs little compared with the attention and saves
+    the memory to keep them. Where the maps are not kept, everything is computed clip by clip.
 
     Args:
       clip: `[B, T, H, W, C]`, or the slices of a static clip of `frames` frames.
@@ -173,51 +176,51 @@ def self_attention(
       frames: As in `static_clip.py`.
 
     Returns:
-      `o`, of the clip's shape.
+      o, of the clip's shape.
     """
-    # Slices weigh in q kᵀ, a sum over time, as many times as they occur.
-    times = None
+    # A slice counts in q kᵀ, which is a sum over time, as many times as it occurs.
+    counts = None
     if is_static(clip, frames):
-        times = ops.cast(multiplicities(clip.shape[1], frames)[:, None], clip.dtype)
+        counts = ops.cast(multiplicities(clip.shape[1], frames)[:, None], clip.dtype)
 
     def project(features, weights):
         query, key, value = (_project(features, *weights[i : i + 2]) for i in (0, 2, 4))
-        return _times(query, times, features), key, value
+        return _scale_slices(query, counts, features), key, value
 
     @ops.custom_gradient
     def attend(features, *weights):
-        groups, kept, pieces = _groups(features, memory), None, []
+        groups, maps, outputs = _groups(features, memory), None, []
         for clips in groups:
-            own = _after(features[clips], pieces[-1] if pieces else None)
-            piece, kept = _attend(*project(own, weights), None, memory)
-            pieces.append(piece)
-        attended = _concatenated(pieces, axis=0)
-        kept = kept if len(groups) == 1 else None
+            group = _after(features[clips], outputs[-1] if outputs else None)
+            output, maps = _attend(*project(group, weights), None, memory)
+            outputs.append(output)
+        attended = _concatenate(outputs, axis=0)
+        maps = maps if len(groups) == 1 else None
 
         def grad(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
-            of_features, of_weights = [], [0] * len(weights)
+            d_features, d_weights = [], [0] * len(weights)
             for clips in groups:
-                own = _after(features[clips], of_features[-1] if of_features else upstream)
-                gradients = list(
+                group = _after(features[clips], d_features[-1] if d_features else upstream)
+                d_qkv = list(
                     _attend_gradient(
-                        *project(own, weights),
+                        *project(group, weights),
                         None,
                         attended[clips],
                         upstream[clips],
-                        kept,
+                        maps,
                         memory,
                     )
                 )
-                gradients[0] = _times(gradients[0], times, own)
-                of_own = 0
-                for number, gradient in enumerate(gradients):
-                    of_input, *more = _project_gradient(own, weights[2 * number], gradient)
-                    of_own = of_own + of_input
+                d_qkv[0] = _scale_slices(d_qkv[0], counts, group)
+                d_group = 0
+                for number, gradient in enumerate(d_qkv):
+                    d_input, *more = _project_gradient(group, weights[2 * number], gradient)
+                    d_group = d_group + d_input
                     for i in (0, 1):
-                        of_weights[2 * number + i] = of_weights[2 * number + i] + more[i]
-                of_features.append(of_own)
-            return (_concatenated(of_features, axis=0), *of_weights)
+                        d_weights[2 * number + i] = d_weights[2 * number + i] + more[i]
+                d_features.append(d_group)
+            return (_concatenate(d_features, axis=0), *d_weights)
 
         return attended, grad
 
@@ -226,35 +229,35 @@ def self_attention(
     return _by_time(ops.reshape(attended, ops.shape(features)), *ops.shape(clip)[2:4])
 
 
-def _times(query: Any, times: Any, features: Any) -> Any:
-    """Each slice of the rows times a number."""
-    if times is None:
+def _scale_slices(query: Any, counts: Any, features: Any) -> Any:
+    """Multiplies each slice of the rows by its count; without counts, returns them unchanged."""
+    if counts is None:
         return query
     slices = ops.shape(features)[2]
     batch, positions, width = ops.shape(query)
     by_slice = ops.reshape(query, (batch, positions, slices, width // slices))
-    return _rows(by_slice * times)
+    return _rows(by_slice * counts)
 
 
 def _weights(query: Any, key: Any, mask: Any = None) -> Any:
-    """softmax(q kᵀ), `[B, rows, N]`, of rows `[B, rows, D]` and `[B, N, D]` (Eq. 1).
+    """softmax(q kᵀ) (Eq. 1), `[B, rows, N]`.
 
     Args:
-      query: Of some positions.
-      key: Of all.
-      mask: `[B, N]`; weights are 0 where it is, unless it is 0 throughout.
+      query: Queries of some positions, `[B, rows, D]`.
+      key: Keys of all positions, `[B, N, D]`.
+      mask: `[B, N]`; the result is 0 where it is 0, unless it is 0 everywhere.
     """
     dtype = query.dtype
     if keras.backend.standardize_dtype(dtype) == "float16":
-        # Unscaled sums over T·C̄ products pass float16's 65504; bfloat16 has float32's range.
+        # Unscaled sums over T·C̄ products exceed float16's 65504; bfloat16 has float32's range.
         query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
     logits = ops.matmul(query, _transposed(key))
     if mask is not None:
         logits = logits + ((ops.cast(mask, logits.dtype) - 1.0) * HUGE)[:, None]
-    # Of one position softmax is 1, and Keras would warn about it. The product keeps q and k in
-    # the graph, with gradients of 0 instead of none, which optimizers would warn about.
-    alone = logits.shape[-1] == 1
-    return ops.cast(0.0 * logits + 1.0 if alone else ops.softmax(logits, axis=-1), dtype)
+    # For a single position softmax is 1, and Keras would warn. The product keeps q and k in the
+    # graph, with gradients of 0 instead of None, about which optimizers would warn.
+    single = logits.shape[-1] == 1
+    return ops.cast(0.0 * logits + 1.0 if single else ops.softmax(logits, axis=-1), dtype)
 
 
 def _transposed(matrices: Any) -> Any:
@@ -262,7 +265,7 @@ def _transposed(matrices: Any) -> Any:
 
 
 Blocks = list[tuple[slice, list[slice]]]
-"""Clips that are computed together, and the query rows that are."""
+"""Groups of clips that are computed together, each with its blocks of query rows."""
 
 
 def _itemsize(dtype: Any) -> int:
@@ -270,14 +273,14 @@ def _itemsize(dtype: Any) -> int:
 
 
 def _fitting(dtype: Any, memory: int) -> int:
-    """Weights that fit into `memory` MiB."""
+    """Number of elements that fit into `memory` MiB."""
     return memory * 2**20 // _itemsize(dtype)
 
 
 def _blocks(query: Any, memory: int) -> Blocks | None:
-    """None where the weights of all clips fit into `memory` MiB, or positions are unknown.
+    """The blocks, or None if all maps fit into `memory` MiB or the positions are unknown.
 
-    Else a block's weights take a third of it: softmax and the gradient hold up to three such maps.
+    A block takes a third of the memory: softmax and the gradient hold up to three of them.
     """
     batch, positions = query.shape[:2]
     if positions is None:
@@ -286,14 +289,14 @@ def _blocks(query: Any, memory: int) -> Blocks | None:
     if (ASSUMED_BATCH if batch is None else batch) * positions <= fitting:
         return None
     at_once = max(1, fitting // 3)
-    if batch is None:  # clips of an unknown number cannot be taken apart
+    if batch is None:  # a batch of unknown size cannot be split
         groups, rows = [slice(None)], max(1, at_once // ASSUMED_BATCH)
     else:
         clips = max(1, at_once // positions)
         groups = [slice(first, first + clips) for first in range(0, batch, clips)]
         rows = min(at_once, positions)
     number = math.ceil(positions / rows)
-    rows = math.ceil(positions / number)  # of about the same size
+    rows = math.ceil(positions / number)  # blocks of about the same size
     return [
         (clips, [slice(first, first + rows) for first in range(0, positions, rows)])
         for clips in groups
@@ -301,15 +304,15 @@ def _blocks(query: Any, memory: int) -> Blocks | None:
 
 
 def _groups(features: Any, memory: int) -> list[slice]:
-    """Clips that go through q kᵀ together: all where their weights are kept."""
+    """Groups of clips that go through q kᵀ together: a single one where the maps are kept."""
     blocks = _blocks(features, memory)
     return [slice(None)] if blocks is None else [clips for clips, _ in blocks]
 
 
 def _attend(query: Any, key: Any, value: Any, mask: Any, memory: int) -> tuple[Any, Any]:
-    """`o` as rows `[B, N, T·C]`, and the weights `[B, N, N]` where they are kept, else None."""
+    """o as rows `[B, N, T·C]`, and the maps `[B, N, N]`, or None where they are not kept."""
     if query.shape[1] is None:
-        attended, _ = dynamic_blocks.in_turn(
+        attended, _ = dynamic_blocks.map_blocks(
             lambda rows: (ops.matmul(_weights(rows, key, mask), value), ()),
             [query],
             _fitting(query.dtype, memory),
@@ -319,20 +322,16 @@ def _attend(query: Any, key: Any, value: Any, mask: Any, memory: int) -> tuple[A
     if blocks is None:
         weights = _weights(query, key, mask)
         return ops.matmul(weights, value), weights
-    groups, piece = [], None
+    groups, output = [], None
     for clips, all_rows in blocks:
-        pieces = []
+        outputs = []
         for rows in all_rows:
-            own = _after(query[clips, rows], piece)
-            weights = _weights(own, key[clips], _of(mask, clips))
-            piece = ops.matmul(weights, value[clips])
-            pieces.append(piece)
-        groups.append(_concatenated(pieces, axis=1))
-    return _concatenated(groups, axis=0), None
-
-
-def _of(mask: Any, clips: slice) -> Any:
-    return None if mask is None else mask[clips]
+            block = _after(query[clips, rows], output)
+            weights = _weights(block, key[clips], None if mask is None else mask[clips])
+            output = ops.matmul(weights, value[clips])
+            outputs.append(output)
+        groups.append(_concatenate(outputs, axis=1))
+    return _concatenate(groups, axis=0), None
 
 
 def _attend_gradient(
@@ -342,74 +341,79 @@ def _attend_gradient(
     mask: Any,
     attended: Any,
     upstream: Any,
-    kept: Any,
+    maps: Any,
     memory: int,
 ) -> tuple[Any, Any, Any]:
-    """Gradients of q, k and v."""
-    if kept is not None:
-        return _block_gradient(query, key, value, attended, upstream, kept)
+    """Gradients with respect to q, k and v."""
+    if maps is not None:
+        return _block_gradient(query, key, value, attended, upstream, maps)
     if query.shape[1] is None:
 
-        def of_rows(query, attended, upstream):
+        def block_gradient(query, attended, upstream):
             weights = _weights(query, key, mask)
-            of_query, *sums = _block_gradient(query, key, value, attended, upstream, weights)
-            return of_query, sums
+            d_query, *sums = _block_gradient(query, key, value, attended, upstream, weights)
+            return d_query, sums
 
-        of_query, sums = dynamic_blocks.in_turn(
-            of_rows, [query, attended, upstream], _fitting(query.dtype, memory), [key, value]
+        d_query, sums = dynamic_blocks.map_blocks(
+            block_gradient,
+            [query, attended, upstream],
+            _fitting(query.dtype, memory),
+            [key, value],
         )
-        return (of_query, *sums)
-    groups, piece = [], None
+        return (d_query, *sums)
+    groups, last = [], None
     for clips, all_rows in _blocks(query, memory) or [(slice(None), [slice(None)])]:
-        of_query, of_key, of_value = [], 0, 0
+        d_query, d_key, d_value = [], 0, 0
         for rows in all_rows:
-            own = _after(query[clips, rows], piece)
-            piece, of_its_key, of_its_value = _block_gradient(
-                own,
+            block = _after(query[clips, rows], last)
+            d_block, d_block_key, d_block_value = _block_gradient(
+                block,
                 key[clips],
                 value[clips],
                 attended[clips, rows],
                 upstream[clips, rows],
-                _weights(own, key[clips], _of(mask, clips)),
+                _weights(block, key[clips], None if mask is None else mask[clips]),
             )
-            of_query.append(piece)
-            of_key, of_value = of_key + of_its_key, of_value + of_its_value
-            piece = of_key  # what the block computes last
-        groups.append((_concatenated(of_query, axis=1), of_key, of_value))
-    return tuple(_concatenated(parts, axis=0) for parts in zip(*groups, strict=True))
+            d_query.append(d_block)
+            d_key, d_value = d_key + d_block_key, d_value + d_block_value
+            last = d_key  # the last thing that the block computes
+        groups.append((_concatenate(d_query, axis=1), d_key, d_value))
+    return tuple(_concatenate(parts, axis=0) for parts in zip(*groups, strict=True))
 
 
 def _block_gradient(
     query: Any, key: Any, value: Any, attended: Any, upstream: Any, weights: Any
 ) -> tuple[Any, Any, Any]:
-    """Gradients of q, k and v by the rows of a block, given its weights."""
-    of_value = ops.matmul(_transposed(weights), upstream)
-    # One product after the other (`_after`): large ones run at once slow each other down.
-    of_weights = ops.matmul(_after(upstream, of_value), _transposed(value))
-    # Softmax: dS = A·(dA - Σ A·dA), and the sum over the N keys is that of o·do over T·C.
-    total = ops.sum(widened(attended) * widened(upstream), axis=-1, keepdims=True)
-    of_logits = weights * (of_weights - ops.cast(total, weights.dtype))
-    of_query = ops.matmul(of_logits, key)
-    of_key = ops.matmul(_transposed(of_logits), _after(query, of_query))
-    return of_query, of_key, of_value
+    """Gradients with respect to q, k and v of a block of query rows, given its map."""
+    d_value = ops.matmul(_transposed(weights), upstream)
+    # One product after the other (`_after`): large ones slow each other down in parallel.
+    d_weights = ops.matmul(_after(upstream, d_value), _transposed(value))
+    # Softmax: dS = A·(dA - Σ A·dA), where the sum over the N keys equals that of o·do over T·C.
+    total = ops.sum(upcast(attended) * upcast(upstream), axis=-1, keepdims=True)
+    d_logits = weights * (d_weights - ops.cast(total, weights.dtype))
+    d_query = ops.matmul(d_logits, key)
+    d_key = ops.matmul(_transposed(d_logits), _after(query, d_query))
+    return d_query, d_key, d_value
 
 
 def _after(x: Any, earlier: Any) -> Any:
-    """`x`, not to be had before `earlier`: blocks that ran at once would multiply the memory."""
+    """Returns `x`, but not before `earlier`: parallel blocks would multiply the memory."""
     if earlier is None:
         return x
-    # One number, or none of an empty batch; what is added is 0, unknown to a compiler.
+    # One element, or none of an empty batch. What is added is 0, which no compiler can know.
     number = ops.sum(ops.reshape(earlier, (-1,))[:1])
     return x + ops.cast(number > float("inf"), x.dtype)
 
 
-def _concatenated(pieces: list, axis: int) -> Any:
-    return pieces[0] if len(pieces) == 1 else ops.concatenate(pieces, axis=axis)
+def _concatenate(parts: list, axis: int) -> Any:
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=axis)
 
 
 def spatial_attention_reference(query: Any, key: Any, value: Any) -> np.ndarray:
-    """The same as `spatial_attention`, written as Eq. 1-2 read: NumPy, float64, a position at a
-    time. Slow; what the tests hold the fast one against."""
+    """The same as `spatial_attention`, written like Eq. 1-2: NumPy, float64, position by position.
+
+    Slow; the tests compare the fast one with it.
+    """
     query, key, value = (np.asarray(x, "float64") for x in (query, key, value))
     attended = np.empty_like(value)
     positions = list(np.ndindex(value.shape[2:4]))

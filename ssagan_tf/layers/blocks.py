@@ -1,4 +1,4 @@
-"""One row of Table 1: convolution, batch normalisation, activation, attention."""
+"""A row of Table 1: convolution, batch normalisation, activation, attention."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from ssagan_tf.layers.attention import SpatialSelfAttention
 from ssagan_tf.layers.convolution import Convolution, TransposedConvolution
 from ssagan_tf.layers.normalization import BatchNormalization
 
+# The attention layers that may follow a convolution; they take the arguments of
+# `SpatialSelfAttention`. To add one: an entry here, and a variant of the U-Net that has it
+# (models/unet_variants.py).
+ATTENTIONS: dict[str, type[keras.layers.Layer]] = {"spatial": SpatialSelfAttention}
+
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class ConvolutionBlock(keras.layers.Layer):
     """3D convolution → batch norm → activation → spatial self-attention.
 
-    Kernels are drawn from N(0, 0.02), as in the released code.
+    Kernels are initialized from N(0, 0.02), as in the released code.
 
     Args:
       filters: Output channels.
@@ -24,18 +29,23 @@ class ConvolutionBlock(keras.layers.Layer):
       strides: (time, height, width).
       padding: `"same"`, which for the kernels and strides of Table 1 is its padding of 1, or
         `"valid"`, its padding of 0.
-      transposed: Whether this is a deconvolution.
+      transposed: Whether the convolution is transposed.
       normalize: Whether batch normalisation follows.
-      bn_gamma_stddev: Its scales are drawn from N(1, bn_gamma_stddev) at first.
+      bn_gamma_stddev: Its scales γ are initialized from N(1, bn_gamma_stddev).
       activation: `None`, `"relu"` or `"leaky_relu"`.
-      negative_slope: Of the leaky ReLU.
-      ssa: `None`, or the arguments of the `SpatialSelfAttention` that follows.
-      use_bias: Whether the convolution has a bias; none in Table 1.
+      negative_slope: Slope of the leaky ReLU below 0.
+      ssa: Arguments of the `SpatialSelfAttention` that follows, or `None`. The entry `attention`
+        chooses another layer of `ATTENTIONS`.
+      use_bias: Whether the convolution has a bias; in Table 1 none has.
       spectral_norm: Whether the kernel is spectrally normalised.
-      remat: Whether training keeps nothing but the input, and computes the block again for its
+      remat: Whether training keeps only the block's input and computes the block again for its
         gradient (gradient checkpointing).
 
-    Called with `frames`, it takes the slices of a static clip (`static_clip.py`).
+    Call arguments:
+      inputs: `[B, T, H, W, C]`; a transposed block also takes a list of clips, whose channels are
+        concatenated.
+      training: Whether batch statistics are used and moving ones updated.
+      frames: If given, the input holds the slices of a static clip (`static_clip.py`).
     """
 
     def __init__(
@@ -96,8 +106,12 @@ class ConvolutionBlock(keras.layers.Layer):
                 dtype=self.dtype_policy,
             )
         if ssa is not None:
-            self.ssa = SpatialSelfAttention(
-                **ssa, kernel_initializer=_normal(0.0, 0.02), name="ssa", dtype=self.dtype_policy
+            arguments = dict(ssa)
+            self.ssa = ATTENTIONS[arguments.pop("attention", "spatial")](
+                **arguments,
+                kernel_initializer=_normal(0.0, 0.02),
+                name="ssa",
+                dtype=self.dtype_policy,
             )
 
     def build(self, input_shape: tuple) -> None:
@@ -111,7 +125,7 @@ class ConvolutionBlock(keras.layers.Layer):
         parts = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
         if not (self._arguments["remat"] and training):
             return self._forward(parts, training, frames, update=True)
-        # The first call is the forward pass, the second its repetition for the gradient.
+        # The first call is the forward pass, the second recomputes it for the gradient.
         calls = itertools.count()
         return keras.remat(
             lambda *parts: self._forward(list(parts), training, frames, update=next(calls) == 0)
@@ -120,19 +134,19 @@ class ConvolutionBlock(keras.layers.Layer):
     def _forward(
         self, parts: list, training: bool | None, frames: int | None, *, update: bool
     ) -> Any:
-        how = {"training": training, "update": update}
-        x = self.convolution(parts if len(parts) > 1 else parts[0], frames=frames, **how)
+        mode = {"training": training, "update": update}
+        x = self.convolution(parts if len(parts) > 1 else parts[0], frames=frames, **mode)
         if frames is not None:
             frames = self.frames_after(frames)
         if self.batch_norm is not None:
-            x = self.batch_norm(x, frames=frames, **how)
+            x = self.batch_norm(x, frames=frames, **mode)
         x = self._activate(x)
         if self.ssa is not None:
-            x = self.ssa(x, frames=frames, **how)
+            x = self.ssa(x, frames=frames, **mode)
         return x
 
     def frames_after(self, frames: int) -> int:
-        """Length of the output for a clip of this length."""
+        """Number of output frames for an input of `frames` frames."""
         shape = (None, frames, *self._arguments["kernel_size"][1:], None)
         return self.convolution.compute_output_shape(shape)[1]
 
@@ -143,7 +157,9 @@ class ConvolutionBlock(keras.layers.Layer):
         if activation == "leaky_relu":
             slope = self._arguments["negative_slope"]
             if keras.backend.standardize_dtype(x.dtype) == "float64":
-                return keras.ops.where(x > 0, x, slope * x)  # TensorFlow's slope is float32
+                return keras.ops.where(
+                    x > 0, x, slope * x
+                )  # TensorFlow rounds the slope to float32
             return keras.ops.leaky_relu(x, slope)
         return x
 

@@ -1,8 +1,8 @@
-"""Blocks of rows where only the run knows how many rows there are.
+"""Blocks of rows where the number of rows is known only when the graph runs.
 
-Of Keras' backends TensorFlow alone has such graphs (`tf.function` of a shape with None), so the
-loop is TensorFlow's: `keras.ops.scan` wants results of one shape, and its loops may run several
-rounds at once, which would multiply the memory.
+Of Keras' backends only TensorFlow has such graphs (`tf.function` with a shape of None), so the loop
+is TensorFlow's. `keras.ops.scan` needs results of one shape, and its loops may run several
+iterations in parallel, which would multiply the memory.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 
-def in_turn(
+def map_blocks(
     step: Callable[..., tuple[Any, Sequence[Any]]],
     tensors: Sequence[Any],
     fitting: int,
@@ -20,14 +20,15 @@ def in_turn(
     """Runs `step` on blocks of rows, one after the other.
 
     Args:
-      step: Takes a block `[B, rows, …]` of each tensor, gives the block's result and terms.
-      tensors: `[B, N, …]`, N being unknown. Rows of zeros may follow.
-      fitting: Numbers that may be held: a block has at most a third of `fitting` / (B·N) rows,
-        or all if N rows need no more than `fitting`.
-      sums_like: What the sums of the terms are like.
+      step: Takes a block `[B, rows, D]` of each tensor, and returns the block's result and terms to
+        be summed over the blocks. The last block may be padded with rows of zeros.
+      tensors: `[B, N, D]` with an unknown N.
+      fitting: Number of elements that may be held: a block has at most a third of
+        `fitting` / (B·N) rows, or all N if these need no more than `fitting`.
+      sums_like: Tensors of the shapes and dtypes of the sums.
 
     Returns:
-      All results `[B, N, …]`, and the sums.
+      All results `[B, N, D]`, and the sums.
     """
     import tensorflow as tf
 
@@ -36,32 +37,32 @@ def in_turn(
     padding = [[0, 0], [0, rows * number - positions], [0, 0]]
     padded = [tf.pad(tensor, padding) for tensor in tensors]
 
-    def body(index: Any, pieces: Any, sums: list[Any]) -> tuple[Any, Any, list[Any]]:
-        piece, terms = step(
+    def body(index: Any, results: Any, sums: list[Any]) -> tuple[Any, Any, list[Any]]:
+        result, terms = step(
             *(
                 tf.slice(tensor, [0, index * rows, 0], [batch, rows, tf.shape(tensor)[2]])
                 for tensor in padded
             )
         )
         added = [total + term for total, term in zip(sums, terms, strict=True)]
-        for total, more in zip(sums, added, strict=True):
-            more.set_shape(total.shape)
-        return index + 1, pieces.write(index, piece), added
+        for before, after in zip(sums, added, strict=True):
+            after.set_shape(before.shape)
+        return index + 1, results.write(index, result), added
 
-    pieces = tf.TensorArray(tensors[0].dtype, number, infer_shape=False)
-    _, pieces, sums = tf.while_loop(
+    results = tf.TensorArray(tensors[0].dtype, number, infer_shape=False)
+    _, results, sums = tf.while_loop(
         lambda index, *_: index < number,
         body,
-        (0, pieces, [tf.zeros_like(like) for like in sums_like]),
+        (0, results, [tf.zeros_like(like) for like in sums_like]),
         parallel_iterations=1,
     )
-    results = tf.transpose(pieces.stack(), (1, 0, 2, 3))
+    results = tf.transpose(results.stack(), (1, 0, 2, 3))
     results = tf.reshape(results, (batch, rows * number, tf.shape(results)[3]))
     return results[:, :positions], sums
 
 
 def _division(batch: Any, positions: Any, fitting: int) -> tuple[Any, Any]:
-    """Rows of a block, and the number of blocks: of about the same size."""
+    """Rows per block, and the number of blocks, which are of about the same size."""
     import tensorflow as tf
 
     rows = min(fitting, tf.int32.max) // positions  # of all clips together

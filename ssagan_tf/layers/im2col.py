@@ -1,34 +1,54 @@
 """Convolutions of small maps with large kernels, as one matrix product. Exact.
 
-The innermost layers of Table 1 have millions of weights for maps of a few positions. A convolution
-library that first brings the kernel into an order of its own spends more time on that than on the
-convolution. Here the kernel is multiplied as it lies in memory, and the map is gathered into
-patches.
+The innermost layers of Table 1 have millions of weights for maps of a few positions. Convolution
+libraries first reorder the kernel, which takes longer than the convolution. Here the kernel is
+multiplied as it is in memory, and the map is gathered into patches.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-Three = tuple[int, int, int]
+Triple = tuple[int, int, int]
 
-# Positions of the smaller map (conv5, conv6, deconv1, deconv2: at most 2×4×4) up to which this is
-# the faster way. Measured on a CPU, at the channels of the paper.
+# Largest number of positions of the smaller map for which this is faster: conv5, conv6, deconv1 and
+# deconv2 have at most 2×4×4. Measured on a CPU, with the numbers of channels in the paper.
 UP_TO_POSITIONS = 32
 
-
-def pays(smaller: tuple[int | None, ...]) -> bool:
-    """Whether this is the faster way, by T, H, W of the smaller map."""
-    return None not in smaller and math.prod(smaller) <= UP_TO_POSITIONS
+_DISABLED: contextvars.ContextVar[bool] = contextvars.ContextVar("disabled", default=False)
 
 
-def convolve(clip: Any, kernel: Any, strides: Three, padding: str, smaller: Three) -> Any:
-    """Convolution.
+@contextlib.contextmanager
+def disabled() -> Iterator[None]:
+    """Within this context, layers called in this thread use plain convolutions.
+
+    For exporters whose runtime is faster with them. Compiled functions keep what they were traced
+    with.
+    """
+    token = _DISABLED.set(True)
+    try:
+        yield
+    finally:
+        _DISABLED.reset(token)
+
+
+def is_faster(smaller: tuple[int | None, ...]) -> bool:
+    """Whether this is faster than a convolution, by T, H, W of the smaller map."""
+    if _DISABLED.get() or None in smaller:
+        return False
+    return math.prod(smaller) <= UP_TO_POSITIONS
+
+
+def convolve(clip: Any, kernel: Any, strides: Triple, padding: str, smaller: Triple) -> Any:
+    """Returns a convolution of a clip.
 
     Args:
       clip: `[B, T, H, W, C]`.
@@ -50,8 +70,10 @@ def convolve(clip: Any, kernel: Any, strides: Three, padding: str, smaller: Thre
     return ops.reshape(outputs, (-1, *smaller, filters))
 
 
-def convolve_transposed(clip: Any, kernel: Any, strides: Three, padding: str, larger: Three) -> Any:
-    """Transposed convolution: the adjoint of `convolve`.
+def convolve_transposed(
+    clip: Any, kernel: Any, strides: Triple, padding: str, larger: Triple
+) -> Any:
+    """Returns a transposed convolution of a clip, the adjoint of `convolve`.
 
     Args:
       clip: `[B, T, H, W, C]`.
@@ -72,11 +94,11 @@ def convolve_transposed(clip: Any, kernel: Any, strides: Three, padding: str, la
     return ops.reshape(fold(rows), (-1, *larger, filters))
 
 
-def _patches(larger: Three, smaller: Three, kernel_size: Three, strides: Three, padding: str):
-    """Two linear maps, each the other's adjoint.
+def _patches(larger: Triple, smaller: Triple, kernel_size: Triple, strides: Triple, padding: str):
+    """Two linear maps, each the adjoint of the other.
 
-    The first gathers positions `[B, P, C]` into patches `[B, positions · taps, C]`; the second adds
-    patches up into positions.
+    The first gathers positions `[B, P, C]` into patches `[B, positions · taps, C]`; the second sums
+    patches into positions.
     """
     sizes = (tuple(size) for size in (larger, smaller, kernel_size, strides))
     sources, targets = _indices(*sizes, padding)
@@ -101,16 +123,18 @@ def _patches(larger: Three, smaller: Three, kernel_size: Three, strides: Three, 
 
 
 def _take(rows: Any, indices: np.ndarray) -> Any:
-    """Rows by index; the index after the last gives zeros."""
+    """Rows by index; the index after the last row gives zeros."""
     return ops.take(ops.pad(rows, [(0, 0), (0, 1), (0, 0)]), indices, axis=1)
 
 
 @functools.lru_cache(maxsize=64)
-def _indices(larger: Three, smaller: Three, kernel_size: Three, strides: Three, padding: str):
-    """Where each tap of each output comes from `[positions, taps]`, and where each input goes.
+def _indices(larger: Triple, smaller: Triple, kernel_size: Triple, strides: Triple, padding: str):
+    """The source of each tap of each output, and the targets of each input.
 
-    The second is `[P, n]`, n being the most patches that an input is in. What is outside of the
-    map, or missing, has the index after the last.
+    Returns:
+      Indices of inputs, `[positions, taps]`, and indices of patches, `[P, n]`, where n is the
+      largest number of patches that an input is in. What lies outside the map, or is missing, has
+      the index after the last.
     """
     outside = math.prod(larger)
     along = []
@@ -119,14 +143,14 @@ def _indices(larger: Three, smaller: Three, kernel_size: Three, strides: Three, 
         index = np.arange(outputs)[:, None] * stride - before + np.arange(taps)
         along.append(np.where((index >= 0) & (index < size), index, -1))
     t, h, w = (
-        index.reshape([n if axis in (own, own + 3) else 1 for axis, n in enumerate(shape)])
-        for own, (index, shape) in enumerate((a, (*smaller, *kernel_size)) for a in along)
+        index.reshape([n if axis in (dim, dim + 3) else 1 for axis, n in enumerate(shape)])
+        for dim, (index, shape) in enumerate((a, (*smaller, *kernel_size)) for a in along)
     )
     flat = (t * larger[1] + h) * larger[2] + w
     sources = np.where((t >= 0) & (h >= 0) & (w >= 0), flat, outside)
     sources = sources.reshape(math.prod(smaller), math.prod(kernel_size)).astype("int32")
 
-    # Patches by the position that they come from, those from outside last.
+    # Patches sorted by the position that they come from, those from outside last.
     order = np.argsort(sources.ravel(), kind="stable")
     positions = sources.ravel()[order]
     rank = np.arange(positions.size) - np.searchsorted(positions, positions)

@@ -9,19 +9,24 @@ from keras import ops
 
 from ssagan_tf.layers import replicas
 from ssagan_tf.layers.static_clip import is_static, multiplicities
-from ssagan_tf.precision import widened
+from ssagan_tf.precision import upcast
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras' layer with epsilon 1e-5 and momentum 0.9 (what PyTorch calls 0.1).
+    """Keras' layer with epsilon 1e-5 and momentum 0.9 (PyTorch's 0.1).
 
-    In training the moments are those of the clips of all replicas (`replicas.py`), however many
-    each has; where there is no clip at all, the moving statistics stay. Called with
-    `frames`, it takes the slices of a static clip (`static_clip.py`) and uses the moments of the
-    whole clip. With `update=False` training leaves the moving statistics alone: a layer computed
-    again for its gradient must not move them twice. Given a `mask`, training is that of Keras'
-    layer, each replica for itself.
+    In training, the moments are over the clips of all replicas (`replicas.py`), which may have
+    different numbers of clips; without any clip the moving statistics stay the same. The moving
+    variance is an average of biased variances, as in Keras; PyTorch's `running_var` is an average
+    of unbiased ones, which are larger by n / (n - 1) for n values per channel.
+
+    Call arguments, besides those of Keras' layer:
+      frames: If given, the input holds the slices of a static clip (`static_clip.py`), and the
+        moments are those of the whole clip.
+      update: Whether training updates the moving statistics: a layer that is computed again for its
+        gradient must not update them twice.
+      mask: With a mask, training is that of Keras' layer, on each replica separately.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):
@@ -37,7 +42,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     ) -> Any:
         if mask is not None or not (training and self.trainable):
             return super().call(inputs, training=training, mask=mask)
-        inputs = widened(inputs)  # moments never in 16 bits
+        inputs = upcast(inputs)  # moments are never computed in 16 bits
         mean, variance, clips = self._clip_moments(inputs, frames)
         if update:
             for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -57,9 +62,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     @staticmethod
     def _clip_moments(inputs: Any, frames: int | None) -> tuple[Any, Any, Any]:
-        """Of each slice, then of the clips together, then of all replicas; and a number of clips.
+        """Mean, variance and number of clips, over all replicas.
 
-        By the law of total variance, which unlike E[x²] - E[x]² loses no digits.
+        Slices are combined to clips, and clips to replicas, by the law of total variance, which
+        unlike E[x²] - E[x]² does not cancel digits.
         """
         if is_static(inputs, frames):
             share = multiplicities(inputs.shape[1], frames)[:, None] / frames
@@ -74,18 +80,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return mean, variance, clips
         number = ops.cast(clips, mean.dtype)
         sums = replicas.mean(ops.append(mean * number, number))
-        total = ops.maximum(sums[-1], 1.0 / replicas.count())  # of no clips at all
-        of_all = sums[:-1] / total
-        spread = replicas.mean((variance + ops.square(mean - of_all)) * number)
-        return of_all, spread / total, sums[-1]
+        total = ops.maximum(sums[-1], 1.0 / replicas.count())  # 0 without any clip
+        overall = sums[:-1] / total
+        spread = replicas.mean((variance + ops.square(mean - overall)) * number)
+        return overall, spread / total, sums[-1]
 
 
 def _moments(inputs: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
-    """Mean and variance over axes, with derivatives of any order; zeros of an empty batch.
+    """Mean and variance over axes, with derivatives of any order; zeros for an empty batch.
 
-    `ops.moments` of TensorFlow takes the mean in the variance for a constant. That leaves the
-    first derivative as it is, as the variance is least there, but not the second, which a gradient
-    penalty needs.
+    TensorFlow's `ops.moments` treats the mean in the variance as a constant. That does not change
+    the first derivative, since the variance is minimal there, but it changes the second, which a
+    gradient penalty needs.
     """
     mean = _mean(inputs, axes)
 
@@ -107,11 +113,11 @@ def _moments(inputs: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
 
 
 def _mean(inputs: Any, axes: tuple[int, ...]) -> Any:
-    """Mean over axes, which stay as 1; the first of them is the batch.
+    """Mean over axes, which are kept with size 1; the first of them is the batch.
 
-    One axis after the other, the last first: TensorFlow adds up numbers one by one, and after
-    half a million of them float32 has two digits less (relative error of the variance of four clips
-    of 32 frames at 64×64: 2.5e-5, this way 1e-7, in the same time).
+    One axis at a time, the last first: TensorFlow sums values one by one, and half a million
+    additions cost float32 two digits (relative error of the variance of four clips of 32 frames at
+    64×64: 2.5e-5; this way 1e-7, in the same time).
     """
     batch, *others = axes
     for axis in reversed(others):

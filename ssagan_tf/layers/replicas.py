@@ -1,6 +1,6 @@
-"""The replicas of `tf.distribute` that train together. On other backends there is one.
+"""The replicas of `tf.distribute` that train together. On other backends there is only one.
 
-With `unknown_sizes.py` the one place in the layers that knows a backend.
+With `dynamic_blocks.py`, the only module of the layers that depends on the backend.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import keras
 
 
 def count() -> int:
-    """Replicas that the code being traced or run is one of."""
+    """Number of replicas that run this code."""
     context = _context()
     return context.num_replicas_in_sync if context is not None else 1
 
 
 def mean(value: Any) -> Any:
-    """Mean over the replicas of a tensor that each has of its own; differentiable."""
+    """Mean of a tensor over the replicas; differentiable."""
     if count() == 1:
         return value
     import tensorflow as tf

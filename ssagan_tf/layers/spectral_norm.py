@@ -9,7 +9,7 @@ from keras import ops
 
 from ssagan_tf.precision import at_least_float32
 
-# As many as PyTorch's `torch.nn.utils.parametrizations.spectral_norm` makes at first.
+# The same number as in PyTorch's `torch.nn.utils.parametrizations.spectral_norm`.
 FIRST_ITERATIONS = 15
 
 
@@ -17,14 +17,14 @@ FIRST_ITERATIONS = 15
 class SpectralNormalization(keras.layers.Layer):
     """Divides a kernel by its largest singular value σ, estimated by power iteration.
 
-    The kernel is seen as the matrix W `[outputs, everything else]`. Each call in training makes
+    The kernel is reshaped to a matrix W `[outputs, everything else]`. Each call in training makes
     one power iteration and stores its vectors: v ← Wᵀu/‖Wᵀu‖, u ← Wv/‖Wv‖; then σ = uᵀWv, whose
-    gradient flows to the kernel (u and v count as constants). At inference the stored vectors
-    serve unchanged. Unlike `keras.layers.SpectralNormalization`, the stored kernel is never
-    written, σ is differentiated, and the output axis may be any (-2 for transposed convolutions).
+    gradient flows to the kernel (u and v are treated as constants). Inference uses the stored
+    vectors. Unlike `keras.layers.SpectralNormalization`, it never changes the stored kernel,
+    differentiates σ, and takes any output axis (-2 for transposed convolutions).
 
     Args:
-      output_axis: The kernel's axis of outputs.
+      output_axis: The kernel's axis of output channels.
       epsilon: Added to the norms.
 
     Raises:
@@ -39,7 +39,7 @@ class SpectralNormalization(keras.layers.Layer):
     def build(self, kernel_shape: tuple) -> None:
         if None in kernel_shape:
             raise ValueError(
-                f"SpectralNormalization takes a kernel of known shape. Received: {kernel_shape}"
+                f"SpectralNormalization needs a kernel of known shape. Received: {kernel_shape}"
             )
         outputs = kernel_shape[self.output_axis]
         rest = 1
@@ -57,8 +57,8 @@ class SpectralNormalization(keras.layers.Layer):
             )
             setattr(self, name, vector)
 
-    def start_from(self, kernel: Any) -> None:
-        """Iterates on a fresh kernel until the vectors are of use at inference, too."""
+    def initialize_vectors(self, kernel: Any) -> None:
+        """Iterates on a new kernel, so that inference before training has useful vectors."""
         matrix, u = self._matrix(kernel), ops.convert_to_tensor(self.u)
         for _ in range(FIRST_ITERATIONS):
             u, v = self._iterate(matrix, u)

@@ -1,11 +1,14 @@
-"""The networks, by registered name."""
+"""The networks, by registered name.
+
+To add one: a file with a generator and a discriminator, and an entry in `REGISTRY`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
 from ssagan_tf.models.discriminator import Discriminator
-from ssagan_tf.models.network import Network, policy_of
+from ssagan_tf.models.network import Network, policy_name
 from ssagan_tf.models.rnngan import RNNGANDiscriminator, RNNGANGenerator
 from ssagan_tf.models.two_stage import TwoStage
 from ssagan_tf.models.unet import UNet
@@ -19,10 +22,10 @@ class NetworkSpec:
     """A generator and the discriminator it is trained against.
 
     Attributes:
-      generator: Its class.
-      discriminator: Its class.
-      takes_clip: Whether the generator is a second stage, fed with the clips of a first one.
-      resolution: The only one there is; None: 64·2^k.
+      generator: The generator's class.
+      discriminator: The discriminator's class.
+      takes_clip: Whether the generator is a second stage, whose inputs are first-stage clips.
+      resolution: The only resolution it has; None: any 64·2^k.
       variants: Whether it has the settings that vary Table 1 (skips, attention, spectral norm).
     """
 
@@ -33,12 +36,12 @@ class NetworkSpec:
     variants: bool = True
 
     def check(self, options: ModelOptions) -> None:
-        """Raises OptionError if there is no such network."""
+        """Raises OptionError if the network cannot have these settings."""
         if self.resolution not in (None, options.resolution):
             raise OptionError(
                 "resolution",
                 options.resolution,
-                f"{options.network} has resolution {self.resolution} only",
+                f"{options.network} supports only resolution {self.resolution}",
             )
         for field in dataclasses.fields(options):
             value = getattr(options, field.name)
@@ -46,20 +49,18 @@ class NetworkSpec:
                 raise OptionError(field.name, value, f"{options.network} has no such setting")
 
 
-# The settings that every network has; the others vary Table 1.
+# Settings that every network has; the others vary Table 1.
 SIZES = ("network", "resolution", "base_filters")
 
 REGISTRY: dict[str, NetworkSpec] = {
     **{
-        name: NetworkSpec(UNet, Discriminator, takes_clip=form.takes_clip)
-        for name, form in UNET_VARIANTS.items()
+        name: NetworkSpec(UNet, Discriminator, takes_clip=variant.takes_clip)
+        for name, variant in UNET_VARIANTS.items()
     },
     "vgan": NetworkSpec(VGANGenerator, VGANDiscriminator, resolution=64, variants=False),
     "rnngan": NetworkSpec(RNNGANGenerator, RNNGANDiscriminator, resolution=64, variants=False),
 }
-NETWORKS = {
-    kind for system in REGISTRY.values() for kind in (system.generator, system.discriminator)
-}
+NETWORKS = {cls for spec in REGISTRY.values() for cls in (spec.generator, spec.discriminator)}
 
 __all__ = [
     "NETWORKS",
@@ -67,12 +68,8 @@ __all__ = [
     "Discriminator",
     "Network",
     "NetworkSpec",
-    "RNNGANDiscriminator",
-    "RNNGANGenerator",
     "TwoStage",
     "UNet",
-    "VGANDiscriminator",
-    "VGANGenerator",
     "build_discriminator",
     "build_generator",
     "spec_of",
@@ -84,15 +81,19 @@ def build_generator(
 ) -> Network:
     """Builds a generator with fresh weights: image `[B, H, W, 3]` → clip `[B, 32, H, W, 3]`.
 
-    Second stages take a clip `[B, 32, H, W, 3]`; `TwoStage` joins them with a first one. Floats in
-    [-1, 1] on both sides. Without options: the paper's 128² network. In float32, or in float64
-    after `keras.config.set_dtype_policy("float64")`.
+    Second stages take a clip `[B, 32, H, W, 3]`; `TwoStage` joins them to a first stage. Inputs and
+    outputs are float in [-1, 1].
+
+    Args:
+      options: Network and size; by default the paper's 128² network.
+      compute: How it is computed; by default in float32, or in float64 after
+        `keras.config.set_dtype_policy("float64")`.
 
     Raises:
-      OptionError: No network of that name, or an option it cannot have.
+      OptionError: The network does not exist or cannot have these settings.
     """
     options = options or ModelOptions()
-    return _built(spec_of(options).generator, options, compute, "generator")
+    return _build(spec_of(options).generator, options, compute, "generator")
 
 
 def build_discriminator(
@@ -100,30 +101,34 @@ def build_discriminator(
 ) -> Network:
     """Builds a discriminator with fresh weights: clip `[B, 32, H, W, 3]` → logits `[B, 1]`.
 
+    Args:
+      options: As for `build_generator`.
+      compute: As for `build_generator`.
+
     Raises:
-      OptionError: No network of that name, or an option it cannot have.
+      OptionError: The network does not exist or cannot have these settings.
     """
     options = options or ModelOptions()
-    return _built(spec_of(options).discriminator, options, compute, "discriminator")
+    return _build(spec_of(options).discriminator, options, compute, "discriminator")
 
 
 def spec_of(options: ModelOptions) -> NetworkSpec:
-    """What `options.network` names.
+    """The registry's entry for `options.network`.
 
     Raises:
-      OptionError: No network of that name, or an option it cannot have.
+      OptionError: The network does not exist or cannot have these settings.
     """
     if options.network not in REGISTRY:
         raise OptionError("network", options.network, f"must be one of {', '.join(REGISTRY)}")
-    system = REGISTRY[options.network]
-    system.check(options)
-    return system
+    spec = REGISTRY[options.network]
+    spec.check(options)
+    return spec
 
 
-def _built(
-    kind: type[Network], options: ModelOptions, compute: ComputeOptions | None, name: str
+def _build(
+    cls: type[Network], options: ModelOptions, compute: ComputeOptions | None, name: str
 ) -> Network:
     compute = compute or ComputeOptions()
-    network = kind(options, compute, name=name, dtype=policy_of(compute))
+    network = cls(options, compute, name=name, dtype=policy_name(compute))
     network.build_variables()
     return network

@@ -1,12 +1,13 @@
 """The discriminator: the encoder of Table 1 without attention.
 
-In: clip `[B, 32, H, W, 3]`, float in [-1, 1]. Out: score logits `[B, 1]`, float32
-or, under a float64 policy, float64.
+It maps a clip `[B, 32, H, W, 3]`, float in [-1, 1], to logits `[B, 1]` in float32 or, under a
+float64 policy, float64.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -14,21 +15,27 @@ from keras import ops
 from ssagan_tf.layers import ConvolutionBlock
 from ssagan_tf.models.network import Network, build_sequentially, call_sequentially
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, encoder_rows
-from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
-from ssagan_tf.precision import widened
+from ssagan_tf.options import FRAMES
+from ssagan_tf.precision import upcast
 
-# conv5 of the released code has its framework's default slope, kept for its checkpoints.
+# conv5 has PyTorch's default slope in the released code; kept so that its checkpoints fit.
 CONV5_SLOPE = 0.01
-# The layers whose outputs MD-GAN ranks clips by: the first and third convolution.
+# Indices of the layers whose outputs MD-GAN's ranking loss compares.
 RANKED = (0, 2)
 
 
 class ClipDiscriminator(Network):
-    """Scores a clip: high for real, low for generated. The papers' sigmoid is left to the losses.
+    """Scores a clip: high for real, low for generated.
 
-    Subclasses set `features`, the layers in turn, and `score`, the one that gives the logits.
+    Returns logits: the sigmoid of the papers is left to the losses.
+
+    Attributes:
+      features: The layers, in order.
+      score: The layer that maps the features to logits.
+      training_arguments: Further arguments of `call` in training.
     """
 
+    training_arguments: ClassVar[Mapping[str, Any]] = {}
     features: list[ConvolutionBlock]
     score: ConvolutionBlock
 
@@ -47,9 +54,9 @@ class ClipDiscriminator(Network):
         return self._logits(call_sequentially(self.features, clip, training), training)
 
     def _logits(self, features: Any, training: bool | None) -> Any:
-        """`[B, 1]`, or a score per frame, `[B, T]`."""
+        """`[B, 1]`, or `[B, T]` where each frame is scored."""
         score = self.score(features, training=training)
-        return widened(ops.reshape(score, (-1, score.shape[1])))
+        return upcast(ops.reshape(score, (-1, score.shape[1])))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], 1)
@@ -57,22 +64,11 @@ class ClipDiscriminator(Network):
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class Discriminator(ClipDiscriminator):
-    """The discriminator of SSA-GAN and MD-GAN.
-
-    Args:
-      options: Size and variants; the paper's 128² network by default.
-      compute: How it is computed; the precision is the layer argument `dtype`.
-    """
+    """The discriminator of SSA-GAN and MD-GAN."""
 
     largest_kernel = 8192  # conv6: 2·4·4·16·16
 
-    def __init__(
-        self,
-        options: ModelOptions | None = None,
-        compute: ComputeOptions | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(options, compute, **kwargs)
+    def create_layers(self) -> None:
         *features, last = encoder_rows(self.options)
         self.features = [
             ConvolutionBlock(
@@ -102,11 +98,10 @@ class Discriminator(ClipDiscriminator):
         )
 
     def call(self, clip: Any, training: bool | None = None, features: bool = False) -> Any:
-        """Logits `[B, 1]`; with `features` also what MD-GAN's ranking loss compares.
+        """Returns logits `[B, 1]`; with `features`, also what MD-GAN's ranking loss compares.
 
-        These are the outputs of the first and third convolution after their activations
-        `[B, T, H, W, C]`: conv1 and conv3 at 128². By position, as all that is first and last in
-        Table 1, they are conv2 and conv4 at 64².
+        These are the outputs `[B, T, H, W, C]` of the first and third convolution, after their
+        activations: conv1 and conv3 at 128², conv2 and conv4 at 64², where conv2 is the first.
         """
         if not features:
             return super().call(clip, training=training)

@@ -1,4 +1,4 @@
-"""What the networks share: made from `ModelOptions`, saved with them, checked inputs."""
+"""The base class of all networks: created from `ModelOptions`, which their files carry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 
 from ssagan_tf.options import ComputeOptions, ModelOptions, current_names
 
-# What `quantize` knows to do without more than a mode, and a file can therefore tell.
+# The quantization modes that need no further arguments, so that naming one in a file is enough.
 QUANTIZERS = {
     "int8": keras.quantizers.Int8QuantizationConfig,
     "int4": keras.quantizers.Int4QuantizationConfig,
@@ -18,12 +18,16 @@ QUANTIZERS = {
 
 
 class Network(keras.Model):
-    """A Keras model made from `ModelOptions`, which its `.keras` file carries.
+    """A Keras model created from `ModelOptions`, which its `.keras` file carries.
 
-    Subclasses set `input_axes`, the input's shape without the batch.
+    Subclasses define `create_layers`, `input_axes`, `build`, `call` and `compute_output_shape`.
+
+    Args:
+      options: The settings of the architecture; the paper's 128² network by default.
+      compute: How it is computed, but for the precision, which is the layer argument `dtype`.
 
     Attributes:
-      largest_kernel: Weights of its largest kernel for one base filter. They grow with the square.
+      largest_kernel: Weights of the largest kernel for one base filter; they grow with the square.
     """
 
     largest_kernel: ClassVar[int] = 0
@@ -37,37 +41,42 @@ class Network(keras.Model):
         super().__init__(**kwargs)
         self.options = options or ModelOptions()
         self.compute = compute or ComputeOptions()
+        self.create_layers()
+
+    def create_layers(self) -> None:
+        """Creates the layers, unbuilt, from `options` and `compute`."""
 
     @property
     def input_axes(self) -> tuple[int, ...]:
+        """The input's shape without the batch."""
         raise NotImplementedError
 
     def stages(self) -> tuple[Network, ...]:
-        """The networks that it runs one after the other, each with `options` of its own."""
+        """The networks that it runs one after the other; each has `options` of its own."""
         return (self,)
 
     @classmethod
-    def least_weights(cls, options: ModelOptions) -> int:
-        """Weights that such a network has at least, told before it is made."""
+    def min_weights(cls, options: ModelOptions) -> int:
+        """A lower bound on the weights of such a network, known before it is created."""
         return cls.largest_kernel * options.base_filters**2
 
     def build_variables(self) -> None:
         """Creates the weights."""
         self.build((None, *self.input_axes))
 
-    def computed(self, compute: ComputeOptions) -> Network:
-        """The same network with copies of its weights, computed otherwise."""
-        again = type(self)(self.options, compute, name=self.name, dtype=policy_of(compute))
-        again.build_variables()
-        again.quantize_again(self.quantized())
-        again.set_weights(self.get_weights())
-        return again
+    def with_compute(self, compute: ComputeOptions) -> Network:
+        """A copy of the network that is computed in another way."""
+        copy = type(self)(self.options, compute, name=self.name, dtype=policy_name(compute))
+        copy.build_variables()
+        copy.quantize_layers(self.quantization_modes())
+        copy.set_weights(self.get_weights())
+        return copy
 
-    def quantized(self) -> dict[str, str]:
-        """How layers were quantized by `quantize("int8")` or `("int4")`, by their paths within.
+    def quantization_modes(self) -> dict[str, str]:
+        """The modes, `"int8"` or `"int4"`, of quantized layers, by their paths in the network.
 
         Raises:
-          ValueError: One was quantized otherwise, which a file of a network cannot tell.
+          ValueError: A layer was quantized in another way, which a network's file cannot describe.
         """
         modes = {}
         for layer in self._flatten_layers():
@@ -76,17 +85,17 @@ class Network(keras.Model):
             config = getattr(layer, "quantization_config", None)
             if mode not in QUANTIZERS or _details(config) != _details(QUANTIZERS[mode]()):
                 raise ValueError(
-                    f"{layer.path} is quantized otherwise than by quantize('int8') or "
-                    "quantize('int4'), which the file of a network cannot tell"
+                    f"{layer.path} was not quantized by quantize('int8') or quantize('int4'), the "
+                    "only ways that a network's file can describe"
                 )
             modes[layer.path.removeprefix(f"{self.path}/")] = mode
         return modes
 
-    def quantize_again(self, modes: Mapping[str, str]) -> None:
-        """Quantizes layers as `quantized` says, so that weights of such a network fit.
+    def quantize_layers(self, modes: Mapping[str, str]) -> None:
+        """Quantizes layers as `quantization_modes` described them, for weights saved that way.
 
         Raises:
-          ValueError: There is no such layer, or no such mode of it.
+          ValueError: A layer or mode does not exist.
         """
         layers = {
             layer.path.removeprefix(f"{self.path}/"): layer
@@ -95,11 +104,11 @@ class Network(keras.Model):
         }
         for path, mode in modes.items():
             if path not in layers or not isinstance(mode, str) or mode not in QUANTIZERS:
-                raise ValueError(f"no layer {str(path)[:50]!r} can be {str(mode)[:20]!r}")
+                raise ValueError(f"there is no layer {str(path)[:50]!r} to make {str(mode)[:20]!r}")
             layers[path].quantize(mode)
 
     def check_input(self, shape: tuple) -> None:
-        """Raises ValueError unless `shape` is a batch of what the network takes."""
+        """Raises ValueError unless `shape` is that of a batch of inputs."""
         if tuple(shape[1:]) != self.input_axes:
             wanted = ", ".join(map(str, self.input_axes))
             raise ValueError(
@@ -109,7 +118,7 @@ class Network(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "options": dataclasses.asdict(self.options)}
-        if self.built and (quantized := self.quantized()):
+        if self.built and (quantized := self.quantization_modes()):
             config["quantized"] = quantized
         return config
 
@@ -120,12 +129,12 @@ class Network(keras.Model):
         network = cls(**{**config, "options": ModelOptions(**current_names(config["options"]))})
         if quantized:
             network.build_variables()
-            network.quantize_again(quantized)
+            network.quantize_layers(quantized)
         return network
 
 
 def _details(config: Any) -> tuple:
-    """What two quantization configs have in common if they are equal."""
+    """What makes two quantization configs equal."""
     quantizers = (
         each and (type(each), each.get_config())
         for each in (
@@ -136,20 +145,20 @@ def _details(config: Any) -> tuple:
     return (type(config), *quantizers, getattr(config, "block_size", None))
 
 
-def policy_of(compute: ComputeOptions) -> str:
-    """The Keras dtype policy of networks that are computed so.
+def policy_name(compute: ComputeOptions) -> str:
+    """The name of the Keras dtype policy for networks with this `ComputeOptions`.
 
-    A policy of float64 that was set in this process makes them exact. Keras' `floatx`, which a
-    file in the user's home may set, is not asked.
+    A float64 policy that was set in this process is used in place of float32. Keras' `floatx`,
+    which a file in the user's home may set, has no effect.
     """
-    told = keras.config.dtype_policy().name
-    if compute.precision == "float32" and told == "float64" != keras.config.floatx():
-        return told
+    current = keras.config.dtype_policy().name
+    if compute.precision == "float32" and current == "float64" != keras.config.floatx():
+        return current
     return compute.precision
 
 
 def build_sequentially(layers: Iterable[keras.layers.Layer], shape: tuple) -> tuple:
-    """Builds layers, each for the output of the one before; returns the shape of the last's."""
+    """Builds layers, each for the output of the one before; returns the last output's shape."""
     for layer in layers:
         layer.build(shape)
         shape = layer.compute_output_shape(shape)
@@ -157,7 +166,7 @@ def build_sequentially(layers: Iterable[keras.layers.Layer], shape: tuple) -> tu
 
 
 def call_sequentially(layers: Iterable[keras.layers.Layer], x: Any, training: bool | None) -> Any:
-    """Calls layers, each with the output of the one before."""
+    """Calls layers, each with the output of the one before; returns the last output."""
     for layer in layers:
         x = layer(x, training=training)
     return x

@@ -1,82 +1,61 @@
 """RNN-GAN, a baseline of Table 4, at 64×64: recurrent generation from one image.
 
 Y. Zhou and T. Berg, "Learning Temporal Transformations from Time-Lapse Videos", ECCV 2016. The
-publication makes a few frames; how it was run to 32 for the table is not documented: here its LSTM
-runs for 32 steps. 64 filters first, for 32 base filters.
+publication generates a few frames; how it was extended to 32 for the table is not documented: here
+its LSTM runs for 32 steps. The first convolution has 64 filters at 32 base filters.
 
-Generator in: image `[B, 64, 64, 3]`, float in [-1, 1]. Out: clip `[B, 32, 64, 64, 3]`, float32
-or, under a float64 policy, float64.
+The generator maps an image `[B, 64, 64, 3]`, float in [-1, 1], to a clip `[B, 32, 64, 64, 3]` in
+float32 or, under a float64 policy, float64.
 """
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import keras
 from keras import ops
 
-from ssagan_tf.layers import ConvolutionBlock
-from ssagan_tf.models.discriminator import ClipDiscriminator
-from ssagan_tf.models.network import Network, build_sequentially, call_sequentially
+from ssagan_tf.models.baselines import OUTPUT, BaselineDiscriminator, BaselineGenerator
+from ssagan_tf.models.network import build_sequentially, call_sequentially
 from ssagan_tf.models.table1 import IMAGE_CHANNELS
-from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
-from ssagan_tf.precision import widened
+from ssagan_tf.options import FRAMES
+from ssagan_tf.precision import upcast
 
-# Layers of a frame: time is an axis that they share their weights over. Biases are where no batch
-# norm follows.
+# Layers run frame by frame: time is an axis that they share their weights over.
 HALVING = {"kernel_size": (1, 5, 5), "strides": (1, 2, 2), "padding": "same"}
-WHOLE = {"kernel_size": (1, 4, 4), "strides": (1, 1, 1), "padding": "valid"}
-BARE = {"normalize": False, "use_bias": True}
+WHOLE_FRAME = {"kernel_size": (1, 4, 4), "strides": (1, 1, 1), "padding": "valid"}
+FIRST_FILTERS = 2  # for one base filter
+EVERY_FRAME = {"every_frame": True}  # the adversarial loss takes the score of every frame
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
-class RNNGANGenerator(Network):
-    """Encodes the image; an LSTM fed with the code at every step makes the frames' codes.
-
-    Args:
-      options: `network`, `resolution` and `base_filters` count.
-      compute: How it is computed; the precision is the layer argument `dtype`.
-    """
+class RNNGANGenerator(BaselineGenerator):
+    """Encodes the image; an LSTM fed with this code at every step gives a code per frame."""
 
     largest_kernel = 4096  # code: 4·4·16·16
 
-    def __init__(
-        self,
-        options: ModelOptions | None = None,
-        compute: ComputeOptions | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(options, compute, **kwargs)
-        first = 2 * self.options.base_filters
+    def create_layers(self) -> None:
+        first = FIRST_FILTERS * self.options.base_filters
         self.code_size = 8 * first
-        block = functools.partial(
-            ConvolutionBlock,
-            activation="relu",
-            remat=self.compute.remat,
-            dtype=self.dtype_policy,
-        )
-        up = functools.partial(block, transposed=True)
         self.encoder = [
-            *(block(first * 2**n, name=f"encoder{n + 1}", **HALVING) for n in range(4)),
-            block(self.code_size, name="code", **{**WHOLE, **BARE, "activation": None}),
+            *(self.block(first * 2**n, name=f"encoder{n + 1}", **HALVING) for n in range(4)),
+            self.block(self.code_size, name="code", **WHOLE_FRAME, **OUTPUT),
         ]
         self.lstm = keras.layers.LSTM(
             self.code_size,
             return_sequences=True,
-            unroll=True,  # without a loop the graph can be exported
+            unroll=True,  # a graph without loops can be exported
             name="lstm",
             dtype=self.dtype_policy,
         )
         self.decoder = [
-            up(self.code_size, name="decoder1", **WHOLE),
-            *(up(first * 2 ** (3 - n), name=f"decoder{n + 1}", **HALVING) for n in (1, 2, 3)),
-            up(IMAGE_CHANNELS, name="decoder5", **{**HALVING, **BARE, "activation": None}),
+            self.transposed(self.code_size, name="decoder1", **WHOLE_FRAME),
+            *(
+                self.transposed(first * 2 ** (3 - n), name=f"decoder{n + 1}", **HALVING)
+                for n in (1, 2, 3)
+            ),
+            self.transposed(IMAGE_CHANNELS, name="decoder5", **HALVING, **OUTPUT),
         ]
-
-    @property
-    def input_axes(self) -> tuple[int, ...]:
-        return (self.options.resolution, self.options.resolution, IMAGE_CHANNELS)
 
     def build(self, input_shape: tuple) -> None:
         self.check_input(input_shape)
@@ -92,39 +71,23 @@ class RNNGANGenerator(Network):
         codes = self.lstm(ops.repeat(code, FRAMES, axis=1))
         frames = ops.reshape(codes, (-1, FRAMES, 1, 1, self.code_size))
         frames = call_sequentially(self.decoder, frames, training)
-        return ops.tanh(widened(frames))
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], FRAMES, *input_shape[1:])
+        return ops.tanh(upcast(frames))
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
-class RNNGANDiscriminator(ClipDiscriminator):
-    """Scores every frame by itself. Arguments as of the generator."""
+class RNNGANDiscriminator(BaselineDiscriminator):
+    """Scores each frame by itself."""
 
     largest_kernel = 3200  # conv4: 5·5·8·16
-
-    def __init__(
-        self,
-        options: ModelOptions | None = None,
-        compute: ComputeOptions | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(options, compute, **kwargs)
-        first = 2 * self.options.base_filters
-        block = functools.partial(
-            ConvolutionBlock, activation="leaky_relu", dtype=self.dtype_policy
-        )
-        self.features = [
-            block(first, name="conv1", **HALVING, **BARE),
-            *(block(first * 2**n, name=f"conv{n + 1}", **HALVING) for n in (1, 2, 3)),
-        ]
-        self.score = ConvolutionBlock(1, name="score", dtype=self.dtype_policy, **WHOLE, **BARE)
+    first_filters = FIRST_FILTERS
+    halving = HALVING
+    scoring = WHOLE_FRAME
+    training_arguments = EVERY_FRAME
 
     def call(self, clip: Any, training: bool | None = None, every_frame: bool = False) -> Any:
-        """The clip's logit `[B, 1]`: the mean of its frames'; with `every_frame` these, `[B, 32]`.
+        """Returns a logit per clip, `[B, 1]`: the mean over its frames.
 
-        The adversarial loss is taken of every frame's.
+        With `every_frame`, returns a logit per frame, `[B, 32]`.
         """
         logits = super().call(clip, training=training)
         return logits if every_frame else ops.mean(logits, axis=1, keepdims=True)

@@ -1,7 +1,7 @@
 """Table 1 of the paper: the rows of encoder and decoder at any resolution 64·2^k.
 
 At 64² the first convolution and the last deconvolution of the 128² network are left out
-(Sec. 5.3). By the same rule larger networks get more of them, with half the filters each.
+(Sec. 5.3). By the same rule larger networks have more of them, each with half the filters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ IMAGE_CHANNELS = 3
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A (de)convolution. Kernel and strides are (time, height, width)."""
+    """A (de)convolution. Kernel size and strides are (time, height, width)."""
 
     name: str
     filters: int
@@ -40,7 +40,7 @@ def encoder_rows(options: ModelOptions) -> list[Row]:
 
 
 def decoder_rows(options: ModelOptions) -> list[Row]:
-    """deconv1, which mirrors conv6, … to the last, which mirrors the first convolution."""
+    """deconv1, which mirrors conv6, …, up to the last, which mirrors the first convolution."""
     encoder = encoder_rows(options)
     inputs = [IMAGE_CHANNELS, *(row.filters for row in encoder)]
     mirrored = zip(reversed(encoder), reversed(inputs[:-1]), strict=True)
@@ -52,6 +52,10 @@ def decoder_rows(options: ModelOptions) -> list[Row]:
 
 def ssa_layers(options: ModelOptions) -> set[str]:
     """Names of the layers that spatial self-attention follows.
+
+    The paper puts it after every convolution and deconvolution (Sec. 3.1), which is
+    `ssa_layers=all`. `standard` leaves out conv6 and the last deconvolution, as the released code
+    does: conv6's output is a single position, where attention is the identity.
 
     Raises:
       OptionError: `ssa_layers` names a layer that this network does not have.

@@ -1,7 +1,7 @@
-"""Two stages as one generator: the first makes a clip of the image, the second refines it.
+"""Two stages as one generator: the first generates a clip from an image, the second refines it.
 
-In: image `[B, H, W, 3]`, float in [-1, 1]. Out: clip `[B, 32, H, W, 3]`, float32 or,
-under a float64 policy, float64, in (-1, 1).
+It maps an image `[B, H, W, 3]`, float in [-1, 1], to a clip `[B, 32, H, W, 3]` in (-1, 1), in
+float32 or, under a float64 policy, float64.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ssagan_tf.options import ComputeOptions
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class TwoStage(Network):
-    """Image → clip by a first stage, which is frozen, and a second stage that reads its clips.
+    """Image → clip by a frozen first stage and a second stage that refines its clips.
 
-    The first stage always runs in inference mode, also in training. Its `.keras` file carries
+    The first stage always runs in inference mode, even in training. The `.keras` file contains
     both. `options` and `compute` are the second stage's.
 
     Args:
-      first: A generator of clips from images; is made untrainable.
-      second: A generator of clips from clips, of the same resolution.
+      first: A generator from images to clips; is made untrainable.
+      second: A generator from clips to clips, of the same resolution.
 
     Raises:
       ValueError: `first` takes no images or `second` no clips, or their resolutions differ.
@@ -38,7 +38,7 @@ class TwoStage(Network):
                 f"{second.options.network} at resolution {second.options.resolution} is no second "
                 f"stage for {first.options.network} at resolution {first.options.resolution}"
             )
-        # It hands the image on; the policy of the user's Keras could round it before.
+        # The user's Keras policy could round the image before the first stage gets it.
         kwargs.setdefault("dtype", first.dtype_policy.name)
         super().__init__(second.options, second.compute, **kwargs)
         self.first, self.second = first, second
@@ -65,17 +65,17 @@ class TwoStage(Network):
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return self.first.compute_output_shape(input_shape)
 
-    def computed(self, compute: ComputeOptions) -> TwoStage:
-        again = TwoStage(
-            self.first.computed(compute), self.second.computed(compute), name=self.name
+    def with_compute(self, compute: ComputeOptions) -> TwoStage:
+        copy = TwoStage(
+            self.first.with_compute(compute), self.second.with_compute(compute), name=self.name
         )
-        again.build_variables()
-        return again
+        copy.build_variables()
+        return copy
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
-        for own in ("options", "quantized"):  # each stage has its own
-            config.pop(own, None)
+        for name in ("options", "quantized"):  # the configs of the stages have them
+            config.pop(name, None)
         stages = {"first": self.first, "second": self.second}
         return {
             **config,
@@ -91,11 +91,11 @@ class TwoStage(Network):
         return cls(**{**config, **stages})
 
 
-def joined(first: Network, second: Network) -> TwoStage:
-    """Both stages as one generator, built.
+def join_stages(first: Network, second: Network) -> TwoStage:
+    """Returns both stages as one generator, built.
 
     Raises:
-      ValueError: As of `TwoStage`.
+      ValueError: As for `TwoStage`.
     """
     network = TwoStage(first, second, name="generator")
     network.build_variables()

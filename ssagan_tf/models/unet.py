@@ -1,7 +1,7 @@
-"""The generator: a 3D U-Net with spatial self-attention (Table 1), and its other forms.
+"""The generator: a 3D U-Net with spatial self-attention (Table 1), and its variants.
 
-In: image `[B, H, W, 3]`, or in a second stage clip `[B, 32, H, W, 3]`; float in [-1, 1].
-Out: clip `[B, 32, H, W, 3]`, float32 or, under a float64 policy, float64, in (-1, 1).
+It maps an image `[B, H, W, 3]`, or in a second stage a clip `[B, 32, H, W, 3]`, float in [-1, 1],
+to a clip `[B, 32, H, W, 3]` in (-1, 1), in float32 or, under a float64 policy, float64.
 """
 
 from __future__ import annotations
@@ -16,45 +16,42 @@ from ssagan_tf.layers.static_clip import expand
 from ssagan_tf.models.network import Network
 from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
 from ssagan_tf.models.unet_variants import skips_of, variant_of
-from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions
-from ssagan_tf.precision import widened
+from ssagan_tf.options import FRAMES
+from ssagan_tf.precision import upcast
 
-OUTER_SKIPS = 2  # that a second stage does without
+OUTER_SKIPS = 2  # a second stage does not have these
 
 
 @keras.saving.register_keras_serializable("ssagan_tf")
 class UNet(Network):
-    """The generator of SSA-GAN and MD-GAN (Sec. 3.3 and Table 1; details as released).
+    """The generator of SSA-GAN and MD-GAN (Sec. 3.1, Sec. 4 and Table 1; details as released).
 
-    An image is repeated 32 times. Batch norm follows every layer but the first and last
-    (de)convolution and conv6; leaky ReLU follows it in the encoder, ReLU in the decoder; then
-    SSA. Encoder features join the decoder's of the same size.
+    The input image is repeated 32 times. Each layer is a (de)convolution, batch norm, an activation
+    (leaky ReLU in the encoder, ReLU in the decoder), and attention. As in the released code, the
+    first convolution and conv6 have neither batch norm nor activation, and the last deconvolution
+    has no batch norm and tanh. Encoder features join those of the decoder of the same size.
 
     Args:
-      options: Variant (`unet_variants.py`), size, ablations; the paper's 128² network by default.
-      compute: How it is computed; the precision is the layer argument `dtype`.
+      options: Variant (`unet_variants.py`), size and ablations; the paper's 128² by default.
+      compute: How it is computed; its precision is the layer argument `dtype`.
 
     Raises:
-      OptionError: The options name no form of this network, or a layer that it does not have.
+      OptionError: The options name no variant of this network, or a layer that it does not have.
     """
 
     largest_kernel = 8192  # conv6: 2·4·4·16·16
 
-    def __init__(
-        self,
-        options: ModelOptions | None = None,
-        compute: ComputeOptions | None = None,
-        **kwargs: Any,
-    ):
-        super().__init__(options, compute, **kwargs)
+    def create_layers(self) -> None:
         options = self.options
-        self.takes_clip = variant_of(options).takes_clip
+        variant = variant_of(options)
+        self.takes_clip = variant.takes_clip
         self.skips = skips_of(options)
         with_ssa = ssa_layers(options)
         attention = {
             "gate": options.ssa_gate,
             "ratio": options.ssa_ratio,
             "memory": self.compute.attention_memory,
+            "attention": variant.attention,
         }
 
         def block(row, plain, activation, transposed):
@@ -103,10 +100,11 @@ class UNet(Network):
         self.built = True
 
     def call(self, inputs: Any, training: bool | None = None, static_clip: bool = True) -> Any:
-        """The clip that follows an image, or refines a clip.
+        """Returns the clip that follows an image, or that refines a clip.
 
-        Of an image the encoder sees one frame repeated: it carries the few slices that differ
-        (`layers/static_clip.py`), or with `static_clip=False` all frames. Equal but for rounding.
+        An image is repeated to a static clip, of which the encoder computes only the distinct
+        slices (`layers/static_clip.py`), or with `static_clip=False` all frames. The results are
+        equal but for rounding.
         """
         self.check_input(inputs.shape)
         x, frames = inputs, FRAMES
@@ -119,17 +117,17 @@ class UNet(Network):
             x = block(x, training=training, frames=frames)
             frames = block.frames_after(frames)
             encoded.append((x, frames))
-        encoded.pop()  # conv6: nothing of its size is decoded
+        encoded.pop()  # conv6 has no skip connection
         for number, block in enumerate(self.decoder):
             x = block(x, training=training, frames=frames)
             if encoded:
                 skip, frames = encoded.pop()
                 if self.skips == "concatenate":
-                    # The order of the released code, which its checkpoints need.
+                    # The order in the released code, so that its checkpoints fit.
                     x = [x, skip] if number else [skip, x]
                 elif self.skips == "add" or len(encoded) >= OUTER_SKIPS:
                     x = x + expand(skip, frames)
-        return ops.tanh(widened(x))
+        return ops.tanh(upcast(x))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (input_shape[0], FRAMES, *input_shape[-3:])

@@ -1,4 +1,7 @@
-"""The registered forms of the one U-Net: SSA-GAN, MD-GAN, and SSA-GAN (b)."""
+"""The registered variants of the U-Net: SSA-GAN, MD-GAN, and SSA-GAN (b).
+
+To add one: an entry in `UNET_VARIANTS`.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,23 @@ from ssagan_tf.options import ModelOptions, OptionError
 
 @dataclasses.dataclass(frozen=True)
 class UNetVariant:
-    """What a registered name makes of Table 1.
+    """How a registered network differs from Table 1.
 
     Attributes:
       skips: What `--skips=standard` stands for.
       ssa: Whether `--ssa_layers=standard` has attention.
-      takes_clip: Whether it is a second stage, fed with the clips of a first one.
+      takes_clip: Whether it is a second stage, whose inputs are first-stage clips.
+      attention: Which attention it has: a key of `layers.blocks.ATTENTIONS`.
     """
 
     skips: str
     ssa: bool
     takes_clip: bool = False
+    attention: str = "spatial"
 
 
 # SSA-GAN (a): Horita & Yanai, ACPR 2019. MD-GAN: Xiong et al., CVPR 2018, the same network without
-# attention, in two stages. SSA-GAN (b): MD-GAN's second stage with attention.
+# attention, in two stages. SSA-GAN (b): MD-GAN's second stage with attention (Sec. 5.2).
 UNET_VARIANTS: dict[str, UNetVariant] = {
     "ssagan": UNetVariant("concatenate", ssa=True),
     "ssagan_stage2": UNetVariant("add_inner", ssa=True, takes_clip=True),
@@ -33,10 +38,10 @@ UNET_VARIANTS: dict[str, UNetVariant] = {
 
 
 def variant_of(options: ModelOptions) -> UNetVariant:
-    """The form that `options.network` names.
+    """The variant that `options.network` names.
 
     Raises:
-      OptionError: It is none of the U-Net's.
+      OptionError: The network is no U-Net.
     """
     if options.network not in UNET_VARIANTS:
         raise OptionError("network", options.network, f"must be one of {', '.join(UNET_VARIANTS)}")
@@ -44,5 +49,5 @@ def variant_of(options: ModelOptions) -> UNetVariant:
 
 
 def skips_of(options: ModelOptions) -> str:
-    """`concatenate`, `add` or `add_inner`."""
+    """How encoder features join the decoder: `concatenate`, `add` or `add_inner`."""
     return variant_of(options).skips if options.skips == "standard" else options.skips

@@ -1,4 +1,4 @@
-"""What network a state dict of the released code is of, read off its keys and shapes."""
+"""Infers the network of a state dict of the released code from its keys and shapes."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ Shape = tuple[int, ...]
 NUMBER_OF_SLICE = {name: number for number, name in SLICES.items()}
 
 
-def read_off(
+def infer_network(
     shapes: Mapping[str, Shape],
     what: str,
     model: str = "",
     skips: str = "standard",
     ssa_layers: str = "standard",
 ) -> tuple[type[Network], ModelOptions]:
-    """Finds the class and options of the network.
+    """Infers the class and options of the network.
 
-    Single keys that are missing or of the wrong shape don't mislead it: `load_state` names them.
+    Single keys that are missing or of the wrong shape don't mislead it; `load_state_dict` reports
+    them.
 
     Args:
-      shapes: By key.
-      what: The state dict, in messages.
+      shapes: The shape of each array, by key.
+      what: The name of the state dict in error messages.
       model: Registered name; by default it is found out.
-      skips: As in `ModelOptions`. Which additive ones there are does not show.
-      ssa_layers: As in `ModelOptions`. Not read off either: a module that is not there could be
-        meant to be.
+      skips: As in `ModelOptions`. Which additive skips a network has cannot be inferred.
+      ssa_layers: As in `ModelOptions`. Not inferred either: an attention module that is not in the
+        file may be missing by mistake.
 
     Returns:
       `UNet` or `Discriminator`, and its options.
 
     Raises:
-      DataError: It is of no network of the released code.
+      DataError: The released code has no such network.
       OptionError: It fits several, or there is no `model` of that name.
     """
     if model and model not in UNET_VARIANTS:
@@ -50,12 +51,12 @@ def read_off(
     if not (down or scoring):
         keys = ", ".join([*sorted(shapes)[:3], *(["…"] if len(shapes) > 3 else [])])
         raise DataError(
-            f"{what} is no generator or discriminator of the released code: no downConv1 and no "
-            f"slice1.0, but {keys or 'nothing'}"
+            f"{what} is not a generator or discriminator of the released code: it has no downConv1 "
+            f"or slice1.0, but {keys or 'nothing'}"
         )
     known: dict[str, Any] = {
         "network": model or (_network(shapes, up, what) if down else "ssagan"),
-        # A deconvolution mirrors the convolution whose number and its own make 7.
+        # Deconvolution n mirrors convolution 7 - n.
         "resolution": _resolution(min([*down, *(7 - number for number in up), *scoring])),
         "spectral_norm": any(key.endswith(".weight_orig") for key in shapes),
     }
@@ -65,11 +66,11 @@ def read_off(
         known["base_filters"] = _base_filters(ModelOptions(**known), down or scoring)
         return (UNet if down else Discriminator), ModelOptions(**known)
     except OptionError as error:
-        raise DataError(f"{what} is of no network that there is: {error}") from error
+        raise DataError(f"{what} fits no existing network: {error}") from error
 
 
 def _kernels(shapes: Mapping[str, Shape]) -> dict[str, dict[int, Shape]]:
-    """Shapes of the (de)convolutions by kind and number."""
+    """Shapes of the kernels, by kind and number."""
     kernels: dict[str, dict[int, Shape]] = {"downConv": {}, "upConv": {}, "slice": {}}
     pattern = re.compile(r"(downConv|upConv|slice)(-?\d{1,2})((?:\.\d)?)\.weight(?:_orig)?")
     for key, shape in shapes.items():
@@ -81,19 +82,19 @@ def _kernels(shapes: Mapping[str, Shape]) -> dict[str, dict[int, Shape]]:
 
 
 def _resolution(outermost: int) -> int:
-    """Of a network whose first convolution has this number: conv2 at 64², conv1 at 128²."""
+    """The resolution whose first convolution has this number: conv2 at 64², conv1 at 128²."""
     return 64 * 2 ** max(0, 2 - outermost)
 
 
 def _network(shapes: Mapping[str, Shape], up: dict[int, Shape], what: str) -> str:
-    # Concatenated: twice the channels of the deconvolution before, its own and those of the skip.
+    # With concatenation, the input has twice the channels of the previous deconvolution.
     doubled = [up[n][0] == 2 * up[n - 1][1] for n in up if n - 1 in up]
     concatenates = 2 * sum(doubled) > len(doubled)
     attends = any("attn_" in key for key in shapes)
     fitting = [
         name
-        for name, form in UNET_VARIANTS.items()
-        if (form.skips == "concatenate") == concatenates
+        for name, variant in UNET_VARIANTS.items()
+        if (variant.skips == "concatenate") == concatenates and variant.attention == "spatial"
     ]
     fitting = [name for name in fitting if UNET_VARIANTS[name].ssa == attends] or fitting
     if len(fitting) > 1:
@@ -119,7 +120,7 @@ def _attention(shapes: Mapping[str, Shape]) -> dict[str, Any]:
 
 
 def _base_filters(options: ModelOptions, kernels: dict[int, Shape]) -> int:
-    """What most convolutions agree on."""
+    """The number of base filters that most convolutions agree on."""
     per_base = {row.name: row.filters / options.base_filters for row in encoder_rows(options)}
     votes = [
         shape[0] / per_base[f"conv{number}"]

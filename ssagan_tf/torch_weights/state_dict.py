@@ -1,4 +1,4 @@
-"""State dicts of the released code: which weight is where, and in which order of axes."""
+"""State dicts of the released code: the key and the order of axes of each weight."""
 
 from __future__ import annotations
 
@@ -11,43 +11,46 @@ import numpy as np
 
 from ssagan_tf.errors import DataError
 from ssagan_tf.models import Discriminator, Network, UNet
+from ssagan_tf.models.unet_variants import variant_of
 
-# Of the discriminator's conv2 … conv6; conv1 is slice1.0.
+# Keys of the discriminator's conv2 … conv6; conv1 is slice1.0.
 SLICES = {2: "slice2.0", 3: "slice2.3", 4: "slice3.0", 5: "slice3.3", 6: "slice4.0"}
-# Counts training steps of a batch norm; nothing depends on it, and older files are without.
+# Counts the training steps of a batch norm. Nothing depends on it, and older files lack it.
 COUNTER = "num_batches_tracked"
-_LISTED = 4  # keys named of each kind in a refusal
+_MAX_LISTED = 4  # keys of each kind named in an error message
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """A weight of ours and its place in a state dict.
+    """How a variable is stored in a state dict.
 
-    Ours, seen with the shape `seen`, has `axes` permuted and is stored with the shape `shape`.
+    The variable is reshaped to `unpacked`, transposed to the order `axes`, and reshaped to `shape`.
     """
 
     variable: Any
-    seen: tuple[int, ...]
+    unpacked: tuple[int, ...]
     axes: tuple[int, ...]
     shape: tuple[int, ...]
 
-    def stored(self) -> np.ndarray:
-        ours = np.asarray(self.variable).reshape(self.seen)
-        return np.ascontiguousarray(ours.transpose(self.axes)).reshape(self.shape)
+    def to_torch(self) -> np.ndarray:
+        """The variable's value as PyTorch has it."""
+        value = np.asarray(self.variable).reshape(self.unpacked)
+        return np.ascontiguousarray(value.transpose(self.axes)).reshape(self.shape)
 
-    def assign(self, stored: np.ndarray) -> None:
-        permuted = stored.reshape([self.seen[axis] for axis in self.axes])
-        ours = permuted.transpose(np.argsort(self.axes)).reshape(self.variable.shape)
-        self.variable.assign(ours.astype(self.variable.dtype))
+    def assign(self, array: np.ndarray) -> None:
+        """Sets the variable to a value as PyTorch has it."""
+        transposed = array.reshape([self.unpacked[axis] for axis in self.axes])
+        value = transposed.transpose(np.argsort(self.axes)).reshape(self.variable.shape)
+        self.variable.assign(value.astype(self.variable.dtype))
 
 
 def entries(network: Network) -> dict[str, Entry]:
-    """Where each weight of a U-Net or its discriminator is stored.
+    """The entries of a U-Net or its discriminator, by key.
 
     Raises:
       DataError: The released code has no such network.
     """
-    if isinstance(network, UNet):
+    if isinstance(network, UNet) and variant_of(network.options).attention == "spatial":
         blocks = [*network.encoder, *network.decoder]
     elif isinstance(network, Discriminator):
         blocks = [*network.features, network.score]
@@ -56,21 +59,21 @@ def entries(network: Network) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for block in blocks:
         convolution, norm, attention = _names(network, block.name)
-        found |= _of_convolution(convolution, block.convolution)
+        found |= _convolution_entries(convolution, block.convolution)
         if block.batch_norm is not None:
-            found |= _of_norm(norm, block.batch_norm)
+            found |= _norm_entries(norm, block.batch_norm)
         if block.ssa is not None:
-            found |= _of_attention(attention, block.ssa)
+            found |= _attention_entries(attention, block.ssa)
     return found
 
 
 def _names(network: Network, layer: str) -> tuple[str, str, str]:
-    """Of the convolution, batch norm and attention of a layer of Table 1."""
+    """Key prefixes of the convolution, batch norm and attention of a layer of Table 1."""
     if isinstance(network, Discriminator):
         number = 6 if layer == "score" else int(layer.removeprefix("conv"))
         convolution = SLICES.get(number, f"slice{number}.0")
-        place, index = convolution.split(".")
-        return convolution, f"{place}.{int(index) + 1}", ""
+        slice_name, index = convolution.split(".")
+        return convolution, f"{slice_name}.{int(index) + 1}", ""
     if layer.startswith("deconv"):
         number = int(layer.removeprefix("deconv"))
         return f"upConv{number}", f"upBN{number}", f"up_attn_{6 - number}"
@@ -78,25 +81,25 @@ def _names(network: Network, layer: str) -> tuple[str, str, str]:
     return f"downConv{number}", f"downBN{number}", f"attn_{number}"
 
 
-def _of_convolution(name: str, layer: Any) -> dict[str, Entry]:
-    # Ours [t, h, w, in, out], theirs [out, in, t, h, w]; transposed, in and out change places.
+def _convolution_entries(name: str, layer: Any) -> dict[str, Entry]:
+    # Keras: [t, h, w, in, out], PyTorch: [out, in, t, h, w]; with in and out swapped if transposed.
     kernel = tuple(layer.kernel.shape)
     axes = (4, 3, 0, 1, 2)
-    own = Entry(layer.kernel, kernel, axes, tuple(kernel[axis] for axis in axes))
+    entry = Entry(layer.kernel, kernel, axes, tuple(kernel[axis] for axis in axes))
     if not layer.spectral_norm:
-        return {f"{name}.weight": own}
-    # v goes with the rows of the kernel as a matrix [out, the rest]: the rest is in, t, h, w.
+        return {f"{name}.weight": entry}
+    # v belongs to the rows of the kernel as a matrix [out, rest], where rest is in, t, h, w.
     u, v = layer.normalization.u, layer.normalization.v
     inputs = math.prod(kernel) // math.prod(kernel[:3]) // u.shape[0]
     rest = (*kernel[:3], inputs)
     return {
-        f"{name}.weight_orig": own,
+        f"{name}.weight_orig": entry,
         f"{name}.weight_u": _vector(u),
         f"{name}.weight_v": Entry(v, rest, (3, 0, 1, 2), tuple(v.shape)),
     }
 
 
-def _of_norm(name: str, layer: Any) -> dict[str, Entry]:
+def _norm_entries(name: str, layer: Any) -> dict[str, Entry]:
     return {
         f"{name}.weight": _vector(layer.gamma),
         f"{name}.bias": _vector(layer.beta),
@@ -105,19 +108,21 @@ def _of_norm(name: str, layer: Any) -> dict[str, Entry]:
     }
 
 
-def _of_attention(name: str, layer: Any) -> dict[str, Entry]:
+def _attention_entries(name: str, layer: Any) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for part in ("query", "key", "value"):
-        found |= _of_pointwise(f"{name}.{part}_conv", getattr(layer, part))
+        found |= _pointwise_entries(f"{name}.{part}_conv", getattr(layer, part))
     if layer.gate == "gamma":
         found[f"{name}.gamma"] = Entry(layer.gamma, (1,), (0,), (1,))
     elif layer.gate == "projected":
-        found |= _of_pointwise(f"{name}.W.0", layer.projection)
-        found |= _of_norm(f"{name}.W.1", layer.projection_norm)
+        found |= _pointwise_entries(f"{name}.W.0", layer.projection)
+        found |= _norm_entries(f"{name}.W.1", layer.projection_norm)
+    elif layer.gate != "none":
+        raise DataError(f"the released code has no attention with the gate {layer.gate!r}")
     return found
 
 
-def _of_pointwise(name: str, layer: Any) -> dict[str, Entry]:
+def _pointwise_entries(name: str, layer: Any) -> dict[str, Entry]:
     inputs, outputs = layer.kernel.shape
     kernel = Entry(layer.kernel, (inputs, outputs), (1, 0), (outputs, inputs, 1, 1, 1))
     return {f"{name}.weight": kernel, f"{name}.bias": _vector(layer.bias)}
@@ -128,37 +133,37 @@ def _vector(variable: Any) -> Entry:
     return Entry(variable, shape, (0,), shape)
 
 
-def state_of(network: Network) -> dict[str, np.ndarray]:
-    """The network's state dict.
+def to_state_dict(network: Network) -> dict[str, np.ndarray]:
+    """Returns the network's state dict.
 
     Raises:
       DataError: The released code has no such network.
     """
     state = {}
     for key, entry in entries(network).items():
-        state[key] = entry.stored()
+        state[key] = entry.to_torch()
         if key.endswith(".running_var"):
             state[key.replace("running_var", COUNTER)] = np.zeros((), "int64")
     return state
 
 
-def load_state(network: Network, state: Mapping[str, np.ndarray], what: str) -> None:
-    """Gives a network the weights of a state dict.
+def load_state_dict(network: Network, state: Mapping[str, np.ndarray], what: str) -> None:
+    """Loads a state dict into a network.
 
     Args:
-      network: Is overwritten, if all fits.
+      network: The network; it is unchanged if the state dict does not fit.
       state: Arrays by key.
-      what: The state dict, in messages.
+      what: The name of the state dict in error messages.
 
     Raises:
-      DataError: Keys are missing, unexpected or of the wrong shape; names them.
+      DataError: Keys are missing, unexpected or of the wrong shape; the message names them.
     """
     expected = entries(network)
     given = {key: array for key, array in state.items() if not key.endswith(f".{COUNTER}")}
     missing = [key for key in expected if key not in given]
     unexpected = [key for key in given if key not in expected]
     wrong = [
-        f"{key} {list(given[key].shape)} instead of {list(entry.shape)}"
+        f"{key}: expected {list(entry.shape)}, got {list(given[key].shape)}"
         for key, entry in expected.items()
         if key in given and given[key].shape != entry.shape
     ]
@@ -170,12 +175,12 @@ def load_state(network: Network, state: Mapping[str, np.ndarray], what: str) -> 
 
 
 def _listed(kind: str, keys: list[str]) -> str:
-    more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
-    return f"{kind}: {', '.join(keys[:_LISTED])}{more}"
+    more = f" and {len(keys) - _MAX_LISTED} more" if len(keys) > _MAX_LISTED else ""
+    return f"{kind}: {', '.join(keys[:_MAX_LISTED])}{more}"
 
 
 def describe(network: Network) -> str:
-    """The network in words: what was read off a file."""
+    """The network in words."""
     options = network.options
     part = "discriminator " if isinstance(network, Discriminator) else ""
     words = [

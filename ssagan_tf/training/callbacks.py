@@ -1,4 +1,4 @@
-"""What happens every so many steps: metrics, samples, checkpoints, progress."""
+"""Callbacks of training: metrics, samples, checkpoints, progress, early stops."""
 
 from __future__ import annotations
 
@@ -20,18 +20,14 @@ from ssagan_tf.files import errors_of_writing, replacing_file
 from ssagan_tf.pixels import to_float, to_uint8
 from ssagan_tf.progress import Progress
 from ssagan_tf.training.checkpoint import Checkpoints
-from ssagan_tf.training.gan import (
-    METRICS,
-    STOP,
-    NonFiniteError,
-)
+from ssagan_tf.training.gan import STOP, NonFiniteError
 from ssagan_tf.training.run_folder import METRICS_FILE, TENSORBOARD
 from ssagan_tf.training.signals import Interruption
 from ssagan_tf.training.tensorboard_events import drop_later_steps
 
 
 class EverySteps(keras.callbacks.Callback):
-    """Calls `at(step)` every `every` steps and after the last one."""
+    """Calls `on_step(step)` every `every` steps and after the last one."""
 
     def __init__(self, every: int, last: int):
         super().__init__()
@@ -40,24 +36,24 @@ class EverySteps(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         step = self.model.step
         if step % self._every == 0 or step == self._last:
-            self.at(step)
+            self.on_step(step)
 
-    def at(self, step: int) -> None:
+    def on_step(self, step: int) -> None:
         raise NotImplementedError
 
 
 class MetricsLog:
-    """`metrics.jsonl` and TensorBoard: a line of numbers per step that is logged.
+    """Writes metrics to `metrics.jsonl` and TensorBoard.
 
     Args:
-      folder: Of the run.
-      step: Where the run goes on; what is there of later steps, which will be made again, is
-        dropped.
+      folder: The run's folder.
+      step: The step that the run resumes from. Entries of later steps, which will be trained again,
+        are removed.
     """
 
     def __init__(self, folder: Path, step: int):
         self._path = folder / METRICS_FILE
-        # A run that begins again from step 0 writes that line again, too.
+        # A run that starts over from step 0 writes that line again, too.
         step = step or -1
         drop_later_steps(folder / TENSORBOARD, step)
         if self._path.exists():
@@ -72,10 +68,10 @@ class MetricsLog:
         self._writer = tf.summary.create_file_writer(str(folder / TENSORBOARD))
 
     def write(self, step: int, values: dict[str, float]) -> None:
-        """Writes a line; a step may have several.
+        """Writes a line of `metrics.jsonl`; a step may have several.
 
         Raises:
-          DataError: It cannot be written.
+          DataError: The file cannot be written.
         """
         with errors_of_writing(self._path), self._path.open("a") as file:
             file.write(json.dumps({"step": step, **values}) + "\n")
@@ -84,10 +80,10 @@ class MetricsLog:
                 tf.summary.scalar(name, value)
 
     def write_gif(self, step: int, name: str, frames: np.ndarray, fps: float) -> None:
-        """TensorBoard plays GIFs in its image tab; a summary is (width, height, file).
+        """Adds a GIF to TensorBoard's image tab. The summary is (width, height, file).
 
         Raises:
-          DataError: It cannot be written.
+          DataError: The file cannot be written.
         """
         gif = video.encode_gif(frames, fps)
         height, width = frames.shape[1:3]
@@ -101,12 +97,12 @@ class MetricsLog:
 
     @contextlib.contextmanager
     def _logging(self, step: int) -> Iterator[None]:
-        """What is logged by a checkpoint is on the disk when the run goes on from it."""
+        """Flushes, so that all that was logged before a checkpoint is on disk with it."""
         try:
             with self._writer.as_default(step):
                 yield
             self._writer.flush()
-        except tf.errors.OpError as error:  # of a full disk the one that means memory elsewhere
+        except tf.errors.OpError as error:  # a full disk raises the one that otherwise means memory
             reason = error.message.splitlines()[0]
             raise DataError(f"cannot write {self._path.parent / TENSORBOARD}: {reason}") from error
 
@@ -115,29 +111,28 @@ def _step_of(line: str) -> float:
     try:
         return float(limits.parse_json(line)["step"])
     except (ValueError, KeyError, TypeError, OverflowError):
-        return float("inf")  # half a line: the process was killed while it wrote
+        return float("inf")  # an incomplete line: the process was killed while writing it
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops before numbers gone bad reach a log or a checkpoint.
+    """Stops training before NaN or infinite values reach a log or a checkpoint.
 
-    `METRICS` is in the order in which things come about, so the first that is not finite is where
-    it began.
+    It names the first such metric, in the order in which they are computed: that is where it began.
     """
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        for name in METRICS:
-            if not np.isfinite(logs.get(name, 0.0)):
+        for name in self.model.metric_names:
+            if not np.isfinite(logs[name]):
                 raise NonFiniteError(f"the {name} became {logs[name]}")
 
 
-class LogLosses(EverySteps):
-    """Logs the means of the losses since the last time, and the pace of the steps themselves."""
+class LogMetrics(EverySteps):
+    """Logs the means, since it last did so, of all metrics of a step and of the time it took."""
 
     def __init__(self, every: int, last: int, log: MetricsLog):
         super().__init__(every, last)
         self._log = log
-        self._seen: list[dict[str, float]] = []
+        self._steps: list[dict[str, float]] = []
         self._seconds: list[float] = []
         self._compiled = False
 
@@ -145,16 +140,16 @@ class LogLosses(EverySteps):
         self._began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        if self._compiled:  # the first step of a process is spent on compiling
+        if self._compiled:  # most of a process's first step is compilation
             self._seconds.append(time.monotonic() - self._began)
         self._compiled = True
-        self._seen.append({name: float(logs[name]) for name in METRICS if name in logs})
+        self._steps.append({name: float(logs[name]) for name in self.model.metric_names})
         super().on_train_batch_end(batch, logs)
 
-    def at(self, step: int) -> None:
-        names = self._seen[0]
-        values = {name: float(np.mean([seen[name] for seen in self._seen])) for name in names}
-        self._seen.clear()
+    def on_step(self, step: int) -> None:
+        names = self._steps[0]
+        values = {name: float(np.mean([step[name] for step in self._steps])) for name in names}
+        self._steps.clear()
         if self._seconds:
             values["seconds_per_step"] = round(float(np.mean(self._seconds)), 4)
             self._seconds.clear()
@@ -162,7 +157,7 @@ class LogLosses(EverySteps):
 
 
 class ShowProgress(keras.callbacks.Callback):
-    """Counts the steps on the progress bar, with the losses."""
+    """Advances the progress bar, and shows the losses on it."""
 
     def __init__(self, progress: Progress):
         super().__init__()
@@ -177,20 +172,20 @@ class ShowProgress(keras.callbacks.Callback):
 
 
 class WriteSamples(EverySteps):
-    """Videos and strips of a few clips, and the content loss on test clips.
+    """Writes videos and strips of a few clips, and logs the content loss on test clips.
 
     Args:
       every: Steps between samples.
       last: Last step.
-      log: Gets `test_content_loss`, in inference mode.
-      split: Of the clips: `test`, or `train` where there are no test clips.
-      clips: uint8 `[N, T, H, W, 3]`, for the loss; the first `shown` are drawn.
+      log: Receives `test_content_loss`, computed in inference mode.
+      split: The split of the clips: `test`, or `train` where there are no test clips.
+      clips: uint8 `[N, T, H, W, 3]`, for the loss; the first `shown` of them are drawn.
       shown: Clips in a sample.
-      batch: Clips generated at once.
-      folder: Of the samples.
-      fps: Of the videos.
-      checkpoints: Keeps the state of the least loss.
-      progress: Told what was written.
+      batch: Clips generated at a time.
+      folder: Folder of the samples.
+      fps: Frames per second of the videos.
+      checkpoints: Keeps the state with the lowest loss.
+      progress: Prints what was written.
     """
 
     def __init__(
@@ -219,19 +214,19 @@ class WriteSamples(EverySteps):
             self._generator = models.build_generator(
                 self._generator.options, self._generator.compute
             )
-        whole = self.model.from_photos(self._generator)
-        self._infer = tf.function(lambda image: whole(image, training=False), autograph=False)
+        network = self.model.from_photos(self._generator)
+        self._infer = tf.function(lambda image: network(image, training=False), autograph=False)
         if self.model.step == 0:
-            # What a photo that just stands still scores: the number to beat.
+            # The loss of repeating the photo as a still clip: the number to beat.
             pairs = ((self._float(clip), self._float(clip[:1])) for clip in self._clips)
             still = np.mean([losses.content_loss(clip, photo) for clip, photo in pairs])
             self._log.write(0, {"still_content_loss": float(still)})
-            self.at(0)
+            self.on_step(0)
 
     def _float(self, pixels: np.ndarray) -> np.ndarray:
         return to_float(pixels, self.model.clip_dtype)
 
-    def at(self, step: int) -> None:
+    def on_step(self, step: int) -> None:
         if self._generator is not self.model.generator:
             self.model.average_into(self._generator)
         total, shown = 0.0, []
@@ -246,16 +241,16 @@ class WriteSamples(EverySteps):
             self._checkpoints.save_if_best(loss)
 
         real, fake = self._clips[: self._shown], np.concatenate(shown)
-        film = side_by_side(real, fake)
+        frames = side_by_side(real, fake)
         name = f"step_{step:06d}"
-        video.write_mp4(self._folder / f"{name}.mp4", film, self._fps)
+        video.write_mp4(self._folder / f"{name}.mp4", frames, self._fps)
         rows = [
             row
             for r, f in zip(real, fake, strict=True)
             for row in (("input", r[:1]), ("real", r), ("generated", f))
         ]
         video.write_image(self._folder / f"{name}.png", video.strip(rows))
-        self._log.write_gif(step, "input | real | generated", film, self._fps)
+        self._log.write_gif(step, "input | real | generated", frames, self._fps)
         self._progress.say(
             f"step {step}: content loss on {len(self._clips)} {self._split} clips {loss:.4f}; "
             f"sample {self._folder / name}.mp4"
@@ -263,11 +258,11 @@ class WriteSamples(EverySteps):
 
 
 def side_by_side(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
-    """One film of several clips: a row each, with input | real | generated.
+    """Tiles clips into one video: a row per clip, with input | real | generated.
 
     Args:
       real: uint8 `[N, T, H, W, 3]`.
-      fake: The same shape.
+      fake: Of the same shape.
 
     Returns:
       uint8 `[T, N·H, 3·W, 3]`.
@@ -278,25 +273,25 @@ def side_by_side(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
 
 
 class SaveCheckpoints(EverySteps):
-    """Saves the whole state."""
+    """Saves checkpoints."""
 
     def __init__(self, every: int, last: int, checkpoints: Checkpoints):
         super().__init__(every, last)
         self._checkpoints = checkpoints
 
-    def at(self, step: int) -> None:
+    def on_step(self, step: int) -> None:
         self._checkpoints.save()
 
 
-class StopWhenTold(keras.callbacks.Callback):
-    """Saves and ends the training after the step in which a signal came, to any of the hosts."""
+class StopOnSignal(keras.callbacks.Callback):
+    """Saves and stops training after the step in which any host received a signal."""
 
     def __init__(self, interruption: Interruption, checkpoints: Checkpoints):
         super().__init__()
         self._interruption, self._checkpoints = interruption, checkpoints
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any]) -> None:
-        # Where several hosts train, all must act on what all know.
+        # Where several hosts train, all must act on the value that all of them have.
         if logs.get(STOP, self._interruption.signal):
             self._checkpoints.save()
             self.model.stop_training = True

@@ -1,4 +1,4 @@
-"""Checkpoints of a whole training state, and generators read from a run."""
+"""Checkpoints of the complete training state, and generators loaded from a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ssagan_tf import limits, models
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import remove_leftovers, replacing_file, without_wildcards
 from ssagan_tf.models import loading
-from ssagan_tf.models.two_stage import joined
+from ssagan_tf.models.two_stage import join_stages
 from ssagan_tf.options import ComputeOptions, OptionError
 from ssagan_tf.training.ema import ExponentialMovingAverages
 from ssagan_tf.training.gan import GAN
@@ -25,16 +25,16 @@ BEST_FILE = "best.json"  # step and content loss of the best checkpoint
 
 
 class Checkpoints:
-    """Both networks with their statistics, both optimizers, and how often the run rolled back.
+    """Saves and restores both networks, both optimizers, and the number of rollbacks.
 
-    That is all there is to a run's state: the generator's optimizer counts the steps, and from
-    the step and the seed follow the position in the data and every random draw.
+    That is the complete state of a run: the generator's optimizer counts the steps, and the
+    position in the data and all random numbers follow from the step and the seed.
 
     Args:
-      gan: Whose state.
-      folder: Of the checkpoints.
-      keep: Newest ones that are kept, beside the best.
-      writes: Whether this process saves, or leaves it to another one.
+      gan: Its state is saved.
+      folder: Folder of the checkpoints.
+      keep: Number of newest checkpoints to keep, in addition to the best.
+      writes: Whether this process saves, or another worker does.
     """
 
     def __init__(self, gan: GAN, folder: Path, keep: int, writes: bool = True):
@@ -49,16 +49,16 @@ class Checkpoints:
             rollbacks=gan.rollbacks,
         )
         self._folder, self._keep, self._writes = folder, keep, writes
-        self._at: int | None = None  # step that is on disk as it is here
+        self._saved_step: int | None = None  # step whose state is on disk and not changed since
 
     def save(self) -> None:
         """Saves the state under its step, and removes all but the newest few and the best.
 
         Raises:
-          NonFiniteError: A weight is no finite number. Nothing was written.
-          DataError: It cannot be written; older checkpoints stay.
+          NonFiniteError: A weight is NaN or infinite. Nothing was written.
+          DataError: The checkpoint cannot be written; older ones stay.
         """
-        if not self._writes or self._at == self._gan.step:
+        if not self._writes or self._saved_step == self._gan.step:
             return
         self._gan.check_finite()
         path = self._folder / f"step-{self._gan.step}"
@@ -69,14 +69,14 @@ class Checkpoints:
             _remove(path)
             reason = str(error).splitlines()[0]
             raise DataError(f"cannot save a checkpoint in {self._folder}: {reason}") from error
-        self._at = self._gan.step
+        self._saved_step = self._gan.step
         self._remove_old()
 
     def save_if_best(self, loss: float) -> None:
-        """Saves the state and keeps it if no kept one has so low a loss on test clips.
+        """Saves the state, and keeps it as the best, if this is the lowest loss on test clips.
 
         Raises:
-          NonFiniteError, DataError: As `save`.
+          NonFiniteError, DataError: As for `save`.
         """
         best = _best(self._folder)
         if self._writes and (best is None or loss < best[1]):
@@ -87,19 +87,19 @@ class Checkpoints:
 
     def _remove_old(self) -> None:
         best = _best(self._folder)
-        # The one just saved is not among the newest where damaged ones of later steps lie.
-        stay = {self._at, best and best[0]}
+        # Damaged checkpoints of later steps may be newer than the one just saved.
+        keep = {self._saved_step, best and best[0]}
         for path in _paths(self._folder)[self._keep :]:
-            if _step_of(path) not in stay:
+            if _step_of(path) not in keep:
                 _remove(path)
 
     def remove_leftovers(self) -> None:
-        """Removes what a process left that was killed while it saved."""
-        whole = {path.name for path in _paths(self._folder)}
+        """Removes what a process left behind that was killed while saving."""
+        complete = {path.name for path in _paths(self._folder)}
         for path in self._folder.glob("step-*_temp"):
             shutil.rmtree(path, ignore_errors=True)
         for path in self._folder.glob("step-*.data-*"):
-            if path.stem not in whole:
+            if path.stem not in complete:
                 path.unlink(missing_ok=True)
         remove_leftovers(self._folder)
 
@@ -109,13 +109,13 @@ class Checkpoints:
         return newest_step(self._folder)
 
     def restore_latest(self) -> bool:
-        """Restores the newest state that can be read; False if there is none.
+        """Restores the newest checkpoint that can be read; returns False if there is none at all.
 
         Raises:
-          DataError: There are some, but none can be read or they are of other networks.
+          DataError: There are some, but none can be read, or they belong to other networks.
         """
         restored = _restore_first(self._checkpoint, _paths(self._folder))
-        self._at = restored and _step_of(restored)
+        self._saved_step = restored and _step_of(restored)
         return restored is not None
 
 
@@ -125,7 +125,7 @@ def newest_step(folder: Path) -> int | None:
 
 
 def _paths(folder: Path) -> list[Path]:
-    """Checkpoints in a folder, newest first. Found by their index, which is written last."""
+    """Checkpoints in a folder, newest first. Found by their index file, which is written last."""
     found = [
         path.with_suffix("")
         for path in folder.glob("step-*.index")
@@ -143,14 +143,14 @@ def _best(folder: Path) -> tuple[int, float] | None:
     try:
         values = limits.parse_json(limits.read_text(folder / BEST_FILE, limits.NOTE_BYTES))
         step, loss = int(values["step"]), float(values["content_loss"])
-        there = (folder / f"step-{step}.index").exists()  # OSError: its name is too long
+        exists = (folder / f"step-{step}.index").exists()  # OSError: the name is too long
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-    return (step, loss) if there else None
+    return (step, loss) if exists else None
 
 
 def _remove(path: Path) -> None:
-    # The index first: without it the rest is no checkpoint any more.
+    # The index first: without it the remaining files do not count as a checkpoint.
     for part in (path.with_suffix(".index"), *path.parent.glob(f"{path.name}.data-*")):
         with contextlib.suppress(OSError):
             part.unlink()
@@ -158,9 +158,9 @@ def _remove(path: Path) -> None:
 
 
 def load_generator(run: Run, compute: ComputeOptions | None = None, which: str = "") -> keras.Model:
-    """A run's generator; where the run averages its weights, with the averages.
+    """Loads a run's generator, with averaged weights if the run averages them.
 
-    A second stage comes joined with its first.
+    A second stage is joined to its first stage.
 
     Args:
       run: The run.
@@ -169,7 +169,7 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
 
     Raises:
       OptionError: There is no such checkpoint.
-      DataError: There is none at all, or it cannot be read.
+      DataError: The run has no checkpoint, or it cannot be read.
     """
     path = run.folder / GENERATOR_FILE
     if not which and path.is_file():
@@ -178,14 +178,14 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
     folder = run.folder / CHECKPOINTS
     paths = _paths(folder)
     if not paths:
-        raise DataError(f"the run in {run.folder} has no checkpoint yet; train it first")
+        raise DataError(f"the run in {run.folder} has no checkpoint yet: train it first")
     if which not in ("", "newest"):
         best = _best(folder)
         step = (best and best[0]) if which == "best" else int(which)
         steps = [_step_of(path) for path in paths]
         if step not in steps:
             kept = ", ".join(map(str, sorted(steps)))
-            raise OptionError("checkpoint", which, f"there is none; the run has steps {kept}")
+            raise OptionError("checkpoint", which, f"not found: the run has the steps {kept}")
         paths = [paths[steps.index(step)]]
     _check_size(run, paths)
     generator = models.build_generator(run.model, compute)
@@ -197,22 +197,22 @@ def load_generator(run: Run, compute: ComputeOptions | None = None, which: str =
     restored = _restore_first(checkpoint, paths)
     if averages:
         averages.assign_to(generator)
-    print(f"generator: {restored}" + ("" if which else ", as the run is not finished"))
+    print(f"generator: {restored}" + ("" if which else " (the run is not finished)"))
     if models.spec_of(run.model).takes_clip:
-        return joined(loading.load_generator(run.folder / STAGE1_FILE, compute), generator)
+        return join_stages(loading.load_generator(run.folder / STAGE1_FILE, compute), generator)
     return generator
 
 
 def _check_size(run: Run, paths: list[Path]) -> None:
-    """A run may be a stranger's: its settings may not make more than its checkpoints hold."""
-    held = max(
+    """Refuses settings that need more memory than the checkpoints have: runs may be untrusted."""
+    size = max(
         sum(part.stat().st_size for part in path.parent.glob(f"{path.name}.data-*"))
         for path in paths
     )
-    if 4 * models.spec_of(run.model).generator.least_weights(run.model) > held:
+    if 4 * models.spec_of(run.model).generator.min_weights(run.model) > size:
         raise DataError(
-            f"the settings in {run.folder} need more weights than its checkpoints hold; "
-            "they are damaged, or not this run's"
+            f"the settings in {run.folder} need more weights than its checkpoints have: they are "
+            "damaged, or those of another run"
         )
 
 
@@ -221,15 +221,15 @@ def _variables(averages: ExponentialMovingAverages | None) -> list[keras.Variabl
 
 
 def _by_name(variables: list[keras.Variable]) -> dict[str, tf.Variable]:
-    # Explicitly: not all variables of a Keras 3 model are reached through its attributes.
+    # Explicitly: TensorFlow does not find all variables of a Keras 3 model through its attributes.
     named = {variable.path: variable.value for variable in variables}
     if len(named) != len(variables):
-        raise ValueError("two variables share a name")
+        raise ValueError("two variables have the same name")
     return named
 
 
 def _restore_first(checkpoint: tf.train.Checkpoint, paths: list[Path]) -> Path | None:
-    """Restores the first that can be read, and returns it; None if there are none."""
+    """Restores the first checkpoint that can be read, and returns its path; None without any."""
     for path in paths:
         try:
             _restore(checkpoint, path)
@@ -237,7 +237,7 @@ def _restore_first(checkpoint: tf.train.Checkpoint, paths: list[Path]) -> Path |
         except DataError as error:
             if path == paths[-1]:
                 raise
-            print(f"{error}; trying the one before", flush=True)
+            print(f"{error}; trying the previous one", flush=True)
     return None
 
 
@@ -245,12 +245,12 @@ def _restore(checkpoint: tf.train.Checkpoint, path: Path) -> None:
     try:
         with without_wildcards(path.parent) as folder:
             status = checkpoint.read(str(folder / path.name))
-            # Everything that is here must come from the file, or training would go on half-fresh.
+            # Every variable must be in the file, or training would resume with some of them reset.
             status.assert_existing_objects_matched()
             status.expect_partial()
-    except Exception as error:  # a damaged file shows in many kinds, IndexError among them
+    except Exception as error:  # damaged files raise many kinds, IndexError among them
         reason = (
-            "it is of other networks"
+            "it belongs to other networks"
             if isinstance(error, AssertionError)
             else str(error).splitlines()[0]
         )

@@ -1,4 +1,4 @@
-"""Exponential moving averages of a generator in training (`ema_decay`)."""
+"""Exponential moving averages of a generator's weights during training (`ema_decay`)."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ _STATISTICS = ("moving_mean", "moving_variance")  # of batch norm
 
 
 class ExponentialMovingAverages:
-    """Averages of a network's weights and, where they ramp up, of its moving statistics.
+    """Averages of a network's weights and, with a ramp-up, of its moving statistics.
 
-    After each step, average ← d · average + (1 − d) · value, where d is 0 after the first and then
-    `ema_decay`, or with `ema_ramp_up` min(ema_decay, (1 + t) / (10 + t)) after t steps before: the
-    rule of `tf.train.ExponentialMovingAverage` with `num_updates`. Without it the average stays
-    near the first weights for about 1 / (1 − ema_decay) steps. Statistics that are averaged alike
-    are of the same weights, and of more clips.
+    After each step, average ← d · average + (1 − d) · value. d is 0 after the first step and then
+    `ema_decay`, or with `ema_ramp_up` min(ema_decay, (1 + t) / (10 + t)) after t earlier steps: the
+    rule of `tf.train.ExponentialMovingAverage` with `num_updates`. Without the ramp-up, the average
+    stays near the first weights for about 1 / (1 − ema_decay) steps. Statistics that are averaged
+    in the same way belong to the same weights, and cover more clips.
 
-    Spectral vectors are not averaged: they go with the kernels of now.
+    The vectors of spectral normalisation are not averaged: they belong to the current kernels.
 
     Args:
       network: Built.
-      options: Decay, and whether it ramps up.
+      options: The decay, and whether it ramps up.
 
     Attributes:
-      variables: The averages, zeros before the first step.
+      variables: The averages; zeros before the first step.
     """
 
     def __init__(self, network: keras.Model, options: TrainOptions):
         self._decay, self._ramps_up = options.ema_decay, options.ema_ramp_up != "off"
         self._averaged = self._averaged_of(network)
-        # Names and place are those of Keras' own averages, which checkpoints of before have.
+        # The names of Keras' own averages, which older checkpoints have.
         with keras.name_scope("adam"):
             self.variables = [
                 keras.Variable(
@@ -51,13 +51,13 @@ class ExponentialMovingAverages:
         statistics = [each for each in network.weights if each.name in _STATISTICS]
         return [*network.trainable_variables, *(statistics if self._ramps_up else ())]
 
-    def update(self, before: Any) -> None:
-        """Takes the values after a step.
+    def update(self, earlier_steps: Any) -> None:
+        """Updates the averages with the values after a step.
 
         Args:
-          before: Steps made before it, a whole number.
+          earlier_steps: The number of steps before it, an integer.
         """
-        before = ops.cast(before, "float32")
+        before = ops.cast(earlier_steps, "float32")
         decay = ops.cast(self._decay, "float32")
         if self._ramps_up:
             decay = ops.minimum(decay, (1 + before) / (10 + before))
@@ -67,6 +67,6 @@ class ExponentialMovingAverages:
             average.assign(share * average + (1 - share) * value)
 
     def assign_to(self, network: keras.Model) -> None:
-        """Sets a network like the averaged one to the averages, and leaves what has none."""
+        """Copies the averages into a network of the same architecture; the rest is unchanged."""
         for variable, average in zip(self._averaged_of(network), self.variables, strict=True):
             variable.assign(average.numpy())

@@ -1,8 +1,8 @@
-"""The frozen first stage of a run that trains a second one.
+"""The frozen first stage of a run that trains a second stage.
 
-The run keeps a copy, so that it needs nothing else: its checkpoints hold the second stage alone,
-and both are joined where the run's generator is read. Beside the copy a record says where it came
-from and what its weights are, by their fingerprint: a run cannot go on with another first stage.
+The run keeps a copy, so that it needs nothing else: its checkpoints contain the second stage only,
+and both are joined when the run's generator is loaded. A record next to the copy says where it came
+from and what its fingerprint is: a run cannot be resumed with another first stage.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class FirstStage:
     """A first stage.
 
     Attributes:
-      network: Image → clip.
-      fingerprint: Of its weights and settings.
-      origin: Path that it was read from.
+      network: The generator, image → clip.
+      fingerprint: The fingerprint of its weights and settings.
+      origin: The path that it was loaded from.
     """
 
     network: Network
@@ -41,8 +41,8 @@ class FirstStage:
             f"(fingerprint {self.fingerprint[:12]})"
         )
 
-    def keep(self, folder: Path) -> None:
-        """Writes copy and record into a run's folder, unless it has them.
+    def save(self, folder: Path) -> None:
+        """Writes the copy and its record into a run's folder, unless they exist.
 
         Raises:
           DataError: They cannot be written.
@@ -61,15 +61,16 @@ class FirstStage:
 
 
 def check_first_stage(model: ModelOptions, options: TrainOptions) -> None:
-    """Refuses a first stage where there can be none, is none, or is one that does not fit.
+    """Checks `stage1`, without loading it.
 
     Raises:
-      OptionError: It is missing, not wanted, has two stages itself, or is of another resolution.
-      DataError: There is no such run or file.
+      OptionError: It is missing, or given for a network with a single stage; or it has two stages
+        itself, or another resolution.
+      DataError: The run or file does not exist.
     """
     takes_clip, path = models.spec_of(model).takes_clip, Path(options.stage1)
     if not takes_clip and options.stage1:
-        raise OptionError("stage1", path, f"{model.network} has one stage; leave it out")
+        raise OptionError("stage1", path, f"{model.network} has a single stage; leave it out")
     if not takes_clip:
         return
     resumed = (Path(options.run_dir) / FLAGS_FILE).is_file()
@@ -79,16 +80,16 @@ def check_first_stage(model: ModelOptions, options: TrainOptions) -> None:
         raise OptionError(
             "stage1",
             "",
-            f"is needed: {model.network} refines the clips of a first stage; name a run of train "
+            f"is required: {model.network} refines the clips of a first stage; give a run of train "
             "or a FILE.keras",
         )
     if box.is_name(options.stage1):
-        return  # whether it fits shows when it is loaded
+        return  # checked when it is loaded
     if not path.exists():
-        instead = "name a run or a FILE.keras"
-        if resumed:  # a flags.cfg names the copy, where the run was
-            instead = "leave it out, or give an empty --stage1= after it: the run has a copy"
-        raise DataError(f"{path}: no such first stage; {instead}")
+        instead = "give a run or a FILE.keras"
+        if resumed:  # flags.cfg of a run that was moved names the copy in its old folder
+            instead = "leave it out, or add an empty --stage1= after it: the run has a copy"
+        raise DataError(f"{path}: first stage not found; {instead}")
     if path.is_dir():
         _check_fit(open_run(path).model, path, model)
 
@@ -96,31 +97,33 @@ def check_first_stage(model: ModelOptions, options: TrainOptions) -> None:
 def load_first_stage(
     model: ModelOptions, compute: ComputeOptions, options: TrainOptions
 ) -> FirstStage | None:
-    """The first stage of a run, or None if it has one stage only. After `check_first_stage`.
+    """Loads the first stage of a run; None if the run has a single stage.
+
+    Call `check_first_stage` before.
 
     Args:
       model: The second stage.
-      compute: How both are computed.
-      options: `stage1`, or else the copy in `run_dir`.
+      compute: How both stages are computed.
+      options: `stage1`, or where that is empty, `run_dir` with the copy.
 
     Raises:
-      OptionError: It is not the one that the run was begun with, or does not fit.
-      DataError: It is damaged, or no generator of clips from photos.
+      OptionError: It is not the one that the run was started with, or does not fit.
+      DataError: It is damaged, or no generator from photos to clips.
     """
     if not models.spec_of(model).takes_clip:
         return None
     folder = Path(options.run_dir)
     place = options.stage1 or folder / STAGE1_FILE
-    network = generator_source.at(place).load(compute)
+    network = generator_source.resolve(place).load(compute)
     _check_fit(network.options, place, model)
     first = FirstStage(network, fingerprint(network), str(place))
     if (folder / FLAGS_FILE).is_file() and _recorded(folder) != first.fingerprint:
         if not options.stage1:
-            raise DataError(f"{place} was changed: it is not what the run was begun with")
+            raise DataError(f"{place} was changed: the run was started with another first stage")
         raise OptionError(
             "stage1",
             place,
-            f"is not the first stage that the run in {folder} was begun with; leave it out (the "
+            f"is not the first stage that the run in {folder} was started with; leave it out (the "
             "run has a copy), or give another --run_dir",
         )
     return first
@@ -129,19 +132,19 @@ def load_first_stage(
 def _check_fit(first: ModelOptions, place: str | Path, second: ModelOptions) -> None:
     if models.spec_of(first).takes_clip:
         raise OptionError(
-            "stage1", place, f"has two stages: {first.network} and its first one; name that one"
+            "stage1", place, f"has two stages: {first.network} and its first stage; give the latter"
         )
     if first.resolution != second.resolution:
         raise OptionError(
             "stage1",
             place,
-            f"makes clips of {first.resolution}×{first.resolution}, but --resolution is "
+            f"generates clips of {first.resolution}×{first.resolution}, but --resolution is "
             f"{second.resolution}",
         )
 
 
 def _recorded(folder: Path) -> str:
-    """Fingerprint of the first stage that a run was begun with."""
+    """The fingerprint of the first stage that a run was started with."""
     path = folder / STAGE1_RECORD
     try:
         return limits.parse_json(limits.read_text(path, limits.NOTE_BYTES))["fingerprint"]

@@ -1,4 +1,4 @@
-"""Where a generator comes from: a training run, a `.keras` file, or the package itself."""
+"""Where a generator is loaded from: a training run, a `.keras` file, or the package itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A run, a file, or a model of the package. Whether it can be loaded shows when it is."""
+    """A run, a file, or a bundled model. Errors in it are found when it is loaded."""
 
     run: Run | None
     file: Path | None
@@ -27,7 +27,7 @@ class Source:
 
     @property
     def name(self) -> str:
-        """As it was given; of a model of the package, its full name."""
+        """The path as it was given, or the full name of a bundled model."""
         if self.box:
             return self.box.name
         return str(self.run.folder if self.run else self.file)
@@ -40,7 +40,7 @@ class Source:
         return self.name + (f", checkpoint {self.checkpoint}" if self.checkpoint else "")
 
     def how(self, fit: str = "auto") -> str:
-        """How photos are made square (`video.fit`): as told, or `auto`, as the run's clips were."""
+        """How photos are made square (`video.fit`); `auto` is the way of the run's clips."""
         if fit != "auto":
             return fit
         return self.run.data.fit if self.run else "stretch"
@@ -49,7 +49,7 @@ class Source:
         """Loads the generator; imports TensorFlow.
 
         Raises:
-          DataError: It is missing, damaged or no generator.
+          DataError: It is missing, damaged, or no generator.
         """
         if self.run:
             from ssagan_tf.training import checkpoint
@@ -63,11 +63,11 @@ class Source:
         return loading.load_generator(self.file, compute)
 
 
-def at(place: str | Path) -> Source:
-    """A model of the package if it is a word for one, a run if it is a folder, else a file.
+def resolve(place: str | Path) -> Source:
+    """A bundled model if it is the name of one, a run if it is a folder, else a file.
 
     Raises:
-      DataError: There is no such model, or the folder is no run.
+      DataError: There is no such model, or the folder is not a run.
     """
     if isinstance(place, str) and box.is_name(place):
         return Source(None, None, box=box.find(place))
@@ -80,11 +80,11 @@ def find(options: SourceOptions, otherwise: str = "") -> Source:
 
     Args:
       options: The settings.
-      otherwise: The model where neither a run nor a model is given.
+      otherwise: The model to use if neither a run nor a model is given.
 
     Raises:
-      OptionError: Both or none is given, or a checkpoint of a model.
-      DataError: There is no such run, or no such model of the package.
+      OptionError: Both or neither are given, or a checkpoint without a run.
+      DataError: The run or the bundled model does not exist.
     """
     model = options.model or ("" if options.run_dir else otherwise)
     if bool(options.run_dir) == bool(model):
@@ -92,25 +92,27 @@ def find(options: SourceOptions, otherwise: str = "") -> Source:
     if options.run_dir:
         return Source(open_run(options.run_dir), None, options.checkpoint)
     if options.checkpoint:
-        raise OptionError("checkpoint", options.checkpoint, "is of a run; name its --run_dir")
-    return at(model) if box.is_name(model) else Source(None, Path(model))
+        raise OptionError(
+            "checkpoint", options.checkpoint, "needs --run_dir: only runs have checkpoints"
+        )
+    return resolve(model) if box.is_name(model) else Source(None, Path(model))
 
 
 def load_generator(
     model: str | os.PathLike[str] = box.BOX, compute: ComputeOptions | None = None
 ) -> Network:
-    """Loads a generator of clips from photos: image `[B, S, S, 3]` → clip `[B, 32, S, S, 3]`.
+    """Loads a generator from photos to clips: image `[B, S, S, 3]` → clip `[B, 32, S, S, 3]`.
 
-    Floats in [-1, 1] on both sides; its side S is `options.resolution`.
+    Inputs and outputs are float in [-1, 1]; the side S is `options.resolution`.
 
     Args:
-      model: `"box"`, the default one of those that come with the package, or the name of another;
-        else the path of a `.keras` file or of a run. A `Path`, or `"./box"`, is never a name.
+      model: `"box"` for the bundled model, or the name of another one in the package; otherwise
+        the path of a `.keras` file or of a run. A `Path`, or `"./box"`, is always a path.
       compute: How it is computed; by default in float32, or in float64 after
         `keras.config.set_dtype_policy("float64")`.
 
     Raises:
-      DataError: There is no such model, it is damaged, or no generator that takes photos.
+      DataError: The model does not exist, is damaged, or is no generator that takes photos.
     """
     place = model if isinstance(model, str) else Path(model)
-    return at(place).load(compute or ComputeOptions())
+    return resolve(place).load(compute or ComputeOptions())

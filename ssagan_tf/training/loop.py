@@ -1,4 +1,4 @@
-"""A run from its settings to `generator.keras`."""
+"""Trains a run, from its settings to `generator.keras`."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ from ssagan_tf.training.summary import summary
 
 
 def train(model: ModelOptions, compute: ComputeOptions, options: TrainOptions) -> None:
-    """Trains a run, from its newest checkpoint if it has one, to the last step.
+    """Trains a run to its last step, from its newest checkpoint if it has one.
 
     Raises:
-      OptionError: A setting is missing, impossible, or not the run's.
-      DataError: The data or the run's folder cannot be used, or numbers went bad.
-      Stopped: A signal came; the state is saved.
+      OptionError: A setting is missing, invalid, or differs from the run's.
+      DataError: The data or the run's folder cannot be used, or training diverged.
+      Stopped: A signal was received; the state is saved.
     """
     require(options, "data", "run_dir")
     if options.deterministic:
         make_deterministic()
     devices = strategy.make_strategy(options.strategy, options.replicas)
-    with strategy.lost_workers(devices):
+    with strategy.reporting_lost_workers(devices):
         _train(model, compute, options, devices)
 
 
@@ -72,7 +72,7 @@ def _train(
     check_first_stage(model, options)
     keras.utils.set_random_seed(options.seed)
 
-    # The folder, and the data that it goes with.
+    # The run's folder and data.
     options = dataclasses.replace(options, run_dir=remote.resolve(options.run_dir))
     if options.data != training_data.SYNTHETIC:
         options = dataclasses.replace(options, data=remote.resolve(options.data))
@@ -80,25 +80,25 @@ def _train(
         options = dataclasses.replace(options, stage1=str(Path(options.stage1).resolve()))
     options = settled(options)
     prepared = training_data.find_set(options)
-    strategy.mean_of_workers(devices)  # all have looked before one writes
+    strategy.mean_of_workers(devices)  # all workers have looked before one writes
     if prepared is not None:
         training_data.check_clips(prepared, model, options)
-    _check_share(options, devices)
+    _check_batch_size(options, devices)
     check_same_run(model, compute, options, prepared and prepared.info)
 
-    # Networks, optimizers, and where an earlier command has brought them.
+    # Networks, optimizers, and their initial weights.
     with devices.scope():
         generator = models.build_generator(model, compute)
         discriminator = models.build_discriminator(model, compute)
         first = load_first_stage(model, compute, options)
-        initial = _take_initial(generator, model, compute, options)
+        initial = _load_initial_weights(generator, model, compute, options)
         gan = GAN(generator, discriminator, options, first and first.network)
     begins_with = options.init_from if initial else ""
     print(summary(gan, model, options, prepared, first, begins_with, devices), flush=True)
     if first:
-        _check_shared(devices, "stage1", first.fingerprint)
+        _check_same_network(devices, "stage1", first.fingerprint)
     if initial:
-        _check_shared(devices, "init_from", initial)
+        _check_same_network(devices, "init_from", initial)
     if options.dry_run:
         print("dry run: nothing was written")
         return
@@ -110,8 +110,8 @@ def _train(
             training_data.check_clips(prepared, model, options)
         if first:
             if writes:
-                first.keep(Path(options.run_dir))
-            # The run's own settings name its copy: what --stage1 named may train on.
+                first.save(Path(options.run_dir))
+            # The run's settings name its copy: what --stage1 named may be trained further.
             options = dataclasses.replace(options, stage1=str(Path(options.run_dir) / STAGE1_FILE))
         _train_in_folder(gan, model, compute, options, prepared, devices)
 
@@ -130,9 +130,9 @@ def _train_in_folder(
     resumed = checkpoints.restore_latest()
     start = gan.step
     if strategy.mean_of_workers(devices, start) != start:
-        raise DataError(f"the workers see different checkpoints; {run_dir} must be a shared folder")
+        raise DataError(f"the workers see different checkpoints: {run_dir} must be a shared folder")
     if start >= options.steps and (run_dir / GENERATOR_FILE).is_file():
-        print(f"the run in {run_dir} is finished (step {start}); more --steps go on with it")
+        print(f"the run in {run_dir} is finished (step {start}); increase --steps to continue it")
         return
     if writes:
         for folder in (run_dir, run_dir / SAMPLES):
@@ -140,15 +140,15 @@ def _train_in_folder(
         checkpoints.remove_leftovers()
         write_settings(model, compute, options, prepared.info)
     if options.skip_corrupt:
-        prepared = training_data.salvaged_records(prepared, run_dir, devices)
+        prepared = training_data.without_damaged_records(prepared, run_dir, devices)
         training_data.check_clips(prepared, model, options)
     elif start < options.steps:
-        prepared = training_data.near(prepared, options)
+        prepared = training_data.local_copy(prepared, options)
     print(f"resuming at step {start} of {options.steps}" if resumed else "starting at step 0")
 
     # Training.
     if start < options.steps and writes:
-        # The run is no longer finished: the file of an earlier end must not pass for its result.
+        # The run is not finished any more: its former result must not be taken for the new one.
         (run_dir / GENERATOR_FILE).unlink(missing_ok=True)
     while gan.step < options.steps:
         try:
@@ -161,7 +161,7 @@ def _train_in_folder(
         _write_generator(gan, run_dir / GENERATOR_FILE)
         print(f"generator: {run_dir / GENERATOR_FILE}")
         print(f"samples:   {run_dir / SAMPLES} (the last one: step_{gan.step:06d}.mp4)")
-    strategy.mean_of_workers(devices)  # nobody leaves while another may need him
+    strategy.mean_of_workers(devices)  # no worker exits while another may need it
 
 
 def _fit(
@@ -174,9 +174,9 @@ def _fit(
     """Trains to the last step.
 
     Raises:
-      NonFiniteError: Numbers went bad. Nothing was saved of them.
-      DataError: A record is damaged, the memory or the disk too small, or a worker gone.
-      Stopped: A signal came; the state is saved.
+      NonFiniteError: A metric or weight became NaN or infinite; that state was not saved.
+      DataError: A record is damaged, memory or disk space ran out, or a worker was lost.
+      Stopped: A signal was received; the state is saved.
     """
     start, last = gan.step, options.steps
     writes = strategy.is_chief(devices)
@@ -184,56 +184,56 @@ def _fit(
         Progress("train", last, start) as progress,
         Interruption() as interruption,
         pipeline.reading_errors(prepared),
-        _said_plainly(checkpoints),
+        _explained_errors(checkpoints),
     ):
         if strategy.has_other_hosts(devices):
             gan.must_stop = lambda: bool(interruption.signal)
-        progress.say("compiling the step; the first one takes a while")
-        observers = [
+        progress.say("compiling; the first step takes a while")
+        run_callbacks = [
             callbacks.StopOnNonFinite(),
-            *(_writers(gan, prepared, options, checkpoints, progress) if writes else ()),
-            callbacks.StopWhenTold(interruption, checkpoints),
+            *(_writing_callbacks(gan, prepared, options, checkpoints, progress) if writes else ()),
+            callbacks.StopOnSignal(interruption, checkpoints),
             callbacks.ShowProgress(progress),
         ]
         batches = training_data.training_batches(
             prepared, options, devices, step=start, rollbacks=int(gan.rollbacks.numpy())
         )
-        _make_steps(gan, batches, last, observers, devices)
+        _run_steps(gan, batches, last, run_callbacks, devices)
         strategy.mean_of_workers(devices)  # the chief has saved
     if gan.step < last:
         raise Stopped(
-            f"stopped and saved at step {gan.step}; the same command goes on from there",
-            interruption.signal or signal.SIGTERM,  # it may have come to another host
+            f"stopped and saved at step {gan.step}; run the same command again to resume",
+            interruption.signal or signal.SIGTERM,  # another host may have received it
         )
 
 
-def _make_steps(
+def _run_steps(
     gan: GAN,
     batches: tf.data.Dataset | tf.distribute.DistributedDataset,
     last: int,
-    observers: list[keras.callbacks.Callback],
+    run_callbacks: list[keras.callbacks.Callback],
     devices: tf.distribute.Strategy,
 ) -> None:
-    """What `gan.fit` does; that of Keras exchanges a batch of clips between hosts at first."""
+    """Does what `gan.fit` does. Keras' version first exchanges a batch of clips between hosts."""
 
     @tf.function(autograph=False)
     def step(iterator: Any) -> dict[str, tf.Tensor]:
-        report = devices.run(gan.train_step, (next(iterator),))
-        # The same on all replicas.
-        return {name: devices.experimental_local_results(each)[0] for name, each in report.items()}
+        metrics = devices.run(gan.train_step, (next(iterator),))
+        # They are the same on all replicas.
+        return {name: devices.experimental_local_results(each)[0] for name, each in metrics.items()}
 
-    observers = keras.callbacks.CallbackList(observers, model=gan)
+    run_callbacks = keras.callbacks.CallbackList(run_callbacks, model=gan)
     iterator = iter(batches)
     gan.stop_training = False
-    observers.on_train_begin()
+    run_callbacks.on_train_begin()
     while gan.step < last and not gan.stop_training:
-        observers.on_train_batch_begin(gan.step)
-        report = {name: float(each) for name, each in step(iterator).items()}
-        observers.on_train_batch_end(gan.step, report)
-    observers.on_train_end()
+        run_callbacks.on_train_batch_begin(gan.step)
+        metrics = {name: float(value) for name, value in step(iterator).items()}
+        run_callbacks.on_train_batch_end(gan.step, metrics)
+    run_callbacks.on_train_end()
 
 
-def _writers(
+def _writing_callbacks(
     gan: GAN,
     prepared: PreparedSet,
     options: TrainOptions,
@@ -244,7 +244,7 @@ def _writers(
     log = callbacks.MetricsLog(run_dir, gan.step)
     split, test_clips = training_data.sample_clips(prepared, options)
     return [
-        callbacks.LogLosses(options.log_every, last, log),
+        callbacks.LogMetrics(options.log_every, last, log),
         callbacks.WriteSamples(
             options.sample_every,
             last,
@@ -258,7 +258,7 @@ def _writers(
             checkpoints=checkpoints,
             progress=progress,
         ),
-        # After the others: what they wrote up to here belongs to the checkpoint.
+        # Last: what the others have written belongs to the checkpoint.
         callbacks.SaveCheckpoints(options.checkpoint_every, last, checkpoints),
     ]
 
@@ -266,10 +266,10 @@ def _writers(
 def _roll_back(
     gan: GAN, options: TrainOptions, checkpoints: Checkpoints, error: NonFiniteError
 ) -> None:
-    """Goes back to the newest checkpoint, to go on with other draws.
+    """Restores the newest checkpoint, and continues from there with other random numbers.
 
     Raises:
-      DataError: It has done so often enough, or there is no checkpoint.
+      DataError: `--rollbacks` is used up, or there is no checkpoint.
     """
     rollbacks, failed = int(gan.rollbacks.numpy()), gan.step
     what = f"{error} at step {failed}"
@@ -279,13 +279,13 @@ def _roll_back(
         ) from error
     if rollbacks >= options.rollbacks:
         raise DataError(
-            f"{what}; the last good checkpoint is of step {checkpoints.latest_step}, from which "
-            "the same command goes on; --rollbacks=3 tries other random draws from there; if that "
-            "does not help, begin a run with a lower --learning_rate"
+            f"{what}; the last good checkpoint is that of step {checkpoints.latest_step}, from "
+            "which the same command resumes; --rollbacks=3 tries other random numbers from there; "
+            "if that does not help, start a run with a lower --learning_rate"
         ) from error
     checkpoints.restore_latest()
     gan.rollbacks.assign(rollbacks + 1)
-    print(f"{what}; rolled back to step {gan.step}, with other draws", flush=True)
+    print(f"{what}; rolled back to step {gan.step}, with other random numbers", flush=True)
 
 
 def _write_generator(gan: GAN, path: Path) -> None:
@@ -298,21 +298,21 @@ def _write_generator(gan: GAN, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _said_plainly(checkpoints: Checkpoints) -> Iterator[None]:
-    """Says what to do after an interruption, or when the memory is too small."""
+def _explained_errors(checkpoints: Checkpoints) -> Iterator[None]:
+    """Adds to errors what to do after an interruption, or if memory runs out."""
     try:
         yield
     except KeyboardInterrupt as error:
         step = checkpoints.latest_step or 0
-        raise KeyboardInterrupt(f"the same command goes on from step {step}") from error
+        raise KeyboardInterrupt(f"the same command resumes from step {step}") from error
     except tf.errors.ResourceExhaustedError as error:
-        raise DataError("out of memory; a smaller --batch_size needs less") from error
+        raise DataError("out of memory; use a smaller --batch_size") from error
 
 
-def _take_initial(
+def _load_initial_weights(
     generator: keras.Model, model: ModelOptions, compute: ComputeOptions, options: TrainOptions
 ) -> str:
-    """Begins with the weights of `--init_from`: their fingerprint, or nothing."""
+    """Loads the weights of `--init_from`, if given; returns their fingerprint or ''."""
     initial = load_initial(model, compute, options)
     if initial is None:
         return ""
@@ -320,14 +320,14 @@ def _take_initial(
     return fingerprint(initial)
 
 
-def _check_shared(devices: tf.distribute.Strategy, name: str, digest: str) -> None:
-    """Refuses networks that are not the same for all workers."""
+def _check_same_network(devices: tf.distribute.Strategy, name: str, digest: str) -> None:
+    """Raises DataError unless all workers loaded the same network."""
     number = int(digest[:8], 16)
     if strategy.mean_of_workers(devices, number) != number:
-        raise DataError(f"the workers see different networks; --{name} must be a shared one")
+        raise DataError(f"the workers see different networks: --{name} must be a shared file")
 
 
-def _check_share(options: TrainOptions, devices: tf.distribute.Strategy) -> None:
+def _check_batch_size(options: TrainOptions, devices: tf.distribute.Strategy) -> None:
     replicas = devices.num_replicas_in_sync
     if options.batch_size % replicas:
         raise OptionError(

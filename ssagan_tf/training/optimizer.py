@@ -1,4 +1,4 @@
-"""Adam as the recipes have it: PyTorch's epsilon, and learning rates that fall."""
+"""Adam with PyTorch's epsilon and a learning rate that drops at milestones."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ DROP = 0.1  # factor of the learning rate at each of --learning_rate_milestones
 def make_optimizer(
     network: keras.Model, options: TrainOptions, *, updates: int = 1
 ) -> keras.optimizers.Optimizer:
-    """Adam for a network. Its variables are there at once, so that a checkpoint finds them.
+    """Adam for a network, built, so that a checkpoint finds its variables.
 
     Args:
       network: Built.
-      options: Of Adam and its learning rate.
-      updates: Updates that it makes in a step; the learning rate falls by steps.
+      options: The learning rate, its milestones in steps, and Adam's β₁ and β₂.
+      updates: Number of updates per step.
     """
     with _learning_rates_in_float32():
         optimizer = keras.optimizers.Adam(
@@ -29,7 +29,7 @@ def make_optimizer(
             beta_1=options.beta_1,
             beta_2=options.beta_2,
             epsilon=1e-8,  # PyTorch's
-            name="adam",  # else Keras numbers it, and a checkpoint could not find its variables
+            name="adam",  # a fixed name: Keras would number it, and checkpoints would not match
         )
     optimizer.build(network.trainable_variables)
     return optimizer
@@ -37,24 +37,24 @@ def make_optimizer(
 
 @contextlib.contextmanager
 def _learning_rates_in_float32() -> Iterator[None]:
-    """Whatever the user's Keras has for new numbers: a checkpoint must fit on every machine."""
-    told = keras.config.floatx()
+    """Makes optimizers independent of the user's `floatx`, so that checkpoints fit anywhere."""
+    before = keras.config.floatx()
     keras.config.set_floatx("float32")
     try:
         yield
     finally:
-        keras.config.set_floatx(told)
+        keras.config.set_floatx(before)
 
 
 def _learning_rate(
     options: TrainOptions, updates: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    drops = [int(step) for step in options.learning_rate_milestones]
-    if not drops:
+    milestones = [int(step) for step in options.learning_rate_milestones]
+    if not milestones:
         return options.learning_rate
-    # The schedule's boundaries are the last updates at a rate, counted from 0.
+    # The boundaries are the last updates at each rate, counted from 0.
     return keras.optimizers.schedules.PiecewiseConstantDecay(
-        [step * updates - 1 for step in drops],
-        # float32, which Keras then keeps, too.
-        [np.float32(options.learning_rate * DROP**number) for number in range(len(drops) + 1)],
+        [step * updates - 1 for step in milestones],
+        # As float32, which Keras keeps.
+        [np.float32(options.learning_rate * DROP**number) for number in range(len(milestones) + 1)],
     )

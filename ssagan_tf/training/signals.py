@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during training: they are noted, and the step is finished first."""
+"""Ctrl-C and SIGTERM during training: the current step is finished first."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 
 class Interruption:
-    """While entered, SIGINT and SIGTERM set `signal`; a second one interrupts at once.
+    """Within this context, SIGINT and SIGTERM set `signal`; a second one interrupts at once.
 
     Attributes:
-      signal: Number of the signal that came; 0 before.
+      signal: Number of the signal that was received; 0 without any.
     """
 
     def __init__(self) -> None:
         self.signal = 0
-        self._before: dict[int, Any] = {}
+        self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+                self._handlers[number] = signal.signal(number, self._on_signal)
         return self
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.signal:
             raise KeyboardInterrupt
         self.signal = number
-        print("finishing the step, then saving; once more stops at once", flush=True)
+        print("finishing the step and saving; a second signal stops at once", flush=True)
 
     def __exit__(
         self,
@@ -37,5 +37,5 @@ class Interruption:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._handlers.items():
             signal.signal(number, handler)

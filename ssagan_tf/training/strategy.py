@@ -1,4 +1,4 @@
-"""The devices that train together: `tf.distribute`, by name and by the usual environment."""
+"""The devices that train together: a `tf.distribute` strategy from flags and TF_CONFIG."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import tensorflow as tf
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 
-CLUSTER = "TF_CONFIG"  # where tf.distribute looks for the workers
+CLUSTER = "TF_CONFIG"  # the variable in which tf.distribute expects the workers
 
 
 def make_strategy(kind: str, replicas: int) -> tf.distribute.Strategy:
-    """Makes the strategy. Must come before TensorFlow has looked at its devices.
+    """Creates the strategy. To be called before TensorFlow initializes its devices.
 
     Args:
       kind: `auto`: `multi_worker` if TF_CONFIG names several workers, `mirrored` if there are
@@ -25,8 +25,8 @@ def make_strategy(kind: str, replicas: int) -> tf.distribute.Strategy:
       replicas: Devices of this host; 0: all GPUs.
 
     Raises:
-      OptionError: The machine or TF_CONFIG does not have what was asked for.
-      DataError: The workers do not come together, or TensorFlow is in use already.
+      OptionError: The machine or TF_CONFIG does not have the devices that were requested.
+      DataError: The workers cannot connect, or TensorFlow has been used already.
     """
     if kind == "auto":
         several = replicas > 1 or (not replicas and len(_gpus()) > 1)
@@ -35,7 +35,7 @@ def make_strategy(kind: str, replicas: int) -> tf.distribute.Strategy:
             kind = "multi_worker"
     if kind == "one_device":
         if replicas > 1:
-            raise OptionError("replicas", replicas, "is more than --strategy=one_device has")
+            raise OptionError("replicas", replicas, "--strategy=one_device has a single one")
         return tf.distribute.get_strategy()
     if kind == "mirrored":
         return tf.distribute.MirroredStrategy(_devices(replicas))
@@ -51,7 +51,7 @@ def _devices(replicas: int) -> list[str]:
         raise OptionError(
             "strategy",
             "mirrored",
-            "there is no GPU; --replicas=2 tries it with a processor in two parts",
+            "there is no GPU; to try it, --replicas=2 splits the CPU into two devices",
         )
     try:
         tf.config.set_logical_device_configuration(
@@ -59,7 +59,7 @@ def _devices(replicas: int) -> list[str]:
             [tf.config.LogicalDeviceConfiguration()] * replicas,
         )
     except RuntimeError as error:
-        raise DataError("the devices must be chosen before TensorFlow is first used") from error
+        raise DataError("devices must be configured before TensorFlow is first used") from error
     return [f"/cpu:{number}" for number in range(replicas)]
 
 
@@ -72,13 +72,13 @@ def _multi_worker(replicas: int) -> tf.distribute.Strategy:
             f"needs the environment variable {CLUSTER}, different on each host; see README",
         )
     if replicas:
-        raise OptionError("replicas", replicas, "a worker takes all GPUs of its host; leave it out")
-    print(f"waiting for the {workers} workers of {CLUSTER}", flush=True)
+        raise OptionError("replicas", replicas, "workers use all GPUs of their host; leave it out")
+    print(f"waiting for the {workers} workers in {CLUSTER}", flush=True)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()
     except (tf.errors.OpError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"the workers of {CLUSTER} do not come together: {reason}") from error
+        raise DataError(f"the workers in {CLUSTER} cannot connect: {reason}") from error
 
 
 def _gpus() -> list[tf.config.PhysicalDevice]:
@@ -97,7 +97,7 @@ def _number_of_workers() -> int:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes."""
+    """Whether this process writes the run's files."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True
@@ -107,16 +107,16 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def has_other_hosts(strategy: tf.distribute.Strategy) -> bool:
-    """Whether other processes train along."""
+    """Whether processes on other hosts take part."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 @contextlib.contextmanager
-def lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
-    """Says what to do when another host is gone.
+def reporting_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turns TensorFlow's errors after the loss of a worker into one that says what to do.
 
     Raises:
-      DataError: One is.
+      DataError: A worker was lost.
     """
     try:
         yield
@@ -125,13 +125,13 @@ def lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
             raise
         reason = str(error).splitlines()[0]
         raise DataError(
-            f"another worker is gone ({reason}); start all again: they go on from the newest "
+            f"lost another worker ({reason}); start all of them again to resume from the newest "
             "checkpoint"
         ) from error
 
 
 def mean_of_workers(strategy: tf.distribute.Strategy, value: float = 0.0) -> float:
-    """Waits until all workers are here; returns the mean of their values."""
+    """Waits for all workers, and returns the mean of their values."""
     if not has_other_hosts(strategy):
         return value
     mean = _mean_of_replicas(strategy)(tf.constant(value, tf.float64))
@@ -140,11 +140,11 @@ def mean_of_workers(strategy: tf.distribute.Strategy, value: float = 0.0) -> flo
 
 @functools.cache
 def _mean_of_replicas(strategy: tf.distribute.Strategy) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Traced once: a new function at each call is traced again, and warned of."""
+    """Cached, because TensorFlow warns when a new function is traced at each call."""
 
-    def of_replica(own: tf.Tensor) -> tf.Tensor:
+    def mean(value: tf.Tensor) -> tf.Tensor:
         context = tf.distribute.get_replica_context()
-        # A copy, which is on the replica's device.
-        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.identity(own))
+        # A copy, because it must be on the replica's device.
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.identity(value))
 
-    return tf.function(lambda own: strategy.run(of_replica, (own,)), autograph=False)
+    return tf.function(lambda value: strategy.run(mean, (value,)), autograph=False)

@@ -1,4 +1,4 @@
-"""TensorBoard's files of a run that is resumed, without the steps that will be made again."""
+"""Removes from TensorBoard's files the steps that a resumed run will train again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ssagan_tf.files import replacing_file
 
 
 def drop_later_steps(folder: Path, step: int) -> None:
-    """Takes out of all files what was logged of later steps, and half an event at an end.
+    """Removes the events of later steps, and an incomplete event at the end of a file.
 
     Args:
-      folder: Of the files; it need not be there.
-      step: The last one that stays.
+      folder: Folder of the files; it may not exist.
+      step: The last step to keep.
 
     Raises:
       DataError: A file cannot be written.
@@ -33,7 +33,7 @@ def drop_later_steps(folder: Path, step: int) -> None:
 
 
 def _events(path: Path) -> Iterator[tuple[tuple[int, int], Event]]:
-    """The whole events of a file, and where each begins and how long it is, with its framing."""
+    """The complete events of a file, each with the offset and length of its record."""
     with path.open("rb") as file:
         try:
             for offset, length in find_records(path):

@@ -1,4 +1,4 @@
-"""The clips that a run trains on: a prepared set or synthetic clouds, checked, as batches."""
+"""The clips that a run trains on, a prepared set or synthetic clouds: checks and batches."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ssagan_tf.training.run_folder import (
 
 
 def find_set(options: TrainOptions) -> PreparedSet | None:
-    """The set to train on; None if it is the synthetic one, which is yet to be written."""
+    """Opens the set to train on; None for the synthetic one if it is not written yet."""
     if options.data != SYNTHETIC:
         return open_set(options.data, truncated=options.skip_corrupt)
     folder = Path(options.run_dir) / SYNTHETIC_FOLDER
@@ -35,7 +35,7 @@ def find_set(options: TrainOptions) -> PreparedSet | None:
         return None
     prepared = open_set(folder)
     for name in ("seed", "synthetic_clips", "wind"):
-        # Sets of earlier versions know of no wind.
+        # Sets of earlier versions have no `wind`.
         was, given = prepared.info.settings.get(name, "any"), getattr(options, name)
         if was != given:
             refuse_change(name, was, given, f"the set of synthetic clouds in {folder}")
@@ -45,7 +45,7 @@ def find_set(options: TrainOptions) -> PreparedSet | None:
 def synthetic_set(
     model: ModelOptions, options: TrainOptions, devices: tf.distribute.Strategy
 ) -> PreparedSet:
-    """Writes the synthetic clouds, or waits until another worker has."""
+    """Writes the synthetic clouds, or waits for another worker to write them."""
     clouds = PrepareOptions(
         output=str(Path(options.run_dir) / SYNTHETIC_FOLDER),
         layout="synthetic",
@@ -61,10 +61,10 @@ def synthetic_set(
     return open_set(clouds.output)
 
 
-def salvaged_records(
+def without_damaged_records(
     prepared: PreparedSet, run_dir: Path, devices: tf.distribute.Strategy
 ) -> PreparedSet:
-    """The set without its damaged records, whose shards the run has copies of."""
+    """The set without its damaged records; the run's folder has copies of their shards."""
     folder = run_dir / SALVAGE_FOLDER
     if strategy.is_chief(devices):
         with Progress("checking records", None) as progress:
@@ -74,8 +74,8 @@ def salvaged_records(
     return salvage.open_salvaged(prepared, folder)
 
 
-def near(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
-    """The set as the run reads it: of each host the copy on its own disk, if one is wanted."""
+def local_copy(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
+    """The copy of the set on this host's disk, if `cache` asks for one; otherwise the set."""
     if not options.cache:
         return prepared
     with Progress("copying the set", None) as progress:
@@ -83,7 +83,7 @@ def near(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
 
 
 def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOptions) -> None:
-    """Raises OptionError or DataError unless the set has clips of the right size, and enough."""
+    """Raises OptionError or DataError unless the set has enough clips of the right size."""
     if not prepared.info.splits["train"].clips:
         raise DataError(f"{prepared.folder} has no clips to train on; lower its --test_fraction")
     if options.canonical_motion != "off":
@@ -107,25 +107,25 @@ def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOption
 
 def _check_drifts(prepared: PreparedSet, options: TrainOptions) -> None:
     if prepared.info.layout == "synthetic":
-        why = f"the skies in {prepared.folder} were drawn, not measured; leave it out"
+        why = f"the skies in {prepared.folder} are synthetic, not measured; leave it out"
         raise OptionError("canonical_motion", options.canonical_motion, why)
     if prepared.info.drifts is None:
         raise DataError(
-            f"{prepared.folder} does not say how its clips drift, which --canonical_motion needs; "
-            "prepare the set again"
+            f"{prepared.folder} has no measured drifts, which --canonical_motion needs; prepare "
+            "the set again"
         )
     if not any(map(Augmentation.of(options).takes, prepared.drifts("train"))):
         raise OptionError(
             "canonical_threshold",
             options.canonical_threshold,
-            f"no training clip in {prepared.folder} drifts by so much; lower it",
+            f"no training clip in {prepared.folder} drifts that fast; lower it",
         )
 
 
 def sample_clips(prepared: PreparedSet, options: TrainOptions) -> tuple[str, np.ndarray]:
-    """Clips to look at, `[N, T, H, W, 3]` uint8, and the split they are of.
+    """Clips for samples, uint8 `[N, T, H, W, 3]`, and the split that they come from.
 
-    They drift as those that are trained on.
+    They are selected and mirrored by their drift like training clips.
     """
     canonical = dataclasses.replace(Augmentation.of(options), flip=False)
     drifts = prepared.drifts("test")
@@ -150,11 +150,11 @@ def training_batches(
     step: int,
     rollbacks: int,
 ) -> Any:
-    """Batches from a step on: uint8 clips `[B, discriminator_updates, T, H, W, 3]`, a replica's."""
+    """Batches from a step on: per replica uint8 `[B, discriminator_updates, T, H, W, 3]`."""
     clips_per_step = options.batch_size * options.discriminator_updates
     seed = seeds.other_seed(options.seed, rollbacks)
 
-    def of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
+    def batches_of_host(context: tf.distribute.InputContext) -> tf.data.Dataset:
         dataset = pipeline.training_batches(
             prepared,
             batch=clips_per_step,
@@ -168,7 +168,7 @@ def training_batches(
         )
         return dataset.map(lambda clips: _split_updates(clips, options))
 
-    return devices.distribute_datasets_from_function(of_host)
+    return devices.distribute_datasets_from_function(batches_of_host)
 
 
 def _split_updates(clips: Any, options: TrainOptions) -> Any:

@@ -260,12 +260,12 @@ def test_a_file_or_folder_of_the_same_name(place: Path, run: Path) -> None:
     shutil.copytree(run, "box")
     Path("box64").write_bytes(b"")
     for name in ("box", "box64"):
-        assert generator_source.at(name).box.name == "box64"
+        assert generator_source.resolve(name).box.name == "box64"
         assert generator_source.find(SourceOptions(model=name)).about.startswith("box64 of 20")
     assert generator_source.find(SourceOptions(run_dir="box")).run.folder == Path("box")
-    assert generator_source.at("./box").run.folder == Path("box")
-    assert generator_source.at(Path("box")).run.folder == Path("box")
-    with pytest.raises(DataError, match=r"^box64 is no \.keras file"):
+    assert generator_source.resolve("./box").run.folder == Path("box")
+    assert generator_source.resolve(Path("box")).run.folder == Path("box")
+    with pytest.raises(DataError, match=r"^box64 is not a \.keras file"):
         ssagan_tf.load_generator("./box64")
     assert ssagan_tf.load_generator(str(run)).options == MODEL
     assert ssagan_tf.load_generator(run / "generator.keras").options == MODEL
@@ -292,7 +292,7 @@ def test_generate_takes_it_by_default(place: Path, run: Path, photo: Path, capsy
     assert np.abs(again.astype(int) - clip).mean() < 0.1
     with pytest.raises(OptionError, match="either --run_dir or --model"):
         made("c.mp4", model="box", run_dir=str(run))
-    with pytest.raises(OptionError, match="checkpoint=best: is of a run"):
+    with pytest.raises(OptionError, match="checkpoint=best: needs --run_dir"):
         made("c.mp4", checkpoint="best")
     assert sorted(path.name for path in Path().iterdir()) == ["a.mp4", "b.mp4"]
 

@@ -217,19 +217,19 @@ def test_damaged_records_take_their_drifts_with_them(synthetic_set: Path, tmp_pa
             without_drifts,
             {},
             DataError,
-            "does not say how its clips drift, .*prepare the set again",
+            "has no measured drifts, .*prepare the set again",
         ),
         (
             lambda info: dataclasses.replace(info, layout="synthetic"),
             {},
             OptionError,
-            "^canonical_motion=drop: the skies in .* were drawn, not measured",
+            "^canonical_motion=drop: the skies in .* are synthetic",
         ),
         (
             lambda info: info,
             {"canonical_threshold": 0.5},
             OptionError,
-            "^canonical_threshold=0.5: no training clip in .* drifts by so much; lower it",
+            "^canonical_threshold=0.5: no training clip in .* drifts that fast; lower it",
         ),
         (
             lambda info: info,

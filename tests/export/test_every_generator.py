@@ -73,7 +73,7 @@ def test_a_second_stage_alone_is_refused(tmp_path) -> None:
     ssagan_tf.build_generator(dataclasses.replace(FIRST, network="mdgan_stage2")).save(path)
     onnx = OnnxOptions(model=str(path), output=str(tmp_path / "second.onnx"))
     saved_model = SavedModelOptions(model=str(path), output=str(tmp_path / "1"), warm_up=())
-    message = r"takes clips.* joined to its first by --stage1"
+    message = r"takes clips.*--stage1 of import_torch joins"
     with pytest.raises(DataError, match=message):
         to_onnx(onnx)
     with pytest.raises(DataError, match=message):

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ssagan_tf import layers
 from ssagan_tf.layers import SpatialSelfAttention, blocked_attention
+from ssagan_tf.layers.gates import GATES
 from tests.exactness import (
     arrays,
     assert_as_good,
@@ -28,7 +29,7 @@ def numbers(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def awake(layer: SpatialSelfAttention, shape: tuple) -> SpatialSelfAttention:
-    """Gives all weights values that matter."""
+    """Builds the layer, and sets all weights to values far from their initial ones."""
     layer.build(shape)
     fill(layer.weights, lambda drawn: 0.5 + 0.3 * drawn**2)
     return layer
@@ -114,13 +115,13 @@ STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 @pytest.mark.parametrize("memory", [256, 1], ids=["plain", "blocked"])
 @pytest.mark.parametrize(
     ("gate", "training"),
-    [("gamma", True), ("none", True), ("projected", True), ("projected", False)],
+    [*((gate, True) for gate in GATES), ("projected", False)],
 )
 @pytest.mark.slow
 def test_gradients_of_the_layer_are_finite_differences(
     gate: str, memory: int, training: bool
 ) -> None:
-    """Of the input and each weight, along random directions and along single numbers."""
+    """For the input and each weight, along random directions and along single elements."""
     shape = (2, 2, 3, 4, 3) if memory > 1 else (5, 1, 14, 15, 2)
     layer = awake(SpatialSelfAttention(0.7, gate, memory=memory, dtype="float64"), shape)
     rows = tf.zeros((shape[0], shape[2] * shape[3], 1), "float64")
@@ -158,7 +159,7 @@ def test_gradients_of_the_layer_are_finite_differences(
             assert abs(slope - expected) < 1e-7 * largest, (number, slope, expected)
 
 
-def test_queries_and_keys_are_drawn_apart() -> None:
+def test_queries_and_keys_have_different_initial_weights() -> None:
     layer = SpatialSelfAttention(kernel_initializer=keras.initializers.RandomNormal(stddev=0.02))
     layer.build((None, 2, 4, 4, 64))
     query, key = np.asarray(layer.query.kernel), np.asarray(layer.key.kernel)
@@ -347,7 +348,7 @@ def test_memory_is_part_of_the_config() -> None:
 @pytest.mark.parametrize("deviation", [1, 4, 16])
 @pytest.mark.parametrize("batch", [2, 9])  # whole, and in blocks
 def test_bfloat16(deviation: float, batch: int) -> None:
-    """As good as the plain formula with its parts in bfloat16, for logits of any deviation."""
+    """As exact as the plain formula in bfloat16, for logits of any standard deviation."""
     shape = (batch, 4, 16, 16, 8)
     scale = (deviation / np.sqrt(4 * 8)) ** 0.5  # S, a sum of 4·8 products, then has it
     qkv = [
@@ -382,12 +383,12 @@ def test_bfloat16(deviation: float, batch: int) -> None:
         (lambda: SpatialSelfAttention().build((None, 2, 4, 4, None)), "number of channels"),
     ],
 )
-def test_errors_name_what_is_wrong(call, message: str) -> None:
+def test_error_messages(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
 
 
-def test_the_docstring_is_true() -> None:
+def test_docstring_example() -> None:
     results = doctest.testmod(layers.attention, extraglobs={"np": np})
     assert results.attempted
     assert not results.failed

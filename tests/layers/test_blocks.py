@@ -1,4 +1,4 @@
-"""A row of Table 1, computed again for its gradient."""
+"""Gradient checkpointing of a row of Table 1."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import pytest
 import tensorflow as tf
 
 from ssagan_tf.layers import ConvolutionBlock
+from ssagan_tf.layers.blocks import ATTENTIONS
+from ssagan_tf.layers.gates import GATES
 from tests.exactness import assert_exact, draws, fill, value_and_gradients
 
 pytestmark = pytest.mark.numeric
 
 KINDS = {
-    "gamma": {"ssa": {"gate": "gamma"}},
-    "none": {"ssa": {"gate": "none", "ratio": 0.5}},
-    "projected": {"ssa": {"gate": "projected"}},
+    **{f"{name} attention": {"ssa": {"attention": name}} for name in ATTENTIONS},
+    **{name: {"ssa": {"gate": name, "ratio": 0.5}} for name in GATES if name != "gamma"},
     "spectral": {"spectral_norm": True},
     "bare": {"normalize": False, "use_bias": True},
 }
@@ -22,8 +23,8 @@ KINDS = {
 @pytest.mark.parametrize("frames", [None, 8], ids=["clip", "static"])
 @pytest.mark.parametrize("transposed", [False, True], ids=["down", "up"])
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
-def test_computed_again_is_the_same(options: dict, transposed: bool, frames: int | None) -> None:
-    """Gradient checkpointing: values, gradients and state as without, moved once."""
+def test_checkpointing_changes_nothing(options: dict, transposed: bool, frames: int | None) -> None:
+    """Values and gradients are equal, and moving statistics are updated once."""
     shape = (2, 8 if frames is None else 3, 4, 6, 3)
     found = []
     for remat in (True, False):

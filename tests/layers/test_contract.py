@@ -1,4 +1,4 @@
-"""What every public layer must do. A layer that is missing from the table fails the first test."""
+"""Requirements on every public layer. A layer missing from the table fails the first test."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def numbers(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape, dtype="float32")
 
 
-def test_every_public_layer_is_here() -> None:
+def test_every_public_layer_is_in_the_table() -> None:
     made = {type(make()).__name__ for make, *_ in CASES.values()}
     assert made == set(ssagan_tf.layers.__all__)
 
@@ -120,7 +120,7 @@ def test_config_round_trip(make, shape, trainable, frozen) -> None:
 
 
 @every_layer
-def test_saved_in_a_users_model(make, shape, trainable, frozen, tmp_path) -> None:
+def test_save_in_a_user_model(make, shape, trainable, frozen, tmp_path) -> None:
     inputs = keras.Input(batch_shape=(None, *shape[1:]))
     if make is CASES["spectral_norm"][0]:
         inputs = keras.Input(batch_shape=shape)  # a kernel has no batch
@@ -151,7 +151,7 @@ def test_mixed_precision(make, shape, trainable, frozen, precision) -> None:
 @every_layer
 @pytest.mark.usefixtures("float64")
 def test_float64(make, shape, trainable, frozen) -> None:
-    """By the user's policy: all of it, and more exact than float32 by as much as it can be."""
+    """With the user's policy, everything is float64 and as exact as that allows."""
     layer, inputs = make(), numbers(shape)
     outputs = [layer(inputs, training=training) for training in (True, False)]
     assert {keras.backend.standardize_dtype(x.dtype) for x in outputs} == {"float64"}

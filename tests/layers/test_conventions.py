@@ -1,4 +1,4 @@
-"""SpatialSelfAttention as its users know layers from Keras' own: sizes, masks, files, formats."""
+"""SpatialSelfAttention behaves like Keras' own layers: sizes, masks, files, formats."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from keras import ops
 
 from ssagan_tf.layers import ConvolutionBlock, SpatialSelfAttention
 from ssagan_tf.layers.attention import attention_by
+from ssagan_tf.layers.gates import GATES
 from tests.exactness import assert_exact, draws, fill, rms, value_and_gradients
 
 pytestmark = pytest.mark.numeric
 
-GATES = ["gamma", "none", "projected"]
-
 
 def awake(shape: tuple, dtype: str = "float64", **arguments) -> SpatialSelfAttention:
-    """Built, with weights that matter."""
+    """A built layer whose weights are far from their initial values."""
     layer = SpatialSelfAttention(dtype=dtype, **arguments)
     layer.build(shape)
     fill(layer.weights, lambda drawn: 0.5 + 0.3 * drawn**2)
@@ -31,7 +31,7 @@ def gradients(layer: SpatialSelfAttention, clip: tf.Tensor, **arguments) -> list
 
 
 def in_graph(layer: SpatialSelfAttention, clip: tf.Tensor, shape: tuple, **options) -> list:
-    """The same in a graph that knows no more than `shape`."""
+    """The same in a graph that is traced for `shape`."""
     run = tf.function(
         lambda clip: gradients(layer, clip, training=True),
         autograph=False,
@@ -52,7 +52,7 @@ def in_graph(layer: SpatialSelfAttention, clip: tf.Tensor, shape: tuple, **optio
     ids=["unknown batch", "all unknown"],
 )
 def test_an_empty_batch(gate: str, compiled: bool, known: tuple) -> None:
-    """In blocks, as an unknown batch is taken for 16 clips."""
+    """In blocks, since an unknown batch counts as 16 clips."""
     layer = awake(known, gate=gate, memory=1)
     before = layer.get_weights()
     clip = tf.zeros((0, 2, 12, 13, 3), "float64")
@@ -82,7 +82,7 @@ def test_unknown_sizes_with_xla() -> None:
 
 
 def test_unknown_sizes_hold_no_more_than_memory() -> None:
-    """No tensor of the run has more numbers than a third of what is allowed."""
+    """No tensor has more elements than a third of the limit."""
     layer = awake((None,) * 4 + (2,), "float32", memory=1, gate="none")
     sizes = []
 
@@ -113,7 +113,7 @@ def test_unknown_sizes_hold_no_more_than_memory() -> None:
 # Conventions of Keras
 
 
-def test_a_built_layer_names_wrong_channels_as_keras_does() -> None:
+def test_wrong_channels_are_reported_as_by_keras() -> None:
     layer = awake((None, 2, 3, 3, 4), "float32")
     with pytest.raises(ValueError, match="expected axis -1 of input shape to have value 4"):
         layer(np.zeros((1, 2, 3, 3, 5), "float32"))
@@ -135,7 +135,7 @@ def test_integers_are_cast(dtype: str, policy: str) -> None:
     )
 
 
-def test_names_of_keras() -> None:
+def test_argument_names_are_those_of_keras() -> None:
     layer = SpatialSelfAttention(
         bias_initializer="ones",
         kernel_regularizer=keras.regularizers.L2(0.1),
@@ -181,13 +181,13 @@ def test_attention_scores() -> None:
     assert tuple(unknown[1].shape) == (None, None, None)
 
 
-def test_scores_that_do_not_fit() -> None:
+def test_scores_larger_than_memory() -> None:
     layer = awake((None, 1, 32, 32, 2), "float32", memory=8)
     layer(tf.zeros((2, 1, 32, 32, 2)), return_attention_scores=True)
-    with pytest.raises(ValueError, match=r"take 12 MiB, and `memory` allows 8"):
+    with pytest.raises(ValueError, match=r"take 12 MiB, but `memory` is 8"):
         layer(tf.zeros((3, 1, 32, 32, 2)), return_attention_scores=True)
     spec = tf.TensorSpec((1, 1, None, 32, 2))
-    with pytest.raises(ValueError, match="needs to know height and width"):
+    with pytest.raises(ValueError, match="needs a known height and width"):
         tf.function(layer, autograph=False).get_concrete_function(
             spec, return_attention_scores=True
         )
@@ -199,7 +199,7 @@ MEMORIES = pytest.mark.parametrize("memory", [256, 1], ids=["plain", "blocks"])
 @MEMORIES
 @pytest.mark.parametrize("flat", [True, False])
 def test_a_mask_is_exact(memory: int, flat: bool) -> None:
-    """Letterbox bars: as if there were nothing but what is between them."""
+    """Letterbox bars: the result is that of the clip without them."""
     layer = awake((None, 2, 26, 20, 3), memory=memory, ratio=0.7)
     clip = draws(3, 2, 26, 20, 3)
     between = np.zeros((3, 26, 20), bool)
@@ -239,7 +239,7 @@ def test_the_gradient_of_a_mask(memory: int) -> None:
     assert not np.asarray(scores)[~np.broadcast_to(mask[:, None], scores.shape)].any()
 
 
-def test_nowhere_to_attend_to() -> None:
+def test_fully_masked_clip() -> None:
     layer = awake((None, 2, 3, 4, 2), gate="none")
     clip = draws(2, 2, 3, 4, 2)
     mask = np.stack([np.zeros(12, bool), np.ones(12, bool)])
@@ -252,8 +252,8 @@ def test_nowhere_to_attend_to() -> None:
 
 
 @pytest.mark.parametrize("extra", [False, True], ids=["mask", "beside attention_mask"])
-def test_the_mask_of_keras(extra: bool) -> None:
-    """What `Masking` leaves out, frames and positions, is as if it were not there."""
+def test_keras_mask(extra: bool) -> None:
+    """Frames and positions masked by `Masking` count as if they were not there."""
     layer = awake((None, 5, 4, 6, 3), gate="gamma")
     clip = draws(2, 5, 4, 6, 3).numpy()
     clip[:, 3:] = 0
@@ -272,8 +272,8 @@ def test_the_mask_of_keras(extra: bool) -> None:
     assert_exact([by_frames[:, :3]], [output[:, :3, :, :4]])
 
 
-def test_a_masks_moments() -> None:
-    """Batch norm of the projected gate takes what is not masked."""
+def test_moments_with_a_mask() -> None:
+    """Batch norm of the projected gate uses only what is not masked."""
     layer = awake((None, 4, 3, 3, 2), gate="projected")
     clip = draws(2, 4, 3, 3, 2)
     frames = np.array([[True, True, True, False]] * 2)
@@ -302,7 +302,7 @@ def test_one_mask_for_all_clips() -> None:
     assert_exact([layer(clip, attention_mask=mask, mask=frames)], [expected])
 
 
-def test_a_mask_of_no_shape_that_is_known() -> None:
+def test_mask_of_unknown_shape() -> None:
     layer = awake((None, 2, 3, 3, 2))
     with pytest.raises(ValueError, match=r"`mask` must be \[B, T\] or \[B, T, H, W\]"):
         layer(draws(1, 2, 3, 3, 2), mask=np.ones((1, 2, 3), bool))
@@ -312,7 +312,7 @@ def test_a_mask_of_no_shape_that_is_known() -> None:
 
 
 def quantized(mode: str, **arguments) -> tuple[keras.Model, np.ndarray, np.ndarray]:
-    """A quantized model of a user, a clip, and what the model made of it before."""
+    """A quantized user model, a clip, and the output before quantization."""
     clip = draws(2, 3, 12, 11, 32, dtype="float32").numpy() / 3
     inputs = keras.Input(clip.shape[1:])
     layer = SpatialSelfAttention(name="attention", **arguments)
@@ -326,7 +326,7 @@ def quantized(mode: str, **arguments) -> tuple[keras.Model, np.ndarray, np.ndarr
 
 @pytest.mark.parametrize(("mode", "error"), [("int8", 0.02), ("int4", 0.12), ("float8", 0.06)])
 @pytest.mark.parametrize("gate", ["none", "projected"])
-def test_quantized_is_near(mode: str, error: float, gate: str, tmp_path) -> None:
+def test_quantized_output_is_close(mode: str, error: float, gate: str, tmp_path) -> None:
     model, clip, before = quantized(mode, gate=gate)
     layer = model.get_layer("attention")
     assert {each.quantization_mode for each in (layer.query, layer.key, layer.value)} == {mode}
@@ -396,8 +396,8 @@ def test_lora(tmp_path) -> None:
 # Files
 
 
-def test_settings_of_before() -> None:
-    """As files of earlier versions have them."""
+def test_configs_of_earlier_versions() -> None:
+    """Without the arguments that were added later."""
     old = {
         "name": "here",
         "trainable": True,
@@ -424,7 +424,7 @@ def test_settings_of_before() -> None:
     assert [name.split("/")[1] for name in names[:8]] == order
 
 
-def test_weights_alone(tmp_path) -> None:
+def test_weights_file(tmp_path) -> None:
     clip = draws(1, 2, 3, 4, 4, dtype="float32")
     inputs = keras.Input((None, None, None, 4))
     one, other = (keras.Model(inputs, SpatialSelfAttention()(inputs)) for _ in range(2))
@@ -470,7 +470,7 @@ def test_onnx(known: tuple, tmp_path) -> None:
 # Other formulas
 
 
-def test_a_formula() -> None:
+def test_another_formula() -> None:
     clip = draws(2, 3, 2, 4, 5)
     layer = awake((None, 3, 2, 4, 5), gate="none")
     seen = []
@@ -482,8 +482,28 @@ def test_a_formula() -> None:
     plain = layer(clip)
     with attention_by(twice):
         doubled = layer(clip)
-        with pytest.raises(ValueError, match="the formula in use"):
+        with pytest.raises(ValueError, match="the attention formula in use"):
             layer(clip, return_attention_scores=True)
     assert seen == [(layer, (2, 3, 2, 4, 5), None)]
     assert_exact([doubled, layer(clip)], [2 * plain - clip, plain])
-    assert not [name for name in vars(layer) if callable(vars(layer)[name]) and name == "attend"]
+    assert "attend" not in vars(layer)
+
+
+class Mean(SpatialSelfAttention):
+    """An attention of its own: the mean of the values over all positions."""
+
+    def attend(self, clip, frames=None):
+        value = self.value(clip)
+        return ops.broadcast_to(ops.mean(value, axis=(2, 3), keepdims=True), ops.shape(value))
+
+
+def test_a_subclass_with_its_own_attention() -> None:
+    clip = draws(2, 3, 2, 4, 5)
+    layer = Mean(gate="none", dtype="float64")
+    layer.build((None, 3, 2, 4, 5))
+    expected = np.mean(layer.value(clip), axis=(2, 3), keepdims=True) + clip
+    assert_exact([layer(clip)], [expected])
+    with attention_by(lambda module, inputs, frames: inputs):  # an exporter's, say
+        assert_exact([layer(clip)], [expected])
+    with pytest.raises(ValueError, match="takes no mask"):
+        layer(clip, attention_mask=np.ones((2, 2, 4), bool))

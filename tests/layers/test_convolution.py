@@ -16,7 +16,7 @@ CLIP = (2, 2, 4, 4)  # few enough positions for patches
 
 @pytest.fixture
 def used(monkeypatch) -> list[str]:
-    """Collects the calls of `patches`."""
+    """Records the calls of `im2col`."""
     calls: list[str] = []
     for name in ("convolve", "convolve_transposed"):
         original = getattr(im2col, name)
@@ -29,8 +29,8 @@ def used(monkeypatch) -> list[str]:
     return calls
 
 
-def assert_keras_own(kind: type, shape: tuple, **arguments) -> None:
-    """Our layer gives what Keras' own gives with the same weights, gradients included."""
+def assert_equals_keras(kind: type, shape: tuple, **arguments) -> None:
+    """With the same weights, values and gradients equal those of Keras' layer."""
 
     def ways(dtype: str) -> tuple:
         ours, theirs = (kind(9, **arguments, dtype=dtype) for kind in (kind, kind.__mro__[2]))
@@ -61,10 +61,10 @@ def assert_keras_own(kind: type, shape: tuple, **arguments) -> None:
         {"kernel_size": (2, 2, 2), "strides": (2, 3, 3), "padding": "valid"},
     ],
 )
-def test_keras_own(kind: type, with_patches: bool, arguments: dict, used, monkeypatch) -> None:
+def test_equals_keras(kind: type, with_patches: bool, arguments: dict, used, monkeypatch) -> None:
     if not with_patches:
-        monkeypatch.setattr(im2col, "pays", lambda _: False)
-    assert_keras_own(kind, (*CLIP, 5), **arguments)
+        monkeypatch.setattr(im2col, "is_faster", lambda _: False)
+    assert_equals_keras(kind, (*CLIP, 5), **arguments)
     assert bool(used) == with_patches
 
 
@@ -78,8 +78,8 @@ def test_keras_own(kind: type, with_patches: bool, arguments: dict, used, monkey
         {"kernel_size": (3, 3, 3), "strides": (1, 2, 2), "padding": "same"},
     ],
 )
-def test_odd_sizes_are_keras_own(kind: type, clip: tuple, arguments: dict) -> None:
-    assert_keras_own(kind, clip, **arguments)
+def test_odd_sizes_equal_keras(kind: type, clip: tuple, arguments: dict) -> None:
+    assert_equals_keras(kind, clip, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_odd_sizes_are_keras_own(kind: type, clip: tuple, arguments: dict) -> No
         (TransposedConvolution, {"strides": 2, "output_padding": 1}),
     ],
 )
-def test_what_patches_cannot_do_is_left_to_keras(kind: type, arguments: dict, used) -> None:
-    assert_keras_own(kind, (*CLIP, 6), kernel_size=3, padding="same", **arguments)
+def test_im2col_is_not_used_where_unsupported(kind: type, arguments: dict, used) -> None:
+    assert_equals_keras(kind, (*CLIP, 6), kernel_size=3, padding="same", **arguments)
     assert not used
 
 

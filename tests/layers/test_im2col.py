@@ -31,7 +31,7 @@ def size_after(larger: tuple, kernel_size: tuple, strides: tuple, padding: str) 
 
 
 def loops(clip: np.ndarray, kernel: np.ndarray, strides: tuple, padding: str) -> np.ndarray:
-    """Convolution, an output position at a time."""
+    """Convolution, one output position at a time."""
     sizes = clip.shape[1:4], kernel.shape[:3], strides
     size = size_after(*sizes, padding)
     pads = [0, 0, 0]
@@ -153,7 +153,7 @@ def test_unknown_batch() -> None:
         assert_exact([run(clip)], [expected])
 
 
-def test_where_it_pays() -> None:
-    assert im2col.pays((2, 4, 4))
-    assert not im2col.pays((4, 8, 8))
-    assert not im2col.pays((None, 4, 4))
+def test_is_faster() -> None:
+    assert im2col.is_faster((2, 4, 4))
+    assert not im2col.is_faster((4, 8, 8))
+    assert not im2col.is_faster((None, 4, 4))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.numeric
 
 
 def by_formula(layer: BatchNormalization, clip: tf.Tensor) -> tf.Tensor:
-    """With no more than sums, products and a root, which TensorFlow differentiates by itself."""
+    """Written with sums, products and a square root, which TensorFlow differentiates."""
     axes = list(range(4))
     mean = tf.reduce_mean(clip, axes)
     variance = tf.reduce_mean((clip - mean) ** 2, axes)
@@ -69,8 +69,8 @@ def test_moving_statistics() -> None:
         np.testing.assert_allclose(moving, value, rtol=EXACT)
 
 
-def test_no_digits_are_lost() -> None:
-    """Of half a million numbers a channel; TensorFlow's own mean is off by 2e-5."""
+def test_precision_of_the_moments() -> None:
+    """For half a million values per channel, where TensorFlow's mean is off by 2e-5."""
     clip = 1 + draws(4, 32, 64, 64, 2, dtype="float32")
     layer = BatchNormalization(momentum=0.0)
     layer(clip, training=True)
@@ -80,7 +80,7 @@ def test_no_digits_are_lost() -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_an_empty_batch_moves_nothing(known: bool) -> None:
+def test_empty_batch_changes_no_statistics(known: bool) -> None:
     layer = BatchNormalization()
     run = tf.function(lambda clip: layer(clip, training=True), autograph=False)
     if not known:

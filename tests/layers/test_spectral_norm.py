@@ -21,14 +21,14 @@ def make(kind: type, steps: int = 0, dtype: str = "float64"):
     )
     layer.build(SHAPE)
     fill(layer.weights)
-    layer.normalization.start_from(layer.kernel)
+    layer.normalization.initialize_vectors(layer.kernel)
     for _ in range(steps):
         layer.normalization(layer.kernel, training=True)
     return layer
 
 
 def converged(kind: type, output_axis: int, dtype: str):
-    """A layer with the vectors that endless iterations would find."""
+    """A layer with the exact singular vectors."""
     layer = make(kind, dtype=dtype)
     u, _, vt = np.linalg.svd(matrix(np.asarray(layer.kernel), output_axis), full_matrices=False)
     layer.normalization.u.assign(u[:, 0])
@@ -67,7 +67,7 @@ def test_convolves_with_the_divided_kernel(kind: type, output_axis: int) -> None
 
 
 @KINDS
-def test_of_use_before_training(kind: type, output_axis: int) -> None:
+def test_inference_before_training(kind: type, output_axis: int) -> None:
     layer = make(kind)
     kernel = np.asarray(layer.kernel)
     largest = np.linalg.norm(matrix(kernel, output_axis), 2)
@@ -77,7 +77,9 @@ def test_of_use_before_training(kind: type, output_axis: int) -> None:
 
 
 @KINDS
-def test_one_iteration_a_training_call_and_none_at_inference(kind: type, output_axis: int) -> None:
+def test_one_iteration_per_training_call_and_none_at_inference(
+    kind: type, output_axis: int
+) -> None:
     layer, clip = make(kind), draws(*SHAPE)
     norm = layer.normalization
     w, u = matrix(np.asarray(layer.kernel), output_axis), np.asarray(norm.u)

@@ -13,6 +13,7 @@ from ssagan_tf.layers import (
     TransposedConvolution,
     static_clip,
 )
+from ssagan_tf.layers.gates import GATES
 from tests.exactness import assert_equal, assert_exact, draws, fill, value_and_gradients
 
 pytestmark = pytest.mark.numeric
@@ -107,13 +108,13 @@ def test_transposed_convolution(
 
 
 def two_alike(make: Callable, shape: tuple) -> list:
-    """Two layers with the same weights, spectral vectors included."""
+    """Two layers with the same weights and spectral vectors."""
     layers = [make(), make()]
     for layer in layers:
         layer.build(shape)
         fill(layer.weights)
         if layer.spectral_norm:
-            layer.normalization.start_from(layer.kernel)
+            layer.normalization.initialize_vectors(layer.kernel)
     return layers
 
 
@@ -210,7 +211,7 @@ def test_transposed_convolution_layer(
     assert_equal(ways)
 
 
-def test_parts_of_other_channels_are_refused() -> None:
+def test_wrong_channels_are_refused() -> None:
     layer = TransposedConvolution(2, 4, 2, padding="same")
     layer.build((1, 4, 2, 2, 5))
     with pytest.raises(ValueError, match=r"5 channels.*3 \+ 3"):
@@ -255,7 +256,7 @@ def test_frozen_batch_normalisation_keeps_its_statistics() -> None:
 
 @pytest.mark.parametrize("memory", [1, 256])
 @pytest.mark.parametrize("ratio", [1.0, 0.5])
-@pytest.mark.parametrize("gate", ["gamma", "none", "projected"])
+@pytest.mark.parametrize("gate", GATES)
 @pytest.mark.parametrize(("border", "frames"), [(0, 8), (1, 16)])
 def test_attention(border: int, frames: int, gate: str, ratio: float, memory: int) -> None:
     side = (4, 5) if memory > 1 else (16, 17)  # the second does not fit into 1 MiB

@@ -1,4 +1,4 @@
-"""What the plain versions of networks share that tests write with TensorFlow's operations."""
+"""Shared by the tests that write networks out in plain TensorFlow operations."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ssagan_tf.models import Network
 
 
 def noise(*shape: int, dtype: str = "float32") -> np.ndarray:
-    """float32 numbers, in the type that is asked for."""
+    """Random float32 values, cast to `dtype`."""
     return np.random.default_rng(0).uniform(-1, 1, shape).astype("float32").astype(dtype)
 
 
 def varied(network: Network) -> Network:
-    """Gives every weight a value of its own, large enough to matter."""
+    """Sets every weight to random values that are large enough to matter."""
     draw = np.random.default_rng(1)
     for weight in network.weights:
         value = np.array(weight)
@@ -31,7 +31,7 @@ def varied(network: Network) -> Network:
 
 
 def normalised(x: Any, block: Any, training: bool) -> Any:
-    """Batch norm as its formula."""
+    """Batch norm by its formula."""
     norm = block.batch_norm
     mean, variance = norm.moving_mean, norm.moving_variance
     if training:
@@ -40,7 +40,7 @@ def normalised(x: Any, block: Any, training: bool) -> Any:
 
 
 def activated(activate: Callable, x: Any, block: Any, training: bool) -> Any:
-    """The activation of what is normalised, or of the first layer's biased output."""
+    """The activation after batch norm, or after the bias where there is no batch norm."""
     if block.batch_norm is None:
         return activate(x + block.convolution.bias)
     return activate(normalised(x, block, training))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf import models
-from ssagan_tf.models.float16_file import save_float16
+from ssagan_tf.models.float16_file import save_with_float16_kernels
 from ssagan_tf.models.keras_file import WEIGHTS
 from ssagan_tf.models.loading import load_network
 from ssagan_tf.options import ModelOptions
@@ -21,7 +21,7 @@ MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4")
 
 
 def types(path: Path) -> dict[str, str]:
-    """Type of every array in a file."""
+    """The dtype of every array in a file."""
     found: dict[str, str] = {}
 
     def note(name: str, each: object) -> None:
@@ -33,10 +33,10 @@ def types(path: Path) -> dict[str, str]:
     return found
 
 
-def test_kernels_lose_digits_and_what_has_no_size_loses_nothing(tmp_path: Path) -> None:
+def test_only_kernels_are_stored_in_float16(tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     network.save(tmp_path / "whole.keras")
-    save_float16(network, tmp_path / "half.keras")
+    save_with_float16_kernels(network, tmp_path / "half.keras")
     whole, half = ((tmp_path / f"{name}.keras").stat().st_size for name in ("whole", "half"))
     assert half < 0.6 * whole
     assert set(types(tmp_path / "half.keras").values()) == {"float16", "float32"}
@@ -53,13 +53,13 @@ def test_kernels_lose_digits_and_what_has_no_size_loses_nothing(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("value", [1e5, 1e-8], ids=["too large", "too small"])
-def test_a_kernel_that_float16_cannot_hold_stays(value: float, tmp_path: Path) -> None:
+def test_kernels_that_float16_cannot_represent_stay_float32(value: float, tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     kernel = next(each for each in network.weights if each.name == "kernel")
     kernel.assign(np.full(kernel.shape, value, "float32"))
     variance = next(each for each in network.weights if each.name == "moving_variance")
     variance.assign(np.full(variance.shape, value, "float32"))
-    save_float16(network, tmp_path / "half.keras")
+    save_with_float16_kernels(network, tmp_path / "half.keras")
     stored = types(tmp_path / "half.keras")
     kernels = [each for each in network.weights if len(each.shape) > 1]
     assert list(stored.values()).count("float16") == len(kernels) - 1
@@ -68,17 +68,17 @@ def test_a_kernel_that_float16_cannot_hold_stays(value: float, tmp_path: Path) -
         np.testing.assert_array_equal(weights[each.path], each.numpy())
 
 
-def test_a_number_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+def test_nan_and_infinity_are_refused(tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     bias = next(each for each in network.weights if each.name == "moving_mean")
     bias.assign(np.full(bias.shape, np.nan, "float32"))
-    with pytest.raises(ValueError, match="holds a number that is not finite"):
-        save_float16(network, tmp_path / "half.keras")
+    with pytest.raises(ValueError, match="has a value that is NaN or infinite"):
+        save_with_float16_kernels(network, tmp_path / "half.keras")
 
 
 def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     for name in ("a.keras", "b.keras"):
-        save_float16(network, tmp_path / name)
+        save_with_float16_kernels(network, tmp_path / name)
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
     assert b"date_saved" in zipfile.ZipFile(tmp_path / "a.keras").read("metadata.json")

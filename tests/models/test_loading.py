@@ -1,7 +1,8 @@
-"""Networks from files: our own, and those that a stranger made to do more."""
+"""Networks from files: valid ones, and manipulated ones from untrusted sources."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import resource
@@ -19,8 +20,8 @@ import pytest
 from ssagan_tf import models
 from ssagan_tf.errors import DataError
 from ssagan_tf.models.loading import fingerprint, load_generator, load_network
-from ssagan_tf.models.two_stage import joined
-from ssagan_tf.options import ComputeOptions, ModelOptions
+from ssagan_tf.models.two_stage import join_stages
+from ssagan_tf.options import ComputeOptions, ModelOptions, setting
 from tests.exactness import rms
 
 MODEL = ModelOptions(resolution=64, base_filters=2, ssa_layers="conv4")
@@ -31,16 +32,16 @@ def test_generators_from_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         load_generator(tmp_path / "missing.keras")
     (tmp_path / "photo.jpg").touch()
-    with pytest.raises(DataError, match=r"is no \.keras file"):
+    with pytest.raises(DataError, match=r"is not a \.keras file"):
         load_generator(tmp_path / "photo.jpg")
     (tmp_path / "broken.keras").write_bytes(b"not a model")
     with pytest.raises(DataError, match=r"cannot load .*broken\.keras"):
         load_generator(tmp_path / "broken.keras")
     models.build_discriminator(MODEL).save(tmp_path / "discriminator.keras")
-    with pytest.raises(DataError, match="holds no generator"):
+    with pytest.raises(DataError, match="has no generator"):
         load_generator(tmp_path / "discriminator.keras")
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "dense.keras")
-    with pytest.raises(DataError, match=r"holds no generator .* but 'Sequential'"):
+    with pytest.raises(DataError, match=r"has no generator .* but 'Sequential'"):
         load_generator(tmp_path / "dense.keras")
 
 
@@ -58,19 +59,19 @@ KINDS = {
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "float64"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_network_loads_as_keras_would_load_it(
+def test_networks_load_as_with_keras(
     kind: type[models.Network], dtype: str, tmp_path: Path
 ) -> None:
     network = kind(least(KINDS[kind]), dtype=dtype, name="network")
     network.build_variables()
     # The weights in a file bound the network that is made for them.
-    assert 1 <= network.count_params() / network.least_weights(network.options) < 8
+    assert 1 <= network.count_params() / network.min_weights(network.options) < 8
     assert_loads_as_before(network, tmp_path / "network.keras")
 
 
-def test_two_stages_load_as_keras_would_load_them(tmp_path: Path) -> None:
+def test_two_stages_load_as_with_keras(tmp_path: Path) -> None:
     stages = [models.build_generator(least(name)) for name in ("mdgan_stage1", "mdgan_stage2")]
-    assert_loads_as_before(joined(*stages), tmp_path / "both.keras")
+    assert_loads_as_before(join_stages(*stages), tmp_path / "both.keras")
 
 
 def assert_loads_as_before(network: models.Network, path: Path) -> None:
@@ -86,15 +87,15 @@ def assert_loads_as_before(network: models.Network, path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def members(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Of a good file of two stages."""
+    """The members of a valid file with two stages."""
     path = tmp_path_factory.mktemp("good") / "good.keras"
-    joined(*(models.build_generator(least(f"mdgan_stage{n}")) for n in (1, 2))).save(path)
+    join_stages(*(models.build_generator(least(f"mdgan_stage{n}")) for n in (1, 2))).save(path)
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
 def refused(path: Path, members: dict[str, bytes], match: str) -> None:
-    """Writes an archive; it must be refused in a line, with next to no memory, writing nothing."""
+    """Writes an archive, which must be refused in one line, using little memory and no disk."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
@@ -141,17 +142,17 @@ STRANGE = {
 
 @pytest.mark.parametrize("what", STRANGE.values(), ids=STRANGE)
 @pytest.mark.parametrize("where", ["model", "stage"])
-def test_objects_of_other_kinds(what: Any, where: str, members, tmp_path: Path) -> None:
+def test_objects_that_are_not_networks(what: Any, where: str, members, tmp_path: Path) -> None:
     def change(config: dict) -> Any:
         if where == "model":
             return {"model": what} if what is None else what
         config["config"]["first"] = what
 
-    refused(tmp_path / "x.keras", described(members, change), "holds no generator or discrim")
+    refused(tmp_path / "x.keras", described(members, change), "has no generator or discrim")
 
 
 OPTIONS = {
-    "absurd filters": ({"base_filters": 10**9}, r"need more weights than the \S+ it holds"),
+    "absurd filters": ({"base_filters": 10**9}, r"need more weights than the \S+ in the file"),
     "absurd resolution": ({"resolution": 4096}, "resolution=4096: must be 64·2"),
     "astronomic": ({"resolution": 2**9000, "base_filters": 2**9000}, "resolution=1861"),
     "astronomic filters": ({"base_filters": 2**9000}, "more weights than"),
@@ -162,8 +163,8 @@ OPTIONS = {
     "infinite": ({"ssa_ratio": float("inf")}, "must be a finite number"),
     "an object": ({"skips": STRANGE["a layer of Keras"]}, "skips=.*must be one of"),
     "a network that there is not": ({"network": "gan"}, "network=gan: must be one of"),
-    "another's network": ({"network": "vgan"}, "its UNet is no network of vgan"),
-    "more": ({"hook": 1}, "has other settings than this version knows"),
+    "another's network": ({"network": "vgan"}, "its UNet is not a network of vgan"),
+    "more": ({"hook": 1}, "has settings that this version does not know"),
 }
 
 
@@ -179,16 +180,16 @@ DESCRIPTIONS = {
     "a policy": ("dtype", an_object("keras", "Policy", {"name": "float16"}), "precision=float16"),
     "a quantised policy": ("dtype", an_object("keras", "QuantizedDTypePolicy", {}), "precision="),
     "a policy of an object": ("dtype", STRANGE["a layer of Keras"], "precision="),
-    "a name": ("name", {"x": 1}, "is described otherwise than by this version"),
+    "a name": ("name", {"x": 1}, "has a config that this version does not know"),
     "a path for a name": ("name", "../x", "cannot contain"),
-    "a word for yes": ("trainable", "yes", "is described otherwise"),
-    "one more": ("activity_regularizer", LAMBDA, "is described otherwise"),
+    "a word for yes": ("trainable", "yes", "has a config that this version does not know"),
+    "one more": ("activity_regularizer", LAMBDA, "has a config that this version does not know"),
     "no options": ("options", [1], "has other settings"),
 }
 
 
 @pytest.mark.parametrize(("key", "value", "match"), DESCRIPTIONS.values(), ids=DESCRIPTIONS)
-def test_descriptions_that_keras_would_follow(
+def test_configs_that_keras_would_execute(
     key: str, value: Any, match: str, members, tmp_path: Path
 ) -> None:
     def change(config: dict) -> None:
@@ -197,8 +198,8 @@ def test_descriptions_that_keras_would_follow(
     refused(tmp_path / "x.keras", described(members, change), match)
 
 
-def test_what_is_beside_our_settings_is_not_followed(members, tmp_path: Path) -> None:
-    """Keras calls `build_from_config` and `compile_from_config` with what is there."""
+def test_other_parts_of_the_config_are_ignored(members, tmp_path: Path) -> None:
+    """Keras would call `build_from_config` and `compile_from_config` with them."""
 
     def change(config: dict) -> None:
         for each in (config, config["config"]["first"]):
@@ -230,14 +231,14 @@ def test_config_of_absurd_length_or_depth(members, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../escapes", "/etc/escapes", "assets/code.py", "model.weights.npz", "weights.json"]
 )
-def test_members_that_no_generator_needs(name: str, members, tmp_path: Path) -> None:
-    refused(tmp_path / "x.keras", {**members, name: b"x"}, "which no generator needs")
+def test_unexpected_members(name: str, members, tmp_path: Path) -> None:
+    refused(tmp_path / "x.keras", {**members, name: b"x"}, "unexpected member")
 
 
 @pytest.mark.parametrize("name", [CONFIG, "metadata.json", WEIGHTS])
-def test_members_that_are_missing(name: str, members, tmp_path: Path) -> None:
+def test_missing_members(name: str, members, tmp_path: Path) -> None:
     left = {each: content for each, content in members.items() if each != name}
-    refused(tmp_path / "x.keras", left, f"it lacks {name}")
+    refused(tmp_path / "x.keras", left, f"{name} is missing")
 
 
 def test_duplicate_and_compressed_members(members, tmp_path: Path) -> None:
@@ -246,16 +247,16 @@ def test_duplicate_and_compressed_members(members, tmp_path: Path) -> None:
         warnings.simplefilter("ignore")  # the name is there already
         for name in (*members, CONFIG):
             archive.writestr(name, members[name])
-    with pytest.raises(DataError, match="two members of one name"):
+    with pytest.raises(DataError, match="two members of the same name"):
         load_network(path)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content + b"\0" * (10**7 if name == WEIGHTS else 0))
-    with pytest.raises(DataError, match="is compressed, which Keras does not do"):
+    with pytest.raises(DataError, match="is compressed; Keras writes it uncompressed"):
         load_network(path)
 
 
-def test_sizes_that_the_archive_only_claims(members, tmp_path: Path) -> None:
+def test_sizes_that_only_the_directory_claims(members, tmp_path: Path) -> None:
     """The directory at the end of the file says that the weights take four gigabytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -337,17 +338,17 @@ def of_another_shape(file: h5py.File, secret: Path) -> None:
 
 
 TAMPERED = {
-    external: "is in another file",
-    external_link: "links to elsewhere",
-    external_link_of_a_group: "links to elsewhere",
-    soft_link: "links to elsewhere",
-    virtual: "is not stored as it is",
-    compressed: "is not stored as it is",
-    absurd: "claims more than the file holds",
+    external: "is stored in another file",
+    external_link: "is a link",
+    external_link_of_a_group: "is a link",
+    soft_link: "is a link",
+    virtual: "is not stored contiguously",
+    compressed: "is not stored contiguously",
+    absurd: "claims to be larger than the file",
     a_group_in_itself: "has two names",
-    text: "is no array of numbers",
-    a_compound: "is no array of numbers",
-    a_type: "is no array of numbers",
+    text: "is not a numeric array",
+    a_compound: "is not a numeric array",
+    a_type: "is not a numeric array",
     missing: "could not be loaded",
     of_another_shape: "could not be loaded",
 }
@@ -377,7 +378,7 @@ def is_dense(layer: keras.layers.Layer) -> bool:
 
 @pytest.mark.parametrize("mode", ["int8", "int4"])
 def test_quantized(mode: str, tmp_path: Path) -> None:
-    """q, k and v are small in the file, and what the network makes is nearly the same."""
+    """q, k and v are small in the file, and the output is nearly the same."""
     network = models.build_generator(MODEL)
     photos = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
     without = np.asarray(network(photos))
@@ -388,8 +389,8 @@ def test_quantized(mode: str, tmp_path: Path) -> None:
     network.quantize(mode, filters=is_dense)
     after = np.asarray(network(photos))
     assert 0 < rms(after - before) < {"int8": 0.02, "int4": 0.2}[mode] * rms(before - without)
-    assert set(network.quantized().values()) == {mode}
-    assert len(network.quantized()) == 3
+    assert set(network.quantization_modes().values()) == {mode}
+    assert len(network.quantization_modes()) == 3
     path = tmp_path / "generator.keras"
     network.save(path)
     for again in (
@@ -409,20 +410,20 @@ def test_two_quantized_stages(tmp_path: Path) -> None:
         models.build_generator(ModelOptions(network=name, **options))
         for name in ("ssagan", "ssagan_stage2")
     ]
-    both = joined(*stages)
+    both = join_stages(*stages)
     both.quantize("int8", filters=is_dense)
     both.save(tmp_path / "both.keras")
     again = load_network(tmp_path / "both.keras")
     photos = np.zeros((1, 64, 64, 3), "float32")
     np.testing.assert_array_equal(again(photos), both(photos))
-    assert [len(stage.quantized()) for stage in again.stages()] == [3, 3]
+    assert [len(stage.quantization_modes()) for stage in again.stages()] == [3, 3]
 
 
-def test_quantized_otherwise(tmp_path: Path) -> None:
+def test_other_quantization_is_refused(tmp_path: Path) -> None:
     network = models.build_generator(MODEL)
     config = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
     network.quantize(config=config, filters=is_dense)
-    with pytest.raises(ValueError, match=r"conv4/ssa/\w+ is quantized otherwise"):
+    with pytest.raises(ValueError, match=r"conv4/ssa/\w+ was not quantized by"):
         network.save(tmp_path / "generator.keras")
 
 
@@ -433,7 +434,7 @@ def test_quantized_otherwise(tmp_path: Path) -> None:
         *({"elsewhere": "int8"}, {"conv4": "int8"}, ["int8"], "int8"),
     ],
 )
-def test_strange_quantization(quantized: Any, tmp_path: Path) -> None:
+def test_invalid_quantization(quantized: Any, tmp_path: Path) -> None:
     path = tmp_path / "generator.keras"
     models.build_generator(MODEL).save(path)
     with zipfile.ZipFile(path) as file:
@@ -446,3 +447,19 @@ def test_strange_quantization(quantized: Any, tmp_path: Path) -> None:
             file.writestr(name, content)
     with pytest.raises(DataError, match=r"cannot load .*generator\.keras"):
         load_network(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class LaterOptions(ModelOptions):
+    """Settings with one that a later version adds."""
+
+    added: str = setting("off", "A new setting.")
+
+
+def test_new_settings_leave_fingerprints_as_they_are() -> None:
+    network = models.build_generator(MODEL)
+    before = fingerprint(network)
+    network.options = LaterOptions(**dataclasses.asdict(MODEL))
+    assert fingerprint(network) == before
+    network.options = LaterOptions(**dataclasses.asdict(MODEL), added="on")
+    assert fingerprint(network) != before

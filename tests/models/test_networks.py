@@ -1,9 +1,11 @@
-"""What every registered network must do, and the paper's table and counts."""
+"""Requirements on every registered network, and Table 1 and the paper's parameter counts."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import re
+from typing import get_args, get_type_hints
 
 import keras
 import numpy as np
@@ -12,6 +14,7 @@ import tensorflow as tf
 
 import ssagan_tf
 from ssagan_tf import models
+from ssagan_tf.layers.gates import GATES
 from ssagan_tf.models import table1
 from ssagan_tf.options import ComputeOptions, ModelOptions, OptionError
 from tests.exactness import (
@@ -35,10 +38,11 @@ VARIANTS = {
     "128": ModelOptions(resolution=128, base_filters=1, ssa_layers="conv2,deconv3"),
     "256": ModelOptions(resolution=256, base_filters=2, ssa_layers="conv4,deconv2"),
 }
-SYSTEMS = {
+NETWORKS = {
     name: ModelOptions(network=name, resolution=64, base_filters=1) for name in models.REGISTRY
 }
-every_system = pytest.mark.parametrize("options", SYSTEMS.values(), ids=SYSTEMS)
+BASELINES = [name for name, spec in models.REGISTRY.items() if not spec.variants]
+every_network = pytest.mark.parametrize("options", NETWORKS.values(), ids=NETWORKS)
 
 
 def photos(options: ModelOptions, number: int = 2) -> np.ndarray:
@@ -55,7 +59,7 @@ def parameters(model: keras.Model) -> int:
     return sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
 
 
-EVERY = {**VARIANTS, **{name: SYSTEMS[name] for name in SYSTEMS if name != "ssagan"}}
+EVERY = {**VARIANTS, **{name: NETWORKS[name] for name in NETWORKS if name != "ssagan"}}
 
 # Networks that several tests read and none alters: building one takes as long as using it.
 shared_generator = functools.cache(ssagan_tf.build_generator)
@@ -87,10 +91,10 @@ def test_shapes_and_keras_round_trip(options: ModelOptions, tmp_path) -> None:
         np.testing.assert_array_equal(again(inputs), expected)
 
 
-@every_system
+@every_network
 @pytest.mark.usefixtures("float64")
 @pytest.mark.slow
-def test_any_batch_gives_the_same_clips(options: ModelOptions) -> None:
+def test_clips_do_not_depend_on_the_batch(options: ModelOptions) -> None:
     generator = ssagan_tf.build_generator(options)
     images = noise(2, *generator.input_axes)
     together = generator(images)
@@ -103,10 +107,9 @@ def test_any_batch_gives_the_same_clips(options: ModelOptions) -> None:
     "options",
     [
         dataclasses.replace(VARIANTS["projected"], spectral_norm=True),
-        SYSTEMS["vgan"],
-        SYSTEMS["rnngan"],
+        *(NETWORKS[name] for name in BASELINES),
     ],
-    ids=["unet", "vgan", "rnngan"],
+    ids=["unet", *BASELINES],
 )
 @pytest.mark.usefixtures("float64")
 @pytest.mark.slow
@@ -138,7 +141,7 @@ def test_float64_is_float64(options: ModelOptions) -> None:
 
 
 @pytest.mark.parametrize("floatx", ["float16", "float64"])
-def test_floatx_of_a_users_file_does_not_reach_networks(floatx: str, monkeypatch) -> None:
+def test_floatx_has_no_effect(floatx: str, monkeypatch) -> None:
     policy = keras.config.dtype_policy()
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(floatx)  # what Keras makes of it
@@ -151,11 +154,19 @@ def test_floatx_of_a_users_file_does_not_reach_networks(floatx: str, monkeypatch
         keras.config.set_dtype_policy(policy)
 
 
-@every_system
+@every_network
 def test_wrong_input_is_refused(options: ModelOptions) -> None:
     for network in (shared_generator(options), shared_discriminator(options)):
         with pytest.raises(ValueError, match="64, 64, 3"):
             network(photos(VARIANTS["128"]))
+
+
+def test_options_name_every_network_and_gate() -> None:
+    """`options` imports nothing, so what it says of the networks is held to them here."""
+    fields = {field.name: field for field in dataclasses.fields(ModelOptions)}
+    named = re.findall(r"\w+", fields["network"].metadata["help"])
+    assert set(models.REGISTRY) <= set(named)
+    assert get_args(get_type_hints(ModelOptions)["ssa_gate"]) == tuple(GATES)
 
 
 def test_unknown_network() -> None:
@@ -273,7 +284,7 @@ def test_attention_everywhere_runs() -> None:
     assert np.isfinite(np.asarray(generator(photos(options)))).all()
 
 
-def test_normalisation_and_activations_are_where_the_paper_has_them() -> None:
+def test_normalisation_and_activations() -> None:
     for resolution, first in ((64, "conv2"), (128, "conv1")):
         options = ModelOptions(resolution=resolution, base_filters=2)
         generator = shared_generator(options)
@@ -300,17 +311,17 @@ def test_initial_weights() -> None:
     assert len({float(np.ravel(kernel)[0]) for kernel in kernels}) == len(kernels)
 
 
-@pytest.mark.parametrize("network", ["vgan", "rnngan"])
+@pytest.mark.parametrize("network", BASELINES)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"resolution": 128}, "resolution=128: {} has resolution 64 only"),
+        ({"resolution": 128}, "resolution=128: {} supports only resolution"),
         ({"skips": "add"}, "skips=add: {} has no such setting"),
         ({"spectral_norm": True}, "spectral_norm=True: {} has no such setting"),
     ],
 )
-def test_settings_that_a_network_lacks(network: str, change: dict, message: str) -> None:
-    options = dataclasses.replace(SYSTEMS[network], **change)
+def test_settings_that_a_network_does_not_have(network: str, change: dict, message: str) -> None:
+    options = dataclasses.replace(NETWORKS[network], **change)
     for build in (ssagan_tf.build_generator, ssagan_tf.build_discriminator):
         with pytest.raises(OptionError, match=message.format(network)):
             build(options)
@@ -355,7 +366,7 @@ def test_order_of_joined_features(monkeypatch) -> None:
 @pytest.mark.parametrize("resolution", [64, 128])
 def test_added_features(network: str, resolution: int, monkeypatch) -> None:
     """Five additive skips (four at 64²); a second stage is without the two outer ones."""
-    options = dataclasses.replace(SYSTEMS[network], resolution=resolution)
+    options = dataclasses.replace(NETWORKS[network], resolution=resolution)
     seen = seen_by_layer(ssagan_tf.build_generator(options), monkeypatch)
     levels = {64: 4, 128: 5}[resolution]
     for number in range(2, levels + 2):
@@ -372,7 +383,7 @@ def test_added_features(network: str, resolution: int, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("resolution", [64, 128])
-def test_features_that_are_ranked(resolution: int) -> None:
+def test_features_for_the_ranking_loss(resolution: int) -> None:
     """Of the first and third convolution: conv1 and conv3 at 128², as MD-GAN has it."""
     options = ModelOptions(resolution=resolution, base_filters=2)
     discriminator = ssagan_tf.build_discriminator(options)
@@ -489,11 +500,11 @@ def test_static_clip_in_float32(training: bool) -> None:
     assert_as_good(fast, plain, run(*start), slack)
 
 
-RECOMPUTED = ["projected", "spectral", "vgan", "rnngan"]
+RECOMPUTED = ["projected", "spectral", *BASELINES]
 
 
 @pytest.mark.parametrize("options", [EVERY[name] for name in RECOMPUTED], ids=RECOMPUTED)
-def test_every_block_may_be_computed_again(options: ModelOptions) -> None:
+def test_every_block_supports_gradient_checkpointing(options: ModelOptions) -> None:
     """Gradient checkpointing; what a block then gives is tested with the blocks."""
     generator = ssagan_tf.build_generator(options, ComputeOptions(remat=True))
     blocks = [layer for layer in generator._flatten_layers() if hasattr(layer, "frames_after")]
@@ -501,7 +512,7 @@ def test_every_block_may_be_computed_again(options: ModelOptions) -> None:
     assert all(block.get_config()["remat"] for block in blocks)
 
 
-@every_system
+@every_network
 def test_mixed_precision(options: ModelOptions) -> None:
     compute = ComputeOptions(precision="mixed_bfloat16")
     exact, mixed = shared_generator(options), ssagan_tf.build_generator(options, compute)

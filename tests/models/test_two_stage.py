@@ -119,7 +119,7 @@ def test_files_that_hold_something_else(tmp_path) -> None:
     with pytest.raises(DataError, match="UNet takes clips"):
         load_generator(path)
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(path)
-    with pytest.raises(DataError, match="holds no generator or discriminator"):
+    with pytest.raises(DataError, match="has no generator or discriminator"):
         load_network(path)
 
 

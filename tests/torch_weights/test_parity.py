@@ -1,4 +1,4 @@
-"""Checkpoints of PyTorch networks, imported, give what these networks give."""
+"""Imported checkpoints of PyTorch networks give the results of these networks."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def channels_first(clip: np.ndarray) -> torch.Tensor:
     return torch.tensor(np.moveaxis(clip, -1, 1))
 
 
-def with_a_past(network: torch.nn.Module, clip: np.ndarray) -> torch.nn.Module:
-    """Random weights that matter, and statistics and power iterations of some training."""
+def with_training_history(network: torch.nn.Module, clip: np.ndarray) -> torch.nn.Module:
+    """Sets random weights, and moving statistics and spectral vectors as after training."""
     torch.manual_seed(0)
     with torch.no_grad():
         for name, parameter in network.named_parameters():
@@ -69,17 +69,17 @@ def exactly(array: np.ndarray) -> np.ndarray:
     return array.astype("float64")
 
 
-def state_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
+def to_state_dict(network: torch.nn.Module) -> dict[str, np.ndarray]:
     return {key: tensor.numpy().copy() for key, tensor in network.state_dict().items()}
 
 
 def imported(network: torch.nn.Module, model: str = "") -> models.Network:
-    state = state_of(network)
+    state = to_state_dict(network)
     shapes = {key: array.shape for key, array in state.items()}
-    kind, options = torch_weights.read_off(shapes, "it", model)
+    kind, options = torch_weights.infer_network(shapes, "it", model)
     ours = kind(options)
     ours.build_variables()
-    torch_weights.load_state(ours, state, "it")
+    torch_weights.load_state_dict(ours, state, "it")
     return ours
 
 
@@ -96,7 +96,7 @@ def test_generators(options: dict, variant: Variant, model: str) -> None:
         axes = (32, *axes)
     inputs, earlier = noise((2, *axes), 0), noise((2, *axes), 1)
     theirs = Generator(options.resolution, options.base_filters, variant=variant)
-    with_a_past(theirs, earlier)
+    with_training_history(theirs, earlier)
     ours = imported(theirs, model)
     assert ours.options == options
     for training in (False, True):  # the latter moves statistics, so it is last
@@ -106,7 +106,7 @@ def test_generators(options: dict, variant: Variant, model: str) -> None:
         assert expected.std() > 0.1
         assert_exact([ours(exactly(inputs), training=training)], [expected])
     # The power iteration of that pass, too.
-    after, again = state_of(theirs), torch_weights.state_of(ours)
+    after, again = to_state_dict(theirs), torch_weights.to_state_dict(ours)
     for key in after:
         if key.endswith(("_u", "_v", "running_mean")):
             assert_exact([again[key]], [after[key]])
@@ -117,7 +117,7 @@ def test_generators(options: dict, variant: Variant, model: str) -> None:
 def test_discriminators(resolution: int, spectral_norm: bool) -> None:
     clips, earlier = (noise((3, 32, resolution, resolution, 3), seed) for seed in (0, 1))
     clips *= np.array([0.1, 0.5, 1.0], "float32").reshape(3, 1, 1, 1, 1)  # that differ
-    theirs = with_a_past(Discriminator(resolution, 2, spectral_norm), earlier)
+    theirs = with_training_history(Discriminator(resolution, 2, spectral_norm), earlier)
     ours = imported(theirs)
     assert ours.options == ModelOptions(
         resolution=resolution, base_filters=2, spectral_norm=spectral_norm

@@ -1,4 +1,4 @@
-"""Networks of PyTorch, imported, give what they gave there: in float64, to its rounding.
+"""Imported PyTorch networks give their stored results: in float64, to its rounding.
 
 What they gave is stored (`python -m benchmarks.torch_references`), so PyTorch is not needed here.
 """
@@ -21,11 +21,11 @@ pytestmark = [pytest.mark.numeric, pytest.mark.slow]
 def test_results_of_pytorch(name: str) -> None:
     case = CASES[name]
     shapes, expected = torch_references.read(name)
-    kind, options = torch_weights.read_off(shapes, name, case.model)
+    kind, options = torch_weights.infer_network(shapes, name, case.model)
     assert (options.resolution, options.spectral_norm) == (case.resolution, case.spectral_norm)
     network = kind(options)
     network.build_variables()
-    torch_weights.load_state(network, torch_references.made_up_state(shapes), name)
+    torch_weights.load_state_dict(network, torch_references.made_up_state(shapes), name)
     inputs = torch_references.made_up_inputs(case)
     for mode in ("inference", "training"):  # the latter moves statistics, so it is last
         result = np.asarray(network(inputs, training=mode == "training"))
@@ -35,5 +35,5 @@ def test_results_of_pytorch(name: str) -> None:
         np.testing.assert_allclose(
             torch_references.digest(result), expected[mode], rtol=0, atol=EXACT, err_msg=mode
         )
-    state = torch_references.state_digest(torch_weights.state_of(network))
+    state = torch_references.state_digest(torch_weights.to_state_dict(network))
     np.testing.assert_allclose(state, expected["state"], rtol=0, atol=EXACT)

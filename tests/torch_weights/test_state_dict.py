@@ -1,4 +1,4 @@
-"""State dicts in NumPy: round trips, refusals, and what is read off them."""
+"""State dicts in NumPy: round trips, errors, and inferred networks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def shapes_of(state: dict[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, np.ndarray]:
-    return torch_weights.state_of(random_weights(ssagan_tf.build_generator(SMALL)))
+    return torch_weights.to_state_dict(random_weights(ssagan_tf.build_generator(SMALL)))
 
 
 ROUND_TRIPS = [
@@ -57,15 +57,15 @@ def test_round_trip_is_exact(kind: type[Network], options: ModelOptions) -> None
     network = kind(options)
     network.build_variables()
     random_weights(network)
-    state = torch_weights.state_of(network)
-    found, again = torch_weights.read_off(
+    state = torch_weights.to_state_dict(network)
+    found, again = torch_weights.infer_network(
         shapes_of(state), "it", options.network, options.skips, options.ssa_layers
     )
     assert found is kind
     if kind is UNet:
         assert again == options
     copy = fresh(kind, again)
-    torch_weights.load_state(copy, state, "it")
+    torch_weights.load_state_dict(copy, state, "it")
     assert len(copy.weights) == len(network.weights)
     for one, other in zip(copy.weights, network.weights, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -86,7 +86,7 @@ def test_names_of_the_released_code() -> None:
             for part in ("weight", "bias")
         }
         expected.add(f"{module}.gamma")
-    state = torch_weights.state_of(ssagan_tf.build_generator(options))
+    state = torch_weights.to_state_dict(ssagan_tf.build_generator(options))
     assert set(state) == expected
     # [out, in, t, h, w] and transposed [in, out, t, h, w], the input's channels doubled.
     assert state["downConv3.weight"].shape == (8, 4, 4, 4, 4)
@@ -95,7 +95,7 @@ def test_names_of_the_released_code() -> None:
     assert state["up_attn_1.query_conv.weight"].shape == (2, 2, 1, 1, 1)
 
     options = dataclasses.replace(options, spectral_norm=True)
-    state = torch_weights.state_of(ssagan_tf.build_discriminator(options))
+    state = torch_weights.to_state_dict(ssagan_tf.build_discriminator(options))
     convolutions = ("slice1.0", "slice2.0", "slice2.3", "slice3.0", "slice3.3", "slice4.0")
     expected = {f"{c}.weight_{part}" for c in convolutions for part in ("orig", "u", "v")}
     norms = ("slice2.1", "slice2.4", "slice3.1", "slice3.4")
@@ -110,10 +110,10 @@ def fresh(kind: type[Network], options: ModelOptions) -> Network:
 
 
 def refusal(state: dict[str, np.ndarray], model: str = "") -> str:
-    network = fresh(*torch_weights.read_off(shapes_of(state), "file.pth", model))
+    network = fresh(*torch_weights.infer_network(shapes_of(state), "file.pth", model))
     before = network.get_weights()
     with pytest.raises(DataError) as caught:
-        torch_weights.load_state(network, state, "file.pth")
+        torch_weights.load_state_dict(network, state, "file.pth")
     for one, other in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     return str(caught.value)
@@ -151,34 +151,34 @@ def test_many_keys_are_counted(state) -> None:
 def test_another_model_is_refused(state) -> None:
     line = refusal(state, "mdgan_stage1")
     assert "unexpected: attn_2.query_conv.weight" in line
-    assert "upConv2.weight [64, 16, 4, 4, 4] instead of [32, 16, 4, 4, 4]" in line
+    assert "upConv2.weight: expected [32, 16, 4, 4, 4], got [64, 16, 4, 4, 4]" in line
 
 
 def test_counters_may_be_missing(state) -> None:
     others = {key: array for key, array in state.items() if "num_batches" not in key}
     network = ssagan_tf.build_generator(SMALL)
-    torch_weights.load_state(network, others, "it")
+    torch_weights.load_state_dict(network, others, "it")
     np.testing.assert_array_equal(
-        torch_weights.state_of(network)["attn_4.gamma"], state["attn_4.gamma"]
+        torch_weights.to_state_dict(network)["attn_4.gamma"], state["attn_4.gamma"]
     )
 
 
-def test_what_cannot_be_seen_is_asked_for() -> None:
+def test_ambiguous_networks_must_be_named() -> None:
     network = ssagan_tf.build_generator(GENERATORS["mdgan_stage1"])
     with pytest.raises(OptionError, match="file fits mdgan_stage1 and mdgan_stage2"):
-        torch_weights.read_off(shapes_of(torch_weights.state_of(network)), "file")
+        torch_weights.infer_network(shapes_of(torch_weights.to_state_dict(network)), "file")
     with pytest.raises(OptionError, match="model=vgan: must be one of ssagan, "):
-        torch_weights.read_off({}, "file", "vgan")
+        torch_weights.infer_network({}, "file", "vgan")
 
 
 @pytest.mark.parametrize("keys", [[], ["a.weight", "b.weight", "c", "d"]])
 def test_other_files_are_refused(keys: list[str]) -> None:
-    with pytest.raises(DataError, match="file is no generator or discriminator of the released"):
-        torch_weights.read_off(dict.fromkeys(keys, (3,)), "file")
+    with pytest.raises(DataError, match="file is not a generator or discriminator of the released"):
+        torch_weights.infer_network(dict.fromkeys(keys, (3,)), "file")
 
 
 def test_networks_that_were_never_released() -> None:
     options = dataclasses.replace(SMALL, network="vgan")
     for build in (ssagan_tf.build_generator, ssagan_tf.build_discriminator):
         with pytest.raises(DataError, match="the released code has no vgan"):
-            torch_weights.state_of(build(options))
+            torch_weights.to_state_dict(build(options))

@@ -146,7 +146,7 @@ def test_nothing_to_restore(trained: GAN, tmp_path: Path) -> None:
 def test_a_checkpoint_of_other_networks(trained: GAN, tmp_path: Path) -> None:
     Checkpoints(trained, tmp_path, keep=2).save()
     other = make(ModelOptions(resolution=64, base_filters=2, ssa_layers="all"))
-    with pytest.raises(DataError, match="of other networks"):
+    with pytest.raises(DataError, match="belongs to other networks"):
         Checkpoints(other, tmp_path, keep=2).restore_latest()
 
 

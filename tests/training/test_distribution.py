@@ -1,4 +1,4 @@
-"""Several replicas do what one does: on a processor in two parts, and as two processes."""
+"""Several replicas give the result of one: on a split CPU, and as two processes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def attention() -> layers.SpatialSelfAttention:
     [(batch_norm, None, 4), (batch_norm, 8, 4), (attention, None, 12)],
     ids=["batch_norm", "static", "attention_in_blocks"],
 )
-def test_layers_take_the_moments_of_all_replicas(
+def test_moments_are_over_all_replicas(
     two_replicas, make, frames: int | None, side: int, first: int
 ) -> None:
     slices = 3 if frames else 2
@@ -125,7 +125,7 @@ def test_layers_take_the_moments_of_all_replicas(
     "real", [False, pytest.param(True, marks=pytest.mark.long)], ids=["tiny", "real"]
 )
 @pytest.mark.usefixtures("quick_float64")
-def test_two_replicas_make_the_step_of_one(
+def test_two_replicas_equal_one(
     two_replicas, options: TrainOptions, real: bool, monkeypatch
 ) -> None:
     """After one step of SGD: Adam would hide a wrong scale."""
@@ -171,7 +171,7 @@ def _weights(gan: GAN) -> list[keras.Variable]:
 
 @pytest.mark.parametrize("hosts", [1, 2, 4])
 def test_hosts_and_replicas_share_each_batch(synthetic_set: Path, hosts: int) -> None:
-    """The batches are the same for any number of hosts, and no clip is there twice."""
+    """Batches do not depend on the number of hosts, and no clip is used twice."""
     prepared = open_set(synthetic_set)
     common = {"batch": 8, "seed": 3, "start": 8, "augmentation": Augmentation(True, 0.2, 0.3, 0.1)}
     whole = next(iter(pipeline.training_batches(prepared, **common))).numpy()
@@ -190,14 +190,14 @@ def test_hosts_and_replicas_share_each_batch(synthetic_set: Path, hosts: int) ->
     ("kind", "replicas", "config", "message"),
     [
         ("one_device", 2, None, "--strategy=one_device has"),
-        ("mirrored", 0, None, "there is no GPU; --replicas=2"),
+        ("mirrored", 0, None, "there is no GPU; to try it, --replicas=2"),
         ("multi_worker", 0, None, "needs the environment variable TF_CONFIG"),
         ("auto", 0, "{not json", "cannot read the environment variable TF_CONFIG"),
         ("auto", 0, '{"cluster": 3}', "cannot read the environment variable TF_CONFIG"),
         ("multi_worker", 2, '{"cluster": {"worker": ["a:1", "b:1"]}}', "leave it out"),
     ],
 )
-def test_what_the_machine_does_not_have(kind, replicas, config, message, monkeypatch) -> None:
+def test_unavailable_devices(kind, replicas, config, message, monkeypatch) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
     if config is not None:
         monkeypatch.setenv("TF_CONFIG", config)
@@ -205,7 +205,7 @@ def test_what_the_machine_does_not_have(kind, replicas, config, message, monkeyp
         strategy.make_strategy(kind, replicas)
 
 
-def test_too_late_for_replicas() -> None:
+def test_devices_cannot_be_split_after_first_use() -> None:
     tf.zeros(1).numpy()
     with pytest.raises(DataError, match="before TensorFlow is first used"):
         strategy.make_strategy("mirrored", 3)
@@ -287,7 +287,7 @@ def weights(run: Path, step: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.long
-def test_two_processes_train_stop_and_go_on_together(tmp_path: Path, synthetic_set: Path) -> None:
+def test_two_processes_train_stop_and_resume_together(tmp_path: Path, synthetic_set: Path) -> None:
     run = tmp_path / "run"
     data = (f"--data={synthetic_set}", f"--run_dir={run}")
     workers = start_workers(tmp_path, 2, *data, "--steps=100000")

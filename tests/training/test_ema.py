@@ -31,7 +31,7 @@ def decays(decay: float, ramp_up: str, steps: int) -> list[float]:
 
 @pytest.mark.parametrize("ramp_up", ["on", "off"])
 @pytest.mark.parametrize("decay", [0.3, 0.999])
-def test_as_numpy_has_them(decay: float, ramp_up: str) -> None:
+def test_averages_equal_numpy(decay: float, ramp_up: str) -> None:
     network, averaged = generator(), generator()
     averages = ExponentialMovingAverages(
         network, TrainOptions(ema_decay=decay, ema_ramp_up=ramp_up)
@@ -58,7 +58,7 @@ def test_as_numpy_has_them(decay: float, ramp_up: str) -> None:
 
 
 def test_the_first_weights_are_forgotten() -> None:
-    """What the first weight is of the average, with a decay that lasts for 1,000 steps."""
+    """The share of the first weights in the average, with a decay of 0.999."""
     network = generator()
     left = {}
     for ramp_up in ("on", "off"):
@@ -87,7 +87,7 @@ def step(network: GAN, number: int) -> None:
 
 
 @pytest.mark.parametrize("ramp_up", ["on", "off"])
-def test_a_step_averages_what_it_has_made(ramp_up: str) -> None:
+def test_a_step_averages_its_result(ramp_up: str) -> None:
     trained, averaged = gan(ema_ramp_up=ramp_up), generator()
     trained.average_into(averaged)  # before there are any
     for mean, now in zip(averaged.weights, trained.generator.weights, strict=True):
@@ -105,7 +105,7 @@ def test_a_step_averages_what_it_has_made(ramp_up: str) -> None:
             np.testing.assert_allclose(mean.numpy(), value, rtol=1e-5, atol=1e-7)
 
 
-def test_they_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+def test_averages_resume_from_a_checkpoint(tmp_path: Path) -> None:
     whole, parts = gan(), gan()
     Checkpoints(whole, tmp_path, keep=1).save()
     Checkpoints(parts, tmp_path, keep=1).restore_latest()  # the same at first
@@ -123,7 +123,7 @@ def test_they_go_on_from_a_checkpoint(tmp_path: Path) -> None:
 
 
 def test_names_are_those_of_keras() -> None:
-    """Checkpoints of before have Keras' own averages."""
+    """Older checkpoints have Keras' own averages."""
     import keras
 
     network = generator()

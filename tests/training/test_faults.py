@@ -1,4 +1,4 @@
-"""What a run survives. `--trials=50` breaks things fifty times instead of once."""
+"""Faults that a run survives. `--trials=50` injects them fifty times instead of once."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def train(data: Path, run: Path, **others) -> None:
 
 
 def contents(run: Path, step: int) -> dict[str, np.ndarray]:
-    """The whole state at a step."""
+    """The complete state at a step."""
     reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{step}"))
     names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
     return {name: reader.get_tensor(name) for name in names}
@@ -74,7 +74,7 @@ def contents(run: Path, step: int) -> dict[str, np.ndarray]:
 def test_killed_at_random_moments(
     tmp_path: Path, synthetic_set: Path, train_apart, pytestconfig
 ) -> None:
-    """A third of them inside a save. The end is that of a run that nobody touched."""
+    """A third of the kills hit a save. The result equals that of an uninterrupted run."""
     trials = pytestconfig.getoption("trials")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
 
@@ -125,7 +125,7 @@ def state(gan: GAN) -> list[np.ndarray]:
 
 
 def test_damaged_checkpoints(tmp_path: Path, pytestconfig, capsys) -> None:
-    """Bytes flipped and files cut: the state is whole all the same, the newest or that before."""
+    """With flipped bits and truncated files, the newest or the previous state is restored."""
     gan = GAN(models.build_generator(MODEL), models.build_discriminator(MODEL), TrainOptions())
     saved = Checkpoints(gan, tmp_path, keep=2)
     states = {}
@@ -156,8 +156,8 @@ def test_damaged_checkpoints(tmp_path: Path, pytestconfig, capsys) -> None:
     assert passed_over
 
 
-def plant(monkeypatch, name: str, step: int, where: str) -> None:
-    """Lets a loss, or its gradient, be no number in one step."""
+def inject_nan(monkeypatch, name: str, step: int, where: str) -> None:
+    """Makes a loss, or its gradient, NaN in one step."""
     clean = getattr(losses, name)
     calls = tf.Variable(0, dtype=tf.int64)
 
@@ -185,26 +185,26 @@ def plant(monkeypatch, name: str, step: int, where: str) -> None:
         ("content_loss", "gradient", "the generator_gradient became nan"),
     ],
 )
-def test_bad_numbers_stop_the_run(
+def test_nan_stops_the_run(
     name, where, message, tmp_path: Path, synthetic_set: Path, monkeypatch
 ) -> None:
-    plant(monkeypatch, name, 3, where)
-    # Step 0 takes the content loss of samples, without the plant being asked.
-    monkeypatch.setattr(callbacks.WriteSamples, "at", lambda self, step: None)
+    inject_nan(monkeypatch, name, 3, where)
+    # Step 0 takes the content loss of samples, without the NaN.
+    monkeypatch.setattr(callbacks.WriteSamples, "on_step", lambda self, step: None)
     monkeypatch.setattr(callbacks.WriteSamples, "on_train_begin", lambda self, logs=None: None)
     with pytest.raises(DataError) as error:
         train(synthetic_set, tmp_path / "run", steps=5)
     assert f"{message}" in str(error.value)
-    assert "at step 3; the last good checkpoint is of step 2" in str(error.value)
+    assert "at step 3; the last good checkpoint is that of step 2" in str(error.value)
     assert not (tmp_path / "run" / "generator.keras").exists()
     names = {path.stem for path in (tmp_path / "run" / "checkpoints").glob("*.index")}
     assert names == {"step-2"}
 
 
 def test_a_run_rolls_back(tmp_path: Path, synthetic_set: Path, monkeypatch, capsys) -> None:
-    plant(monkeypatch, "discriminator_real_loss", 4, "loss")
+    inject_nan(monkeypatch, "discriminator_real_loss", 4, "loss")
     train(synthetic_set, tmp_path / "run", steps=5, rollbacks=1)
-    assert "rolled back to step 2, with other draws" in capsys.readouterr().out
+    assert "rolled back to step 2, with other random numbers" in capsys.readouterr().out
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     logged = [json.loads(line) for line in lines]
     steps = [entry["step"] for entry in logged if "generator_loss" in entry]
@@ -215,7 +215,7 @@ def test_a_run_rolls_back(tmp_path: Path, synthetic_set: Path, monkeypatch, caps
 
 @pytest.mark.long
 def test_a_full_disk(tmp_path: Path, synthetic_set: Path, train_apart) -> None:
-    """One line; the checkpoint before is whole, and the run goes on when there is room."""
+    """One line; the previous checkpoint is intact, and the run resumes when there is space."""
     run = tmp_path / "run"
     arguments = (*FLAGS, f"--data={synthetic_set}", f"--run_dir={run}")
     assert train_apart(tmp_path, *arguments, "--steps=1").returncode == 0
@@ -248,7 +248,7 @@ def test_one_run_at_a_time(tmp_path: Path, synthetic_set: Path, monkeypatch) -> 
             with pytest.raises(DataError, match=r"process \d+ is at work in .*run"):
                 train(synthetic_set, run, steps=1)
 
-    monkeypatch.setattr(callbacks.SaveCheckpoints, "at", second)
+    monkeypatch.setattr(callbacks.SaveCheckpoints, "on_step", second)
     train(synthetic_set, run, steps=1)
     assert inside == [1]
 
@@ -257,9 +257,9 @@ def test_a_signal_ends_the_run_after_its_step(
     tmp_path: Path, synthetic_set: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr(
-        callbacks.LogLosses, "at", lambda self, step: signal.raise_signal(signal.SIGTERM)
+        callbacks.LogMetrics, "on_step", lambda self, step: signal.raise_signal(signal.SIGTERM)
     )
-    with pytest.raises(Stopped, match="stopped and saved at step 1; the same command") as stop:
+    with pytest.raises(Stopped, match="stopped and saved at step 1; run the same command") as stop:
         train(synthetic_set, tmp_path / "run", steps=9)
     assert stop.value.signal == signal.SIGTERM
     assert (tmp_path / "run" / "checkpoints" / "step-1.index").exists()
@@ -268,9 +268,7 @@ def test_a_signal_ends_the_run_after_its_step(
 
 
 @pytest.mark.long
-def test_a_corrupt_record_is_left_out_on_demand(
-    tmp_path: Path, synthetic_set: Path, capsys
-) -> None:
+def test_skip_corrupt(tmp_path: Path, synthetic_set: Path, capsys) -> None:
     data = tmp_path / "set"
     data.mkdir()
     for path in synthetic_set.iterdir():
@@ -299,11 +297,11 @@ def test_refused_before_training(others, message, tmp_path: Path, synthetic_set:
 
 
 def test_the_best_is_kept(tmp_path: Path, synthetic_set: Path, monkeypatch) -> None:
-    """Beside the newest, and whatever its age."""
+    """In addition to the newest ones, whatever its age."""
     given = iter([0.5, 0.2, 0.4, 0.3, 0.6])
     monkeypatch.setattr(
         callbacks.WriteSamples,
-        "at",
+        "on_step",
         lambda self, step: step and self._checkpoints.save_if_best(next(given)),
     )
     run = tmp_path / "run"

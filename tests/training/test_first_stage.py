@@ -1,4 +1,4 @@
-"""Runs of second stages: the first one is found, kept and stays. With networks of `tiny.py`."""
+"""Runs of second stages: the first stage is found, copied and frozen. Uses `tiny.py`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def train(model: ModelOptions, run: Path, data: Path, stage1: object = "", **oth
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, synthetic_set: Path) -> Path:
-    """`first`, a run of a first stage; `second`, one that was begun with it, two steps long."""
+    """`first`, a run of a first stage; `second`, a run of two steps that refines it."""
     folder = tmp_path_factory.mktemp("stages")
     train(FIRST, folder / "first", synthetic_set, steps=1)
     train(SECOND, folder / "second", synthetic_set, folder / "first", steps=2, ema_decay=0.5)
@@ -65,7 +65,7 @@ def contents(run: Path, step: int) -> dict[str, np.ndarray]:
     return {name: reader.get_tensor(name) for name in names}
 
 
-def test_the_run_has_both_stages_as_one(runs: Path) -> None:
+def test_the_generator_of_a_run_has_both_stages(runs: Path) -> None:
     first = load_generator(runs / "first" / "generator.keras")
     whole = load_generator(runs / "second" / "generator.keras")
     assert isinstance(whole, TwoStage)
@@ -78,8 +78,8 @@ def test_the_run_has_both_stages_as_one(runs: Path) -> None:
     np.testing.assert_array_equal(again(photo), whole(photo))
 
 
-def test_what_is_kept_of_the_first(runs: Path) -> None:
-    """One copy, where it came from, and no weight of it in a checkpoint."""
+def test_copy_and_record(runs: Path) -> None:
+    """A copy, its origin, and none of its weights in checkpoints."""
     folder = runs / "second"
     record = json.loads((folder / "stage1.json").read_text())
     copy = load_generator(folder / "stage1.keras")
@@ -97,15 +97,15 @@ def test_what_is_kept_of_the_first(runs: Path) -> None:
     assert sum(value.size for value in contents(folder, 2).values()) == one + averages
 
 
-def test_a_copy_that_was_lost_is_made_again(runs: Path, tmp_path: Path) -> None:
+def test_a_lost_copy_is_restored(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "flags.cfg").touch()
     network = load_generator(runs / "first" / "generator.keras")
     FirstStage(network, fingerprint(network), "first").keep(tmp_path)
     assert fingerprint(load_generator(tmp_path / "stage1.keras")) == fingerprint(network)
 
 
-def test_it_goes_on_without_the_first(runs: Path, synthetic_set: Path, tmp_path: Path) -> None:
-    """Along the way of a run that was not interrupted."""
+def test_resumes_without_the_first_run(runs: Path, synthetic_set: Path, tmp_path: Path) -> None:
+    """With the result of an uninterrupted run."""
     stage1 = tmp_path / "stage1.keras"
     shutil.copy(runs / "first" / "generator.keras", stage1)
     train(SECOND, tmp_path / "parts", synthetic_set, stage1, steps=1, ema_decay=0.5)
@@ -127,7 +127,7 @@ def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_pat
     shutil.copy(tmp_path / "other" / "generator.keras", folder / "stage1.keras")
     with pytest.raises(DataError, match=r"stage1\.keras was changed"):
         train(SECOND, folder, synthetic_set, steps=3, ema_decay=0.5)
-    with pytest.raises(DataError, match=r"nowhere: no such first stage; leave it out, or give an"):
+    with pytest.raises(DataError, match=r"nowhere: first stage not found; leave it out, or add an"):
         train(SECOND, folder, synthetic_set, "nowhere", steps=3, ema_decay=0.5)
     (folder / "stage1.json").write_text("{")
     with pytest.raises(DataError, match=r"cannot read .*stage1\.json"):
@@ -138,22 +138,22 @@ def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_pat
 @pytest.mark.parametrize(
     ("model", "stage1", "kind", "message"),
     [
-        (SECOND, "", OptionError, "^stage1=: is needed: ssagan_stage2 refines the clips"),
-        (FIRST, "first", OptionError, "^stage1=.*first: mdgan_stage1 has one stage; leave it"),
-        (SECOND, "nowhere", DataError, "nowhere: no such first stage; name a run or a FILE"),
+        (SECOND, "", OptionError, "^stage1=: is required: ssagan_stage2 refines the clips"),
+        (FIRST, "first", OptionError, "^stage1=.*first: mdgan_stage1 has a single stage; leave it"),
+        (SECOND, "nowhere", DataError, "nowhere: first stage not found; give a run or a FILE"),
         (SECOND, ".", DataError, "holds no run"),
-        (SECOND, "photo.jpg", DataError, r"photo\.jpg is no \.keras file"),
-        (SECOND, "second.keras", DataError, "holds no generator that takes photos"),
+        (SECOND, "photo.jpg", DataError, r"photo\.jpg is not a \.keras file"),
+        (SECOND, "second.keras", DataError, "has no generator that takes photos"),
         (SECOND, "second", OptionError, "^stage1=.*second: has two stages: ssagan_stage2 and its"),
         (
             dataclasses.replace(SECOND, resolution=128),
             "first",
             OptionError,
-            "^stage1=.*first: makes clips of 64×64, but --resolution is 128",
+            "^stage1=.*first: generates clips of 64×64, but --resolution is 128",
         ),
     ],
 )
-def test_first_stages_that_are_none(
+def test_invalid_first_stages(
     model, stage1, kind, message, runs: Path, synthetic_set: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "photo.jpg").touch()

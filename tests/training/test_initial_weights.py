@@ -1,4 +1,4 @@
-"""Runs that begin with the weights of another one. With networks of `tiny.py`."""
+"""Runs that start with the weights of another one. Uses the networks of `tiny.py`."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ def train(run: Path, data: Path, model: ModelOptions = MODEL, steps: int = 1, **
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory, synthetic_set: Path) -> Path:
-    """A run whose weights are not those that any other begins with."""
+    """A run whose weights differ from any initial ones."""
     folder = tmp_path_factory.mktemp("initial") / "first"
     train(folder, synthetic_set, seed=9, learning_rate=0.1)
     return folder
 
 
 def weights(path: Path) -> np.ndarray:
-    """Those that are trained, as one."""
+    """The trained weights, concatenated."""
     network = load_generator(path / "generator.keras")
     return np.concatenate([weight.numpy().ravel() for weight in network.trainable_weights])
 
 
 @pytest.mark.parametrize("name", ["first", "first/generator.keras"])
-def test_weights_are_taken(first: Path, name: str, synthetic_set: Path, tmp_path: Path) -> None:
+def test_weights_are_loaded(first: Path, name: str, synthetic_set: Path, tmp_path: Path) -> None:
     source = first.parent / name
     train(tmp_path / "run", synthetic_set, init_from=str(source), ema_decay=0.9)
     np.testing.assert_allclose(weights(tmp_path / "run"), weights(first), atol=1e-6)
@@ -69,7 +69,7 @@ def test_weights_are_taken(first: Path, name: str, synthetic_set: Path, tmp_path
 
 
 @pytest.mark.long
-def test_a_run_that_is_resumed_needs_them_no_more(
+def test_a_resumed_run_does_not_need_them(
     first: Path, synthetic_set: Path, tmp_path: Path, capsys
 ) -> None:
     file, run = tmp_path / "file.keras", tmp_path / "run"
@@ -99,13 +99,13 @@ def test_a_run_that_is_resumed_needs_them_no_more(
 @pytest.mark.parametrize(
     ("model", "source", "kind", "message"),
     [
-        (SECOND, "first", OptionError, "^init_from=.*first: ssagan_stage2, a second stage, begins"),
-        (MODEL, "nowhere", DataError, "nowhere: no such generator; name a run or a FILE"),
+        (SECOND, "first", OptionError, "^init_from=.*first: ssagan_stage2, a second stage, starts"),
+        (MODEL, "nowhere", DataError, "nowhere: generator not found; give a run or a FILE"),
         (MODEL, ".", DataError, "holds no run"),
-        (MODEL, "photo.jpg", DataError, r"photo\.jpg is no \.keras file"),
+        (MODEL, "photo.jpg", DataError, r"photo\.jpg is not a \.keras file"),
         (MODEL, "damaged.keras", DataError, r"cannot load .*damaged\.keras"),
-        (MODEL, "second.keras", DataError, "holds no generator that takes photos"),
-        (MODEL, "both.keras", OptionError, r"^init_from=.*both\.keras: holds two stages as one"),
+        (MODEL, "second.keras", DataError, "has no generator that takes photos"),
+        (MODEL, "both.keras", OptionError, r"^init_from=.*both\.keras: has two stages; give"),
         (
             dataclasses.replace(MODEL, base_filters=8, bn_gamma_stddev=0.5),
             "first",
@@ -120,7 +120,7 @@ def test_a_run_that_is_resumed_needs_them_no_more(
         ),
     ],
 )
-def test_what_does_not_do(
+def test_invalid_sources(
     first: Path, model, source, kind, message, synthetic_set: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "photo.jpg").touch()

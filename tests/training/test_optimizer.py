@@ -11,7 +11,7 @@ def network() -> keras.Model:
     return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
 
 
-def test_the_learning_rate_falls_by_steps() -> None:
+def test_learning_rate_milestones() -> None:
     options = TrainOptions(learning_rate=1.0, learning_rate_milestones=("2", "3"))
     for updates in (1, 5):
         model = network()

@@ -187,9 +187,9 @@ def test_settings_that_need_more_memory_than_the_checkpoints_hold(begun) -> None
         file.write("--base_filters=1000000\n")
     stranger = run_folder.open_run(train.run_dir)
     for which in ("", "newest", "1"):
-        with pytest.raises(DataError, match="need more weights than its checkpoints hold"):
+        with pytest.raises(DataError, match="need more weights than its checkpoints have"):
             checkpoint.load_generator(stranger, which=which)
-    with pytest.raises(OptionError, match="there is none; the run has steps 1"):
+    with pytest.raises(OptionError, match="not found: the run has the steps 1"):
         checkpoint.load_generator(stranger, which="best")
 
 

@@ -1,4 +1,4 @@
-"""TensorBoard and metrics.jsonl of a run that was killed or rolled back, and went on."""
+"""TensorBoard and metrics.jsonl of a run that was killed or rolled back, and resumed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FRAMES = np.zeros((2, 8, 8, 3), np.uint8)
 
 
 def shown(run: Path) -> dict[str, list[tuple[int, float]]]:
-    """What TensorBoard shows: step and value of each scalar; of the film, the steps."""
+    """What TensorBoard shows: step and value of each scalar, and the steps of videos."""
     events = EventAccumulator(str(run / "tensorboard"), size_guidance={"tensors": 0})
     events.Reload()
     found = {}
@@ -57,7 +57,7 @@ def test_no_step_is_shown_twice(tmp_path: Path, half: int) -> None:
     assert [(line["step"], line["loss"]) for line in lines if "loss" in line] == losses
 
 
-def test_what_is_no_event_file_stays(tmp_path: Path) -> None:
+def test_other_files_stay(tmp_path: Path) -> None:
     folder = tmp_path / "tensorboard"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
@@ -67,7 +67,7 @@ def test_what_is_no_event_file_stays(tmp_path: Path) -> None:
     assert shown(tmp_path) == {"loss": [(4, 1.0)]}
 
 
-def test_a_full_disk_is_no_lack_of_memory(tmp_path: Path) -> None:
+def test_full_disk_is_not_reported_as_out_of_memory(tmp_path: Path) -> None:
     log = MetricsLog(tmp_path, 0)
     log.write(1, {"loss": 1.0})
     [events] = (tmp_path / "tensorboard").iterdir()

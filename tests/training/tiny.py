@@ -1,4 +1,4 @@
-"""Networks that do next to nothing, for tests of what is around them: built and run in no time.
+"""Tiny networks for tests of training, which build and run quickly.
 
 They have all that a state consists of: batch norm, spectral norm, weights that learn.
 """
@@ -12,6 +12,7 @@ from keras import ops
 
 from ssagan_tf import models
 from ssagan_tf.layers import ConvolutionBlock
+from ssagan_tf.models.discriminator import ClipDiscriminator
 from ssagan_tf.models.network import Network
 from ssagan_tf.options import FRAMES
 
@@ -43,8 +44,8 @@ class TinyGenerator(Network):
 
 
 @keras.saving.register_keras_serializable("tests")
-class TinyDiscriminator(Network):
-    """Scores the mean of what a convolution sees."""
+class TinyDiscriminator(ClipDiscriminator):
+    """Scores the mean square of a convolution."""
 
     def __init__(self, *arguments: Any, **kwargs: Any):
         super().__init__(*arguments, **kwargs)
@@ -57,10 +58,6 @@ class TinyDiscriminator(Network):
             spectral_norm=True,
             name="look",
         )
-
-    @property
-    def input_axes(self) -> tuple[int, ...]:
-        return (FRAMES, self.options.resolution, self.options.resolution, 3)
 
     def build(self, input_shape: tuple) -> None:
         self.look.build(input_shape)
@@ -81,7 +78,7 @@ def build(kind: type[Network]) -> Any:
 
 
 def install(setattr_: Any = setattr) -> None:
-    """Puts them in the place of all networks that training builds."""
+    """Replaces all networks that training builds."""
     setattr_(models, "build_generator", build(TinyGenerator))
     setattr_(models, "build_discriminator", build(TinyDiscriminator))
     setattr_(models.UNet, "largest_kernel", 0)  # their checkpoints hold next to nothing
