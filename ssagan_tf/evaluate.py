@@ -1,31 +1,28 @@
-"""`python -m ssagan_tf.evaluate`: generated clips against real ones."""
+"""`python -m ssagan_tf.evaluate`: compares generated clips with real ones."""
 
 from __future__ import annotations
 
+import textwrap
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from ssagan_tf import cli, user_paths, video
-from ssagan_tf.data.evaluation_clips import Footage, open_footage
+from ssagan_tf import cli, video
+from ssagan_tf.data.evaluation_clips import open_footage
 from ssagan_tf.errors import require_extra
 from ssagan_tf.evaluation import metrics, plots, results
-from ssagan_tf.evaluation.baselines import OF_THE_PHOTO, baselines
-from ssagan_tf.evaluation.better_direction import RULE, BetterDirection, Mirrored
-from ssagan_tf.evaluation.clip_folders import ClipFolder, named_paths
-from ssagan_tf.evaluation.metrics.metric import Metric
-from ssagan_tf.evaluation.motion_transfer import LOOP_SUFFIX, SUFFIX, Transfer
+from ssagan_tf.evaluation.baselines import BASELINES
+from ssagan_tf.evaluation.conditions import conditions
 from ssagan_tf.evaluation.protocols import PROTOCOLS
-from ssagan_tf.evaluation.real_clips import RealClips, draw
-from ssagan_tf.evaluation.report import FILM, REPORT, Report, table_lines
-from ssagan_tf.evaluation.scoring import Keep, score
-from ssagan_tf.evaluation.selection import Selection, shown
-from ssagan_tf.evaluation.systems import BROUGHT, ClipsFromFolder, Generator, System
+from ssagan_tf.evaluation.real_clips import RealClips, sample_indices
+from ssagan_tf.evaluation.report import METRICS_FILE, REPORT_FILE, VIDEO_FILE, Report
+from ssagan_tf.evaluation.report_tables import terminal_lines
+from ssagan_tf.evaluation.requested_systems import RequestedSystems
+from ssagan_tf.evaluation.saved_clips import ClipWriter
+from ssagan_tf.evaluation.scoring import score
+from ssagan_tf.evaluation.selection import Selection
 from ssagan_tf.files import replacing_folder
 from ssagan_tf.options import (
-    BASELINES,
     ComputeOptions,
     EvaluateOptions,
     OptionError,
@@ -39,13 +36,18 @@ from ssagan_tf.training import generator_source
 from ssagan_tf.training.generator_source import Source
 from ssagan_tf.training.learning_curve import learning_curve
 
-ABOUT = """
+_BASELINES = "\n".join(
+    textwrap.fill(f"{baseline.name}: {baseline.description}", 96, subsequent_indent="    ")
+    for baseline in BASELINES.values()
+)
+ABOUT = f"""
 Compares the clips of runs (--run_dir), generators (--model) and folders of any system's clips
-(--generated) with the real ones, and with --transfer photos moved by the clips of the first two;
-writes tables, curves, strips and a film into --output. A still picture, the first frame copied,
-always has a row.
+(--generated) with the real ones, and with --transfer also photos moved by the motion of the first
+two. Writes tables, curves, strips and a video into --output. copy_first_frame always has a row.
+
+Baselines, made without a network:
+{textwrap.indent(_BASELINES, "  ")}
 """
-_REAL = "real"
 
 
 def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
@@ -53,33 +55,38 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
 
     Raises:
       OptionError: A setting is missing or impossible.
-      DataError: Clips, a run or a generator cannot be used, or the output not be written.
+      DataError: Clips, a run or a generator cannot be used, or the output cannot be written.
     """
     require(options, "data", "output")
-    sources = _Sources(options)
+    requested = RequestedSystems(options)
+    sources = _find_generators(requested, options.checkpoint)
+    fit = _common_fit(options.fit, sources.values())
     require_extra("evaluate", "matplotlib")
     with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:
-        # What is compared, and whether all of it is there.
-        networks = sources.load_networks(compute)
-        positions = _positions(options, networks)
-        footage = open_footage(_how(options), options.split, progress.at)
-        folders = [ClipFolder(name, path) for name, path in sources.folders.items()]
-        mirrored = {n: ClipFolder(f"{n}, mirrored", p) for n, p in sources.mirrored.items()}
+        # What is compared, and whether all of it can be used.
+        networks = _load(sources, compute)
+        queries = _attention_queries(options, networks)
+        footage = open_footage(_reading_options(options), options.split, progress.at)
+        folders, mirrored = requested.open_folders()
         selection = Selection(
             footage,
-            draw([clip.name for clip in footage.clips], options.max_clips, options.seed),
+            sample_indices(len(footage.clips), options.max_clips, options.seed),
             [*folders, *mirrored.values()],
             skip=options.incomplete == "skip",
             report=progress.at,
         )
         sides = {name: network.options.resolution for name, network in networks.items()}
         size = selection.size(sides, options.size)
-        real = RealClips(footage, selection.indices, size, sources.fit)
-        systems = _systems(options, sources, networks, folders, mirrored, selection, real)
-        measured = metrics.select(_available(options, real))
-        conditions = _conditions(options, footage, real, sides, measured)
-        for name, value in conditions.items():
+        real = RealClips(footage, selection.indices, size, fit)
+        descriptions = {name: source.about for name, source in sources.items()}
+        systems = requested.make(networks, descriptions, folders, mirrored, selection, real)
+        selected = metrics.select(_available(options, real))
+        about = conditions(options, footage, real, sides, selected)
+        for name, value in about.items():
             progress.say(f"{name}: {value}")
+        save = None
+        if options.save_clips != "none":
+            save = ClipWriter(output / "clips", options.save_clips, options.fps, real.names)
 
         # The numbers.
         began = time.monotonic()
@@ -87,96 +94,61 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             real,
             systems,
             PROTOCOLS[options.protocol],
-            measured,
+            selected,
             batch=options.batch_size,
             report=progress.at,
-            keep=_keep(options, output),
+            save=save,
         )
-        pace = len(real) / (time.monotonic() - began)
+        clips_per_second = len(real) / (time.monotonic() - began)
         table = results.tabulate(scores, options.seed)
 
         # The report.
-        report = Report(output, table, conditions, selection.left_out, footage.skipped)
+        report = Report(output, table, about, size[1], selection.left_out, footage.skipped)
         report.draw_clips(systems, real, options.batch_size, options.fps)
         if networks:
-            _look_into(networks, positions, report, output, real)
-        _report_learning_curves(sources.generators, report, output)
+            _report_attention(networks, queries, report, output, real)
+        _report_learning_curves(sources, report, output)
         report.write()
-    for line in table_lines(table):
+    for line in terminal_lines(table):
         print(line)
-    print(f"{len(real)} clips of {table.videos} videos, {pace:.1f} clips per second")
-    print(f"wrote {options.output}: {REPORT}, metrics.json, {FILM}")
+    print(f"{len(real)} clips of {table.videos} videos, {clips_per_second:.1f} clips per second")
+    print(f"wrote {options.output}: {REPORT_FILE}, {METRICS_FILE}, {VIDEO_FILE}")
 
 
-class _Sources:
-    """What the settings name as systems: generators and folders of clips, by name."""
-
-    def __init__(self, options: EvaluateOptions):
-        runs = named_paths("run_dir", user_paths.paths(options.run_dir))
-        files = named_paths("model", user_paths.paths(options.model))
-        self.folders = named_paths("generated", options.generated)
-        self.mirrored = named_paths("generated_mirrored", options.generated_mirrored)
-        if not (runs or files or self.folders):
-            raise OptionError("generated", "", "give --run_dir, --model or --generated")
-        moved = [f"{name}{suffix}" for name in (*runs, *files) for suffix in _moved(options)]
-        names = [*runs, *files, *self.folders, *moved]
-        for name in names:
-            if names.count(name) > 1 or name in (*BASELINES, _REAL):
-                raise OptionError(
-                    "generated", name, "is the name of another row; give NAME=PATH with a new NAME"
-                )
-        for name in self.mirrored:
-            if name not in self.folders:
-                raise OptionError(
-                    "generated_mirrored", name, "is no row of --generated; give NAME=PATH"
-                )
-            if options.direction != "better":
-                raise OptionError("generated_mirrored", name, "is for --direction=better")
-        if options.checkpoint and not runs:
-            raise OptionError("checkpoint", options.checkpoint, "is of a run; give --run_dir")
-        if options.attention_at and not (runs or files):
-            raise OptionError(
-                "attention_at", options.attention_at, "is of a generator; give --run_dir or --model"
-            )
-        if options.transfer and not (runs or files):
-            raise OptionError("transfer", True, "is of a generator; give --run_dir or --model")
-        which = options.checkpoint
-        self.generators: dict[str, Source] = {
-            **{
-                n: generator_source.find(SourceOptions(path, checkpoint=which))
-                for n, path in runs.items()
-            },
-            **{n: generator_source.find(SourceOptions(model=model)) for n, model in files.items()},
-        }
-        self.fit = _common_fit(options.fit, self.generators.values())
-
-    def load_networks(self, compute: ComputeOptions) -> dict:
-        """The generators, by name."""
-        if not self.generators:
-            return {}
-        load_tensorflow()
-        return {name: origin.load(compute) for name, origin in self.generators.items()}
+def _find_generators(requested: RequestedSystems, checkpoint: str) -> dict[str, Source]:
+    """Where the generators are, by the names of their rows."""
+    options = {
+        **{
+            name: SourceOptions(path, checkpoint=checkpoint)
+            for name, path in requested.runs.items()
+        },
+        **{name: SourceOptions(model=path) for name, path in requested.models.items()},
+    }
+    return {name: generator_source.find(each) for name, each in options.items()}
 
 
-def _moved(options: EvaluateOptions) -> list[str]:
-    """Suffixes of the rows of photos moved by a generator's clips."""
-    if not options.transfer:
-        return []
-    return [SUFFIX, LOOP_SUFFIX] if options.loop_metrics else [SUFFIX]
-
-
-def _common_fit(fit: str, generators: Iterable[Source]) -> str:
-    """As the clips of the runs were made square, unless the settings say otherwise."""
+def _common_fit(fit: str, sources: Iterable[Source]) -> str:
+    """How real clips are made square: as those of the runs, unless the setting says otherwise."""
     if fit != "auto":
         return fit
-    fits = {origin.how() for origin in generators if origin.run}
+    fits = {source.how() for source in sources if source.run}
     if len(fits) > 1:
-        raise OptionError("fit", fit, f"the runs were fitted by {' and '.join(sorted(fits))}")
+        raise OptionError(
+            "fit", fit, f"the runs differ in it: {' and '.join(sorted(fits))}; give one"
+        )
     return fits.pop() if fits else "stretch"
 
 
-def _positions(options: EvaluateOptions, networks: dict) -> list[tuple[int, int]]:
-    """Of the queries whose attention is drawn: x and y in pixels."""
+def _load(sources: dict[str, Source], compute: ComputeOptions) -> dict:
+    """The generators, by name; imports TensorFlow if there are any."""
+    if not sources:
+        return {}
+    load_tensorflow()
+    return {name: source.load(compute) for name, source in sources.items()}
+
+
+def _attention_queries(options: EvaluateOptions, networks: dict) -> list[tuple[int, int]]:
+    """Positions whose attention is drawn: x and y in pixels."""
     numbers = [int(number) for number in options.attention_at]
     positions = list(zip(numbers[::2], numbers[1::2], strict=True))
     for name, network in networks.items():
@@ -184,14 +156,17 @@ def _positions(options: EvaluateOptions, networks: dict) -> list[tuple[int, int]
         for x, y in positions:
             if max(x, y) >= side:
                 raise OptionError(
-                    "attention_at", f"{x},{y}", f"lies outside the {side}×{side} frames of {name}"
+                    "attention_at", f"{x},{y}", f"is outside the {side}×{side} frames of {name}"
                 )
     return positions
 
 
-def _how(options: EvaluateOptions) -> PrepareOptions:
+def _reading_options(options: EvaluateOptions) -> PrepareOptions:
+    """How the real clips are read from a folder."""
     if options.layout == "synthetic":
-        raise OptionError("layout", "synthetic", "prepare the clouds first, and name the set")
+        raise OptionError(
+            "layout", "synthetic", "run prepare first, and give the prepared set as --data"
+        )
     return PrepareOptions(
         source=options.data,
         layout=options.layout,
@@ -205,122 +180,37 @@ def _how(options: EvaluateOptions) -> PrepareOptions:
     )
 
 
-def _systems(
-    options: EvaluateOptions,
-    sources: _Sources,
-    networks: dict,
-    folders: list[ClipFolder],
-    mirrored: dict[str, ClipFolder],
-    selection: Selection,
-    real: RealClips,
-) -> list[System]:
-    moved = _moved(options)
-
-    def rows_of(name: str) -> list[System]:
-        generator = Generator(
-            name,
-            sources.generators[name].about,
-            networks[name],
-            options.batch_norm,
-            options.batch_size,
-            keep=bool(moved),
-        )
-        return [generator, *(Transfer(generator, loop=each == LOOP_SUFFIX) for each in moved)]
-
-    def clips_in(folder: ClipFolder) -> ClipsFromFolder:
-        return ClipsFromFolder(folder, selection.found[folder], real.names)
-
-    def made() -> list[System]:
-        return [row for name in networks for row in rows_of(name)]
-
-    there = [clips_in(folder) for folder in folders]
-    others = baselines(options.baselines, real)
-    if options.direction == "as_given":
-        return [*made(), *there, *others]
-    # Generators of their own for the mirrored photos: they keep those of their first batch.
-    both: list[tuple[System, System | None]] = [
-        *zip(made(), map(Mirrored, made()), strict=True),
-        *(
-            (system, clips_in(mirrored[f.name]) if f.name in mirrored else None)
-            for f, system in zip(folders, there, strict=True)
-        ),
-        *((system, Mirrored(system) if system.name in OF_THE_PHOTO else None) for system in others),
-    ]
-    return [BetterDirection(*each, PROTOCOLS[options.protocol]) for each in both]
-
-
 def _available(options: EvaluateOptions, real: RealClips) -> set[str]:
-    """What measures may need."""
-    there = {name for name in ("optical_flow", "loop_metrics") if getattr(options, name)}
+    """What metrics may need (`Metric.needs`)."""
+    available = {name for name in ("optical_flow", "loop_metrics") if getattr(options, name)}
     if options.optical_flow and real.truth(0) is not None:
-        there.add("truth")
-    return there
+        available.add("truth")
+    return available
 
 
-def _conditions(
-    options: EvaluateOptions,
-    footage: Footage,
-    real: RealClips,
-    sides: Mapping[str, int],
-    measured: Sequence[Metric],
-) -> dict[str, str]:
-    """All that the numbers depend on, in words."""
-    about = dict(footage.about)
-    others = [f"{name} {side}×{side}" for name, side in sides.items() if (side, side) != real.size]
-    if options.max_clips:
-        about["clips"] += f"; {len(real)} of {len(footage.clips)} drawn with seed {options.seed}"
-
-    return {
-        "protocol": options.protocol,
-        **PROTOCOLS[options.protocol].rules,
-        **({"direction": RULE} if options.direction == "better" else {}),
-        **{measure.figure: measure.words for measure in measured if measure.words},
-        **about,
-        "size": shown(real.size),
-        "real frames": real.fitting,
-        **({"generators": f"{', '.join(others)}: {BROUGHT}"} if others else {}),
-        "batch norm": options.batch_norm,
-        "intervals": results.INTERVALS.format(options.seed),
-    }
-
-
-def _keep(options: EvaluateOptions, output: Path) -> Keep | None:
-    if options.save_clips == "none":
-        return None
-
-    def keep(row: str, clip: str, frames: np.ndarray) -> None:
-        path = output / "clips" / row / clip
-        if options.save_clips == "frames":
-            video.write_frames(path, frames)
-        else:
-            video.write_mp4(path.with_name(f"{path.name}.mp4"), frames, options.fps)
-
-    return keep
-
-
-def _look_into(
+def _report_attention(
     networks: dict,
-    positions: list[tuple[int, int]],
+    queries: list[tuple[int, int]],
     report: Report,
     output: Path,
     real: RealClips,
 ) -> None:
-    """γ of the attention modules, and the maps that were asked for, of the first clip."""
+    """Adds γ of the attention modules, and attention maps of the first clip's photo."""
     from ssagan_tf.evaluation.attention_maps import attention_maps, gammas
 
     for name, network in networks.items():
         photo = video.fit(real.clip(0)[0], network.options.resolution, "stretch")
-        of_network = gammas(network)
-        report.add_gammas(name, of_network)
-        for x, y in positions:
+        gamma = gammas(network)
+        report.add_gammas(name, gamma)
+        for x, y in queries:
             path = output / "attention" / f"{name}_{x}_{y}.png"
             maps = attention_maps(network, photo, x, y)
-            plots.draw_attention(path, photo, x, y, maps, of_network)
-            report.add_picture(f"{name}: where ({x}, {y}) of {real.names[0]} looks", path)
+            plots.draw_attention(path, photo, x, y, maps, gamma)
+            report.add_picture(f"{name}: what ({x}, {y}) of {real.names[0]} attends to", path)
 
 
 def _report_learning_curves(sources: Mapping[str, Source], report: Report, output: Path) -> None:
-    """Adds the learning curves of all runs as one plot."""
+    """Adds a plot with the learning curves of all runs."""
     curves = {name: learning_curve(source.run) for name, source in sources.items() if source.run}
     losses = {name: curve.loss for name, curve in curves.items() if curve.loss}
     if losses:

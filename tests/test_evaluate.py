@@ -39,7 +39,7 @@ def evaluate(**settings: object) -> None:
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory) -> Path:
-    """real/: four clips of two videos; fake/: half-bright ones, fewer pixels of them as videos."""
+    """real/: four clips of two videos; fake/: the same, half as bright; videos/: real as mp4s."""
     folder = tmp_path_factory.mktemp("clips")
     for number in range(4):
         clip = synthetic_clip(0, number, 32, 32)
@@ -52,7 +52,7 @@ def clips(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def result(clips: Path) -> Path:
-    """Of two folders and all baselines, with the clips saved."""
+    """An evaluation of two folders and some baselines, with the clips saved."""
     output = clips / "result"
     done = run_apart(
         "evaluate",
@@ -105,8 +105,8 @@ def test_metrics_json(result: Path, clips: Path) -> None:
     )
     assert {row["table"] for row in content["reported"]} == {3, 4}
     assert content["conditions"]["clips"] == "layout frames, clip rule all"
-    assert "ties half" in content["conditions"]["moving_auc"]
-    assert "each averaged over clips first" in content["conditions"]["motion_ratio"]
+    assert "ties count half" in content["conditions"]["moving_auc"]
+    assert "divided by that over all real ones" in content["conditions"]["motion_ratio"]
     assert "median over the clips" in content["conditions"]["motion_ratio_median"]
     assert (copy["sharpness"], copy["sharpness_clips"]) == (pytest.approx(1, abs=0.3), 4)
     assert copy["flicker"] == 0 < content["real"]["flicker"]
@@ -124,14 +124,11 @@ def test_the_report_and_its_files(result: Path) -> None:
         lines = list(csv.DictReader(file))
     assert len(lines) == 4 * 5
     assert {line["video"] for line in lines} == {"v0", "v1"}
-    film = list(video.read_video(result / "compare.mp4"))
-    assert len(film) == 2 * 32
+    assert len(list(video.read_video(result / "compare.mp4"))) == 2 * 32
     assert not list(result.parent.glob(".tmp*"))
 
 
-def test_saved_clips_are_those_that_were_measured(
-    result: Path, clips: Path, tmp_path: Path
-) -> None:
+def test_saved_clips_have_the_same_values(result: Path, clips: Path, tmp_path: Path) -> None:
     output = tmp_path / "again"
     evaluate(
         data=str(result / "clips" / "real"),
@@ -173,13 +170,13 @@ def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_pat
     )
     content = metrics(output)
     assert content["clips"] == 4
-    assert "4 of 10 drawn with seed 0" in content["conditions"]["clips"]
+    assert "4 of 10 at random with seed 0" in content["conditions"]["clips"]
     row, _ = content["rows"]
     assert row["name"] == "ours"
     assert row["gamma"] == {"conv4": 0.0, "deconv2": 0.0}
     assert "statistics of batches of 3" in row["about"]
     assert video.read_image(output / "attention" / "ours_10_50.png").ndim == 3
-    with pytest.raises(OptionError, match="attention_at=3,64: lies outside the 64×64 frames"):
+    with pytest.raises(OptionError, match="attention_at=3,64: is outside the 64×64 frames"):
         evaluate(
             data=str(synthetic_set),
             model=f"ours={model}",
@@ -189,7 +186,7 @@ def test_a_generator_on_a_prepared_set(synthetic_set: Path, model: Path, tmp_pat
 
 
 def test_the_better_of_two_directions(clips: Path, tmp_path: Path) -> None:
-    """One folder has the right clips of one video, its other direction those of the other one."""
+    """One folder has the right clips of one video, its other direction those of the other."""
     for name in ("there", "back"):
         shutil.copytree(clips / "fake", tmp_path / name)
     for name, of in (("there", "v0"), ("back", "v1")):
@@ -225,7 +222,7 @@ def test_the_better_of_two_directions(clips: Path, tmp_path: Path) -> None:
         assert chosen.read_bytes() == path.read_bytes()
     settings["output"] = str(tmp_path / "none")
     shutil.rmtree(tmp_path / "back" / "v1" / "v1_0")
-    with pytest.raises(DataError, match=f"{tmp_path / 'back'}: no v1/v1_0/1"):
+    with pytest.raises(DataError, match=f"{tmp_path / 'back'}: v1/v1_0/1 not found"):
         evaluate(**settings, **mirrored)
     shutil.rmtree(tmp_path / "back")
     video.write_mp4(tmp_path / "back" / "v0" / "v0_0.mp4", np.zeros((32, 16, 16, 3), "u1"), 12)
@@ -233,7 +230,7 @@ def test_the_better_of_two_directions(clips: Path, tmp_path: Path) -> None:
         evaluate(**settings, **mirrored, incomplete="skip")
 
 
-def test_true_motion_is_nearer_to_the_truth_than_any_guess(
+def test_true_motion_is_closer_to_the_truth_than_constant_wind(
     synthetic_set: Path, model: Path, tmp_path: Path
 ) -> None:
     evaluate(
@@ -252,8 +249,8 @@ def test_true_motion_is_nearer_to_the_truth_than_any_guess(
     assert "in this direction only" in rows["true_motion"]["about"]
 
 
-def test_the_transfer_beside_the_generator(model: Path, clips: Path, tmp_path: Path) -> None:
-    """At another size than the generator's, beside a folder of that size; and in a card."""
+def test_transfer_rows_next_to_the_generator(model: Path, clips: Path, tmp_path: Path) -> None:
+    """At another size than the generator's, with a folder of that size; and in a model card."""
     video.write_frames(tmp_path / "real" / "fog", np.full((32, 32, 32, 3), 180, np.uint8))
     shutil.copytree(clips / "real" / "v0", tmp_path / "real" / "v0")
     settings = {
@@ -281,7 +278,7 @@ def test_the_transfer_beside_the_generator(model: Path, clips: Path, tmp_path: P
         *("ours", "ours_transfer", "ours_loop", "folder", "copy_first_frame", "constant_wind")
     ]
     assert content["conditions"]["size"] == "32×32"
-    assert "ours 64×64: photos are brought" in content["conditions"]["generators"]
+    assert "ours 64×64: photos are resized" in content["conditions"]["generators"]
     assert (rows["ours_transfer"]["still_clips"], rows["ours_loop"]["still_clips"]) == (1, 1)
     assert "still_clips" not in rows["ours"]
     assert rows["ours_transfer"]["psnr"] is None  # frame 1 is the photo
@@ -306,13 +303,13 @@ def test_the_transfer_beside_the_generator(model: Path, clips: Path, tmp_path: P
     assert not (tmp_path / "none").exists()
 
 
-def test_beside_the_truth_of_procedural_skies(
+def test_comparison_with_the_truth_of_procedural_skies(
     synthetic_set: Path, model: Path, tmp_path: Path, monkeypatch
 ) -> None:
     asked = []
 
     def truth(clip: str, settings: dict, resolution: int) -> skies.Truth:
-        """All clips are said to drift to the right."""
+        """Claims that all clips drift to the right."""
         asked.append((clip, settings["seed"], resolution))
         shape = (32, resolution, resolution)
         return skies.Truth(
@@ -342,7 +339,7 @@ def test_beside_the_truth_of_procedural_skies(
     assert set(asked) == {(name, 0, 64) for name in names}
     text = (tmp_path / "o" / "report.md").read_text()
     for part in (
-        "Beside the true velocities",
+        "Compared with the true velocities",
         "| real |",
         "(copy_first_frame 0",
         "## Loops",
@@ -370,16 +367,18 @@ def test_beside_the_truth_of_procedural_skies(
         ({}, DataError, "d: no such folder"),
         ({"run_dir": "r"}, DataError, "r holds no run"),
         ({"checkpoint": "best"}, OptionError, "checkpoint=best: needs --run_dir"),
-        ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: is of a generator"),
-        ({"transfer": True}, OptionError, "transfer=True: is of a generator; give --run_dir"),
+        ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: needs a generator"),
+        ({"transfer": True}, OptionError, "transfer=True: needs a generator: give --run_dir"),
         ({"size": 6}, OptionError, "size=6: must be 0, or from 7 to 1024"),
         ({"generated": ("real=g",)}, OptionError, "real: is the name of another row"),
         ({"layout": "synthetic"}, OptionError, "layout=synthetic"),
-        ({"generated_mirrored": ("g=h",)}, OptionError, "mirrored=g: is for --direction=better"),
+        ({"baselines": ("best",)}, OptionError, "baselines=best: must be one of copy_first_frame"),
+        ({"generated": ("n" * 201 + "=g",)}, OptionError, "is too long for names of files"),
+        ({"generated_mirrored": ("g=h",)}, OptionError, "mirrored=g: needs --direction=better"),
         (
             {"direction": "better", "generated_mirrored": ("h",)},
             OptionError,
-            "generated_mirrored=h: is no row of --generated; give NAME=PATH",
+            "generated_mirrored=h: is not a row of --generated; give NAME=PATH",
         ),
         ({"direction": "better", "generated_mirrored": ("=h",)}, OptionError, "must be NAME=PATH"),
     ],
@@ -418,23 +417,23 @@ def _broken(folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:100])
 
 
-def _stranger(folder: Path) -> None:
+def _unknown(folder: Path) -> None:
     shutil.copytree(folder / "v0" / "v0_0", folder / "v9" / "v9_0")
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_missing, "no v0/v0_0/1"),
-        (_too_short, "no v0/v0_0/1: v0/v0_0 is too short: 31 of 32 frames"),
-        (_too_long, "v0_0 has 33 frames, not 32"),
+        (_missing, "v0/v0_0/1 not found"),
+        (_too_short, "v0/v0_0/1 not found: v0/v0_0 is too short: 31 of 32 frames"),
+        (_too_long, "v0_0 has 33 frames, expected 32"),
         (_other_size, "frames of different sizes"),
         (_broken, "broken picture"),
-        (_stranger, "v9/v9_0/1 is no clip of the data"),
+        (_unknown, "v9/v9_0/1 is not a clip of the data"),
     ],
 )
-def test_what_is_wrong_with_a_clip_is_named(damage, message, clips: Path, tmp_path) -> None:
-    """By default nothing is written; with --incomplete=skip the clip is left out for all."""
+def test_problems_of_clips_are_named(damage, message, clips: Path, tmp_path) -> None:
+    """By default nothing is written; --incomplete=skip leaves the clip out for all systems."""
     folder, output = tmp_path / "fake", tmp_path / "out"
     shutil.copytree(clips / "fake", folder)
     damage(folder)
@@ -449,7 +448,7 @@ def test_what_is_wrong_with_a_clip_is_named(damage, message, clips: Path, tmp_pa
     assert str(caught.value).startswith("1 clips cannot be compared: ")
     assert message in str(caught.value)
     assert not output.exists()
-    if damage is _missing:  # the way on is the same for the others
+    if damage is _missing:  # the others are left out in the same way
         evaluate(**settings, incomplete="skip")
         content = metrics(output)
         assert content["clips"] == 3
@@ -458,7 +457,7 @@ def test_what_is_wrong_with_a_clip_is_named(damage, message, clips: Path, tmp_pa
         assert message in (output / "report.md").read_text()
 
 
-def test_clips_of_another_size_than_the_others(clips: Path, tmp_path: Path) -> None:
+def test_clips_of_different_sizes(clips: Path, tmp_path: Path) -> None:
     video.write_mp4(tmp_path / "a" / "v0" / "v0_0.mp4", np.zeros((32, 16, 16, 3), np.uint8), 12)
     with pytest.raises(DataError, match="different sizes: a 16×16, fake 32×32"):
         evaluate(
@@ -486,8 +485,8 @@ def test_a_broken_real_video_is_named(clips: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["sky_test", pytest.param("sky_train", marks=pytest.mark.long)])
-def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) -> None:
-    """Against figures of an independent program on the same files."""
+def test_similarity_of_published_output(footage: Path, split: str, tmp_path: Path) -> None:
+    """Compared with the values of an independent program on the same files."""
     expected = json.loads((footage / "sky48_expected_metrics.json").read_text())[split]
     evaluate(
         data=str(footage / "sky48"),
@@ -508,8 +507,8 @@ def test_published_output_of_mdgan(footage: Path, split: str, tmp_path: Path) ->
 
 
 @pytest.mark.long
-def test_regions_of_published_output(footage: Path, tmp_path: Path) -> None:
-    """Figures of an independent program for the 36 clips, to two digits."""
+def test_moving_regions_of_published_output(footage: Path, tmp_path: Path) -> None:
+    """Compared with an independent program on the 36 clips, to two digits."""
     evaluate(
         data=str(footage / "sky48"),
         split="all",
@@ -527,14 +526,14 @@ def test_regions_of_published_output(footage: Path, tmp_path: Path) -> None:
 
 def test_compare(clips: Path, tmp_path: Path, capsys) -> None:
     systems = tuple(f"{name}={clips / name}" for name in ("real", "fake", "videos"))
-    film = tmp_path / "film.mp4"
-    compare(CompareOptions(systems=systems, output=str(film), clips=("v1_0", "v0/v0_1"), loops=2))
+    path = tmp_path / "side_by_side.mp4"
+    compare(CompareOptions(systems=systems, output=str(path), clips=("v1_0", "v0/v0_1"), loops=2))
     assert "v1/v1_0/1, v0/v0_1/1" in capsys.readouterr().out
-    frames = np.stack(list(video.read_video(film)))
+    frames = np.stack(list(video.read_video(path)))
     assert len(frames) == 64
     real, fake = (frames[:32, 50:90, left : left + 80].mean() for left in (12, 112))
     assert fake == pytest.approx(real / 2, abs=3)
     with pytest.raises(OptionError, match="v7 is not in all folders"):
-        compare(CompareOptions(systems=systems, output=str(film), clips=("v7",)))
+        compare(CompareOptions(systems=systems, output=str(path), clips=("v7",)))
     with pytest.raises(OptionError, match=r"must end in \.mp4 or \.gif"):
         compare(CompareOptions(systems=systems, output="a.avi"))

@@ -90,7 +90,6 @@ def test_flags_make_the_options_again(tmp_path) -> None:
             lambda: options.EvaluateOptions(attention_at=("1", "x")),
             "attention_at=1,x: must be",
         ),
-        (lambda: options.EvaluateOptions(baselines=("best",)), "baselines=best: must be of"),
         (
             lambda: options.TrainOptions(data="gs://set", cache="gs://cache"),
             "cache=gs://cache: is an address; only --data, and --source and --output of prepare",

@@ -1,13 +1,17 @@
-"""What any system should beat: clips made from the photo, or from little more, without learning."""
+"""Baselines that any system should beat: clips made from the photo, or a little more, by rule.
+
+A new one is a function and an entry in `BASELINES`: the setting `--baselines`, the help of
+`evaluate` and the report follow from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from ssagan_tf import skies
 from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.motion.optical_flow import velocities
 from ssagan_tf.motion.sky_segmentation import find_sky
@@ -15,12 +19,13 @@ from ssagan_tf.motion.warping import warped
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float
 
-COPY = "copy_first_frame"
-WIND = 0.0105  # of constant_wind, widths a frame: mean speed in procedural-skies-64 v1's test clips
+# Of constant_wind, in widths per frame: the mean speed in the test clips of the benchmark
+# procedural-skies-64 v1.
+WIND = 0.0105
 
 
 def copy_first_frame(real: np.ndarray) -> np.ndarray:
-    """The photo, 32 times: `[32, H, W, 3]` uint8 in and out, as with all of these."""
+    """The photo, 32 times. Takes and returns a clip `[32, H, W, 3]` uint8, as do all of these."""
     return np.broadcast_to(real[:1], real.shape)
 
 
@@ -31,7 +36,7 @@ def mean_frame(real: np.ndarray) -> np.ndarray:
 
 
 def pan(real: np.ndarray) -> np.ndarray:
-    """The photo sliding to the right by a pixel a frame, mirrored at its edge."""
+    """The photo sliding to the right by one pixel per frame, mirrored at its edge."""
     photo, width = real[0], real.shape[2]
     twice = np.concatenate([photo, photo[:, ::-1]], axis=1)
     columns = [(np.arange(width) - step) % (2 * width) for step in range(len(real))]
@@ -39,14 +44,14 @@ def pan(real: np.ndarray) -> np.ndarray:
 
 
 def blur(real: np.ndarray) -> np.ndarray:
-    """The photo, ever softer: Gaussian of σ = 0.1 pixels a frame, as an unsure guess would be."""
+    """The photo, more blurred in each frame, as by an uncertain prediction: σ grows by 0.1."""
     photo = Image.fromarray(real[0])
     steps = range(len(real))
     return np.stack([np.array(photo.filter(ImageFilter.GaussianBlur(0.1 * s))) for s in steps])
 
 
 def constant_wind(real: np.ndarray) -> np.ndarray:
-    """The photo, its sky sliding to the right by `WIND`, and nothing else moving."""
+    """The photo with its sky sliding to the right by `WIND`; nothing else moves."""
     photo = real[0]
     height, width = photo.shape[:2]
     field = np.broadcast_to(np.float32([WIND * width, 0]), (height, width, 2))
@@ -54,105 +59,134 @@ def constant_wind(real: np.ndarray) -> np.ndarray:
 
 
 def real_motion(real: np.ndarray) -> np.ndarray:
-    """The photo, moved by the median over time of the real clip's velocities at each pixel."""
+    """The photo, moved by the median over time of the real clip's velocity at each pixel."""
     return warped(real[0], velocities(real), range(len(real)))
 
 
-_OF_ITS_OWN_CLIP: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str]] = {
-    COPY: (copy_first_frame, "the input, 32 times"),
-    "mean_frame": (
-        mean_frame,
-        "the mean of the real frames: the best still picture, which needs the real clip",
-    ),
-    "pan": (pan, "the input, sliding by a pixel a frame"),
-    "blur": (blur, "the input, ever softer (Gaussian, σ 0.1 pixels more each frame)"),
-    "constant_wind": (
-        constant_wind,
-        f"the input, its sky (found by colour and gradient) sliding to the right by {WIND:.2%} of "
-        f"the width a frame",
-    ),
-    "real_motion": (
-        real_motion,
-        "the input, moved by the real clip's own velocities (median of optical flow over time)",
-    ),
-}
-
-OF_THE_PHOTO = frozenset({COPY, "pan", "blur", "constant_wind"})
-"""Those that see nothing but the photo, and so know no direction."""
+def true_motion(real: np.ndarray, position: int, clips: RealClips) -> np.ndarray:
+    """The photo, moved by the median over time of the true velocity at each pixel."""
+    truth = clips.truth(position)
+    return warped(real[0], truth.velocity[0], range(len(real)), truth.moving)
 
 
+def other_clip(real: np.ndarray, position: int, clips: RealClips) -> np.ndarray:
+    """The first clip of the next video: real, but the wrong one."""
+    videos = list(dict.fromkeys(clips.videos))
+    following = videos[(videos.index(clips.videos[position]) + 1) % len(videos)]
+    return clips.clip(clips.videos.index(following))
+
+
+@dataclasses.dataclass(frozen=True)
 class Baseline:
-    """A row made from each real clip by itself."""
+    """A baseline.
 
-    def __init__(self, name: str):
-        self.name = name
-        self._make, self.about = _OF_ITS_OWN_CLIP[name]
+    Attributes:
+      name: As in `--baselines`, and of its row.
+      description: For the help of `evaluate` and the report.
+      make: Makes its clip from the real one, or from that, its position and all real clips.
+      sees_all_clips: Whether `make` takes the position and all real clips as well.
+      photo_only: Whether it uses nothing but the photo, so that it cannot know the direction.
+      needs_truth: Whether the clips must be of procedural skies, whose motion is known.
+    """
 
-    def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
-        return np.stack([to_float(self._make(clip)) for clip in real])
-
-
-class OtherClip:
-    """A real clip, but the wrong one: the first clip of the next video."""
-
-    name = "other_clip"
-    about = "a real clip of another video: how far real motion goes with wrong content"
-
-    def __init__(self, real: RealClips):
-        self._real = real
-        videos = list(dict.fromkeys(real.videos))
-        first = {of: real.videos.index(of) for of in videos}
-        following = dict(zip(videos, videos[1:] + videos[:1], strict=True))
-        self._other = [first[following[of]] for of in real.videos]
-
-    def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
-        return np.stack([to_float(self._real.clip(self._other[p])) for p in positions])
+    name: str
+    description: str
+    make: Callable[..., np.ndarray]
+    _: dataclasses.KW_ONLY
+    sees_all_clips: bool = False
+    photo_only: bool = False
+    needs_truth: bool = False
 
 
-class TrueMotion:
-    """The photo, moved by what is known of its procedural sky: the true velocities' median."""
-
-    name = "true_motion"
-    about = "the input, moved by the true velocities of its procedural sky (median over time)"
-
-    def __init__(self, real: RealClips):
-        self._real = real
-        self._truth(0)  # told before the work
-
-    def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
-        return np.stack(
-            [to_float(self._clip(p, clip)) for p, clip in zip(positions, real, strict=True)]
-        )
-
-    def _clip(self, position: int, real: np.ndarray) -> np.ndarray:
-        truth = self._truth(position)
-        return warped(real[0], truth.velocity[0], range(len(real)), truth.moving)
-
-    def _truth(self, position: int) -> skies.Truth:
-        truth = self._real.truth(position)
-        if truth is None:
-            raise OptionError(
-                "baselines",
-                self.name,
-                "is of procedural skies, whose motion is known; give a set of --layout=synthetic, "
-                "or leave it out",
-            )
-        return truth
-
-
-_OF_ALL_CLIPS: dict[str, Callable[[RealClips], OtherClip | TrueMotion]] = {
-    each.name: each for each in (OtherClip, TrueMotion)
+COPY = Baseline("copy_first_frame", "the input, 32 times", copy_first_frame, photo_only=True)
+"""Always has a row."""
+BASELINES = {
+    baseline.name: baseline
+    for baseline in (
+        COPY,
+        Baseline(
+            "mean_frame",
+            "the mean of the real frames: the best still picture, which needs the real clip",
+            mean_frame,
+        ),
+        Baseline("pan", "the input, sliding by one pixel per frame", pan, photo_only=True),
+        Baseline(
+            "blur",
+            "the input, more blurred in each frame (Gaussian, σ grows by 0.1 pixels per frame)",
+            blur,
+            photo_only=True,
+        ),
+        Baseline(
+            "constant_wind",
+            "the input, its sky (found by colour and gradient) sliding to the right by "
+            f"{WIND:.2%} of the width per frame",
+            constant_wind,
+            photo_only=True,
+        ),
+        Baseline(
+            "real_motion",
+            "the input, moved by the real clip's own velocities (median of optical flow over time)",
+            real_motion,
+        ),
+        Baseline(
+            "true_motion",
+            "the input, moved by the true velocities of its procedural sky (median over time)",
+            true_motion,
+            sees_all_clips=True,
+            needs_truth=True,
+        ),
+        Baseline(
+            "other_clip",
+            "a real clip of another video: how well real motion with the wrong content does",
+            other_clip,
+            sees_all_clips=True,
+        ),
+    )
 }
 
 
-def baselines(names: Sequence[str], real: RealClips) -> list[Baseline | OtherClip | TrueMotion]:
-    """copy_first_frame, then the others asked for (`options.BASELINES`).
+class BaselineSystem:
+    """The row of a baseline."""
+
+    def __init__(self, baseline: Baseline, real: RealClips):
+        self._baseline, self._real = baseline, real
+        self.name, self.description = baseline.name, baseline.description
+        self.photo_only = baseline.photo_only
+
+    def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
+        return np.stack([to_float(self._clip(*each)) for each in zip(positions, real, strict=True)])
+
+    def _clip(self, position: int, clip: np.ndarray) -> np.ndarray:
+        if self._baseline.sees_all_clips:
+            return self._baseline.make(clip, position, self._real)
+        return self._baseline.make(clip)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuses names of baselines that do not exist.
 
     Raises:
-      OptionError: One of them cannot be made of these clips.
+      OptionError: One does not exist.
     """
-    others = dict.fromkeys(name for name in names if name != COPY)
-    return [
-        _OF_ALL_CLIPS[name](real) if name in _OF_ALL_CLIPS else Baseline(name)
-        for name in (COPY, *others)
-    ]
+    for name in names:
+        if name not in BASELINES:
+            raise OptionError("baselines", name, f"must be one of {', '.join(BASELINES)}")
+
+
+def baseline_systems(names: Sequence[str], real: RealClips) -> list[BaselineSystem]:
+    """Rows of copy_first_frame, then of the other baselines requested.
+
+    Raises:
+      OptionError: One does not exist, or cannot be made from these clips.
+    """
+    check_names(names)
+    requested = [BASELINES[name] for name in dict.fromkeys((COPY.name, *names))]
+    for baseline in requested:
+        if baseline.needs_truth and real.truth(0) is None:
+            raise OptionError(
+                "baselines",
+                baseline.name,
+                "needs procedural skies, whose motion is known; evaluate on a set that was "
+                "prepared with --layout=synthetic, or leave it out",
+            )
+    return [BaselineSystem(baseline, real) for baseline in requested]

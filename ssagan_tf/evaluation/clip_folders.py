@@ -1,4 +1,4 @@
-"""Folders of finished clips: the output of any system, a video or 32 pictures a clip."""
+"""Folders of clips made by any system: a video file or 32 pictures per clip."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from ssagan_tf.data.layouts.folders import PICTURES, suffix_of
 from ssagan_tf.data.layouts.frames import FrameRun
 from ssagan_tf.data.layouts.videos import VideoFile
 from ssagan_tf.errors import DataError
+from ssagan_tf.evaluation.real_clips import REAL
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 from ssagan_tf.progress import Report
 from ssagan_tf.user_paths import same_name
 
 
 def named_paths(setting: str, values: Iterable[str]) -> dict[str, str]:
-    """Reads `NAME=PATH` or `PATH`, which is named by its last part.
+    """Reads `NAME=PATH`, or `PATH`, whose last part becomes the name.
 
     Raises:
-      OptionError: No name, or one twice.
+      OptionError: A name or path is empty, or a name is invalid or a duplicate.
     """
     named: dict[str, str] = {}
     for value in values:
-        name, sign, path = value.partition("=")
-        if not sign or os.sep in name or os.path.exists(value):
+        name, equals, path = value.partition("=")
+        if not equals or os.sep in name or os.path.exists(value):
             path = value
             name = _last_part(path)
         if not name.strip() or not path.strip():
@@ -40,14 +41,16 @@ def named_paths(setting: str, values: Iterable[str]) -> dict[str, str]:
         if why := safe_names.fault(name):
             raise OptionError(setting, value, f"must be NAME=PATH: the name {name!r} {why}")
         if name in named:
-            raise OptionError(setting, value, f"there is a {name} already; give NAME={path}")
+            raise OptionError(
+                setting, value, f"duplicate name {name}; give NAME={path} with another NAME"
+            )
         named[name] = path
     return named
 
 
 def _last_part(path: str) -> str:
     resolved = Path(path).resolve()
-    # generator.keras is the result of every run: the run's folder says more.
+    # Every run writes a generator.keras: the run's folder says more.
     return resolved.parent.name if resolved.name == "generator.keras" else resolved.stem
 
 
@@ -55,74 +58,76 @@ class ClipFolder:
     """A folder of clips of 32 frames: video files, or folders of numbered pictures.
 
     Args:
-      name: Of the system.
+      name: Name of the system.
       path: The folder.
 
     Raises:
-      DataError: It is no such folder.
+      DataError: It is not such a folder.
     """
 
     def __init__(self, name: str, path: str):
         self.name, self.path = name, path
         if not os.path.isdir(path):
-            raise DataError(f"{path}: no such folder; name one of the clips of {name}")
+            raise DataError(f"{path}: folder not found; give the folder of the clips of {name}")
         try:
             listing = layouts.list_items(PrepareOptions(source=path))
         except OptionError as error:
             raise DataError(f"{path}: {error}") from error
-        # A video is one clip here; a folder may hold several, one after the other.
+        # A video is one clip here; a folder of pictures may hold several in succession.
         self._items: dict[str, layouts.Item] = {}
         for item in listing.items:
-            for one in item.by_clips() if isinstance(item, FrameRun) else [item]:
-                self._items[one.name] = one
-        self._passed_over = {item.item: item.reason for item in listing.skipped}
+            for clip in item.by_clips() if isinstance(item, FrameRun) else [item]:
+                self._items[clip.name] = clip
+        self._skipped = {item.item: item.reason for item in listing.skipped}
 
     @property
     def names(self) -> list[str]:
-        """The clips, by their path without a suffix; of pictures with the first one's number."""
+        """Paths of the clips without suffix; for pictures, with the number of the first one."""
         return list(self._items)
 
     def why_missing(self, clip: str) -> str:
-        """What the listing says of a clip that is not there."""
-        for item, reason in self._passed_over.items():
+        """The reason why a clip is not among these, as a suffix of a message; empty if unknown."""
+        for item, reason in self._skipped.items():
             path = os.path.splitext(item)[0]
             if path and (clip == path or clip.startswith(f"{path}/") or path.endswith(f"/{clip}")):
                 return f": {item} is {reason}"
         return ""
 
     def read(self, name: str) -> np.ndarray:
-        """The clip of this name, `[32, H, W, 3]` uint8.
+        """Reads the clip of this name, `[32, H, W, 3]` uint8.
 
         Raises:
-          DataError: It cannot be read, or has not 32 frames of one size.
+          DataError: It cannot be read, or does not have 32 frames of one size.
         """
         item = self._items[name]
         if isinstance(item, VideoFile):
             frames, length = [], 0
             for length, frame in enumerate(video.read_video(item.path), 1):
-                if length <= FRAMES:  # a whole film would not fit in memory
+                if length <= FRAMES:  # a long video would not fit in memory
                     frames.append(layouts.PIXELS(Picture(frame)))
-            where, fits = item.path, length == FRAMES
+            where, is_complete = item.path, length == FRAMES
         else:
-            # As they are: the still ones, too, and with whatever jumps.
+            # As they are: including still clips and scene cuts.
             how = PrepareOptions(source=self.path, scene_cut=0.0, static_threshold=0.0)
-            clip = next(item.clips(how, layouts.PIXELS))  # more only behind a broken picture
+            clip = next(
+                item.clips(how, layouts.PIXELS)
+            )  # another one follows a broken picture only
             if isinstance(clip, Skipped):
                 raise DataError(clip.reason)
             frames = list(clip.frames)
             where, length = f"{self.path}: {name}", len(frames)
             if isinstance(item, FrameRun):
                 where, length = item.folder, _numbered_pictures(item.folder)
-            fits = length % FRAMES == 0
-        if not fits:
-            raise DataError(f"{where} has {length} frames, not {FRAMES}")
+            is_complete = length % FRAMES == 0
+        if not is_complete:
+            raise DataError(f"{where} has {length} frames, expected {FRAMES}")
         if len({frame.shape for frame in frames}) > 1:
             raise DataError(f"{where} has frames of different sizes")
         return np.stack(frames)
 
 
 def _numbered_pictures(folder: str) -> int:
-    """Number of pictures in a folder: those beyond the last whole clip would be overlooked."""
+    """Number of pictures in a folder, including those after the last complete clip."""
     pictures = [name for name in os.listdir(folder) if suffix_of(name) in PICTURES]
     return sum(any(map(str.isdigit, os.path.splitext(name)[0])) for name in pictures)
 
@@ -133,15 +138,15 @@ def check_clips(
     """Reads every clip once.
 
     Args:
-      folder: Where they lie.
-      wanted: The clips' own names, and their names in the folder.
-      report: Told how far it is.
+      folder: The folder.
+      wanted: Names of the clips, and their names in the folder.
+      report: Called with the progress.
 
     Returns:
-      What is wrong, by clip, and the sizes (height, width) of the others.
+      Problems, by clip, and the sizes (height, width) of the other clips.
     """
 
-    def look(name: str) -> str | tuple[int, int]:
+    def check(name: str) -> str | tuple[int, int]:
         try:
             return folder.read(name).shape[1:3]
         except DataError as error:
@@ -149,39 +154,39 @@ def check_clips(
 
     problems, sizes = {}, {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = zip(wanted, pool.map(look, wanted.values()), strict=True)
-        for done, (clip, found) in enumerate(looks, 1):
-            report(f"looking through {folder.name}", done, len(wanted))
-            (problems if isinstance(found, str) else sizes)[clip] = found
+        results = zip(wanted, pool.map(check, wanted.values()), strict=True)
+        for done, (clip, result) in enumerate(results, 1):
+            report(f"checking {folder.name}", done, len(wanted))
+            (problems if isinstance(result, str) else sizes)[clip] = result
     return problems, sizes
 
 
 def match(wanted: Sequence[str], found: Sequence[str]) -> dict[str, str]:
-    """Finds clips by name: the same name, or one that stands for one clip only.
+    """Finds clips by name, or by an unambiguous variant of it.
 
     `vid05/vid05_1/1` is also found as `vid05/vid05_1` (without the number of its first frame),
-    `vid05_1`, or with underscores for slashes, where no other clip could be meant; likewise a name
-    that is written the same and coded otherwise, as macOS does.
+    as `vid05_1`, or with underscores for slashes, unless another clip could be meant; likewise in
+    another Unicode normalization, as on macOS.
 
     Returns:
       For each wanted name that was found, its name among `found`.
     """
     matched = {name: name for name in set(wanted) & set(found)}
-    ours = _by_alias([name for name in wanted if name not in matched], set(wanted))
-    theirs = _by_alias([name for name in found if name not in matched], set(found))
+    wanted_aliases = _by_alias([name for name in wanted if name not in matched], set(wanted))
+    found_aliases = _by_alias([name for name in found if name not in matched], set(found))
     taken = set(matched.values())
-    for alias, name in ours.items():
-        other = theirs.get(alias)
+    for alias, name in wanted_aliases.items():
+        other = found_aliases.get(alias)
         if other is not None and name not in matched and other not in taken:
             matched[name] = other
             taken.add(other)
     return matched
 
 
-def _by_alias(names: Sequence[str], every: set[str]) -> dict[str, str]:
-    """Other names for the same clips, as far as each means one only."""
+def _by_alias(names: Sequence[str], all_names: set[str]) -> dict[str, str]:
+    """Variants of the names that are unambiguous among all names."""
     counts: collections.Counter[str] = collections.Counter()
-    for name in every:
+    for name in all_names:
         counts.update(_aliases(name))
     return {alias: name for name in names for alias in _aliases(name) if counts[alias] == 1}
 
@@ -198,8 +203,8 @@ def open_folders(setting: str, values: Sequence[str]) -> list[ClipFolder]:
     """Opens two or more folders given as NAME=FOLDER.
 
     Raises:
-      OptionError: Fewer than two, or names missing or twice.
-      DataError: A folder is not there.
+      OptionError: Fewer than two are given, or a name is missing or a duplicate.
+      DataError: A folder is not found.
     """
     named = named_paths(setting, values)
     if len(named) < 2:
@@ -208,15 +213,16 @@ def open_folders(setting: str, values: Sequence[str]) -> list[ClipFolder]:
 
 
 def clips_in_all(folders: Sequence[ClipFolder]) -> dict[str, dict[str, str]]:
-    """The clips that all folders have.
+    """Finds the clips that all folders have.
 
     Returns:
-      For each clip, as the folder `real` names it (or the first folder), its name in each folder.
+      For each clip, named as in the folder `real` (or in the first folder), its name in each
+      folder.
 
     Raises:
-      DataError: There is none.
+      DataError: No clip is in all of them.
     """
-    reference = next((folder for folder in folders if folder.name == "real"), folders[0])
+    reference = next((folder for folder in folders if folder.name == REAL), folders[0])
     found = {folder.name: match(reference.names, folder.names) for folder in folders}
     clips = {
         clip: {name: names[clip] for name, names in found.items()}
@@ -224,6 +230,6 @@ def clips_in_all(folders: Sequence[ClipFolder]) -> dict[str, dict[str, str]]:
         if all(clip in names for names in found.values())
     }
     if not clips:
-        some = "; ".join(f"{f.path}: {', '.join(f.names[:2]) or 'none'}, …" for f in folders)
-        raise DataError(f"no clip has the same name in all folders ({some})")
+        examples = "; ".join(f"{f.path}: {', '.join(f.names[:2]) or 'none'}, …" for f in folders)
+        raise DataError(f"no clip has the same name in all folders ({examples})")
     return clips

@@ -1,32 +1,29 @@
-"""Clips of several systems side by side, as one film."""
+"""A video of clips of several systems side by side."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ssagan_tf import video
-
 _GAP = 4
-_READABLE = 96  # smaller sides are enlarged by a whole number
+_MIN_SIDE = 96  # pixels; smaller clips are enlarged by a whole factor
 
 
 def side_by_side(rows: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> np.ndarray:
-    """Draws a film: a column per system under its name, a row per clip over its name.
+    """Draws a column per system, headed by its name, and a row per clip, with its name below.
 
     Args:
-      rows: Names of clips, each with the clips of the systems, `[T, H, W, 3]` uint8, the same
-        systems and sizes in all.
+      rows: Names of clips, each with the clips of the systems by name, `[T, H, W, 3]` uint8; all
+        rows have the same systems and sizes.
 
     Returns:
       `[T, height, width, 3]` uint8.
     """
     columns = list(rows[0][1])
     frames, height, width, _ = rows[0][1][columns[0]].shape
-    scale = max(1, -(-_READABLE // min(height, width)))
+    scale = max(1, -(-_MIN_SIDE // min(height, width)))
     height, width = scale * height, scale * width
     font = ImageFont.load_default(13)
     line = sum(font.getmetrics()) + 4
@@ -46,18 +43,9 @@ def side_by_side(rows: Sequence[tuple[str, Mapping[str, np.ndarray]]]) -> np.nda
         draw.text((left + width / 2, line / 2), name, "black", font, anchor="mm")
     for (name, _), top in zip(rows, tops, strict=True):
         draw.text((_GAP, top + height + line / 2), name, "dimgray", font, anchor="lm")
-    film = np.repeat(np.array(canvas)[None], frames, axis=0)
+    video = np.repeat(np.array(canvas)[None], frames, axis=0)
     for (_, clips), top in zip(rows, tops, strict=True):
         for name, left in zip(columns, lefts, strict=True):
             large = clips[name].repeat(scale, axis=1).repeat(scale, axis=2)
-            film[:, top : top + height, left : left + width] = large
-    return film
-
-
-def write_film(path: str | os.PathLike[str], film: np.ndarray, fps: float, loops: int) -> None:
-    """Writes a film as mp4, where it is repeated, or as an endless GIF or WebP.
-
-    Raises:
-      DataError: The file cannot be written.
-    """
-    video.write_video(path, film, fps, loops)
+            video[:, top : top + height, left : left + width] = large
+    return video

@@ -1,4 +1,4 @@
-"""Tables of reports."""
+"""Markdown for reports. Text in it may be untrusted: names of clips, folders and systems."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """The lines of a table whose first column names things and whose others are numbers.
-
-    Names, which may come from others, end no cell and begin no HTML.
-    """
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Returns the lines of a table: names in the first column, numbers in the others."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return [f"| {' | '.join(map(_cell, line))} |" for line in lines]
 
 
+def bullets(items: Sequence[str], limit: int | None = None) -> list[str]:
+    """Returns the lines of a list; with a limit, of its first items and the number of others."""
+    lines = [f"- {escaped(item)}" for item in items[:limit]]
+    if len(items) > len(lines):
+        lines.append(f"- and {len(items) - len(lines)} more")
+    return lines
+
+
+def escaped(text: str) -> str:
+    """A text on one line that does not begin HTML."""
+    return " ".join(text.replace("<", "&lt;").splitlines())
+
+
 def _cell(value: Any) -> str:
-    return " ".join(str(value).replace("|", "&#124;").replace("<", "&lt;").splitlines())
+    return escaped(str(value)).replace("|", "&#124;")

@@ -8,34 +8,41 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ssagan_tf.evaluation.real_clips import REAL
 from ssagan_tf.evaluation.scoring import Scores
 from ssagan_tf.files import replacing_file
+from ssagan_tf.options import FRAMES
 
 if TYPE_CHECKING:  # it loads Keras
     from ssagan_tf.evaluation.attention_maps import AttentionMap
 
-_COLUMNS = 4
+_CURVES_PER_ROW, _MAPS_PER_ROW = 3, 4
 
 
 def draw_curves(path: Path, scores: Scores) -> None:
-    """Every measure over the frames, a line per row; of some also one of the real clips."""
-    measures = [measure for measure in scores.measures if measure.curve]
-    figure = _figure(4.6 * 3, 3.6 * -(-len(measures) // 3))
-    for number, measure in enumerate(measures, 1):
-        axes = figure.add_subplot(-(-len(measures) // 3), 3, number)
-        of_rows = {row.name: row.values[measure.name] for row in scores.rows}
-        if measure.of_real:
-            axes.plot(*_curve(scores.real[measure.name]), color="black", label="real")
-        for index, (name, values) in enumerate(of_rows.items()):
-            axes.plot(*_curve(values), color=f"C{index}", label=name, alpha=0.85)
-        axes.set_title(measure.curve, fontsize=10)
+    """Plots every metric that has a curve over the frames, a line per row of the table."""
+    metrics = [metric for metric in scores.metrics if metric.curve]
+    rows = -(-(len(metrics) + 1) // _CURVES_PER_ROW)  # the last cell is left to the legend
+    figure = _figure(4.6 * _CURVES_PER_ROW, 3.6 * rows)
+    for number, metric in enumerate(metrics, 1):
+        axes = figure.add_subplot(rows, _CURVES_PER_ROW, number)
+        if metric.also_real:
+            axes.plot(*_curve(scores.real[metric.name]), color="black", label=REAL)
+        for index, row in enumerate(scores.rows):
+            curve = _curve(row.values[metric.name])
+            axes.plot(*curve, color=f"C{index}", label=row.name, alpha=0.85)
+        axes.set_title(metric.curve, fontsize=10)
         axes.set_xlabel("frame")
-        axes.set_xlim(1, 32)
+        axes.set_xlim(1, FRAMES)
         axes.grid(alpha=0.25)
-        if measure.name != "psnr":
+        if metric.curve_from_zero:
             axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
-    # There are 3 measures of likeness and 1 or 2 of movement: a place is left.
-    figure.legend(*axes.get_legend_handles_labels(), loc="lower right", fontsize=9, ncols=2)
+    lines = {
+        label: line
+        for axes in figure.axes
+        for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(lines.values(), lines.keys(), loc="lower right", fontsize=9, ncols=2)
     _save(figure, path)
 
 
@@ -47,11 +54,11 @@ def draw_attention(
     maps: Sequence[AttentionMap],
     gammas: Mapping[str, float],
 ) -> None:
-    """Where a position of the photo looks, a panel per module, strongest weight in yellow."""
+    """Draws what a position of the photo attends to: a panel per module, large weights yellow."""
     count = len(maps) + 1
-    columns = min(count, _COLUMNS)
+    columns = min(count, _MAPS_PER_ROW)
     rows = -(-count // columns)
-    figure = _figure(3.0 * columns, 3.6 * rows)  # two lines of title fit above each
+    figure = _figure(3.0 * columns, 3.6 * rows)  # room for two lines of title above each
     height, width = photo.shape[:2]
     extent = (0, width, height, 0)
     for number in range(count):
@@ -64,7 +71,7 @@ def draw_attention(
             size = "×".join(map(str, shown.weights.shape))
             gamma = f", γ {gammas[shown.layer]:.3g}" if shown.layer in gammas else ""
             uniform = 1 / shown.weights.size
-            title = f"{shown.layer} ({size}{gamma})\nstrongest {shown.weights.max() / uniform:.3g}"
+            title = f"{shown.layer} ({size}{gamma})\nmaximum {shown.weights.max() / uniform:.3g}"
             title += " × uniform"
             axes.imshow(shown.weights, cmap="inferno", alpha=0.65, extent=extent, vmin=0)
         axes.plot(x + 0.5, y + 0.5, "+", color="cyan", markersize=11, markeredgewidth=2)
@@ -73,14 +80,14 @@ def draw_attention(
 
 
 def _curve(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Frame numbers and means over clips; a step belongs to the frame it leads to."""
+    """Frame numbers and means over clips; a step is plotted at the frame it leads to."""
     mean = values.mean(axis=0)
     finite = np.isfinite(mean)
-    return np.arange(33 - len(mean), 33)[finite], mean[finite]
+    return np.arange(FRAMES + 1 - len(mean), FRAMES + 1)[finite], mean[finite]
 
 
 def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure  # without pyplot there is no window and no global state
+    from matplotlib.figure import Figure  # without pyplot: no window, no global state
 
     return Figure((width, height), layout="constrained")
 

@@ -1,4 +1,4 @@
-"""The two protocols: what exactly the numbers of a table mean."""
+"""The two evaluation protocols: how exactly clips are compared (Sec. 5.2 for the paper's)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from ssagan_tf.options import FRAMES
 
 
-def _as_they_are(clip: np.ndarray) -> np.ndarray:
+def _unchanged(clip: np.ndarray) -> np.ndarray:
     return clip.astype("float64")
 
 
-def _unit(clip: np.ndarray) -> np.ndarray:
+def _to_unit_range(clip: np.ndarray) -> np.ndarray:
     return (np.clip(clip.astype("float64"), -1.0, 1.0) + 1.0) / 2.0
 
 
@@ -32,11 +32,11 @@ class EvaluationProtocol:
 
     Attributes:
       name: `paper` or `standard`.
-      values: float clip in [-1, 1] → what is compared, float64.
-      peaks: Compared values of the real clip `[T, H, W, 3]` → PSNR's peak per frame, `[T]`.
-      data_range: SSIM's range of values.
+      values: Maps a float clip in [-1, 1] to the values that are compared, float64.
+      peaks: Maps these values of the real clip `[T, H, W, 3]` to the peak of PSNR, `[T]`.
+      data_range: Range of values for SSIM.
       first_frame: Number of the first frame that counts, from 1.
-      rules: The same in words, for whoever reads the numbers.
+      rules: The same in words, for the report.
     """
 
     name: str
@@ -48,24 +48,24 @@ class EvaluationProtocol:
 
     @property
     def frames(self) -> slice:
-        """Where the frames that count lie in a clip."""
+        """Slice of the frames that count."""
         return slice(self.first_frame - 1, FRAMES)
 
 
 _SSIM = (
-    "7×7 uniform window, sample covariance, K1 0.01, K2 0.03, range {}, mean over the windows "
-    "inside the frame and over channels; equal to scikit-image's structural_similarity("
+    "7×7 uniform window, sample covariance, K1 0.01, K2 0.03, range {}, mean over channels and the "
+    "windows inside the frame; equal to scikit-image's structural_similarity("
     "channel_axis=-1, data_range={})"
 )
 
 PAPER = EvaluationProtocol(
     name="paper",
-    values=_as_they_are,
+    values=_unchanged,
     peaks=_peak_of_frame,
     data_range=2.0,
     first_frame=1,
     rules={
-        "values": "[-1, 1], not clipped (an MSE is four times that of [0, 1])",
+        "values": "[-1, 1], not clipped (so the MSE is four times that of values in [0, 1])",
         "MSE": "mean squared error of a frame",
         "PSNR": "10·log10(peak²/MSE) of a frame, in dB; peak 2 if the real frame has a negative "
         "value, else 1",
@@ -77,7 +77,7 @@ PAPER = EvaluationProtocol(
 
 STANDARD = EvaluationProtocol(
     name="standard",
-    values=_unit,
+    values=_to_unit_range,
     peaks=_peak_one,
     data_range=1.0,
     first_frame=2,
@@ -86,7 +86,7 @@ STANDARD = EvaluationProtocol(
         "MSE": "mean squared error of a frame",
         "PSNR": "10·log10(1/MSE) of a frame, in dB",
         "SSIM": _SSIM.format(1, 1),
-        "frames": "2 to 32; frame 1, the input, is left out",
+        "frames": "2 to 32; frame 1 is the input and is left out",
         "averaging": "over the frames of a clip, then over clips; PSNR in dB",
     },
 )

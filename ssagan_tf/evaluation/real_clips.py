@@ -13,22 +13,23 @@ from ssagan_tf.errors import DataError
 
 Size = tuple[int, int]
 """Height and width in pixels."""
-_TRUTHS_KEPT = 16  # of the last clips: several measures and rows ask for the same
+REAL = "real"  # the name of their row
+_CACHED_TRUTHS = 16  # of the last clips: several metrics and rows ask for the same
 
 
-def draw(names: Sequence[str], number: int, seed: int) -> list[int]:
-    """Indices of `number` names at random (0: of all), in their order."""
-    if not number or number >= len(names):
-        return list(range(len(names)))
-    return sorted(np.random.default_rng(seed).choice(len(names), number, replace=False).tolist())
+def sample_indices(total: int, number: int, seed: int) -> list[int]:
+    """`number` of `total` indices at random (0: all of them), in ascending order."""
+    if not number or number >= total:
+        return list(range(total))
+    return sorted(np.random.default_rng(seed).choice(total, number, replace=False).tolist())
 
 
 class RealClips:
-    """Some clips of footage, brought to the size of the generated ones.
+    """Some clips of footage, resized to the size of the generated ones.
 
     Args:
-      footage: What to read.
-      indices: Which clips, rising.
+      footage: The clips to read.
+      indices: Which of them, ascending.
       size: Of the frames. Footage of another size is made square by `fit`.
       fit: `stretch`, `crop` or `letterbox`.
     """
@@ -40,14 +41,14 @@ class RealClips:
         self.names = [clip.name for clip in described]
         self.videos = [clip.video for clip in described]
         self.stored_sizes = sorted({clip.size for clip in described})
-        self._cached_truth = functools.lru_cache(_TRUTHS_KEPT)(self._truth)
+        self._cached_truth = functools.lru_cache(_CACHED_TRUTHS)(self._truth)
 
     def __len__(self) -> int:
         return len(self._indices)
 
     @property
     def fitting(self) -> str:
-        """How the frames came to their size, in words."""
+        """How the frames were resized, in words."""
         height, width = self.size
         others = [f"{w}×{h}" for h, w in self.stored_sizes if (h, w) != self.size]
         made = f" (made square by {self._footage.fit})" if self._footage.fit else ""
@@ -68,10 +69,10 @@ class RealClips:
         return self._fitted(next(self._footage.stream([self._indices[position]])))
 
     def truth(self, position: int) -> skies.Truth | None:
-        """How a clip moves at this size over time, where its sky is procedural; else None.
+        """True motion over time of a clip of a procedural sky, at this size; None for other clips.
 
         Raises:
-          DataError: The set's settings are not those of procedural skies.
+          DataError: The settings of the prepared set are damaged.
         """
         return self._cached_truth(position)
 
@@ -84,8 +85,8 @@ class RealClips:
             truth = skies.truth(name, settings, self.size[0])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DataError(
-                f"the settings of the set don't say how {name} was drawn ({error}); "
-                f"prepare the set again"
+                f"the settings of the prepared set do not say how {name} was drawn ({error}); "
+                "prepare it again"
             ) from error
         return truth and truth.over_time()
 

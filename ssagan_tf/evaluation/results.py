@@ -1,4 +1,4 @@
-"""From numbers of every clip and frame to the table: what `metrics.json` holds."""
+"""From values per clip and frame to estimates over clips, for metrics.json and clips.csv."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from ssagan_tf.evaluation.bootstrap import DRAWS, LEVEL, Bootstrap, Estimate
-from ssagan_tf.evaluation.metrics.metric import LIKENESS, SPREAD, Metric
+from ssagan_tf.evaluation.bootstrap import LEVEL, RESAMPLES, Bootstrap, Estimate
+from ssagan_tf.evaluation.metrics.metric import SPREAD, Metric
 from ssagan_tf.evaluation.published_results import reported_rows
 from ssagan_tf.evaluation.scoring import Row, Scores
 from ssagan_tf.options import FRAMES
 
 FORMAT = 1
-EVERY, AFTER_THE_FIRST = slice(None), slice(1, FRAMES)
-LATER = "frames_2_to_32"
+ALL_FRAMES, FRAMES_2_TO_32 = slice(None), slice(1, FRAMES)
+LATER = "frames_2_to_32"  # a key of metrics.json, as is the next one
 STILL = "still_clips"
 INTERVALS = (
-    f"{LEVEL} % of {DRAWS} bootstrap resamples of the videos, each with all its clips (seed {{}})"
+    f"{LEVEL} % bootstrap intervals ({RESAMPLES} resamples of the videos, each with all its clips; "
+    "seed {})"
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class RowEstimates:
-    """A row of the table: figures by their names.
+    """A row of the tables: estimates by the keys of their metrics.
 
     Attributes:
-      protocol: Likeness to the real clips, over the protocol's frames.
+      protocol: Metrics over the protocol's frames.
       later: The same over frames 2 to 32.
-      others: All other measures.
+      others: All other metrics.
     """
 
     row: Row
@@ -45,7 +46,9 @@ class Table:
     """All rows, with intervals over the same resamples.
 
     Attributes:
-      real: Figures of the real clips by themselves.
+      real: Estimates for the real clips by themselves.
+      videos: Number of videos.
+      seed: Of the resamples.
     """
 
     scores: Scores
@@ -55,14 +58,14 @@ class Table:
     seed: int
 
     def differences(self) -> list[tuple[RowEstimates, RowEstimates, dict[str, Estimate]]]:
-        """Each row against each after it: all figures, those of likeness of frames 2-32."""
+        """Each row minus each later one, for all metrics (over frames 2 to 32 if per frame)."""
         return [
             (
                 a,
                 b,
                 {
-                    name: estimate.minus({**b.later, **b.others}[name])
-                    for name, estimate in {**a.later, **a.others}.items()
+                    key: estimate.minus({**b.later, **b.others}[key])
+                    for key, estimate in {**a.later, **a.others}.items()
                 },
             )
             for a, b in itertools.combinations(self.rows, 2)
@@ -70,48 +73,47 @@ class Table:
 
 
 def tabulate(scores: Scores, seed: int) -> Table:
-    """Means over frames, then over clips as each measure wants it, with intervals."""
+    """Averages over frames, then aggregates over clips as each metric says, with intervals."""
     bootstrap = Bootstrap(scores.videos, seed)
-    likeness, others = _likeness_and_others(scores)
+    per_protocol, others = _split(scores.metrics)
 
-    def over_clips(
-        row: Row, measures: Sequence[Metric], frames: slice = EVERY
+    def estimates(
+        row: Row, metrics: Sequence[Metric], frames: slice = ALL_FRAMES
     ) -> dict[str, Estimate]:
         return {
-            measure.figure: measure.over(
+            metric.key: metric.aggregate(
                 bootstrap,
-                _of_clips(row.values[measure.name], frames),
-                _of_clips(scores.real[measure.name], frames) if measure.of_real else None,
+                _per_clip(row.values[metric.name], frames),
+                _per_clip(scores.real[metric.name], frames) if metric.also_real else None,
             )
-            for measure in measures
+            for metric in metrics
         }
 
     rows = [
         RowEstimates(
             row,
-            over_clips(row, likeness, scores.protocol.frames),
-            over_clips(row, likeness, AFTER_THE_FIRST),
-            over_clips(row, others),
+            estimates(row, per_protocol, scores.protocol.frames),
+            estimates(row, per_protocol, FRAMES_2_TO_32),
+            estimates(row, others),
         )
         for row in scores.rows
     ]
     real = {
-        measure.figure: measure.over(bootstrap, _of_clips(scores.real[measure.name]), None)
-        for measure in others
-        if measure.has_real_row
+        metric.key: metric.aggregate(bootstrap, _per_clip(scores.real[metric.name]), None)
+        for metric in others
+        if metric.has_real_row
     }
     return Table(scores, rows, real, bootstrap.videos, seed)
 
 
-def _likeness_and_others(scores: Scores) -> tuple[list[Metric], list[Metric]]:
-    parts: tuple[list[Metric], list[Metric]] = ([], [])
-    for measure in scores.measures:
-        parts[measure.section is not LIKENESS].append(measure)
-    return parts
+def _split(metrics: Sequence[Metric]) -> tuple[list[Metric], list[Metric]]:
+    """The metrics over the protocol's frames, and the others."""
+    per_protocol = [metric for metric in metrics if metric.over_protocol_frames]
+    return per_protocol, [metric for metric in metrics if not metric.over_protocol_frames]
 
 
-def _of_clips(values: np.ndarray, frames: slice = EVERY) -> np.ndarray:
-    """A number per clip, of such or of one per frame."""
+def _per_clip(values: np.ndarray, frames: slice = ALL_FRAMES) -> np.ndarray:
+    """A value per clip, `[N]`, from such values or from values per frame `[N, T]`."""
     return values if values.ndim == 1 else values[:, frames].mean(axis=1)
 
 
@@ -121,8 +123,8 @@ def to_json(
     """The content of `metrics.json`.
 
     Args:
-      table: The numbers.
-      conditions: All that they depend on, in words.
+      table: The estimates.
+      conditions: What they depend on, in words.
       gammas: γ of every attention module, by row and layer.
     """
     scores = table.scores
@@ -135,28 +137,28 @@ def to_json(
         "rows": [
             {
                 "name": each.row.name,
-                "about": each.row.about,
+                "about": each.row.description,
                 **({} if each.row.mirrored is None else {"mirrored_clips": sum(each.row.mirrored)}),
                 **({STILL: len(each.row.still)} if each.row.still else {}),
-                **_plain(scores.measures, each.protocol),
-                LATER: _plain(scores.measures, each.later),
-                **_plain(scores.measures, each.others),
-                "per_frame": _per_frame(scores.measures, each.row.values),
+                **_plain(scores.metrics, each.protocol),
+                LATER: _plain(scores.metrics, each.later),
+                **_plain(scores.metrics, each.others),
+                "per_frame": _per_frame(scores.metrics, each.row.values),
                 **({"gamma": gammas[each.row.name]} if each.row.name in gammas else {}),
             }
             for each in table.rows
         ],
         "real": {
             **{
-                measure.name: float(scores.real[measure.name].mean())
-                for measure in scores.measures
-                if measure.of_real and not measure.has_real_row
+                metric.name: float(scores.real[metric.name].mean())
+                for metric in scores.metrics
+                if metric.also_real and not metric.has_real_row
             },
-            **_plain(scores.measures, table.real),
-            "per_frame": _per_frame(scores.measures, scores.real),
+            **_plain(scores.metrics, table.real),
+            "per_frame": _per_frame(scores.metrics, scores.real),
         },
         "differences": [
-            {"rows": [a.row.name, b.row.name], **_plain(scores.measures, estimates)}
+            {"rows": [a.row.name, b.row.name], **_plain(scores.metrics, estimates)}
             for a, b, estimates in table.differences()
         ],
         "reported": reported_rows(),
@@ -165,23 +167,24 @@ def to_json(
 
 
 def clips_csv(scores: Scores) -> list[Sequence[Any]]:
-    """A line per clip and row: likeness over the protocol's frames, and all other measures."""
-    likeness, others = _likeness_and_others(scores)
-    names = [measure.name for measure in likeness]
-    for measure in others:
-        names += [measure.name, f"{measure.name}_real"] if measure.of_real else [measure.name]
-    of_real = {f"{name}_real": _of_clips(values) for name, values in scores.real.items()}
+    """A line per clip and row: every metric, over the protocol's frames where it has such."""
+    per_protocol, others = _split(scores.metrics)
+    columns = [metric.name for metric in per_protocol]
+    for metric in others:
+        columns += [metric.name, f"{metric.name}_real"] if metric.also_real else [metric.name]
+    real = {f"{name}_real": _per_clip(values) for name, values in scores.real.items()}
     if any(row.mirrored is not None for row in scores.rows):
-        names.append("mirrored")
-    lines: list[Sequence[Any]] = [("clip", "video", "row", *names)]
-    of_rows = []
+        columns.append("mirrored")
+    lines: list[Sequence[Any]] = [("clip", "video", "row", *columns)]
+    by_row = []
     for row in scores.rows:
-        values = {m.name: _of_clips(row.values[m.name], scores.protocol.frames) for m in likeness}
-        values |= {m.name: _of_clips(row.values[m.name]) for m in others}
-        of_rows.append({**values, **of_real, "mirrored": row.mirrored})
+        frames = scores.protocol.frames
+        values = {m.name: _per_clip(row.values[m.name], frames) for m in per_protocol}
+        values |= {m.name: _per_clip(row.values[m.name]) for m in others}
+        by_row.append({**values, **real, "mirrored": row.mirrored})
     for index, (name, video) in enumerate(zip(scores.names, scores.videos, strict=True)):
-        for row, values in zip(scores.rows, of_rows, strict=True):
-            cells = (_cell(values[column][index]) for column in names)
+        for row, values in zip(scores.rows, by_row, strict=True):
+            cells = (_cell(values[column][index]) for column in columns)
             lines.append((name, video, row.name, *cells))
     return lines
 
@@ -190,26 +193,27 @@ def _cell(value: float) -> str:
     return "" if np.isnan(value) else f"{value:.6g}"
 
 
-def _plain(measures: Sequence[Metric], estimates: dict[str, Estimate]) -> dict[str, Any]:
+def _plain(metrics: Sequence[Metric], estimates: dict[str, Estimate]) -> dict[str, Any]:
+    """Estimates as JSON values, with their intervals, spreads and numbers of clips."""
     plain: dict[str, Any] = {}
-    for measure in measures:
-        name = measure.figure
-        if name not in estimates:
+    for metric in metrics:
+        key = metric.key
+        if key not in estimates:
             continue
-        estimate = estimates[name]
-        plain[name] = estimate.value
-        plain[f"{name}_ci{LEVEL}"] = list(estimate.interval) if estimate.interval else None
+        estimate = estimates[key]
+        plain[key] = estimate.value
+        plain[f"{key}_ci{LEVEL}"] = list(estimate.interval) if estimate.interval else None
         if estimate.spread:
-            plain["{}_p{:g}_p{:g}".format(name, *SPREAD)] = list(estimate.spread)
-        if measure.partial and estimate.clips is not None:
-            plain[f"{name}_clips"] = estimate.clips
+            plain["{}_p{:g}_p{:g}".format(key, *SPREAD)] = list(estimate.spread)
+        if metric.can_be_nan and estimate.clips is not None:
+            plain[f"{key}_clips"] = estimate.clips
     return plain
 
 
 def _per_frame(
-    measures: Sequence[Metric], values: dict[str, np.ndarray]
+    metrics: Sequence[Metric], values: dict[str, np.ndarray]
 ) -> dict[str, list[float | None]]:
-    means = {m.name: values[m.name].mean(axis=0) for m in measures if m.curve and m.name in values}
+    means = {m.name: values[m.name].mean(axis=0) for m in metrics if m.curve and m.name in values}
     return {
         name: [float(x) if np.isfinite(x) else None for x in mean] for name, mean in means.items()
     }

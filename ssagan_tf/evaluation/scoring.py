@@ -1,4 +1,4 @@
-"""All systems on all clips: the numbers of every measure, kept for every clip."""
+"""Computes every metric for every clip of every system."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.better_direction import BetterDirection
 from ssagan_tf.evaluation.metrics.metric import Clip, Metric, Pair
 from ssagan_tf.evaluation.protocols import EvaluationProtocol
-from ssagan_tf.evaluation.real_clips import RealClips
+from ssagan_tf.evaluation.real_clips import REAL, RealClips
 from ssagan_tf.evaluation.systems import System, still_clips
 from ssagan_tf.pixels import to_uint8
 
-Keep = Callable[[str, str, np.ndarray], None]
+SaveClip = Callable[[str, str, np.ndarray], None]
 """Takes the name of a row, that of a clip, and its frames `[32, H, W, 3]` uint8."""
 
 
 @dataclasses.dataclass
 class Row:
-    """The numbers of one system.
+    """The values of one system.
 
     Attributes:
-      values: By measure, `[N]`, or per frame `[N, 32]` or step `[N, 31]`.
-      mirrored: Which clips are of the other direction, where the better one is taken.
-      still: Why nothing moves in some clips, by their names.
+      values: By name of the metric: `[N]`, or per frame `[N, 32]`, or per step `[N, 31]`.
+      mirrored: Which clips are from the other direction, if the better one is taken.
+      still: Why nothing moves in some clips, by clip name.
     """
 
     name: str
-    about: str
+    description: str
     values: dict[str, np.ndarray]
     mirrored: list[bool] | None = None
     still: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -44,16 +44,18 @@ class Row:
 
 @dataclasses.dataclass
 class Scores:
-    """The numbers of all systems on the same clips.
+    """The values of all systems on the same clips.
 
     Attributes:
-      measures: What was measured.
-      real: The real clips' own numbers, of the measures that have them (`of_real`).
-      seconds: What took how long.
+      metrics: What was computed.
+      names: Of the clips.
+      videos: Name of the video of each clip.
+      real: Values of the real clips by themselves, for the metrics that have them (`also_real`).
+      seconds: How long each part of the work took.
     """
 
     protocol: EvaluationProtocol
-    measures: Sequence[Metric]
+    metrics: Sequence[Metric]
     names: list[str]
     videos: list[str]
     rows: list[Row]
@@ -65,31 +67,31 @@ def score(
     real: RealClips,
     systems: Sequence[System],
     protocol: EvaluationProtocol,
-    measures: Sequence[Metric],
+    metrics: Sequence[Metric],
     *,
     batch: int,
     report: Callable[[str, int, int], None] = lambda *_: None,
-    keep: Keep | None = None,
+    save: SaveClip | None = None,
 ) -> Scores:
     """Compares the clips of every system with the real ones.
 
     Args:
       real: The clips to compare with.
-      systems: A row each.
-      protocol: How.
-      measures: What is measured.
-      batch: Clips at once.
-      report: Told what is done, how many clips are, and of how many.
-      keep: Given all clips, the real ones as the row `real`.
+      systems: One row each.
+      protocol: How clips are compared.
+      metrics: What to compute.
+      batch: Clips per batch.
+      report: Called with what is being done, how many clips are done, and of how many.
+      save: Called with every clip, including the real ones (row `real`).
 
     Raises:
-      DataError: A clip cannot be read, or has values that are no numbers.
+      DataError: A clip cannot be read, or has values that are NaN or infinite.
     """
     seconds: dict[str, float] = {}
     collected: dict[str, list[dict[str, np.ndarray]]] = {system.name: [] for system in systems}
     of_real: list[dict[str, np.ndarray]] = []
-    alone = [measure for measure in measures if measure.of_real]
-    with _a_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    metrics_of_real = [metric for metric in metrics if metric.also_real]
+    with _opencv_in_one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         batches = real.batches(batch)
         while True:
             with _timed(seconds, "reading the real clips"):
@@ -97,50 +99,52 @@ def score(
             if not positions:
                 break
             truths = (functools.partial(real.truth, position) for position in positions)
-            subjects = [Clip(clip, protocol, of) for clip, of in zip(clips, truths, strict=True)]
+            real_clips = [
+                Clip(clip, protocol, truth) for clip, truth in zip(clips, truths, strict=True)
+            ]
             with _timed(seconds, "measuring"):
-                of_real += pool.map(lambda clip: _measure(alone, clip, clip), subjects)
+                of_real += pool.map(lambda clip: _compute(metrics_of_real, clip, clip), real_clips)
             names = [real.names[position] for position in positions]
-            if keep:
-                list(pool.map(functools.partial(keep, "real"), names, clips))
+            if save:
+                list(pool.map(functools.partial(save, REAL), names, clips))
             for system in systems:
                 with _timed(seconds, f"clips of {system.name}"):
                     fakes = system.clips(positions, clips)
                 if not np.isfinite(fakes).all():
-                    raise DataError(f"{system.name} made values that are no finite numbers")
+                    raise DataError(f"clips of {system.name} have values that are NaN or infinite")
                 with _timed(seconds, "measuring"):
                     collected[system.name] += pool.map(
-                        lambda clip, fake: _measure(measures, clip, Clip(fake, protocol)),
-                        subjects,
+                        lambda clip, fake: _compute(metrics, clip, Clip(fake, protocol)),
+                        real_clips,
                         fakes,
                     )
-                if keep:
+                if save:
                     list(
-                        pool.map(functools.partial(keep, system.name), names, map(to_uint8, fakes))
+                        pool.map(functools.partial(save, system.name), names, map(to_uint8, fakes))
                     )
             report("evaluate", positions[-1] + 1, len(real))
     rows = [
         Row(
             system.name,
-            system.about,
+            system.description,
             _stacked(collected[system.name]),
             _mirrored(system),
             {real.names[position]: why for position, why in sorted(still_clips(system).items())},
         )
         for system in systems
     ]
-    return Scores(protocol, measures, real.names, real.videos, rows, _stacked(of_real), seconds)
+    return Scores(protocol, metrics, real.names, real.videos, rows, _stacked(of_real), seconds)
 
 
 def _mirrored(system: System) -> list[bool] | None:
     if not isinstance(system, BetterDirection):
         return None
-    return [taken for _, taken in sorted(system.mirrored.items())]
+    return [is_mirrored for _, is_mirrored in sorted(system.mirrored.items())]
 
 
-def _measure(measures: Sequence[Metric], real: Clip, fake: Clip) -> dict[str, np.ndarray]:
+def _compute(metrics: Sequence[Metric], real: Clip, fake: Clip) -> dict[str, np.ndarray]:
     pair = Pair(real, fake)
-    return {measure.name: measure.of(pair) for measure in measures}
+    return {metric.name: metric.compute(pair) for metric in metrics}
 
 
 def _stacked(values: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -148,8 +152,8 @@ def _stacked(values: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def _a_thread_each() -> Iterator[None]:
-    """Clips are spread over the cores: OpenCV's own threads would be in the way."""
+def _opencv_in_one_thread() -> Iterator[None]:
+    """Turns off OpenCV's own threads: clips are already spread over the cores."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:

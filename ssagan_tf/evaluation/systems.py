@@ -1,4 +1,8 @@
-"""What is evaluated: generators, folders of clips, and baselines. A row of the table each."""
+"""Systems whose clips are evaluated, one row of the table each: generators and folders of clips.
+
+Baselines, photos moved by a generator's motion, and the better of two directions have modules of
+their own.
+"""
 
 from __future__ import annotations
 
@@ -13,57 +17,58 @@ from ssagan_tf.evaluation.clip_folders import ClipFolder
 from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.pixels import to_float
 
-BROUGHT = (
-    "photos are brought to that size (Pillow, bilinear, antialiased), and clips back (OpenCV: "
-    "bicubic, or averaged where that is smaller)"
+RESIZING = (
+    "photos are resized to that size (Pillow, bilinear, antialiased), and clips back (OpenCV: "
+    "bicubic, or area averaging when shrinking)"
 )
 """How a generator of another size takes part."""
 
 
 class System(Protocol):
-    """A row of the table.
+    """A row of the table: anything that makes clips.
 
     Attributes:
       name: Of the row.
-      about: Where its clips come from, in words.
+      description: Where its clips come from.
 
-    One with `needs_whole_batches` is asked for the clips of a batch together. One with `still` says
-    there why nothing moves in some clips, by position.
+    Optional attributes: `needs_whole_batches`, if clips depend on the others of their batch, so
+    that batches are requested as a whole; `still`, a dict from positions of clips in which nothing
+    moves to the reason.
     """
 
     name: str
-    about: str
+    description: str
 
     def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
-        """Its clips for some of the real ones.
+        """Makes its clips for some of the real ones.
 
         Args:
           positions: Of the clips among the real ones.
           real: These clips, `[B, 32, H, W, 3]` uint8.
 
         Returns:
-          The same shape, float32, meant to lie in [-1, 1].
+          The same shape, float32, nominally in [-1, 1].
         """
 
 
 def still_clips(system: System | None) -> dict[int, str]:
-    """Why nothing moves in some of its clips, by position; empty where it doesn't say."""
+    """Why nothing moves in some of its clips, by position; empty if the system does not say."""
     return getattr(system, "still", {})
 
 
 class ClipsFromFolder:
-    """Clips that are there already.
+    """Clips that were made before.
 
     Args:
-      folder: Where.
-      found: For the name of each real clip, its name in the folder.
-      names: The real clips, by position.
+      folder: The folder.
+      found: Name in the folder of each real clip, by that clip's name.
+      names: Names of the real clips, by position.
     """
 
     def __init__(self, folder: ClipFolder, found: Mapping[str, str], names: Sequence[str]):
         self._folder, self._found, self._names = folder, found, names
         self.name = folder.name
-        self.about = f"clips in {folder.path}, 8 bit as stored"
+        self.description = f"clips in {folder.path}, 8 bits as stored"
 
     def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
         names = (self._found[self._names[position]] for position in positions)
@@ -73,24 +78,24 @@ class ClipsFromFolder:
 class Generator:
     """A network: photo `[B, S, S, 3]` → clip `[B, 32, S, S, 3]`, floats in [-1, 1].
 
-    Photos of another size are brought to its own, and its clips to theirs.
+    Photos of another size are resized to its own, and its clips to theirs.
 
     Args:
       name: Of the row.
-      path: Where it was read from.
-      network: Any Keras model of that kind.
-      statistics: `running`: as for use. `batch`: in training mode, as the released code evaluates
-        its first stage; what training would move (moving statistics, vectors of spectral norm)
-        is put back after each batch.
-      batch: Clips of a batch. With `batch` statistics the last one is filled up with the first
-        clips, so that its moments are of as many.
-      keep: Whether clips are kept until others are asked for, as another row needs them, too.
+      source: Where the network was loaded from.
+      network: A Keras model.
+      statistics: Of batch norm. `running`: as in inference. `batch`: in training mode, as the
+        released code evaluates its first stage; what training would update (moving statistics,
+        vectors of spectral norm) is restored after each batch.
+      batch: Clips per batch. With `batch` statistics the last batch is filled up with the first
+        clips, so that its moments are over as many clips.
+      keep: Whether to keep clips until others are requested, as another row needs them as well.
     """
 
     def __init__(
         self,
         name: str,
-        path: str,
+        source: str,
         network: Any,
         statistics: str,
         batch: int,
@@ -104,7 +109,7 @@ class Generator:
         self._keep = keep
         self._kept: tuple[list[int], np.ndarray, np.ndarray] | None = None
         how = f"statistics of batches of {batch}" if self._training else "running statistics"
-        self.about = f"generator {path}, batch norm: {how}; floats, not rounded to 8 bit"
+        self.description = f"generator {source}, batch norm: {how}; floats, not rounded to 8 bits"
 
     @property
     def needs_whole_batches(self) -> bool:
@@ -112,15 +117,15 @@ class Generator:
         return self._training
 
     def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
-        return _brought_to(self.own_clips(positions, real), real.shape[2:4])
+        return _resized(self.clips_at_own_size(positions, real), real.shape[2:4])
 
-    def own_clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
-        """Its clips as it makes them, `[B, 32, S, S, 3]` float32, of photos at the clips' size."""
+    def clips_at_own_size(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:
+        """Its clips as the network makes them: `[B, 32, S, S, 3]` float32."""
         side = self.network.options.resolution
         photos = np.stack([video.fit(clip[0], side, "stretch") for clip in real])
         if self._kept and self._kept[0] == [*positions] and np.array_equal(self._kept[1], photos):
             return self._kept[2]
-        self._kept = None  # frees it before others are made
+        self._kept = None  # free memory before others are made
         clips = self._clips(positions, to_float(photos))
         if self._keep:
             self._kept = [*positions], photos, clips
@@ -147,8 +152,8 @@ class Generator:
                 variable.assign(value)
 
 
-def _brought_to(clips: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """`[B, T, h, w, 3]` floats at another size: bicubic, or averaged where it is smaller."""
+def _resized(clips: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`[B, T, h, w, 3]` floats at another size: bicubic, or area averaging when shrinking."""
     if clips.shape[2:4] == size:
         return clips
     how = cv2.INTER_AREA if size < clips.shape[2:4] else cv2.INTER_CUBIC

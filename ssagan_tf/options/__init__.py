@@ -12,12 +12,7 @@ from ssagan_tf.options.animation import (
     PhotosToAnimations,
 )
 from ssagan_tf.options.data import BENCHMARKS, PrepareOptions, VerifyOptions
-from ssagan_tf.options.evaluation import (
-    BASELINES,
-    CompareOptions,
-    EvaluateOptions,
-    StudyOptions,
-)
+from ssagan_tf.options.evaluation import CompareOptions, EvaluateOptions, StudyOptions
 from ssagan_tf.options.generation import (
     DemoOptions,
     GenerateOptions,
@@ -45,7 +40,6 @@ from ssagan_tf.options.training import RECIPES, TrainOptions
 
 __all__ = [
     "ADDRESS",
-    "BASELINES",
     "BENCHMARKS",
     "CORE_RESOLUTION",
     "FLOW_ENDINGS",

@@ -1,4 +1,4 @@
-"""The clips of a study as videos that differ in nothing but their pictures."""
+"""The clips of a study as videos that differ only in their pixels."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ import numpy as np
 
 from ssagan_tf import video
 
-_HEAD = struct.Struct(">I4s")
-_NOISE = 60.0  # standard deviation, of 255
+_BOX_HEADER = struct.Struct(">I4s")
+_NOISE = 60.0  # standard deviation, on a scale of 0 to 255
 
 
 def encode(clip: np.ndarray, fps: float) -> bytes:
-    """An mp4 of `[T, H, W, 3]` uint8: the same encoder and settings for every system."""
+    """Encodes `[T, H, W, 3]` uint8 as an mp4, with the same settings for every system."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         video.write_mp4(path, clip, fps)
         return path.read_bytes()
 
 
-def of_one_length(videos: Sequence[bytes]) -> list[bytes]:
-    """Fills mp4s up to the same length, as a blurred clip would be told by its small file.
+def pad_to_same_length(videos: Sequence[bytes]) -> list[bytes]:
+    """Pads mp4s to the same length: otherwise a small file would give a blurred clip away.
 
-    What is added is a `free` box at the end, which players pass over.
+    The padding is a `free` box at the end, which players ignore.
     """
-    length = max(map(len, videos)) + _HEAD.size
-    return [
-        data + _HEAD.pack(length - len(data), b"free") + bytes(length - len(data) - _HEAD.size)
-        for data in videos
-    ]
+    length = max(map(len, videos)) + _BOX_HEADER.size
+    return [data + _free_box(length - len(data)) for data in videos]
+
+
+def _free_box(size: int) -> bytes:
+    return _BOX_HEADER.pack(size, b"free") + bytes(size - _BOX_HEADER.size)
 
 
 def break_clip(clip: np.ndarray, seed: int) -> np.ndarray:
-    """A clip that nobody who looks takes for real: frames out of order, under heavy noise."""
+    """Makes a clip that no attentive subject prefers: shuffled frames under heavy noise."""
     rng = np.random.default_rng(seed)
     noise = rng.normal(0.0, _NOISE, clip.shape)
     return np.clip(clip[rng.permutation(len(clip))] + noise, 0, 255).astype(np.uint8)

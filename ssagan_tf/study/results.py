@@ -1,4 +1,4 @@
-"""What the votes say: POS on [0, 1000] per case (Table 2), intervals, agreement, CSV."""
+"""Results of the votes: POS in [0, 1000] per case (Table 2), intervals, agreement, CSV files."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ssagan_tf.evaluation import markdown
-from ssagan_tf.evaluation.published_results import PREFERENCES
+from ssagan_tf.evaluation.published_results import PREFERENCES, PREFERENCES_SOURCE
 from ssagan_tf.files import replacing_file
 from ssagan_tf.study.store import Store, Vote
 
 SCALE = 1000
-ATTENTIVE = 0.75  # share of its catch pairs that an attentive subject gets right
-_Z = 1.959963984540054  # of 95 %
+ATTENTIVE = 0.75  # share of catch pairs that an attentive subject gets right
+_Z = 1.959963984540054  # of a 95 % interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +24,12 @@ class CaseResult:
     """Preference for the first of two systems over the second.
 
     Attributes:
-      agreement: Of two subjects who saw the same pair, the share who chose alike; None where no
-        pair was seen twice.
-      kappa: Fleiss' κ: that agreement beyond chance, 1 at most.
+      votes: All votes.
+      wins: Votes for the first.
+      subjects: How many subjects voted.
+      agreement: How often two subjects who saw the same pair chose alike; None if no pair was
+        seen twice.
+      kappa: Fleiss' κ: that agreement corrected for chance, at most 1.
     """
 
     first: str
@@ -39,7 +42,7 @@ class CaseResult:
 
     @property
     def pos(self) -> float | None:
-        """The share of votes for the first, of 1000."""
+        """Preference Opinion Score: votes for the first, out of 1000."""
         return SCALE * self.wins / self.votes if self.votes else None
 
     @property
@@ -53,22 +56,28 @@ class CaseResult:
 
 @dataclasses.dataclass(frozen=True)
 class SubjectResult:
-    """One subject."""
+    """The votes of one subject.
+
+    Attributes:
+      lefts: How often the left clip was chosen.
+      caught: Catch pairs answered correctly.
+      catches: Catch pairs seen.
+    """
 
     number: int
     votes: int
     lefts: int
-    caught: int  # catch pairs answered right
+    caught: int
     catches: int
 
     @property
     def is_attentive(self) -> bool:
-        """Whether it got enough of its catch pairs right; who met none has shown nothing."""
+        """Whether enough catch pairs were answered correctly; False if none was seen."""
         return self.catches > 0 and self.caught >= ATTENTIVE * self.catches
 
 
 def wilson(wins: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % score interval of a share."""
+    """Wilson's 95 % score interval of a proportion."""
     share = wins / total
     centre = (share + _Z**2 / (2 * total)) / (1 + _Z**2 / total)
     half = math.sqrt(share * (1 - share) / total + _Z**2 / (4 * total**2))
@@ -77,7 +86,7 @@ def wilson(wins: int, total: int) -> tuple[float, float]:
 
 
 def agreement(votes: Iterable[Vote]) -> tuple[float | None, float | None]:
-    """How alike the subjects chose: over the pairs that several saw, and Fleiss' κ."""
+    """Agreement over the pairs that several subjects saw, and Fleiss' κ."""
     wins: collections.Counter[str] = collections.Counter()
     seen: collections.Counter[str] = collections.Counter()
     for vote in votes:
@@ -87,12 +96,12 @@ def agreement(votes: Iterable[Vote]) -> tuple[float | None, float | None]:
     if not several:
         return None, None
 
-    def alike(clip: str) -> float:
+    def share_alike(clip: str) -> float:
         yes, number = wins[clip], seen[clip]
         no = number - yes
         return (yes * (yes - 1) + no * (no - 1)) / (number * (number - 1))
 
-    observed = sum(map(alike, several)) / len(several)
+    observed = sum(map(share_alike, several)) / len(several)
     share = sum(wins[clip] for clip in several) / sum(seen[clip] for clip in several)
     by_chance = share**2 + (1 - share) ** 2
     kappa = (observed - by_chance) / (1 - by_chance) if by_chance < 1 else None
@@ -100,28 +109,28 @@ def agreement(votes: Iterable[Vote]) -> tuple[float | None, float | None]:
 
 
 def by_case(store: Store, votes: Sequence[Vote]) -> list[CaseResult]:
-    """The result of every case of the study, in its order; catch pairs are left out."""
+    """The result of every case, in the order of the study, without catch pairs."""
     results = []
     cases = dict.fromkeys((p.first, p.second) for p in store.pairs if not p.is_catch)
     for first, second in cases:
-        own = [v for v in votes if (v.pair.first, v.pair.second) == (first, second)]
-        wins = sum(vote.first_won for vote in own)
-        subjects = len({vote.subject for vote in own})
-        results.append(CaseResult(first, second, len(own), wins, subjects, *agreement(own)))
+        of_case = [v for v in votes if (v.pair.first, v.pair.second) == (first, second)]
+        wins = sum(vote.first_won for vote in of_case)
+        subjects = len({vote.subject for vote in of_case})
+        results.append(CaseResult(first, second, len(of_case), wins, subjects, *agreement(of_case)))
     return results
 
 
 def by_subject(votes: Sequence[Vote]) -> list[SubjectResult]:
-    """Every subject that has voted."""
+    """Every subject who has voted."""
     results = []
     for number in sorted({vote.subject for vote in votes}):
-        own = [vote for vote in votes if vote.subject == number]
-        catches = [vote for vote in own if vote.pair.is_catch]
+        of_subject = [vote for vote in votes if vote.subject == number]
+        catches = [vote for vote in of_subject if vote.pair.is_catch]
         results.append(
             SubjectResult(
                 number,
-                len(own),
-                sum(vote.choice == "left" for vote in own),
+                len(of_subject),
+                sum(vote.choice == "left" for vote in of_subject),
                 sum(vote.first_won for vote in catches),
                 len(catches),
             )
@@ -130,22 +139,23 @@ def by_subject(votes: Sequence[Vote]) -> list[SubjectResult]:
 
 
 def report(store: Store) -> list[str]:
-    """The report, as lines of Markdown."""
+    """Returns the report, as lines of Markdown."""
     votes = store.votes()
     subjects = by_subject(votes)
     total = len(store.pairs)
     lines = [
         "# Preference study",
         "",
-        f"{len(votes)} votes of {len(subjects)} subjects, "
-        f"{sum(s.votes == total for s in subjects)} of whom have finished; {total} pairs each. "
+        f"{len(votes)} votes of {len(subjects)} subjects; "
+        f"finished all {total} pairs: {sum(s.votes == total for s in subjects)}. "
         "Question: which is more realistic?",
         "",
         *_table(by_case(store, votes)),
         "",
-        "POS: votes for the first, of 1000 (500: no preference). 95 %: Wilson's interval, as if "
-        "votes were independent; those of one subject or on one pair are not, so it is rather too "
-        "narrow. Agreement: how often two subjects chose alike on the same pair; κ: Fleiss'.",
+        "POS: Preference Opinion Score, votes for the first system out of 1000 (500: no "
+        "preference). 95 %: Wilson's interval, as if votes were independent; votes of one subject, "
+        "or on one pair, are not, so it tends to be too narrow. Agreement: how often two subjects "
+        "chose alike on the same pair; κ: Fleiss' κ, the agreement corrected for chance.",
     ]
     if any(subject.catches for subject in subjects):
         attentive = {s.number for s in subjects if s.is_attentive}
@@ -153,7 +163,7 @@ def report(store: Store) -> list[str]:
             "",
             f"## Attentive subjects only ({len(attentive)} of {len(subjects)})",
             "",
-            f"Those who got {ATTENTIVE:.0%} of their catch pairs right.",
+            f"Those who answered at least {ATTENTIVE:.0%} of their catch pairs correctly.",
             "",
             *_table(by_case(store, [vote for vote in votes if vote.subject in attentive])),
         ]
@@ -164,10 +174,11 @@ def report(store: Store) -> list[str]:
             "",
             "## Subjects",
             "",
-            f"Left was chosen in {lefts / len(votes):.1%} of all votes [{low:.1%}, {high:.1%}].",
+            f"The left clip was chosen in {lefts / len(votes):.1%} of all votes "
+            f"[{low:.1%}, {high:.1%}].",
             "",
             *markdown.table(
-                ("subject", "votes", "left", "catch pairs right"),
+                ("subject", "votes", "left", "catch pairs correct"),
                 [
                     (
                         s.number,
@@ -181,10 +192,9 @@ def report(store: Store) -> list[str]:
         ]
     lines += [
         "",
-        "## As reported",
+        "## Reported in the paper",
         "",
-        "Table 2 of Horita & Yanai, ACPR 2019: 100 pairs per case, 10 subjects; other clips and "
-        "other subjects than here.",
+        PREFERENCES_SOURCE,
         "",
         *markdown.table(
             ("case", "POS"),
@@ -209,7 +219,7 @@ def _table(results: Sequence[CaseResult]) -> list[str]:
 
 
 def write(store: Store, folder: Path) -> None:
-    """Writes report.md, pos.csv (a line per case) and votes.csv (a line per vote).
+    """Writes report.md, pos.csv (one line per case) and votes.csv (one line per vote).
 
     Raises:
       DataError: They cannot be written.
@@ -224,8 +234,8 @@ def write(store: Store, folder: Path) -> None:
         )
         for case in by_case(store, votes)
     ]
-    head = ("first", "second", "pos", "pos_low", "pos_high", "votes", "first_won", "subjects")
-    _write_csv(folder / "pos.csv", (*head, "agreement", "kappa"), cases)
+    header = ("first", "second", "pos", "pos_low", "pos_high", "votes", "first_won", "subjects")
+    _write_csv(folder / "pos.csv", (*header, "agreement", "kappa"), cases)
     _write_csv(
         folder / "votes.csv",
         ("subject", "first", "second", "clip", "left", "chosen", "catch", "time"),
@@ -245,9 +255,9 @@ def write(store: Store, folder: Path) -> None:
     )
 
 
-def _write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with (
         replacing_file(path) as temporary,
         temporary.open("w", encoding="utf-8", newline="") as file,
     ):
-        csv.writer(file).writerows([head, *rows])
+        csv.writer(file).writerows([header, *rows])

@@ -1,4 +1,4 @@
-"""The web page of a study: one page, a handful of requests, nothing that tells a system's name."""
+"""The web server of a study. Nothing that it sends reveals which system made a clip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from ssagan_tf.errors import missing_extra
-from ssagan_tf.study.store import Full, Store
+from ssagan_tf.study.store import Store, StudyFullError
 from ssagan_tf.web.guard import NO_ACCESS, Guard, Limits, cookie_name, remember
 
 try:
@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise missing_extra(error, "study") from error
 
-SUBJECT = "subject"  # the invitation's name in links, and the cookie's
+SUBJECT = "subject"  # name of the invitation in links, and of the cookie
 _LIMITS = Limits(body=4096, bodies=2**20)
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src blob:; "
@@ -34,7 +34,7 @@ _PAGE = {
 
 
 class Ballot(BaseModel):
-    """A vote as it is sent."""
+    """A vote, as the page sends it."""
 
     trial: str = Field(max_length=64)
     choice: Literal["left", "right"]
@@ -51,12 +51,13 @@ def make_app(
 
     Args:
       store: The study.
-      access: Token that visitors must bring once, as `/?access=TOKEN`; empty: none.
-      subjects: How many have personal links, `/?subject=INVITATION`, and nobody else takes part;
-        0: each browser is a subject.
-      called: How the server may be called: arguments of the `Guard`; without it, as on loopback.
+      access: Token that visitors must present once, as `/?access=TOKEN`; empty: none.
+      subjects: Number of subjects with personal links, `/?subject=INVITATION`; nobody else may
+        take part. 0: each browser is a subject.
+      called: By which names the server may be addressed: arguments of the `Guard`; by default
+        those of this machine alone.
     """
-    # No documentation pages: subjects have no use for them.
+    # Without FastAPI's documentation pages.
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     subject_cookie = cookie_name(SUBJECT, store.identity)
     invited = {store.invitation(number) for number in range(1, subjects + 1)}
@@ -66,20 +67,20 @@ def make_app(
     }
 
     @app.exception_handler(RequestValidationError)
-    async def refuse(request: Request, error: RequestValidationError) -> Response:
-        return PlainTextResponse("this is no vote\n", 422)  # FastAPI's own answer repeats it
+    async def invalid_vote(request: Request, error: RequestValidationError) -> Response:
+        return PlainTextResponse("not a valid vote\n", 422)  # FastAPI's own answer would echo it
 
-    @app.exception_handler(Full)
-    async def turn_away(request: Request, error: Full) -> Response:
+    @app.exception_handler(StudyFullError)
+    async def study_full(request: Request, error: StudyFullError) -> Response:
         return PlainTextResponse(f"{error}\n", 503)
 
-    def known(request: Request) -> str:
+    def subject_of(request: Request) -> str:
         subject = request.cookies.get(subject_cookie, "")
         if not subject or (invited and subject not in invited):
             raise HTTPException(401, "reload the page")
         return subject
 
-    def described(subject: str, **more: Any) -> dict[str, Any]:
+    def state_of(subject: str, **more: Any) -> dict[str, Any]:
         return {**dataclasses.asdict(store.state(subject)), **more}
 
     @app.get("/", response_class=HTMLResponse)
@@ -88,14 +89,15 @@ def make_app(
         if invited:
             given = request.query_params.get(SUBJECT)
             if given in invited:
-                response: Response = RedirectResponse("/", 303)  # it leaves the address bar
+                # The redirect removes the invitation from the address bar.
+                response: Response = RedirectResponse("/", 303)
                 remember(response, request.scope, subject_cookie, given)
                 return response
             if subject not in invited:
                 return HTMLResponse(NO_ACCESS, 403)
         response = HTMLResponse(page["page.html"])
-        # Known from here on, so that two tabs, or two clicks on the button, begin one subject; and
-        # for as long as the cookie is there, so that a browser is never several.
+        # The subject is fixed here, so that two tabs or a double click start only one, and a
+        # browser stays the same subject as long as it keeps the cookie.
         subject = subject or secrets.token_urlsafe(24)
         remember(response, request.scope, subject_cookie, subject)
         return response
@@ -109,25 +111,25 @@ def make_app(
         return Response(page["page.js"], media_type=_PAGE["page.js"])
 
     @app.get("/api/state")
-    def state(subject: str = Depends(known)) -> dict[str, Any]:
-        return described(subject)
+    def state(subject: str = Depends(subject_of)) -> dict[str, Any]:
+        return state_of(subject)
 
     @app.post("/api/start")
-    def start(subject: str = Depends(known)) -> dict[str, Any]:
+    def start(subject: str = Depends(subject_of)) -> dict[str, Any]:
         store.begin(subject)
-        return described(subject)
+        return state_of(subject)
 
     @app.post("/api/vote")
-    def vote(ballot: Ballot, subject: str = Depends(known)) -> dict[str, Any]:
+    def vote(ballot: Ballot, subject: str = Depends(subject_of)) -> dict[str, Any]:
         counted = store.vote(subject, ballot.trial, ballot.choice)
-        return described(subject, counted=counted)
+        return state_of(subject, counted=counted)
 
     @app.get("/media/{key}")
-    def media(key: str, subject: str = Depends(known)) -> Response:
+    def media(key: str, subject: str = Depends(subject_of)) -> Response:
         data = store.video(subject, key)
         if data is None:
-            raise HTTPException(404, "no such video")
-        # Without the usual dates and tags, which would differ by system.
+            raise HTTPException(404, "video not found")
+        # Without the usual dates and tags, which would differ between systems.
         return Response(data, media_type="video/mp4")
 
     return Guard(

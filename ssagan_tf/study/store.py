@@ -1,7 +1,7 @@
-"""The one file of a study: its videos, subjects and votes, in SQLite.
+"""The file of a study: its videos, subjects and votes, in SQLite.
 
-A subject is known by the hash of a secret that the browser keeps. A trial is a row made when its
-subject begins; a vote fills it once and for all, so nothing that is sent twice counts twice.
+A subject is identified by the hash of a secret that the browser keeps. The trials of a subject are
+created when they begin; a vote completes a trial for good, so a vote sent twice counts once.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from ssagan_tf.study.design import BROKEN, Pair, order_for
 FORMAT = 1
 SIDES = ("left", "right")
 _BUSY = 30.0  # seconds to wait for another writer
-_TOKEN = 16  # letters of a token, at least
-_LETTERS = 1 << 26  # of all pairs; a name may have 255
+_MIN_TOKEN = 16  # characters
+_MAX_CHARACTERS = 1 << 26  # of all pairs; a name may have 255
 _SCHEMA = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE media (
@@ -56,7 +56,7 @@ _NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """What a subject may know of a trial: names that say nothing."""
+    """What a subject may know of a trial: random keys of the trial and its two videos."""
 
     key: str
     left: str
@@ -65,7 +65,7 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """How far a subject is; the trials are the one to vote on and the one after it."""
+    """Progress of a subject: the trial to vote on and the one after it."""
 
     started: bool
     done: int
@@ -76,7 +76,7 @@ class State:
 
 @dataclasses.dataclass(frozen=True)
 class Vote:
-    """A vote, as the report needs it."""
+    """A vote, for the report."""
 
     subject: int
     pair: Pair
@@ -98,24 +98,24 @@ def create(
     """Writes the file of a new study.
 
     Args:
-      path: Of the file.
-      settings: What the study was made with; `seed` is needed.
+      path: The file.
+      settings: With which the study was made; must include `seed`.
       pairs: All pairs.
       videos: mp4s by system and clip.
 
     Raises:
-      DataError: It cannot be written, or is there already.
+      DataError: It cannot be written, or already exists.
     """
     with replacing_file(path) as temporary:
         try:
             with contextlib.closing(sqlite3.connect(temporary, isolation_level=None)) as database:
-                database.execute("PRAGMA journal_mode = WAL")  # stays in the file
+                database.execute("PRAGMA journal_mode = WAL")  # is stored in the file
                 database.executescript(_SCHEMA)
                 database.execute("BEGIN")
-                every = {**settings, "format": FORMAT, "access": secrets.token_urlsafe(16)}
+                all_settings = {**settings, "format": FORMAT, "access": secrets.token_urlsafe(16)}
                 database.executemany(
                     "INSERT INTO settings VALUES (?, ?)",
-                    [(name, json.dumps(value)) for name, value in every.items()],
+                    [(name, json.dumps(value)) for name, value in all_settings.items()],
                 )
                 database.executemany(
                     "INSERT INTO media VALUES (?, ?, ?)",
@@ -128,22 +128,22 @@ def create(
                 database.execute("COMMIT")
         except sqlite3.Error as error:
             raise DataError(f"cannot write {path}: {error}") from error
-        if path.exists():  # begun by another process meanwhile, perhaps with votes
-            raise DataError(f"{path} is there already; the same command goes on with it")
+        if path.exists():  # another process has created it meanwhile; it may have votes
+            raise DataError(f"{path} already exists; run the same command again to resume it")
 
 
-class Full(DataError):
-    """A study has as many subjects as it may have."""
+class StudyFullError(DataError):
+    """A study has its maximum number of subjects."""
 
 
 @contextlib.contextmanager
-def to_read(path: Path) -> Iterator[Store]:
-    """A study that is only read, and may lie where nothing can be written.
+def open_for_reading(path: Path) -> Iterator[Store]:
+    """Opens a study that is only read, and may be in a folder without write permission.
 
-    SQLite writes beside a file that it reads; where it may not, a copy is read.
+    SQLite writes files next to the one that it reads; where it cannot, a copy is read.
 
     Raises:
-      DataError: As `Store`, or it cannot be copied.
+      DataError: As for `Store`, or it cannot be copied.
     """
     file = path.resolve()
     if not file.is_file() or (is_writable(file) and is_writable(file.parent)):
@@ -151,7 +151,7 @@ def to_read(path: Path) -> Iterator[Store]:
         return
     with tempfile.TemporaryDirectory(prefix="ssagan_tf-") as folder:
         try:
-            for suffix in ("", "-wal", "-journal"):  # votes that are not in the file yet
+            for suffix in ("", "-wal", "-journal"):  # recent votes may be there
                 if os.path.lexists(f"{file}{suffix}"):
                     shutil.copyfile(f"{file}{suffix}", Path(folder, f"copy{suffix}"))
         except OSError as error:
@@ -163,57 +163,60 @@ class Store:
     """A study on disk; safe for many threads and processes at once.
 
     Args:
-      path: What it is called.
-      file: Where it is read and written, if elsewhere.
+      path: The path by which messages name it.
+      file: The file to read and write, if it is another one.
 
     Raises:
-      DataError: The file is none of a study, or of another format version.
+      DataError: The file is not a study, or is of another format version.
     """
 
     def __init__(self, path: Path, file: Path | None = None):
         self.path, self._file = path, file or path
         if not path.is_file():
-            raise DataError(f"{path}: no such file; begin a study with --systems")
-        # SQLite undoes what it says, and deletes the file that it names. With WAL there is none.
+            raise DataError(f"{path}: file not found; create a study with --systems")
+        # SQLite would roll back by it, and delete the file that it names. In WAL mode, as here,
+        # there is none.
         if os.path.lexists(journal := f"{self._file.resolve()}-journal"):
             raise DataError(
-                f"cannot use {path} as a study: {journal} is none of ours; move it away"
+                f"cannot use {path} as a study: {journal} is not from this program; move it away"
             )
         try:
             with self._open() as database:
                 _check_schema(database)
-                rows = _few(database, "SELECT name, value FROM settings")
+                rows = _all_rows(database, "SELECT name, value FROM settings")
                 self.settings = {name: limits.parse_json(value) for name, value in rows}
-                rows = _few(database, "SELECT first, second, clip FROM pairs ORDER BY id")
+                rows = _all_rows(database, "SELECT first, second, clip FROM pairs ORDER BY id")
                 self._pairs = [_pair(*row) for row in rows]
-                database.execute("PRAGMA journal_mode = WAL")  # of earlier versions' files
-        except (sqlite3.Error, TypeError, ValueError) as error:  # or another program's settings
+                database.execute("PRAGMA journal_mode = WAL")  # files of earlier versions are not
+        except (sqlite3.Error, TypeError, ValueError) as error:  # or settings of another program
             raise self._unusable(error) from error
         if self.settings.get("format") != FORMAT:
-            raise DataError(f"{path} is of another version of this program")
+            raise DataError(f"{path} was written by another version of this program")
         kinds = {"seed": int, "access": str}
         if not all(isinstance(self.settings.get(name), kind) for name, kind in kinds.items()):
             raise DataError(f"cannot use {path} as a study: it lacks {' or '.join(kinds)}")
 
     @property
     def identity(self) -> str:
-        """What tells this study from others, the access token being part of it: a secret."""
+        """Identifies this study. Secret, as it includes the access token."""
         return json.dumps(self.settings, sort_keys=True)
 
     @property
     def access(self) -> str:
-        """The token that visitors from other machines must bring.
+        """The token that visitors from other machines must present.
 
         Raises:
-          DataError: The file has none that could not be guessed.
+          DataError: The file has none, or one that is too short.
         """
         token = self.settings.get("access")
-        if not isinstance(token, str) or len(token) < _TOKEN:
-            raise DataError(f"{self.path} has no access token; serve it on this machine only")
+        if not isinstance(token, str) or len(token) < _MIN_TOKEN:
+            raise DataError(
+                f"{self.path} has no access token; it can be served on this machine only"
+            )
         return token
 
     def invitation(self, number: int) -> str:
-        """The secret of a subject who is invited by a link; the same whenever it is asked for."""
+        """The secret in the personal link of a subject; always the same for the same number."""
         proof = hmac.digest(self.access.encode(), f"subject {number}".encode(), "sha256")
         return f"{number}.{proof.hex()[:32]}"
 
@@ -226,9 +229,9 @@ class Store:
     def _open(self) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(self._file, timeout=_BUSY, isolation_level=None)
         with contextlib.closing(database):
-            # Written through to the disk before a vote is confirmed.
+            # A vote is on disk before it is confirmed.
             database.execute("PRAGMA synchronous = FULL")
-            # What somebody else's file would have done beside what it is asked for is not done.
+            # Do not run code of an untrusted file's schema.
             database.execute("PRAGMA trusted_schema = OFF")
             yield database
 
@@ -243,19 +246,19 @@ class Store:
                 raise
             database.execute("COMMIT")
 
-    # What subjects do.
+    # For subjects.
 
     def begin(self, secret: str) -> State:
-        """Makes the trials of a subject; of one who has begun already, nothing changes.
+        """Creates the trials of a subject, unless they exist.
 
         Raises:
-          Full: There are too many subjects.
+          StudyFullError: The study has its maximum number of subjects.
         """
         with self._writing() as database:
             if _number(database, secret) is None:
-                [begun] = database.execute("SELECT COUNT(*) FROM subjects").fetchone()
-                if begun >= limits.SUBJECTS:
-                    raise Full(f"this study is full: it has {limits.SUBJECTS:,} subjects")
+                [count] = database.execute("SELECT COUNT(*) FROM subjects").fetchone()
+                if count >= limits.SUBJECTS:
+                    raise StudyFullError(f"this study is full: it has {limits.SUBJECTS:,} subjects")
                 subject = database.execute(
                     f"INSERT INTO subjects (secret, began) VALUES (?, {_NOW})", [_hash(secret)]
                 ).lastrowid
@@ -271,7 +274,7 @@ class Store:
         return self.state(secret)
 
     def state(self, secret: str) -> State:
-        """How far the subject is."""
+        """The progress of a subject."""
         with self._open() as database:
             subject = _number(database, secret)
             if subject is None:
@@ -279,15 +282,15 @@ class Store:
             [done] = database.execute(
                 "SELECT COUNT(choice) FROM trials WHERE subject = ?", [subject]
             ).fetchone()
-            ahead = [Trial(*row) for row in _ahead(database, subject)]
-        return State(True, done, len(self._pairs), *[*ahead, None, None][:2])
+            upcoming = [Trial(*row) for row in _upcoming(database, subject)]
+        return State(True, done, len(self._pairs), *[*upcoming, None, None][:2])
 
     def vote(self, secret: str, trial: str, choice: str) -> bool:
-        """Takes a vote on the subject's current trial, once.
+        """Records a vote on the subject's current trial, once.
 
         Returns:
-          Whether it was taken. It is not where the trial has its vote already, is not the
-          subject's current one, or not the subject's at all.
+          Whether it was recorded. It is not if the trial already has a vote, or is not the current
+          trial of this subject.
 
         Raises:
           ValueError: `choice` is neither `left` nor `right`.
@@ -296,7 +299,7 @@ class Store:
             raise ValueError(f"choice={choice}: must be left or right")
         with self._writing() as database:
             subject = _number(database, secret)
-            current = next(iter(_ahead(database, subject)), None)
+            current = next(iter(_upcoming(database, subject)), None)
             if current is None or current[0] != trial:
                 return False
             database.execute(
@@ -306,7 +309,7 @@ class Store:
         return True
 
     def video(self, secret: str, key: str) -> bytes | None:
-        """The video of a trial of this subject, or None."""
+        """The video with this key in a trial of this subject, or None."""
         with self._open() as database:
             row = database.execute(
                 """
@@ -320,13 +323,13 @@ class Store:
             ).fetchone()
         return row and row[0]
 
-    # What the report needs.
+    # For the report.
 
     def votes(self) -> list[Vote]:
-        """All votes, by subject and in the order in which they were asked for.
+        """All votes, by subject and in the order of their trials.
 
         Raises:
-          DataError: The file is damaged, or not as this program writes it.
+          DataError: The file is damaged, or was not written by this program.
         """
         try:
             with self._open() as database:
@@ -345,34 +348,34 @@ class Store:
         self, subject: object, pair: object, left: object, choice: object, voted: object
     ) -> Vote:
         if not (isinstance(subject, int) and isinstance(pair, int) and left in (0, 1)):
-            raise ValueError("a vote has a subject, a pair or a side that is none")
+            raise ValueError("a vote has an invalid subject, pair or side")
         if not 0 <= pair < len(self._pairs):
-            raise ValueError(f"a vote is on pair {pair} of {len(self._pairs)}")
+            raise ValueError(f"a vote is on pair {pair}, but there are {len(self._pairs)}")
         return Vote(
             subject, self._pairs[pair], bool(left), _side(choice), safe_names.escaped(str(voted))
         )
 
 
 def _check_schema(database: sqlite3.Connection) -> None:
-    """Raises ValueError unless the tables are ours: a view may be a program without an end."""
+    """Raises ValueError unless the tables are those of a study: a view could run forever."""
     with contextlib.closing(sqlite3.connect(":memory:")) as ours:
         ours.executescript(_SCHEMA)
         if _schema(database) != _schema(ours):
-            raise ValueError("it has other tables than a study")
+            raise ValueError("its tables are not those of a study")
 
 
 def _schema(database: sqlite3.Connection) -> list[list[str]]:
-    rows = _few(database, "SELECT type, name, tbl_name, sql FROM sqlite_master")
+    rows = _all_rows(database, "SELECT type, name, tbl_name, sql FROM sqlite_master")
     return sorted([" ".join(str(value).split()) for value in row] for row in rows)
 
 
-def _few(database: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
-    """The rows of a query that takes them as they lie. Damaged tables may have no end."""
-    rows, letters = [], 0
+def _all_rows(database: sqlite3.Connection, query: str) -> list[tuple[Any, ...]]:
+    """All rows of a query. Bounded, as a damaged table may have no end."""
+    rows, characters = [], 0
     for row in database.execute(query):
-        letters += sum(1 + len(str(value)) for value in row)
-        if letters > _LETTERS:
-            raise ValueError(f"its tables have more than {_LETTERS:,} letters")
+        characters += sum(1 + len(str(value)) for value in row)
+        if characters > _MAX_CHARACTERS:
+            raise ValueError(f"its tables have more than {_MAX_CHARACTERS:,} characters")
         rows.append(row)
     return rows
 
@@ -385,7 +388,7 @@ def _pair(first: object, second: object, clip: object) -> Pair:
 
 def _side(choice: object) -> str:
     if choice not in SIDES:
-        raise ValueError(f"a vote is for {safe_names.shown(choice)}")
+        raise ValueError(f"a vote is for {safe_names.shown(choice)}, expected left or right")
     return str(choice)
 
 
@@ -398,7 +401,7 @@ def _number(database: sqlite3.Connection, secret: str) -> int | None:
     return row and row[0]
 
 
-def _ahead(database: sqlite3.Connection, subject: int | None) -> list[tuple[str, str, str]]:
+def _upcoming(database: sqlite3.Connection, subject: int | None) -> list[tuple[str, str, str]]:
     """The current trial and the one after it."""
     return database.execute(
         "SELECT key, left_key, right_key FROM trials WHERE subject = ? AND choice IS NULL "

@@ -21,6 +21,7 @@ from ssagan_tf import box, evaluate, import_torch, video
 from ssagan_tf.data.dataset_info import DatasetInfo
 from ssagan_tf.demo import find_models
 from ssagan_tf.errors import DataError
+from ssagan_tf.evaluation.requested_systems import RequestedSystems
 from ssagan_tf.files import sha256_of
 from ssagan_tf.generate import generate
 from ssagan_tf.models.loading import load_generator
@@ -319,7 +320,7 @@ def test_the_demo_lists_it_first(place: Path, run: Path) -> None:
 
 def test_wherever_a_model_is_taken(place: Path, run: Path, tmp_path: Path) -> None:
     given = EvaluateOptions(model="box,other=box64", run_dir=str(run), data="d", output="o")
-    sources = evaluate._Sources(given).generators
+    sources = evaluate._find_generators(RequestedSystems(given), given.checkpoint)
     assert {name: each.name for name, each in sources.items()} == {
         "run": str(run),
         "box": "box64",

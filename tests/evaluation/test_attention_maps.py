@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import ssagan_tf
-from ssagan_tf.evaluation.attention_maps import attention_maps, attention_of, gammas
+from ssagan_tf.evaluation.attention_maps import attention_maps, attention_row, gammas
 from ssagan_tf.layers import SpatialSelfAttention
 from ssagan_tf.layers.static_clip import expand
 from ssagan_tf.options import ModelOptions
@@ -14,12 +14,12 @@ from tests.exactness import assert_exact
 pytestmark = pytest.mark.numeric
 
 
-def test_is_a_row_of_the_softmax() -> None:
-    """Against a layer whose values are unit vectors of the positions: its output is A."""
+def test_the_map_is_a_row_of_the_softmax() -> None:
+    """Compared with the softmax in NumPy, and with the output of the layer."""
     clip = np.random.default_rng(0).normal(0, 1, (1, 3, 2, 4, 8))
     module = SpatialSelfAttention(gate="none", dtype="float64")
     module(clip)
-    weights = attention_of(module, clip, (1, 2))
+    weights = attention_row(module, clip, (1, 2))
     assert weights.shape == (2, 4)
     query, key = (np.asarray(f(clip), "float64")[0] for f in (module.query, module.key))
     logits = np.array([[np.sum(query[:, 1, 2] * key[:, i, j]) for j in range(4)] for i in range(2)])
@@ -30,17 +30,17 @@ def test_is_a_row_of_the_softmax() -> None:
     assert_exact([output], [attended])
 
 
-def test_of_a_static_clip() -> None:
+def test_the_map_of_a_static_clip() -> None:
     slices = np.random.default_rng(1).normal(0, 0.3, (1, 3, 2, 4, 8))
     module = SpatialSelfAttention(dtype="float64")
     module(slices)
     whole = np.asarray(expand(slices, 32))
     assert_exact(
-        [attention_of(module, slices, (0, 3), frames=32)], [attention_of(module, whole, (0, 3))]
+        [attention_row(module, slices, (0, 3), frames=32)], [attention_row(module, whole, (0, 3))]
     )
 
 
-def test_of_a_generator() -> None:
+def test_the_maps_of_a_generator() -> None:
     options = ModelOptions(resolution=64, base_filters=2)
     generator = ssagan_tf.build_generator(options)
     photo = np.random.default_rng(2).integers(0, 256, (64, 64, 3), np.uint8)
@@ -65,12 +65,12 @@ def test_of_a_generator() -> None:
     ]
     weight.assign(0.25)
     assert gammas(generator)["conv3"] == 0.25
-    with pytest.raises(ValueError, match="64,3 lies outside"):
+    with pytest.raises(ValueError, match="64,3 is outside"):
         attention_maps(generator, photo, 64, 3)
 
 
-def test_of_two_stages() -> None:
-    """Modules of both, by names of their own."""
+def test_the_maps_of_two_stages() -> None:
+    """Modules of both stages are named after their stage."""
     first, second = (
         ssagan_tf.build_generator(
             ModelOptions(network=name, resolution=64, base_filters=1, ssa_layers="conv5")

@@ -1,4 +1,4 @@
-"""The rows that move a photo without learning."""
+"""The baselines that move a photo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from ssagan_tf import skies
 from ssagan_tf.errors import DataError
-from ssagan_tf.evaluation import baselines as rows
+from ssagan_tf.evaluation import baselines
 from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.motion.sky_segmentation import find_sky
 from ssagan_tf.motion.warping import warped
@@ -20,7 +20,7 @@ SIDE, FRAMES = 48, 32
 
 
 def drifting(speed: float, seed: int = 0) -> np.ndarray:
-    """A clip of clouds that drift to the right, above still, dark land; and where it is sky."""
+    """A clip of clouds that drift to the right, above still, dark land."""
     rng = np.random.default_rng(seed)
     waves, phases = rng.normal(0, 0.3, (10, 2)), rng.uniform(0, 6.3, 10)
     y, x = np.mgrid[:SIDE, :SIDE].astype(float)
@@ -58,7 +58,7 @@ def real(*speeds: float, drawn_by: dict | None = None) -> RealClips:
 
 
 def made(name: str, clips: RealClips) -> np.ndarray:
-    _, row = rows.baselines([name], clips)
+    _, row = baselines.baseline_systems([name], clips)
     assert row.name == name
     positions, frames = next(clips.batches(len(clips)))
     generated = row.clips(positions, frames)
@@ -66,31 +66,31 @@ def made(name: str, clips: RealClips) -> np.ndarray:
     return to_uint8(generated)
 
 
-def test_constant_wind_moves_the_sky_alone() -> None:
+def test_constant_wind_moves_only_the_sky() -> None:
     clips = real(0.6, 0.0)
     found = made("constant_wind", clips)
     for position in range(2):
         photo = clips.clip(position)[0]
         np.testing.assert_array_equal(found[position, 0], photo)
         np.testing.assert_array_equal(found[position, :, 38:], np.stack([photo[38:]] * FRAMES))
-        field = np.full((SIDE, SIDE, 2), (rows.WIND * SIDE, 0))
+        field = np.full((SIDE, SIDE, 2), (baselines.WIND * SIDE, 0))
         [at_20] = warped(photo, field, [20])
         np.testing.assert_allclose(found[position, 20, 4:30], at_20[4:30], atol=1)  # rounded
         assert np.abs(found[position, 20, :30].astype(int) - photo[:30]).mean() > 2
 
 
-def test_constant_wind_is_a_share_of_the_width() -> None:
-    """Seen at twice the size, it's the same clip."""
+def test_constant_wind_scales_with_the_width() -> None:
+    """At twice the size it is the same clip."""
     photo = drifting(0)[0]
     large = np.repeat(np.repeat(photo, 2, axis=0), 2, axis=1)
-    small = rows.constant_wind(np.stack([photo] * 21))[-1]
-    twice = rows.constant_wind(np.stack([large] * 21))[-1]
+    small = baselines.constant_wind(np.stack([photo] * 21))[-1]
+    twice = baselines.constant_wind(np.stack([large] * 21))[-1]
     halved = twice.reshape(SIDE, 2, SIDE, 2, 3).mean(axis=(1, 3))
     moved = np.abs(small.astype(float) - photo)[4:30, 12:-4].mean()
     assert np.abs(halved - small)[4:30, 12:-4].mean() < 0.1 * moved
 
 
-def test_real_motion_is_that_of_the_real_clip() -> None:
+def test_real_motion_follows_the_real_clip() -> None:
     clips = real(0.5)
     [found] = made("real_motion", clips)
     clip = clips.clip(0).astype(float)
@@ -107,8 +107,8 @@ def test_real_motion_of_a_still_clip_is_still() -> None:
 
 
 @pytest.fixture
-def known(monkeypatch) -> list[tuple[str, int]]:
-    """A stand-in for what is known of procedural skies. Returns what was asked for."""
+def truths(monkeypatch) -> list[tuple[str, int]]:
+    """Replaces the truth of procedural skies. Returns a list of what was asked for."""
     asked = []
 
     def truth(name: str, settings: dict, resolution: int):
@@ -123,7 +123,7 @@ def known(monkeypatch) -> list[tuple[str, int]]:
     return asked
 
 
-def test_true_motion_is_the_truth_s(known) -> None:
+def test_true_motion_moves_by_the_true_velocity(truths) -> None:
     speeds = 0.5, -0.75
     clips = real(*speeds, drawn_by={"speeds": speeds})
     found = made("true_motion", clips)
@@ -133,25 +133,25 @@ def test_true_motion_is_the_truth_s(known) -> None:
         columns = slice(18, -2) if speeds[position] > 0 else slice(2, -26)
         inside = found[position][:, 4:30, columns]
         assert np.abs(inside - clip[:, 4:30, columns]).mean() < 1
-    assert set(known) == {("clouds00000/0", SIDE), ("clouds00001/0", SIDE)}
+    assert set(truths) == {("clouds00000/0", SIDE), ("clouds00001/0", SIDE)}
 
 
-def test_the_truth_is_drawn_once(known) -> None:
+def test_the_truth_is_drawn_once(truths) -> None:
     clips = real(0.5, 0.5, drawn_by={"speeds": (0.5, 0.5)})
     assert clips.truth(1) is clips.truth(1)
-    assert len(known) == 1
+    assert len(truths) == 1
 
 
-def test_true_motion_needs_procedural_skies(known) -> None:
+def test_true_motion_needs_procedural_skies(truths) -> None:
     clips = real(0.5)
     assert clips.truth(0) is None
-    with pytest.raises(OptionError, match=r"baselines=true_motion: .*--layout=synthetic"):
-        rows.baselines(["pan", "true_motion"], clips)
+    with pytest.raises(OptionError, match=r"baselines=true_motion: needs .*--layout=synthetic"):
+        baselines.baseline_systems(["pan", "true_motion"], clips)
 
 
-def test_a_set_that_does_not_say_how_it_was_drawn(known) -> None:
+def test_a_set_whose_settings_are_damaged(truths) -> None:
     clips = real(0.5, drawn_by={})
-    with pytest.raises(DataError, match=r"clouds00000/0 was drawn.*prepare the set again"):
+    with pytest.raises(DataError, match=r"clouds00000/0 was drawn.*prepare it again"):
         clips.truth(0)
 
 

@@ -16,7 +16,7 @@ def width(estimate) -> float:
     return estimate.interval[1] - estimate.interval[0]
 
 
-def test_of_independent_clips_it_is_the_textbook_interval() -> None:
+def test_the_interval_for_independent_clips_is_the_textbook_one() -> None:
     estimate = Bootstrap(names(400), seed=1).mean(NORMAL)
     half = 1.96 * NORMAL.std() / 20
     assert estimate.value == pytest.approx(NORMAL.mean())
@@ -25,8 +25,8 @@ def test_of_independent_clips_it_is_the_textbook_interval() -> None:
     )
 
 
-def test_clips_of_one_video_are_no_independent_evidence() -> None:
-    """Ten copies of every clip, in its video, tell nothing new; as videos of their own they do."""
+def test_clips_of_one_video_are_not_independent() -> None:
+    """Ten copies of every clip do not narrow the interval, unless they are of different videos."""
     once = Bootstrap(names(400), 1).mean(NORMAL)
     copied = np.repeat(NORMAL, 10)
     together = Bootstrap(names(400, clips=10), 1).mean(copied)
@@ -36,14 +36,16 @@ def test_clips_of_one_video_are_no_independent_evidence() -> None:
 
 
 def test_coverage() -> None:
-    """Of 300 samples of 40 videos with 1 to 5 clips, about 95 % of the intervals hold the mean."""
+    """About 95 % of the intervals of 300 samples (40 videos of 1 to 5 clips) contain the mean."""
     rng = np.random.default_rng(4)
     held = 0
     for _ in range(300):
         sizes = rng.integers(1, 6, 40)
         of = [f"v{i}" for i, size in enumerate(sizes) for _ in range(size)]
         level = np.repeat(rng.normal(0, 1, 40), sizes)
-        low, high = Bootstrap(of, 0, draws=400).mean(level + rng.normal(0, 0.3, len(of))).interval
+        low, high = (
+            Bootstrap(of, 0, resamples=400).mean(level + rng.normal(0, 0.3, len(of))).interval
+        )
         held += low <= 0 <= high
     assert 0.88 <= held / 300 <= 0.98
 
@@ -77,14 +79,14 @@ def test_median() -> None:
     assert estimate.clips == 400
 
 
-def test_a_resampled_median_is_that_of_the_clips_drawn() -> None:
+def test_a_resampled_median_is_that_of_the_resampled_clips() -> None:
     of = ["a", "a", "b", "c", "c", "c"]
     values = np.array([3.0, 1.0, 4.0, np.nan, 1.5, 9.0])
-    bootstrap = Bootstrap(of, 7, draws=250)
-    draws = bootstrap.median(values).draws
-    for drawn, times in zip(draws, bootstrap._times.astype(int), strict=True):
-        clips = np.repeat(values, times[np.unique(of, return_inverse=True)[1]])
-        assert drawn == np.nanmedian(clips)
+    bootstrap = Bootstrap(of, 7, resamples=250)
+    resampled = bootstrap.median(values).resampled
+    for median, counts in zip(resampled, bootstrap._counts.astype(int), strict=True):
+        clips = np.repeat(values, counts[np.unique(of, return_inverse=True)[1]])
+        assert median == np.nanmedian(clips)
 
 
 def test_clips_that_do_not_count() -> None:
@@ -101,25 +103,25 @@ def test_clips_that_do_not_count() -> None:
         assert (estimate.value, estimate.interval, estimate.clips) == (None, None, 0)
 
 
-def test_a_median_may_pass_over_infinite_values() -> None:
+def test_a_median_may_ignore_infinite_values() -> None:
     values = np.array([1.0, 2.0, np.inf])
     estimate = Bootstrap(names(3), 1).median(values, spread=(10, 90))
     assert (estimate.value, estimate.spread) == (2.0, None)
     assert Bootstrap(names(3), 1).median(np.array([1.0, np.inf, np.inf])).value is None
 
 
-def test_an_interval_may_not_leave_out_infinite_values() -> None:
+def test_an_interval_may_not_ignore_infinite_values() -> None:
     values = np.array([1.0] * 20 + [np.inf] * 9)
     assert Bootstrap(names(29), 1).median(values).interval == (1.0, 1.0)
     some = Bootstrap(names(3), 1)
     several = some.median(np.array([1.0, 2.0, np.inf]))
     assert (several.value, several.interval) == (2.0, None)
     assert several.minus(several).value == 0
-    # A ratio has no value in resamples whose real clips all stand still: these tell nothing.
+    # A ratio is undefined in resamples whose real clips all stand still, which are left out.
     assert some.ratio(np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0, 0.0])).interval
 
 
-def test_clips_of_one_video_have_no_interval_though_there_are_others() -> None:
+def test_no_interval_if_the_clips_that_count_are_of_one_video() -> None:
     of = ["a", "a", "b", "c"]
     one, two = np.array([1.0, 3.0, np.nan, np.nan]), np.array([1.0, 3.0, 5.0, np.nan])
     bootstrap = Bootstrap(of, 1)
@@ -128,11 +130,11 @@ def test_clips_of_one_video_have_no_interval_though_there_are_others() -> None:
         assert (estimate.value, estimate.interval, estimate.clips) == (2.0, None, 2)
         assert over(two).interval
         assert (over(two).minus(estimate).value, over(two).minus(estimate).interval) == (1.0, None)
-    # That all clips are alike is another thing.
+    # Clips that are all alike are another matter.
     assert bootstrap.mean(np.full(4, 0.5)).interval == (0.5, 0.5)
 
 
-def test_what_has_no_interval() -> None:
+def test_estimates_without_an_interval() -> None:
     alone = Bootstrap(["v"] * 5, 1).mean(NORMAL[:5])
     assert alone.value == pytest.approx(NORMAL[:5].mean())
     assert alone.interval is None
@@ -141,6 +143,6 @@ def test_what_has_no_interval() -> None:
     assert infinite.minus(alone).value is None
 
 
-def test_the_seed_fixes_it() -> None:
+def test_the_seed_fixes_the_resamples() -> None:
     first, again, other = (Bootstrap(names(400), s).mean(NORMAL).interval for s in (1, 1, 2))
     assert first == again != other

@@ -28,7 +28,7 @@ def test_named_paths(tmp_path: Path) -> None:
         "a=b": f"{tmp_path}/a=b",
         "r": "runs/r/generator.keras",
     }
-    with pytest.raises(OptionError, match="there is a mdgan already"):
+    with pytest.raises(OptionError, match="duplicate name mdgan"):
         named_paths("generated", ["x/mdgan", "mdgan=y"])
     with pytest.raises(OptionError, match="must be NAME=PATH"):
         named_paths("generated", ["=x"])
@@ -45,7 +45,7 @@ def test_named_paths(tmp_path: Path) -> None:
         # macOS has é as two characters.
         (["caf\u00e9/1", "b"], ["cafe\u0301", "b"], {"caf\u00e9/1": "cafe\u0301", "b": "b"}),
         (["e\u0301"], ["\u00e9", "e\u0301"], {"e\u0301": "e\u0301"}),
-        # What could be either clip is neither.
+        # Ambiguous names match nothing.
         (["x/\u00e9"], ["e\u0301/\u00e9", "\u00e9/e\u0301"], {}),
         (["v/1", "v/33"], ["v"], {}),
         (["v/1/1", "w/1/1"], ["1"], {}),
@@ -66,11 +66,15 @@ def folder(tmp_path: Path, noise, write_pictures) -> Path:
     return tmp_path
 
 
-def test_only_whole_clips_are_read(folder: Path) -> None:
+def test_only_complete_clips_are_read(folder: Path) -> None:
     clips = ClipFolder("x", str(folder))
     assert sorted(clips.names) == ["a", "cut", "long", "short"]
     assert clips.read("a").shape == (32, 16, 16, 3)
-    for name, why in (("long", "33 frames, not 32"), ("short", "31 frames"), ("cut", "cut.mp4")):
+    for name, why in (
+        ("long", "33 frames, expected 32"),
+        ("short", "31 frames"),
+        ("cut", "cut.mp4"),
+    ):
         with pytest.raises(DataError, match=why):
             clips.read(name)
 
@@ -83,7 +87,7 @@ def test_folders_of_pictures(tmp_path: Path, write_pictures) -> None:
     assert sorted(clips.names) == ["v/long/1", "v/whole/1", "v/whole/33"]
     first, second = clips.read("v/whole/1"), clips.read("v/whole/33")
     assert not np.array_equal(first, second)
-    with pytest.raises(DataError, match=r"long has 33 frames, not 32"):
+    with pytest.raises(DataError, match=r"long has 33 frames, expected 32"):
         clips.read("v/long/1")
     assert "too short: 20 of 32" in clips.why_missing("v/short/1")
     broken = sorted((tmp_path / "v" / "whole").iterdir())[9]
@@ -93,8 +97,8 @@ def test_folders_of_pictures(tmp_path: Path, write_pictures) -> None:
     assert np.array_equal(clips.read("v/whole/33"), second)
 
 
-def test_no_such_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nowhere: no such folder"):
+def test_a_folder_that_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere: folder not found"):
         ClipFolder("x", str(tmp_path / "nowhere"))
 
 

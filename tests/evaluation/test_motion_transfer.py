@@ -1,4 +1,4 @@
-"""Photos moved by the clips of a stand-in for a generator, which drifts them as it is told."""
+"""Photos moved by the clips of a stand-in for a generator, which drift at a given velocity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RIGHT = (0.6, 0.2)  # pixels a frame at that side
 
 
 class Drift:
-    """A network whose clips are its photo, drifting evenly."""
+    """A network whose clips show the photo drifting steadily."""
 
     options = SimpleNamespace(resolution=SIDE)
     non_trainable_variables = ()
@@ -49,20 +49,22 @@ def generator(network: Drift, **settings: bool) -> Generator:
 
 
 def sky(side: int, shift: int = 0) -> np.ndarray:
-    """Clouds above dark ground, as clips that stand still, `[32, side, side, 3]`."""
+    """Clouds above dark ground, as a clip that stands still, `[32, side, side, 3]`."""
     white = np.roll(clouds(side, side), shift, axis=1)[..., :1] / 255
     photo = np.uint8(white * (235, 238, 240) + (1 - white) * (70, 120, 200))
     photo[side * 3 // 4 :] = np.random.default_rng(1).integers(30, 42, (side - side * 3 // 4, 1, 1))
     return np.repeat(photo[None], FRAMES, axis=0)
 
 
-def plain(side: int) -> np.ndarray:
-    """Fog."""
+def fog(side: int) -> np.ndarray:
+    """A uniform clip, in which nothing can be seen to move."""
     return np.full((FRAMES, side, side, 3), 180, np.uint8)
 
 
-def figures(system: System, real: np.ndarray, velocity: tuple[float, float]) -> dict[str, float]:
-    """Of its clip of a real one, which moves by this velocity wherever there is sky."""
+def velocity_metrics(
+    system: System, real: np.ndarray, velocity: tuple[float, float]
+) -> dict[str, float]:
+    """Of a system's clip, if the true velocity is this one wherever there is sky."""
     side = real.shape[1]
     moving = np.zeros((side, side), "f4")
     moving[: side * 5 // 8] = 1
@@ -73,12 +75,14 @@ def figures(system: System, real: np.ndarray, velocity: tuple[float, float]) -> 
     )
     [fake] = system.clips([0], real[None])
     pair = Pair(Clip(real, STANDARD, lambda: truth), Clip(fake, STANDARD))
-    return {m.name: float(m.of(pair)) for m in METRICS if m.name in ("angle_error", "speed_ratio")}
+    return {
+        m.name: float(m.compute(pair)) for m in METRICS if m.name in ("angle_error", "speed_ratio")
+    }
 
 
 @pytest.mark.parametrize("side", [SIDE, 96])
 @pytest.mark.parametrize("loop", [False, True])
-def test_clips_are_those_made_by_hand(side: int, loop: bool) -> None:
+def test_clips_are_made_as_by_animate(side: int, loop: bool) -> None:
     real = np.stack([sky(side), sky(side, 20)])
     row = Transfer(generator(Drift()), loop=loop)
     made = row.clips([0, 1], real)
@@ -93,33 +97,33 @@ def test_clips_are_those_made_by_hand(side: int, loop: bool) -> None:
         if not loop:
             np.testing.assert_array_equal(clip[0], photo)
     assert row.name == ("g_loop" if loop else "g_transfer")
-    assert not row.about.startswith("generator ")
+    assert not row.description.startswith("generator ")
     assert row.still == {}
 
 
 @pytest.mark.parametrize("side", [SIDE, 128])
-def test_velocities_are_those_of_the_clips(side: int) -> None:
-    """Each axis is that of the network's own size, at any other one."""
+def test_velocities_match_the_clips(side: int) -> None:
+    """Velocities scale with the size of the photo."""
     scale = side / SIDE
     for velocity in (RIGHT, (0.5, -0.1), (1.0, 0.0)):
-        found = figures(
+        found = velocity_metrics(
             Transfer(generator(Drift(velocity))),
             sky(side),
             (scale * velocity[0], scale * velocity[1]),
         )
         assert found["angle_error"] < 3
         assert found["speed_ratio"] == pytest.approx(1, abs=0.12)
-    # Held against another truth, they are as wrong as they should be.
-    turned = figures(Transfer(generator(Drift((0.6, 0.0)))), sky(side), (0.0, scale * 1.2))
+    # Compared with another truth, they are as wrong as they should be.
+    turned = velocity_metrics(Transfer(generator(Drift((0.6, 0.0)))), sky(side), (0.0, scale * 1.2))
     assert turned["angle_error"] == pytest.approx(90, abs=3)
     assert turned["speed_ratio"] == pytest.approx(0.5, abs=0.06)
 
 
 def test_where_nothing_moves_the_photo_stands_still() -> None:
-    real = np.stack([plain(SIDE), sky(SIDE)])
+    real = np.stack([fog(SIDE), sky(SIDE)])
     row = Transfer(generator(Drift()))
-    fog, clip = to_uint8(row.clips([5, 6], real))
-    np.testing.assert_array_equal(fog, real[0])
+    still, clip = to_uint8(row.clips([5, 6], real))
+    np.testing.assert_array_equal(still, real[0])
     assert np.abs(np.diff(clip.astype(int), axis=0)).mean() > 1
     assert list(row.still) == [5]
     assert "would be seen" in row.still[5]
@@ -129,7 +133,7 @@ def test_the_better_of_two_directions() -> None:
     photo = sky(96)[0]
     right = warped(photo, np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
     left = warped(photo[:, ::-1], np.full((96, 96, 2), (0.9, 0), "f4"), range(32), ground(96))
-    real = np.stack([right, left[:, :, ::-1], plain(96)])
+    real = np.stack([right, left[:, :, ::-1], fog(96)])
     network = Drift((0.6, 0.0))
     row = BetterDirection(
         Transfer(generator(network)), Mirrored(Transfer(generator(network))), PAPER
@@ -137,19 +141,19 @@ def test_the_better_of_two_directions() -> None:
     clips = row.clips([0, 1, 2], real)
     assert row.mirrored == {0: False, 1: True, 2: False}
     assert list(row.still) == [2]
-    # Which way it goes is what is told apart: the other one is further from the real clip.
+    # The direction makes the difference: the other clip is further from the real one.
     for clip, other, truth in zip(clips[:2], clips[1::-1], to_float(real[:2]), strict=True):
         assert np.square(clip - truth).mean() < 0.3 * np.square(other - truth).mean()
 
 
 def ground(side: int) -> np.ndarray:
-    """What moves: the sky."""
+    """A mask of what moves: the sky."""
     mask = np.ones((side, side), "f4")
     mask[side * 3 // 4 :] = 0
     return mask
 
 
-def test_of_one_batch_the_clips_are_made_once() -> None:
+def test_the_clips_of_a_batch_are_made_once() -> None:
     network = Drift()
     made = generator(network, keep=True)
     rows = [made, Transfer(made), Transfer(made, loop=True)]
@@ -160,7 +164,7 @@ def test_of_one_batch_the_clips_are_made_once() -> None:
     other = [row.clips([2], second) for row in rows]
     assert network.calls == 2
     np.testing.assert_array_equal(other[1], Transfer(generator(Drift())).clips([2], second))
-    # Without another row that needs them, none are kept.
+    # Without another row that needs them, they are not kept.
     made = generator(network)
     for _ in range(2):
         made.clips([0, 1], first)
@@ -169,10 +173,10 @@ def test_of_one_batch_the_clips_are_made_once() -> None:
 
 @pytest.mark.parametrize("side", [32, 128])
 def test_a_generator_of_another_size(side: int) -> None:
-    """The network sees the photo at its own size, and its clips are brought to the photo's."""
+    """The network sees the photo at its own size, and its clips are resized to the photo's."""
     real = sky(side)[None]
     row = generator(Drift())
-    own = row.own_clips([0], real)
+    own = row.clips_at_own_size([0], real)
     np.testing.assert_array_equal(
         to_uint8(own[0]), drifted(video.fit(real[0, 0], SIDE, "stretch"), RIGHT)
     )
@@ -183,7 +187,7 @@ def test_a_generator_of_another_size(side: int) -> None:
         assert np.abs(back - small)[2:-2, 2:-2].mean() < 0.03
 
 
-def test_rows_of_another_size_need_whole_batches_as_before() -> None:
+def test_a_transfer_needs_whole_batches_if_its_generator_does() -> None:
     whole = Generator("g", "path", Drift(), "batch", 4)
     assert Transfer(whole).needs_whole_batches
     assert not Transfer(generator(Drift())).needs_whole_batches

@@ -6,10 +6,10 @@ import pytest
 
 import ssagan_tf
 from ssagan_tf.data.evaluation_clips import open_footage
-from ssagan_tf.evaluation.baselines import baselines
-from ssagan_tf.evaluation.real_clips import RealClips, draw
+from ssagan_tf.evaluation.baselines import BASELINES, baseline_systems
+from ssagan_tf.evaluation.real_clips import RealClips, sample_indices
 from ssagan_tf.evaluation.systems import Generator, clip_of
-from ssagan_tf.options import BASELINES, ModelOptions, PrepareOptions
+from ssagan_tf.options import ModelOptions, PrepareOptions
 from ssagan_tf.pixels import to_float, to_uint8
 from tests.exactness import EPSILON
 
@@ -26,9 +26,9 @@ def real(synthetic_set) -> RealClips:
 
 @pytest.fixture(scope="module")
 def network():
-    """A generator whose running statistics are not those of a batch.
+    """A generator whose running statistics differ from those of a batch.
 
-    In float64, so that batches of other sizes, computed by other products, give the same float32.
+    In float64, so that batches of different sizes give the same float32.
     """
     keras.config.set_dtype_policy("float64")
     generator = ssagan_tf.build_generator(TINY)
@@ -42,9 +42,9 @@ def network():
 
 def test_baselines(real: RealClips) -> None:
     names = [name for name in BASELINES if name != "true_motion"]  # in test_baselines
-    rows = {row.name: row for row in baselines(names, real)}
+    rows = {row.name: row for row in baseline_systems(names, real)}
     assert list(rows) == names
-    assert [row.name for row in baselines((), real)] == ["copy_first_frame"]
+    assert [row.name for row in baseline_systems((), real)] == ["copy_first_frame"]
     positions, clips = next(real.batches(5))
     made = {name: row.clips(positions, clips) for name, row in rows.items()}
     for values in made.values():
@@ -63,7 +63,7 @@ def test_baselines(real: RealClips) -> None:
         assert videos[match] != videos[index]
 
 
-def test_running_statistics_do_not_depend_on_the_batch(real, network) -> None:
+def test_clips_with_running_statistics_do_not_depend_on_the_batch(real, network) -> None:
     system = Generator("g", "path", network, "running", 4)
     positions, clips = next(real.batches(3))
     together = system.clips(positions, clips)
@@ -74,7 +74,7 @@ def test_running_statistics_do_not_depend_on_the_batch(real, network) -> None:
 
 
 def test_batch_statistics(real, network) -> None:
-    """In training mode, moving nothing; the last batch is filled up with the first clips."""
+    """In training mode, but updating nothing; the first clips fill up the last batch."""
     before = [weight.numpy() for weight in network.weights]
     system = Generator("g", "path", network, "batch", 3)
     batches = [system.clips(positions, clips) for positions, clips in real.batches(3)]
@@ -91,9 +91,9 @@ def test_batch_statistics(real, network) -> None:
     np.testing.assert_allclose(clip_of(system, real, 4, 3), batches[1][1], atol=EPSILON)
 
 
-def test_draw() -> None:
-    names = [str(i) for i in range(50)]
-    some = draw(names, 10, seed=3)
-    assert some == sorted(set(some)) == draw(names, 10, seed=3) != draw(names, 10, seed=4)
+def test_sample_indices() -> None:
+    some = sample_indices(50, 10, seed=3)
+    assert some == sorted(set(some)) == sample_indices(50, 10, seed=3)
+    assert some != sample_indices(50, 10, seed=4)
     assert len(some) == 10
-    assert draw(names, 0, 1) == draw(names, 60, 1) == list(range(50))
+    assert sample_indices(50, 0, 1) == sample_indices(50, 60, 1) == list(range(50))

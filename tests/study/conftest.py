@@ -1,4 +1,4 @@
-"""A study served by the program itself, and subjects that talk to it."""
+"""A study served by the program itself, and subjects who take part."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ class Served:
                 time.sleep(0.05)
 
     def kill(self) -> None:
-        """SIGKILL: no chance to tidy up."""
+        """SIGKILL: no chance to clean up."""
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
 
     def interrupt(self) -> str:
-        """Ctrl-C; returns what it says at last."""
+        """Ctrl-C; returns its last output."""
         self.process.send_signal(signal.SIGINT)
         rest, _ = self.process.communicate(timeout=30)
         assert self.process.returncode == 130, (self.process.returncode, rest)
@@ -74,7 +74,7 @@ class Served:
 
 
 class Subject:
-    """A browser's part of the talk: cookies and requests."""
+    """A browser: cookies and requests."""
 
     def __init__(self, port: int):
         self._port = port
@@ -141,7 +141,7 @@ def start_study() -> Callable[..., Served]:
 
 @pytest.fixture
 def serve(systems: Path, start_study, tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Starts a study of the test's own; stops it at the end, whatever happens."""
+    """Starts a study for one test; stops it at the end, whatever happens."""
     running = []
 
     def start(**more: object) -> Served:

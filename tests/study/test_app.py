@@ -1,4 +1,4 @@
-"""The application in this process: cookies, headers, studies side by side."""
+"""The application in this process: cookies, headers, several studies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_browser_is_one_subject(store: Store) -> None:
-    """However often it opens the page, and by whichever link."""
+    """However often it opens the page, and through whichever link."""
     app = make_app(store)
     cookie = ask(app).header("set-cookie").partition(";")[0]
     link = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate")]
@@ -53,8 +53,8 @@ def test_a_study_is_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert answers[1].body == b"this study is full: it has 1 subjects\n"
 
 
-def test_studies_side_by_side(store: Store, tmp_path: Path) -> None:
-    """Ports share their cookies; studies do not."""
+def test_studies_on_one_host(store: Store, tmp_path: Path) -> None:
+    """Cookies are shared between ports, but not between studies."""
     other = new_study(tmp_path / "other.sqlite")
     cookies = [
         ask(make_app(each, access=access), target=f"/?access={access}").header("set-cookie")
@@ -81,11 +81,11 @@ def test_cookies_and_headers(store: Store, scheme: str) -> None:
     assert "unsafe" not in policy
     assert answer.header("referrer-policy") == "no-referrer"
     assert answer.header("cache-control") == "no-store"
-    # Nothing in the page that the policy would not let run.
+    # The page has nothing that the policy would block.
     assert not re.search(rb"<script>|style=|\son\w+=", answer.body)
 
 
-def test_nothing_without_the_token(store: Store) -> None:
+def test_every_address_needs_the_token(store: Store) -> None:
     app = make_app(store, access=store.access)
     for target in ("/", "/page.js", "/page.css", "/api/state", "/media/x", "/elsewhere"):
         assert ask(app, target=target).status == 403
@@ -94,7 +94,7 @@ def test_nothing_without_the_token(store: Store) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 4000, b"\xff", b"5", b"null", b'{"trial":1}'])
-def test_what_is_no_vote(store: Store, body: bytes) -> None:
+def test_an_invalid_vote(store: Store, body: bytes) -> None:
     app = make_app(store)
     cookie = ("Cookie", ask(app).header("set-cookie").partition(";")[0])
     answer = ask(app, "POST", "/api/vote", [JSON, cookie], [body])
@@ -104,7 +104,7 @@ def test_what_is_no_vote(store: Store, body: bytes) -> None:
 
 
 def test_personal_links(store: Store) -> None:
-    """One link is one subject, whatever becomes of the cookies; nobody else is let in."""
+    """One link is one subject, whatever happens to the cookies; nobody else is admitted."""
     app = make_app(store, access=store.access, subjects=2)
     entered = ask(app, target=f"/?access={store.access}&subject={store.invitation(2)}")
     assert entered.header("location") == f"/?subject={store.invitation(2)}"

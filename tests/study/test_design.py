@@ -9,7 +9,7 @@ import pytest
 
 from ssagan_tf.options import OptionError
 from ssagan_tf.study.design import BROKEN, Pair, draw_pairs, order_for, read_cases
-from ssagan_tf.study.media import break_clip, encode, of_one_length
+from ssagan_tf.study.media import break_clip, encode, pad_to_same_length
 
 SYSTEMS = ["A", "B", "real"]
 CLIPS = [f"clip{i}" for i in range(30)]
@@ -21,7 +21,7 @@ def test_cases() -> None:
     for wrong in ("A", "A:C", "A:A"):
         with pytest.raises(OptionError, match="must be A:B"):
             read_cases((wrong,), SYSTEMS)
-    with pytest.raises(OptionError, match="twice"):
+    with pytest.raises(OptionError, match="duplicate"):
         read_cases(("A:B", "B:A"), SYSTEMS)
 
 
@@ -33,7 +33,7 @@ def test_pairs() -> None:
     assert len(set(pairs)) == len(pairs)
     assert pairs == draw_pairs(cases, CLIPS, 20, 5, seed=1) != draw_pairs(cases, CLIPS, 20, 5, 2)
     assert [pair.is_catch for pair in pairs[-6:]] == [False] + [True] * 5
-    with pytest.raises(OptionError, match=r"pairs=31: all folders have only 30"):
+    with pytest.raises(OptionError, match=r"pairs=31: the folders have only 30"):
         draw_pairs(cases, CLIPS, 31, 0, 1)
 
 
@@ -45,25 +45,25 @@ def test_sides_are_balanced(pairs: int) -> None:
     for order in seen:
         assert sorted(index for index, _ in order) == list(range(len(every)))
         for first in range(0, len(every), pairs):  # of each subject, in each case
-            own = [left for index, left in order if first <= index < first + pairs]
-            assert abs(2 * sum(own) - pairs) <= 1
+            of_case = [left for index, left in order if first <= index < first + pairs]
+            assert abs(2 * sum(of_case) - pairs) <= 1
         lefts.update(index for index, left in order if left)
     assert set(lefts.values()) == {10}  # of each pair
     assert len({tuple(index for index, _ in order) for order in seen}) == 20
 
 
-def test_videos_differ_in_nothing_but_the_pictures(noise) -> None:
+def test_videos_differ_only_in_their_pixels(noise) -> None:
     sharp, flat = noise(32, 32, 32, 3), np.full((32, 32, 32, 3), 100, np.uint8)
     plain = [encode(clip, 12) for clip in (sharp, flat)]
     assert len(plain[0]) > 1.5 * len(plain[1])
-    filled = of_one_length(plain)
-    assert len(filled[0]) == len(filled[1])
-    for data, clip in zip(filled, (sharp, flat), strict=True):
+    padded = pad_to_same_length(plain)
+    assert len(padded[0]) == len(padded[1])
+    for data, clip in zip(padded, (sharp, flat), strict=True):
         with av.open(io.BytesIO(data)) as container:
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
             tags = dict(container.metadata)
         assert len(frames) == 32
-        assert abs(np.stack(frames).astype(float) - clip).mean() < 20  # colours are halved
+        assert abs(np.stack(frames).astype(float) - clip).mean() < 20  # chroma is subsampled
         assert set(tags) <= {"major_brand", "minor_version", "compatible_brands", "encoder"}
 
 
@@ -77,5 +77,5 @@ def test_a_broken_clip_is_broken(noise) -> None:
     assert steps.mean() > 5 * 255 / 31
 
 
-def test_pair_names() -> None:
+def test_is_catch() -> None:
     assert not Pair("A", "B", "c").is_catch

@@ -18,7 +18,7 @@ DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
 
 @pytest.fixture
 def device(browser) -> Iterator:
-    """A browser of its own for a subject: cookies kept apart from others'."""
+    """A separate browser context for each subject, with its own cookies."""
     contexts = []
 
     def make(**settings):
@@ -76,7 +76,7 @@ def test_three_subjects(serve, device, tmp_path: Path) -> None:
     at_pair(other_tab, 1)
     keys.keyboard.press("ArrowLeft")
     at_pair(keys, 2)
-    other_tab.evaluate("choose('right')")  # on the first pair, still on show here
+    other_tab.evaluate("choose('right')")  # on the first pair, which this tab still shows
     at_pair(other_tab, 2)
     assert [v.choice for v in votes(tmp_path) if v.subject == 2] == ["left"]
     other_tab.keyboard.press("ArrowRight")

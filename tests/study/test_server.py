@@ -45,7 +45,7 @@ def finish(subject, state, choice="left") -> int:
     return count
 
 
-def test_subjects_one_after_the_other(served, visit) -> None:
+def test_two_subjects(served, visit) -> None:
     before = len(votes(served.folder))
     me = visit(served)
     assert me.post("/api/start")["total"] == 3 * 2 + 1
@@ -65,18 +65,18 @@ def test_subjects_one_after_the_other(served, visit) -> None:
     assert len({vote.subject for vote in mine}) == 2
 
 
-def test_nothing_tells_the_systems_apart(served, visit) -> None:
-    """All videos have one length and the same headers, and names that say nothing."""
+def test_nothing_reveals_the_systems(served, visit) -> None:
+    """All videos have the same length and headers, and random names."""
     me = visit(served)
     state = me.post("/api/start")
-    lengths, kinds, films, texts = set(), set(), [], []
+    lengths, kinds, contents, texts = set(), set(), [], []
     while (trial := state["trial"]) is not None:
         for side in ("left", "right"):
             status, content, headers = me.get(f"/media/{trial[side]}")
             assert status == 200
             lengths.add(len(content))
             kinds.add(tuple(sorted((k, v) for k, v in headers.items() if k != "date")))
-            films.append(content.lower())
+            contents.append(content.lower())
             texts.append(str(headers).lower().encode())
         texts.append(str(state).lower().encode())
         state = me.vote(trial, "right")
@@ -92,12 +92,12 @@ def test_nothing_tells_the_systems_apart(served, visit) -> None:
             assert name not in text, name
         # Keys are 20 random letters, which may hold so short a name by chance.
         assert b"real" not in re.sub(rb"(?<![\w-])[\w-]{20}(?![\w-])", b"", text)
-    for film in films:  # likewise of its bytes
+    for content in contents:  # likewise for their bytes
         for name in (b"/real/", b"evening", b"broken", b"system"):
-            assert name not in film, name
+            assert name not in content, name
 
 
-def test_another_subject_sees_and_alters_nothing(served, visit) -> None:
+def test_another_subject_can_neither_see_nor_change_anything(served, visit) -> None:
     before = votes(served.folder)
     me, you = visit(served), visit(served)
     mine = me.post("/api/start")["trial"]
@@ -117,7 +117,7 @@ def test_another_subject_sees_and_alters_nothing(served, visit) -> None:
     assert me.request("POST", "/api/vote", {"trial": mine["key"], "choice": "both"})[0] == 422
     for trial in (5, None, ["x"], "x" * 100, "\ud800"):
         status, content, _ = me.request("POST", "/api/vote", {"trial": trial, "choice": "left"})
-        assert (status, content) == (422, b"this is no vote\n")
+        assert (status, content) == (422, b"not a valid vote\n")
     for trial in ("\0", "' OR 1=1 --", "../x", "é"):
         assert me.post("/api/vote", {"trial": trial, "choice": "left"})["counted"] is False
         assert me.get(f"/media/{quote(trial, safe='')}")[0] == 404
@@ -128,14 +128,14 @@ def test_another_subject_sees_and_alters_nothing(served, visit) -> None:
 
 
 @pytest.mark.slow
-def test_killed_and_started_again(serve, visit, tmp_path: Path) -> None:
-    """SIGKILL while votes arrive: what was confirmed is there, once, and the rest goes on."""
+def test_killed_and_restarted(serve, visit, tmp_path: Path) -> None:
+    """SIGKILL while votes arrive: confirmed votes are kept, once, and the study continues."""
     served = serve()
     subjects = [visit(served) for _ in range(4)]
     confirmed: dict[str, str] = {}
     stop = threading.Event()
 
-    def go_on(subject) -> None:
+    def keep_voting(subject) -> None:
         state = None
         while state is None or state["trial"] is not None:
             try:
@@ -150,7 +150,7 @@ def test_killed_and_started_again(serve, visit, tmp_path: Path) -> None:
                     return
 
     with ThreadPoolExecutor(4) as pool:
-        running = [pool.submit(go_on, subject) for subject in subjects]
+        running = [pool.submit(keep_voting, subject) for subject in subjects]
         try:
             for _ in range(2):
                 before = len(confirmed)
@@ -167,9 +167,11 @@ def test_killed_and_started_again(serve, visit, tmp_path: Path) -> None:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(stored) == 4 * 6
     assert confirmed.items() <= stored.items()
-    assert "going on with the study" in served.output
+    assert "resuming the study" in served.output
     said = served.interrupt()
-    assert f"24 votes are in {tmp_path / 'study.sqlite'}; the same command goes on" in said
+    assert (
+        f"24 votes are saved in {tmp_path / 'study.sqlite'}; run the same command to resume" in said
+    )
     assert served.process.returncode == 130
 
 
@@ -206,7 +208,7 @@ def test_fifty_subjects_at_once(serve, visit, tmp_path: Path, capsys) -> None:
 
 
 @pytest.mark.slow
-def test_open_to_others_only_with_a_token(serve, visit) -> None:
+def test_others_on_the_network_need_a_token(serve, visit) -> None:
     served = serve(host="0.0.0.0", subjects=1)
     assert "warning: --host=0.0.0.0 opens the study to others" in served.output
     token = served.url.partition("access=")[2]
@@ -233,10 +235,10 @@ def test_open_to_others_only_with_a_token(serve, visit) -> None:
     [
         ({"store": ""}, OptionError, "store=: "),
         ({"systems": ()}, OptionError, "systems=: "),
-        ({"systems": ("A=nowhere", "B=nowhere")}, DataError, "nowhere: no such folder"),
-        ({"pairs": 5}, OptionError, "pairs=5: all folders have only 4 clips in common"),
+        ({"systems": ("A=nowhere", "B=nowhere")}, DataError, "nowhere: folder not found"),
+        ({"pairs": 5}, OptionError, "pairs=5: the folders have only 4 clips in common"),
         ({"cases": ("A:C",)}, OptionError, "cases=A:C: must be A:B"),
-        ({"report": True, "store": "nowhere.sqlite"}, DataError, "nowhere.sqlite: no such file"),
+        ({"report": True, "store": "nowhere.sqlite"}, DataError, "nowhere.sqlite: file not found"),
     ],
 )
 def test_bad_settings(more, kind, message, systems: Path, tmp_path: Path) -> None:
@@ -253,7 +255,7 @@ def test_bad_settings(more, kind, message, systems: Path, tmp_path: Path) -> Non
 def test_clips_of_different_sizes(systems: Path, tmp_path: Path, noise) -> None:
     for number in range(4):
         video.write_mp4(tmp_path / "B" / f"evening{number}.mp4", noise(32, 48, 48, 3), 12)
-    with pytest.raises(DataError, match=r"would be told apart: .* 32×32, .* 48×48"):
+    with pytest.raises(DataError, match=r"tell clips of different sizes apart: .* 32×32, .* 48×48"):
         study(
             StudyOptions(
                 systems=(f"A={systems}/A", f"B={tmp_path}/B"),
@@ -270,13 +272,13 @@ def test_other_settings_and_a_used_port_are_refused(served, systems: Path) -> No
         "pairs": 2,
         "catch_pairs": 1,
     }
-    with pytest.raises(OptionError, match=r"pairs=3: the study in .* was begun with 2"):
+    with pytest.raises(OptionError, match=r"pairs=3: the study in .* was created with 2"):
         study(StudyOptions(**{**settings, "pairs": 3}))
     with pytest.raises(DataError, match=f"cannot listen on 127.0.0.1:{served.port}"):
         study(StudyOptions(**settings, port=served.port))
 
 
-def test_report_while_it_is_served(served, visit, capsys) -> None:
+def test_report_while_the_study_is_served(served, visit, capsys) -> None:
     finish(me := visit(served), me.post("/api/start"))
     study(StudyOptions(report=True, store=str(served.folder / "study.sqlite")))
     assert f"{len(votes(served.folder))} votes of" in capsys.readouterr().out

@@ -13,7 +13,7 @@ import pytest
 from ssagan_tf.errors import DataError
 from ssagan_tf.study import __main__, results  # noqa: F401  before a user who may not import it
 from ssagan_tf.study.design import draw_pairs
-from ssagan_tf.study.store import Full, Store, create, to_read
+from ssagan_tf.study.store import Store, StudyFullError, create, open_for_reading
 from tests.programs import complaint, run
 from tests.surroundings import read_only
 
@@ -52,36 +52,36 @@ def test_every_pair_once_and_the_right_videos(store: Store) -> None:
 
 
 @pytest.mark.parametrize("open_elsewhere", [False, True])
-def test_a_study_is_reported_where_nothing_can_be_written(
+def test_a_study_in_a_read_only_folder_is_reported(
     monkeypatch: pytest.MonkeyPatch, store: Store, open_elsewhere: bool
 ) -> None:
     finish(store, "me", min)
     expected = results.report(store)
-    # Nobody may look into pytest's own folders.
+    # In a folder of its own, as pytest's are private.
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name) / "study"
         folder.mkdir()
         path = folder / "study.sqlite"
         shutil.copy(store.path, path)
-        if open_elsewhere:  # then the last votes are beside the file
+        if open_elsewhere:  # then the last votes are in the file next to it
             there = stack.enter_context(contextlib.closing(sqlite3.connect(path)))
             there.execute("UPDATE trials SET choice = NULL WHERE position = 0")
             there.commit()
             assert {each.name for each in folder.iterdir()} > {"study.sqlite-wal", "study.sqlite"}
         Path(name).chmod(0o755)
         before = {each.name: each.read_bytes() for each in folder.iterdir()}
-        monkeypatch.chdir(folder)  # nor into a checkout of somebody's own
+        monkeypatch.chdir(folder)  # a checkout may be private, too
         with read_only(folder):
             try:
                 path.stat()
             except PermissionError:
                 pytest.skip("only root may look into the folder of temporary files")
-            with to_read(path) as opened:
+            with open_for_reading(path) as opened:
                 assert len(opened.votes()) == 14 - open_elsewhere
                 assert opened.path == path
             result = run("study.__main__", f"--store={path}", "--report", cwd=folder)
             line = complaint(result, 1)
-            assert "name another folder: --output" in line
+            assert "give another folder as --output" in line
             assert "report.md: Permission denied" in line
             if not open_elsewhere:
                 assert result.stdout.splitlines() == expected
@@ -89,9 +89,9 @@ def test_a_study_is_reported_where_nothing_can_be_written(
         monkeypatch.undo()
 
 
-def test_a_study_that_is_there_is_not_replaced(store: Store) -> None:
+def test_an_existing_study_is_not_replaced(store: Store) -> None:
     before = store.path.read_bytes()
-    with pytest.raises(DataError, match=r"study\.sqlite is there already"):
+    with pytest.raises(DataError, match=r"study\.sqlite already exists"):
         create(store.path, {"seed": 0}, store.pairs, {})
     assert store.path.read_bytes() == before
 
@@ -104,7 +104,7 @@ def test_a_vote_counts_once(store: Store) -> None:
     [vote] = store.votes()
     assert vote.choice == "left"
     assert store.state("me").done == 1
-    # Neither does a trial that is not on show yet, or another's.
+    # Neither does one on a trial that is not shown yet, or on another subject's.
     later = store.state("me").next
     assert not store.vote("me", later.key, "left")
     store.begin("you")
@@ -115,7 +115,7 @@ def test_a_vote_counts_once(store: Store) -> None:
     assert len(store.votes()) == 1
 
 
-def test_begun_twice_is_one_subject(store: Store) -> None:
+def test_beginning_twice_makes_one_subject(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         states = list(pool.map(lambda _: store.begin("me"), range(16)))
     assert len({state.trial.key for state in states}) == 1
@@ -123,7 +123,7 @@ def test_begun_twice_is_one_subject(store: Store) -> None:
         assert database.execute("SELECT COUNT(*) FROM subjects").fetchone() == (1,)
 
 
-def test_videos_are_for_their_subject_only(store: Store) -> None:
+def test_videos_are_only_for_their_subject(store: Store) -> None:
     mine = store.begin("me").trial
     store.begin("you")
     assert store.video("me", mine.left)
@@ -131,7 +131,7 @@ def test_videos_are_for_their_subject_only(store: Store) -> None:
     assert store.video("me", "nothing") is None
 
 
-def test_nothing_that_is_shown_tells_a_system(store: Store) -> None:
+def test_nothing_that_a_subject_sees_reveals_a_system(store: Store) -> None:
     state = store.begin("me")
     words = {system for case in CASES for system in case} | {"broken"}
     keys = [state.trial.key, state.trial.left, state.trial.right, state.next.left]
@@ -144,8 +144,8 @@ def test_nothing_that_is_shown_tells_a_system(store: Store) -> None:
     assert len(secret) == 64
 
 
-def test_many_at_once(store: Store) -> None:
-    """Every subject in two threads that vote on whatever is on show."""
+def test_many_subjects_at_once(store: Store) -> None:
+    """Every subject in two threads that vote on whatever is shown."""
 
     def clicks(secret: str) -> int:
         counted = 0
@@ -161,7 +161,7 @@ def test_many_at_once(store: Store) -> None:
 
 
 def test_results_of_scripted_votes(store: Store, tmp_path: Path) -> None:
-    """Four subjects: three always prefer A, one always the other; all see the broken clips."""
+    """Three subjects prefer A and recognise the broken clips; one always votes otherwise."""
 
     def prefer_a(left: str, right: str) -> str:
         if "(broken)" in left + right:
@@ -193,7 +193,7 @@ def test_results_of_scripted_votes(store: Store, tmp_path: Path) -> None:
     assert "| A over B | 750 | 551 – 880 | 24 | 4 | 0.50 | -0.33 |" in text
     assert "Attentive subjects only (3 of 4)" in text
     assert "| A over B | 1000 |" in text
-    assert "*SSA-GAN (a) over MD-GAN stage I* | *871*" in text
+    assert "*SSA-GAN over MD-GAN stage I* | *871*" in text
     votes = (tmp_path / "out" / "votes.csv").read_text().splitlines()
     assert len(votes) == 1 + 4 * 14
     assert votes[0] == "subject,first,second,clip,left,chosen,catch,time"
@@ -236,7 +236,7 @@ def test_other_files_are_refused(tmp_path: Path, content: bytes | None) -> None:
         ),
     ],
 )
-def test_a_study_of_strangers(store: Store, change: str) -> None:
+def test_an_untrusted_study(store: Store, change: str) -> None:
     with contextlib.closing(sqlite3.connect(store.path)) as database:
         database.executescript(change)
     with pytest.raises(DataError, match=r"cannot use .* as a study") as raised:
@@ -244,21 +244,21 @@ def test_a_study_of_strangers(store: Store, change: str) -> None:
     assert str(raised.value).isprintable()
 
 
-def test_a_journal_of_strangers(store: Store) -> None:
-    """SQLite would undo what it says, and delete the file that it names."""
+def test_an_untrusted_journal(store: Store) -> None:
+    """SQLite would roll back by it, and delete the file that it names."""
     journal = store.path.with_name(f"{store.path.name}-journal")
     journal.write_bytes(b"x")
     link = store.path.with_name("link.sqlite")
     link.symlink_to(store.path)
     for path in (store.path, link):
-        with pytest.raises(DataError, match=r"study\.sqlite-journal is none of ours"):
+        with pytest.raises(DataError, match=r"study\.sqlite-journal is not from this program"):
             Store(path)
     assert journal.read_bytes() == b"x"
 
 
-def test_tables_without_an_end(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ssagan_tf.study.store._LETTERS", 100)
-    with pytest.raises(DataError, match="more than 100 letters"):
+def test_endless_tables(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ssagan_tf.study.store._MAX_CHARACTERS", 100)
+    with pytest.raises(DataError, match="more than 100 characters"):
         Store(store.path)
 
 
@@ -274,7 +274,7 @@ def test_tables_without_an_end(store: Store, monkeypatch: pytest.MonkeyPatch) ->
         "voted = CAST(x'ff' AS TEXT)",
     ],
 )
-def test_votes_of_strangers(store: Store, change: str) -> None:
+def test_untrusted_votes(store: Store, change: str) -> None:
     finish(store, "me", lambda left, right: left)
     with contextlib.closing(sqlite3.connect(store.path)) as database:
         database.execute("PRAGMA ignore_check_constraints = ON")
@@ -302,6 +302,6 @@ def test_a_study_is_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssagan_tf.limits.SUBJECTS", 2)
     for secret in ("me", "you", "me"):
         assert store.begin(secret).started
-    with pytest.raises(Full, match="it has 2 subjects"):
+    with pytest.raises(StudyFullError, match="it has 2 subjects"):
         store.begin("they")
     assert not store.state("they").started

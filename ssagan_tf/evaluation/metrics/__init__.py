@@ -1,7 +1,7 @@
-"""The measures of the tables. A new one is an entry in one of these files.
+"""The metrics. A new one is one entry in one of these files.
 
-What is measured of a clip, how that is put together over clips, its words, heads and formats: all
-outputs of `evaluate` follow from the entries.
+An entry says what is computed for a clip, how it is averaged over clips, and its titles and words:
+tables, report sections, JSON, CSV and curves follow from it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,6 @@ METRICS: tuple[Metric, ...] = (
 )
 
 
-def select(given: Iterable[str]) -> tuple[Metric, ...]:
-    """The measures that need no more than what is given, in the order of the tables."""
-    return tuple(measure for measure in METRICS if measure.needs <= set(given))
+def select(available: Iterable[str]) -> tuple[Metric, ...]:
+    """The metrics that need nothing but what is available, in the order of the tables."""
+    return tuple(metric for metric in METRICS if metric.needs <= set(available))

@@ -1,4 +1,4 @@
-"""What a measure is, and what it looks at: a real clip and a generated one."""
+"""What a metric is, and what it is computed from: a generated clip and the real one."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from ssagan_tf.pixels import to_float, to_uint8
 if TYPE_CHECKING:
     from ssagan_tf.skies import Truth
 
-SPREAD = (10.0, 90.0)  # percentiles of clips
+SPREAD = (10.0, 90.0)  # percentiles over clips
 
-Derived = TypeVar("Derived")
+Result = TypeVar("Result")
 
 
-class _Subject:
-    """What several measures derive from it is computed once."""
+class _Cached:
+    """Computes what several metrics share only once."""
 
     def __init__(self) -> None:
-        self._derived: dict[Callable[..., Any], Any] = {}
+        self._results: dict[Callable[..., Any], Any] = {}
 
-    def once(self, derive: Callable[[Any], Derived]) -> Derived:
-        """`derive(self)`, kept: it should be small."""
-        if derive not in self._derived:
-            self._derived[derive] = derive(self)
-        return self._derived[derive]
+    def cached(self, compute: Callable[[Any], Result]) -> Result:
+        """Returns `compute(self)`. The result is kept, so it should be small."""
+        if compute not in self._results:
+            self._results[compute] = compute(self)
+        return self._results[compute]
 
 
-class Clip(_Subject):
+class Clip(_Cached):
     """A clip, real or generated.
 
     Args:
-      frames: `[T, H, W, 3]`, uint8, or floats meant to lie in [-1, 1].
+      frames: `[T, H, W, 3]`, uint8, or floats nominally in [-1, 1].
       protocol: How clips are compared.
-      truth: Draws what is known of it over time, for a real clip of a procedural sky.
+      truth: Returns the ground truth over time, for a real clip of a procedural sky; else None.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class Clip(_Subject):
     @property
     def values(self) -> np.ndarray:
         """What the protocol compares, `[T, H, W, 3]` float64."""
-        is_real = self._frames.dtype == np.uint8
-        return self.protocol.values(to_float(self._frames) if is_real else self._frames)
+        is_uint8 = self._frames.dtype == np.uint8
+        return self.protocol.values(to_float(self._frames) if is_uint8 else self._frames)
 
     @property
     def grey(self) -> np.ndarray:
@@ -67,8 +67,8 @@ class Clip(_Subject):
         )
 
 
-class Pair(_Subject):
-    """A generated clip and the real one that it is compared with; for its own value, twice that."""
+class Pair(_Cached):
+    """A generated clip and the real one; a real clip by itself is a pair with itself."""
 
     def __init__(self, real: Clip, fake: Clip):
         super().__init__()
@@ -76,102 +76,101 @@ class Pair(_Subject):
         self.protocol = real.protocol
 
 
-def quotient(top: float, bottom: float, of_nothing: float) -> float:
-    """top / bottom: infinite over 0, and `of_nothing` where both are 0."""
-    if bottom:
-        return float(top / bottom)
-    return np.inf if top else of_nothing
+def ratio(numerator: float, denominator: float, if_both_zero: float) -> float:
+    """numerator / denominator: infinite if only the denominator is 0."""
+    if denominator:
+        return float(numerator / denominator)
+    return np.inf if numerator else if_both_zero
 
 
-Over = Callable[[Bootstrap, np.ndarray, np.ndarray | None], Estimate]
-"""Takes the values of the clips `[N]` and those of the real ones, if the measure has them."""
+Aggregate = Callable[[Bootstrap, np.ndarray, np.ndarray | None], Estimate]
+"""Takes the values of the generated clips `[N]`, and those of the real ones if `also_real`."""
 
 
 def mean(bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | None) -> Estimate:
-    """Over the clips that count."""
+    """Mean over the clips that are not NaN."""
     return bootstrap.mean(values)
 
 
 def median(bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | None) -> Estimate:
-    """Over the clips that count."""
+    """Median over the clips that are not NaN."""
     return bootstrap.median(values)
 
 
 def median_and_spread(
     bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | None
 ) -> Estimate:
-    """Over the clips that count."""
+    """Median and `SPREAD` over the clips that are not NaN."""
     return bootstrap.median(values, SPREAD)
 
 
 def ratio_of_means(bootstrap: Bootstrap, values: np.ndarray, real: np.ndarray | None) -> Estimate:
-    """Over all clips."""
+    """Mean of the generated clips over the mean of the real ones."""
     return bootstrap.ratio(values, real)
 
 
 @dataclasses.dataclass(frozen=True)
 class ReportSection:
-    """Measures that share a table of the report."""
+    """A section of the report: its metrics share a table.
+
+    Sections appear in the order of their first metrics.
+    """
 
     title: str
-    about: str = ""
-
-
-# These two have tables of their own making: the paper's form, and both of frames 2 to 32.
-LIKENESS = ReportSection("Likeness")
-MOVEMENT = ReportSection("Movement")
-REGIONS = ReportSection(
-    "What moves, and how sharp it is",
-    "Of all frames. Whether what moves in the real clips moves, and nothing else.",
-)
+    description: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """A figure of the tables.
+    """A column of the tables. Everything that `evaluate` writes about it follows from this entry.
 
     Attributes:
-      name: Of the numbers of each clip, as in clips.csv.
-      figure: Of the figure over all clips, as in metrics.json.
-      section: Where the report has it.
-      title: Over its column.
-      better: Where good values lie: ↑, ↓, or what they should be near, as `→ 1`.
-      format: Of a number.
-      of: A clip's number, or one per frame `[T]` or step between frames `[T - 1]`. NaN: the clip
-        does not count.
-      over: Makes the figure of the numbers of all clips, averaged over frames.
-      words: What it is; empty if that depends on the protocol, which says it.
-      curve: Over its curve over the frames; empty if it has none.
-      of_real: Whether real clips are measured by themselves, too (as a pair with itself).
-      partial: Whether clips may not count, so that it is told how many do.
-      needs: What the user may switch off or the data lack: names of `select`'s `given`.
+      name: Of its values per clip and per frame, as in clips.csv.
+      key: Of its value over all clips, as in metrics.json.
+      section: Where the report shows it.
+      title: Of its column.
+      better: Where good values are: ↑, ↓, or the value to be close to, such as `→ 1`.
+      format: Format of its values in tables, such as `.3f`.
+      compute: The value of a clip, or one per frame `[T]` or per step between frames `[T - 1]`.
+        NaN: undefined for this clip, which is then left out.
+      aggregate: Estimates the value over all clips from those of each clip (averaged over frames).
+      description: What it is, for the report; empty if the protocol's `rules` say it.
+      over_protocol_frames: Whether it is averaged over the protocol's frames, with a column in the
+        main table, and again over frames 2 to 32. Otherwise over all frames.
+      curve: Title of its curve over the frames; empty if it has none.
+      curve_from_zero: Whether the axis of that curve includes 0.
+      also_real: Whether it is also computed on the real clips by themselves.
+      can_be_nan: Whether clips may be left out, so that the report says how many count.
+      needs: What it needs that may be switched off or missing: names that `select` is given.
     """
 
     name: str
-    figure: str
+    key: str
     section: ReportSection
     title: str
     better: str
     format: str
-    of: Callable[[Pair], np.ndarray]
-    over: Over
-    words: str = ""
+    compute: Callable[[Pair], np.ndarray]
+    aggregate: Aggregate
+    description: str = ""
+    over_protocol_frames: bool = False
     curve: str = ""
-    of_real: bool = False
-    partial: bool = False
+    curve_from_zero: bool = True
+    also_real: bool = False
+    can_be_nan: bool = False
     needs: frozenset[str] = frozenset()
 
     @property
     def has_real_row(self) -> bool:
-        """Whether the real clips have such a figure, too: not one that compares with them."""
-        return self.of_real and self.over is not ratio_of_means
+        """Whether the real clips have a value of their own: not if it is relative to theirs."""
+        return self.also_real and self.aggregate is not ratio_of_means
 
     @property
-    def head(self) -> str:
-        """Of its column."""
+    def column(self) -> str:
+        """Heading of its column."""
         return f"{self.title} {self.better}"
 
     @property
-    def difference_head(self) -> str:
-        """Of differences, which need not be near anything."""
-        return self.title if self.better.startswith("→") else self.head
+    def difference_column(self) -> str:
+        """Heading of a column of differences, which need not be close to any value."""
+        return self.title if self.better.startswith("→") else self.column

@@ -1,4 +1,4 @@
-"""Sharpness, and what makes a clip restless: flicker, and of loops the seam and pumping."""
+"""Sharpness and flicker; for loops also the seam and pumping."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 
 from ssagan_tf.evaluation.metrics.metric import (
-    REGIONS,
     Clip,
     Metric,
     Pair,
     ReportSection,
     mean,
     median,
-    quotient,
+    ratio,
 )
+from ssagan_tf.evaluation.metrics.moving_regions import REGIONS
 
-LOOPS = ReportSection("Loops", "Of clips that are meant to be repeated without an end.")
-SEEN = slice(4, None, 8)  # frames 5, 13, 21, 29
+LOOPS = ReportSection("Loops", "For clips that are meant to be repeated endlessly.")
+SHARPNESS_FRAMES = slice(4, None, 8)  # frames 5, 13, 21, 29
 _NEEDS_LOOPS = frozenset({"loop_metrics"})
 
 
@@ -34,99 +34,113 @@ def sharpness(grey: np.ndarray) -> np.ndarray:
 def flicker(grey: np.ndarray) -> float:
     """Mean |second difference in time| over mean |first difference|; 0 if nothing changes.
 
-    Of noise that is drawn anew in each frame it is about 1.7, of what changes evenly 0.
+    About 1.7 for independent noise in each frame, 0 for steady change.
     """
     first = np.diff(grey, axis=0)
     second = np.diff(first, axis=0)
-    return quotient(np.abs(second).mean(), np.abs(first).mean(), of_nothing=0.0)
+    return ratio(np.abs(second).mean(), np.abs(first).mean(), if_both_zero=0.0)
 
 
 def seam(grey: np.ndarray) -> float:
-    """Mean change from the last frame to the first over the median change; 0 if nothing changes."""
+    """Mean change from the last frame to the first over the median change between frames.
+
+    0 if nothing changes.
+    """
     steps = np.abs(np.diff(grey, axis=0)).mean(axis=(1, 2))
-    return quotient(np.abs(grey[0] - grey[-1]).mean(), np.median(steps), of_nothing=0.0)
+    return ratio(np.abs(grey[0] - grey[-1]).mean(), np.median(steps), if_both_zero=0.0)
 
 
-def pumping(of_frames: np.ndarray) -> float:
-    """Least over greatest of the frames, `[T]`; 1 if all are 0."""
-    return quotient(of_frames.min(), of_frames.max(), of_nothing=1.0)
+def pumping(values: np.ndarray) -> float:
+    """Smallest over largest of the values of the frames, `[T]`; 1 if all are 0."""
+    return ratio(values.min(), values.max(), if_both_zero=1.0)
 
 
-def _seen(clip: Clip) -> float:
-    return float(sharpness(clip.grey[SEEN]).mean())
+def _sharpness(clip: Clip) -> float:
+    return float(sharpness(clip.grey[SHARPNESS_FRAMES]).mean())
 
 
 def _relative_sharpness(pair: Pair) -> float:
-    real = pair.real.once(_seen)
-    return pair.fake.once(_seen) / real if real else np.nan
+    real = pair.real.cached(_sharpness)
+    return pair.fake.cached(_sharpness) / real if real else np.nan
 
 
 METRICS = (
     Metric(
         name="sharpness",
-        figure="sharpness",
+        key="sharpness",
         section=REGIONS,
         title="sharpness",
         better="→ 1",
         format=".3f",
-        of=_relative_sharpness,
-        over=mean,
-        words="standard deviation of the Laplacian of the grey frame, mean over frames 5, 13, 21 "
-        "and 29, over the real clip's: mean over clips",
-        partial=True,
+        compute=_relative_sharpness,
+        aggregate=mean,
+        description=(
+            "standard deviation of the Laplacian of the grey frame, mean over frames 5, 13, 21 "
+            "and 29, divided by the same of the real clip: mean over clips"
+        ),
+        can_be_nan=True,
     ),
     Metric(
         name="flicker",
-        figure="flicker",
+        key="flicker",
         section=REGIONS,
         title="flicker",
         better="→ real",
         format=".3f",
-        of=lambda pair: flicker(pair.fake.grey),
-        over=median,
-        words="mean |x(t+1) - 2 x(t) + x(t-1)| over mean |x(t+1) - x(t)|, of grey: median over "
-        "clips; 0 where nothing changes",
-        of_real=True,
+        compute=lambda pair: flicker(pair.fake.grey),
+        aggregate=median,
+        description=(
+            "mean |x(t+1) - 2 x(t) + x(t-1)| divided by mean |x(t+1) - x(t)|, in grey: median "
+            "over clips; 0 where nothing changes"
+        ),
+        also_real=True,
     ),
     Metric(
         name="seam",
-        figure="seam",
+        key="seam",
         section=LOOPS,
         title="seam",
         better="→ 1",
         format=".3f",
-        of=lambda pair: seam(pair.fake.grey),
-        over=median,
-        words="mean change of grey from the last frame to the first over the median change from "
-        "frame to frame: median over clips; 0 where nothing changes",
-        of_real=True,
+        compute=lambda pair: seam(pair.fake.grey),
+        aggregate=median,
+        description=(
+            "mean change in grey from the last frame to the first divided by the median change "
+            "from frame to frame: median over clips; 0 where nothing changes"
+        ),
+        also_real=True,
         needs=_NEEDS_LOOPS,
     ),
     Metric(
         name="pumping_contrast",
-        figure="pumping_contrast",
+        key="pumping_contrast",
         section=LOOPS,
-        title="pumping of contrast",
+        title="contrast pumping",
         better="↑",
         format=".3f",
-        of=lambda pair: pumping(contrast(pair.fake.grey)),
-        over=median,
-        words="least over greatest contrast of a frame (standard deviation of grey) in the clip: "
-        "median over clips; 1 is steady",
-        of_real=True,
+        compute=lambda pair: pumping(contrast(pair.fake.grey)),
+        aggregate=median,
+        description=(
+            "smallest contrast of a frame (standard deviation in grey) divided by the largest of"
+            " the clip: median over clips; 1 is steady"
+        ),
+        also_real=True,
         needs=_NEEDS_LOOPS,
     ),
     Metric(
         name="pumping_sharpness",
-        figure="pumping_sharpness",
+        key="pumping_sharpness",
         section=LOOPS,
-        title="pumping of sharpness",
+        title="sharpness pumping",
         better="↑",
         format=".3f",
-        of=lambda pair: pumping(sharpness(pair.fake.grey)),
-        over=median,
-        words="the same of sharpness (standard deviation of the Laplacian of grey)",
-        of_real=True,
+        compute=lambda pair: pumping(sharpness(pair.fake.grey)),
+        aggregate=median,
+        description=(
+            "as pumping_contrast, for sharpness (standard deviation of the Laplacian of the grey"
+            " frame)"
+        ),
+        also_real=True,
         needs=_NEEDS_LOOPS,
     ),
 )

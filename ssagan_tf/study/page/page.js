@@ -1,45 +1,45 @@
 "use strict";
 
-// A second click of a double click must not vote on the pair that has just appeared.
-const SETTLE = 700; // ms
-const PATIENCE = [500, 1000, 2000, 4000]; // ms between attempts to reach the server
+// The second click of a double click must not vote on the next pair.
+const CLICK_DELAY = 700; // ms before a new pair can be voted on
+const RETRY_DELAYS = [500, 1000, 2000, 4000]; // ms between attempts to reach the server
 
-const at = (id) => document.getElementById(id);
-const sides = { left: at("left"), right: at("right") };
+const element = (id) => document.getElementById(id);
+const sides = { left: element("left"), right: element("right") };
 const videos = new Map(); // address -> promise of an object URL
-let current = null; // key of the trial on show
-let open = false; // whether a choice is taken now
+let current = null; // key of the trial that is shown
+let canVote = false; // whether a click counts now
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function say(text) {
-  at("message").textContent = text;
-  at("message").hidden = !text;
+function showMessage(text) {
+  element("message").textContent = text;
+  element("message").hidden = !text;
 }
 
-// Asks until the server answers. Votes may be sent twice: the server counts them once.
-async function ask(path, options = {}) {
+// Retries until the server answers. A vote may be sent twice: the server counts it once.
+async function request(path, options = {}) {
   for (let attempt = 0; ; attempt++) {
     try {
       const response = await fetch(path, { credentials: "same-origin", ...options });
       if (response.ok) {
-        say("");
+        showMessage("");
         return response;
       }
       if (response.status < 500) {
-        say("Something went wrong. Please reload the page.");
+        showMessage("Something went wrong. Please reload the page.");
         throw new TypeError(`refused: ${response.status}`);
       }
     } catch (error) {
       if (String(error.message).startsWith("refused")) throw error;
     }
-    say("No connection to the study. Trying again …");
-    await wait(PATIENCE[Math.min(attempt, PATIENCE.length - 1)]);
+    showMessage("No connection to the server. Trying again …");
+    await wait(RETRY_DELAYS[Math.min(attempt, RETRY_DELAYS.length - 1)]);
   }
 }
 
-async function send(path, body) {
-  const response = await ask(path, {
+async function post(path, body) {
+  const response = await request(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body || {}),
@@ -50,12 +50,12 @@ async function send(path, body) {
 function load(key) {
   if (!videos.has(key)) {
     const address = "/media/" + encodeURIComponent(key);
-    videos.set(key, ask(address).then((r) => r.blob()).then((blob) => URL.createObjectURL(blob)));
+    videos.set(key, request(address).then((r) => r.blob()).then((blob) => URL.createObjectURL(blob)));
   }
   return videos.get(key);
 }
 
-function forget(keep) {
+function releaseVideos(keep) {
   for (const [key, address] of videos) {
     if (keep.includes(key)) continue;
     videos.delete(key);
@@ -63,86 +63,86 @@ function forget(keep) {
   }
 }
 
-function allow(yes) {
-  open = yes;
+function allowVote(yes) {
+  canVote = yes;
   sides.left.disabled = sides.right.disabled = !yes;
 }
 
-function show(section) {
-  for (const name of ["welcome", "trial", "done"]) at(name).hidden = name !== section;
+function showSection(section) {
+  for (const name of ["welcome", "trial", "done"]) element(name).hidden = name !== section;
 }
 
-function ready(video) {
+function canPlay(video) {
   return new Promise((resolve) => {
     if (video.readyState >= 3) resolve();
     else video.addEventListener("canplaythrough", resolve, { once: true });
   });
 }
 
-async function present(state) {
-  at("count").textContent = at("answered").textContent = state.total;
-  if (!state.started) return show("welcome");
+async function showState(state) {
+  element("count").textContent = element("answered").textContent = state.total;
+  if (!state.started) return showSection("welcome");
   if (!state.trial) {
     current = null;
-    forget([]);
-    return show("done");
+    releaseVideos([]);
+    return showSection("done");
   }
-  show("trial");
-  at("bar").max = state.total;
-  at("bar").value = state.done;
-  at("progress").textContent = `Pair ${state.done + 1} of ${state.total}`;
+  showSection("trial");
+  element("bar").max = state.total;
+  element("bar").value = state.done;
+  element("progress").textContent = `Pair ${state.done + 1} of ${state.total}`;
   if (state.trial.key === current) return;
 
   const trial = state.trial;
   current = trial.key;
-  allow(false);
+  allowVote(false);
   const elements = [];
   for (const side of ["left", "right"]) {
     const video = sides[side].querySelector("video");
     const url = await load(trial[side]);
-    if (current !== trial.key) return; // meanwhile another one is on show
+    if (current !== trial.key) return; // another trial is shown meanwhile
     video.src = url;
     elements.push(video);
   }
-  await Promise.all(elements.map(ready));
+  await Promise.all(elements.map(canPlay));
   if (current !== trial.key) return;
   for (const side of ["left", "right"]) sides[side].classList.remove("chosen");
   for (const video of elements) {
     video.currentTime = 0;
-    video.play().catch(() => {}); // a browser may want a click first
+    video.play().catch(() => {}); // the browser may require a click first
   }
-  setTimeout(() => current === trial.key && allow(true), SETTLE);
+  setTimeout(() => current === trial.key && allowVote(true), CLICK_DELAY);
   const ahead = state.next ? [state.next.left, state.next.right] : [];
-  forget([trial.left, trial.right, ...ahead]);
+  releaseVideos([trial.left, trial.right, ...ahead]);
   for (const key of ahead) load(key).catch(() => {});
 }
 
 async function choose(side) {
-  if (!open || !current) return;
-  allow(false);
+  if (!canVote || !current) return;
+  allowVote(false);
   sides[side].classList.add("chosen");
-  const state = await send("/api/vote", { trial: current, choice: side });
-  await present(state);
+  const state = await post("/api/vote", { trial: current, choice: side });
+  await showState(state);
 }
 
 async function refresh() {
-  await present(await (await ask("/api/state")).json());
+  await showState(await (await request("/api/state")).json());
 }
 
 sides.left.addEventListener("click", () => choose("left"));
 sides.right.addEventListener("click", () => choose("right"));
-at("start").addEventListener("click", async (event) => {
+element("start").addEventListener("click", async (event) => {
   event.target.disabled = true;
-  await present(await send("/api/start"));
+  await showState(await post("/api/start"));
 });
 document.addEventListener("keydown", (event) => {
   if (event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
   const side = { ArrowLeft: "left", ArrowRight: "right" }[event.key];
-  if (!side || at("trial").hidden) return;
+  if (!side || element("trial").hidden) return;
   event.preventDefault();
   choose(side);
 });
-// Another tab may have gone further.
+// Another tab may be further ahead.
 document.addEventListener("visibilitychange", () => document.hidden || (current && refresh()));
-window.addEventListener("focus", () => current && open && refresh());
+window.addEventListener("focus", () => current && canVote && refresh());
 refresh();

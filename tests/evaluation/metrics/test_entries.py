@@ -1,4 +1,4 @@
-"""What holds for every measure."""
+"""What holds for every metric."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ import numpy as np
 import pytest
 
 from ssagan_tf.evaluation.metrics import METRICS, select
-from ssagan_tf.evaluation.metrics.metric import LIKENESS, Clip, Pair
+from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.protocols import PROTOCOLS
 from ssagan_tf.pixels import to_float
 from tests.drifting import drifting
 
-EVERY = pytest.mark.parametrize("measure", METRICS, ids=[each.figure for each in METRICS])
+EVERY = pytest.mark.parametrize("metric", METRICS, ids=[metric.key for metric in METRICS])
 
 
-def test_names_are_of_one_measure() -> None:
-    names = [each.name for each in METRICS]
-    columns = names + [f"{each.name}_real" for each in METRICS if each.of_real]
+def test_names_and_keys_are_unique() -> None:
+    names = [metric.name for metric in METRICS]
+    columns = names + [f"{metric.name}_real" for metric in METRICS if metric.also_real]
     assert len(set(columns)) == len(columns)
-    assert len({each.figure for each in METRICS}) == len(METRICS)
+    assert len({metric.key for metric in METRICS}) == len(METRICS)
 
 
-def test_what_is_not_there_is_not_measured() -> None:
-    plain = {each.name for each in select(())}
-    assert plain.isdisjoint({"flow", "seam", "angle_error"})
-    with_all = select({"optical_flow", "loop_metrics", "truth"})
-    assert with_all == METRICS
-    assert "angle_error" not in {each.name for each in select({"truth"})}
+def test_metrics_whose_needs_are_missing_are_left_out() -> None:
+    without = {metric.name for metric in select(())}
+    assert without.isdisjoint({"flow", "seam", "angle_error"})
+    assert select({"optical_flow", "loop_metrics", "truth"}) == METRICS
+    assert "angle_error" not in {metric.name for metric in select({"truth"})}
 
 
 @EVERY
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
-def test_a_clip_has_a_number_or_a_curve(measure, protocol) -> None:
-    """For clips of any size, whatever is in them; and words or the protocol's say what it is."""
+def test_a_clip_has_a_value_or_a_curve(metric, protocol) -> None:
+    """For clips of any size and content; and the entry or the protocol's rules describe it."""
     clip = drifting((1.0, 0.0), 32, 32)
     for real, fake in (
         (clip, clip[::-1]),
@@ -40,8 +39,9 @@ def test_a_clip_has_a_number_or_a_curve(measure, protocol) -> None:
         (clip * 0, clip),
         (clip * 0, clip * 0),
     ):
-        for given in (fake, to_float(fake)):
-            values = measure.of(Pair(Clip(real[:, :20], protocol), Clip(given[:, :20], protocol)))
-            assert np.shape(values) == ((len(values),) if measure.curve else ())
-    assert bool(measure.words) == (measure.section is not LIKENESS)
-    assert f"{0.5:{measure.format}}"
+        for frames in (fake, to_float(fake)):
+            pair = Pair(Clip(real[:, :20], protocol), Clip(frames[:, :20], protocol))
+            values = metric.compute(pair)
+            assert np.shape(values) == ((len(values),) if metric.curve else ())
+    assert metric.description or metric.key.upper() in protocol.rules
+    assert f"{0.5:{metric.format}}"

@@ -10,12 +10,12 @@ from ssagan_tf.evaluation.protocols import PAPER
 from ssagan_tf.skies.truth import Truth
 from tests.drifting import drifting
 
-OF = {measure.figure: measure.of for measure in METRICS}
+COMPUTE = {metric.key: metric.compute for metric in METRICS}
 TRUE = (0.9, 0.3)
 
 
 def truth(velocity=TRUE, side: int = 64) -> Truth:
-    """Clouds all over, but at the border, where pixels come in that no flow can follow."""
+    """Clouds everywhere but at the border, where pixels enter that no flow can follow."""
     moving = np.zeros((side, side), "f4")
     moving[8:-8, 8:-8] = 1
     return Truth(
@@ -27,7 +27,7 @@ def truth(velocity=TRUE, side: int = 64) -> Truth:
 
 def measured(fake: np.ndarray, known: Truth | None) -> tuple[float, float]:
     pair = Pair(Clip(drifting(TRUE), PAPER, lambda: known and known.over_time()), Clip(fake, PAPER))
-    return OF["angle_error"](pair), OF["speed_ratio"](pair)
+    return COMPUTE["angle_error"](pair), COMPUTE["speed_ratio"](pair)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def measured(fake: np.ndarray, known: Truth | None) -> tuple[float, float]:
         ((0.9, -0.3), 2 * np.degrees(np.arctan2(0.3, 0.9)), 1),  # turned the other way
     ],
 )
-def test_a_texture_that_drifts(velocity, angle: float, speed: float) -> None:
+def test_a_drifting_texture(velocity, angle: float, speed: float) -> None:
     found = measured(drifting(velocity), truth())
     assert found[0] == pytest.approx(angle, abs=4)
     assert found[1] == pytest.approx(speed, abs=0.1)
@@ -52,7 +52,7 @@ def test_a_still_picture_has_no_direction() -> None:
     assert speed == 0
 
 
-def test_what_is_compared_where() -> None:
+def test_which_pixels_are_compared() -> None:
     fake, right = drifting(TRUE), truth()
     expected = measured(fake, right)
     wrong = truth()
@@ -73,14 +73,14 @@ def test_what_is_compared_where() -> None:
     assert measured(fake, some) == expected
 
 
-def test_what_is_not_known_does_not_count() -> None:
+def test_clips_without_clouds_or_truth_do_not_count() -> None:
     clear = truth()
     clear.opacity[:] = 0
     assert np.isnan(measured(drifting(TRUE), clear)).all()
     assert np.isnan(measured(drifting(TRUE), None)).all()
 
 
-def test_angles() -> None:
+def test_angle_between() -> None:
     a = np.array([[1.0, 0], [1, 0], [0, 2], [1, 1], [3, 0]])
     b = np.array([[5.0, 0], [0, 1], [0, -1], [1, 0], [1, -1]])
     np.testing.assert_allclose(angle_between(a, b), [0, 90, 180, 45, 45])

@@ -14,7 +14,7 @@ def test_motion() -> None:
 
 
 @pytest.mark.parametrize("speed", [0, 1, 2])
-def test_flow_of_a_picture_that_slides(speed: int) -> None:
+def test_flow_of_a_sliding_picture(speed: int) -> None:
     rng = np.random.default_rng(3)
     coarse = rng.uniform(0, 255, (24, 40, 3))
     texture = np.array(

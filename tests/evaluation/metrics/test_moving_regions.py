@@ -9,11 +9,11 @@ from ssagan_tf.evaluation.metrics.moving_regions import area_under_curve, change
 from ssagan_tf.evaluation.protocols import PAPER
 from ssagan_tf.pixels import to_float
 
-OF = {measure.figure: measure.of for measure in METRICS}
+COMPUTE = {metric.key: metric.compute for metric in METRICS}
 
 
 def blinking(share: float, height: int = 128, width: int = 128, by: int = 10) -> np.ndarray:
-    """The left part of the frames changes by so many grey levels, the rest stands still."""
+    """The left part of the frames changes by some grey levels, the rest stands still."""
     clip = np.full((8, height, width, 3), 100, np.uint8)
     clip[1::2, :, : round(share * width)] += np.uint8(by)
     return clip
@@ -22,7 +22,7 @@ def blinking(share: float, height: int = 128, width: int = 128, by: int = 10) ->
 def measured(real: np.ndarray, fake: np.ndarray) -> tuple[float, float]:
     """AUC and leak."""
     pair = Pair(Clip(real, PAPER), Clip(fake, PAPER))
-    return OF["moving_auc"](pair), OF["ground_leak"](pair)
+    return COMPUTE["moving_auc"](pair), COMPUTE["ground_leak"](pair)
 
 
 @pytest.mark.parametrize("size", [(128, 128), (64, 64), (256, 256), (96, 200), (7, 9)])
@@ -37,15 +37,15 @@ def test_half_of_the_picture_moves(size: tuple[int, int]) -> None:
     assert leak > 5
     assert measured(real, all_of_it) == (0.5, pytest.approx(1))
     assert measured(real, real[:1].repeat(8, axis=0)) == (0.5, 0)
-    # Floats as networks make them say the same.
+    # The same for floats, as networks make them.
     assert measured(real, to_float(half)) == measured(real, half)
 
 
-def test_a_change_where_nothing_may_move_and_none_where_it_should() -> None:
+def test_motion_only_where_nothing_should_move() -> None:
     real = blinking(0.5)
     fake = blinking(0.3)[:, :, ::-1]
     auc, leak = measured(real, fake)
-    assert leak > 1e6  # but for the blur it would be infinite
+    assert leak > 1e6  # without the blur it would be infinite
     assert auc < 0.5
 
 
@@ -60,7 +60,7 @@ def test_the_map_is_the_mean_change() -> None:
     ("share", "by", "counts"),
     [
         (0.5, 10, True),
-        (0.5, 1, False),  # a change of 1 is neither plain nor none
+        (0.5, 1, False),  # a change of 1 is neither moving nor still
         (0.5, 2, True),
         (0.02, 3, False),  # too little moves
         (0.08, 20, True),
@@ -77,7 +77,7 @@ def test_which_clips_count(share: float, by: int, counts: bool) -> None:
     assert np.isnan(values).tolist() == [not counts] * 2
 
 
-def test_area_under_the_curve_is_a_count_of_pairs() -> None:
+def test_area_under_the_curve_is_a_share_of_pairs() -> None:
     rng = np.random.default_rng(0)
     for above, below in ((7, 5), (1, 1), (40, 90), (90, 3)):
         a, b = rng.integers(0, 12, above) + 2, rng.integers(0, 12, below)  # with many ties

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from ssagan_tf.evaluation.metrics import select, similarity
-from ssagan_tf.evaluation.metrics.metric import LIKENESS, Clip, Pair
+from ssagan_tf.evaluation.metrics import similarity
+from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.protocols import PAPER, PROTOCOLS, STANDARD, EvaluationProtocol
 from ssagan_tf.pixels import to_float
 
 
 @pytest.fixture
 def pair(noise) -> tuple[np.ndarray, np.ndarray]:
-    """A real clip, uint8, and one that is like it, float with values beyond [-1, 1]."""
+    """A real clip, uint8, and a similar one, floats with values beyond [-1, 1]."""
     real = noise(3, 40, 56, 3)
     fake = to_float(real) + np.random.default_rng(1).normal(0, 0.2, real.shape).astype("float32")
     return real, fake
@@ -22,7 +22,7 @@ def measured(
     real: np.ndarray, fake: np.ndarray, protocol: EvaluationProtocol
 ) -> dict[str, np.ndarray]:
     pair = Pair(Clip(real, protocol), Clip(fake, protocol))
-    return {each.name: each.of(pair) for each in select(()) if each.section is LIKENESS}
+    return {metric.name: metric.compute(pair) for metric in similarity.METRICS}
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

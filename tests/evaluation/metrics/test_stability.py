@@ -10,11 +10,11 @@ from ssagan_tf.evaluation.metrics.stability import contrast, flicker, pumping, s
 from ssagan_tf.evaluation.protocols import PAPER
 from tests.drifting import drifting
 
-OF = {measure.figure: measure.of for measure in METRICS}
+COMPUTE = {metric.key: metric.compute for metric in METRICS}
 
 
 def rising(step: float, frames: int = 32) -> np.ndarray:
-    """Each frame is brighter than the one before."""
+    """A clip in which each frame is brighter than the one before."""
     return np.broadcast_to(step * np.arange(frames)[:, None, None], (frames, 8, 8)).astype("f4")
 
 
@@ -64,7 +64,7 @@ def test_sharpness() -> None:
     other = real // 2  # half the contrast
 
     def relative(real: np.ndarray, fake: np.ndarray) -> float:
-        return OF["sharpness"](Pair(Clip(real, PAPER), Clip(fake, PAPER)))
+        return COMPUTE["sharpness"](Pair(Clip(real, PAPER), Clip(fake, PAPER)))
 
     assert relative(real, real) == 1
     assert relative(real, other) == pytest.approx(0.5, abs=1e-4)
@@ -84,7 +84,7 @@ def test_sharpness() -> None:
 
 def test_motion_ratio_of_a_clip() -> None:
     real = drifting((1.0, 0.0), frames=8)
-    of = OF["motion_ratio_median"]
+    of = COMPUTE["motion_ratio_median"]
     assert of(Pair(Clip(real, PAPER), Clip(real, PAPER))) == 1
     assert of(Pair(Clip(real, PAPER), Clip(real // 2, PAPER))) == pytest.approx(0.5, abs=0.03)
     assert of(Pair(Clip(real, PAPER), Clip(real * 0, PAPER))) == 0
