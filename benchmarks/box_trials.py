@@ -1,10 +1,10 @@
-"""`python -m benchmarks.box_trials`: short trainings that the network in the box was chosen by.
+"""`python -m benchmarks.box_trials`: short trainings to choose the bundled model's recipe.
 
-    python -m benchmarks.box_trials --trial=NAME --data=SET --runs=FOLDER    trains, or goes on
+    python -m benchmarks.box_trials --trial=NAME --data=SET --runs=FOLDER    trains or resumes one
     python -m benchmarks.box_trials --table                                  all results so far
 
-A trial is `configs/box64.cfg` with a few other settings, over the same number of clips, too few for
-the learning rate to fall. Its result, `benchmarks/box_trials/NAME.json`, is written when it ends.
+A trial is `configs/box64.cfg` with a few settings changed. All have the same number of steps, which
+ends before the learning rate is lowered. Results are `benchmarks/box_trials/NAME.json`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 
 CONFIG = Path(__file__).parents[1] / "configs" / "box64.cfg"
 RESULTS = Path(__file__).with_suffix("")
-ON_GPU = RESULTS.with_name("box_trials_jax")
-STEPS, TEST_CLIPS, SCORED = 2400, 128, 64
+GPU_RESULTS = RESULTS.with_name("box_trials_jax")
+STEPS, TEST_CLIPS, EVALUATED_CLIPS = 2400, 128, 64
 
 TRIALS: dict[str, str] = {
     "base": "",
@@ -37,15 +37,15 @@ TRIALS: dict[str, str] = {
     "ssim": "--lambda_ssim=2",
     "squared": "--lambda_con=5 --lambda_mse=20",
     "augmented": "--zoom=0.3 --colour=0.2",
-    "mirrored": "--flip",  # the control: no direction to learn
+    "mirrored": "--flip",  # the control: clouds have no common direction to learn
 }
 _FIGURES = ("mse", "ssim", "motion_ratio", "moving_auc", "ground_leak", "sharpness")
 _TRUE_FIGURES = ("angle_error", "speed_ratio")
-_MOTION = ("moving_auc", "ground_leak", "sharpness", *_TRUE_FIGURES)  # where it was evaluated
+_MOTION = ("moving_auc", "ground_leak", "sharpness", *_TRUE_FIGURES)  # of evaluated trials
 
 
 def command(trial: str, data: str, runs: str) -> list[str]:
-    """What trains it."""
+    """The command that trains a trial."""
     settings = [
         *("--data", data, "--run_dir", f"{runs}/{trial}", f"--steps={STEPS}"),
         *(f"--test_clips={TEST_CLIPS}", "--sample_every=400", "--checkpoint_every=400"),
@@ -56,7 +56,7 @@ def command(trial: str, data: str, runs: str) -> list[str]:
 
 
 def run(trial: str, data: str, runs: str) -> None:
-    """Trains a trial and writes its result."""
+    """Trains a trial, evaluates it, and writes its result."""
     subprocess.run(command(trial, data, runs), check=True)
     folder = Path(runs) / trial
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -79,13 +79,17 @@ def run(trial: str, data: str, runs: str) -> None:
 
 
 def _scores(folder: Path, data: str) -> dict[str, float]:
-    """What `evaluate` says of its clips."""
+    """Figures of `evaluate`."""
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "evaluation"
         subprocess.run(
             [
                 *(sys.executable, "-m", "ssagan_tf.evaluate", f"--data={data}"),
-                *(f"--run_dir=trial={folder}", f"--max_clips={SCORED}", f"--output={output}"),
+                *(
+                    f"--run_dir=trial={folder}",
+                    f"--max_clips={EVALUATED_CLIPS}",
+                    f"--output={output}",
+                ),
             ],
             check=True,
             stdout=subprocess.DEVNULL,
@@ -96,7 +100,7 @@ def _scores(folder: Path, data: str) -> dict[str, float]:
 
 
 def tables() -> list[str]:
-    """The results as Markdown, the best by L1 first, and which are missing."""
+    """Formats the results as Markdown, lowest L1 first, and lists those that are missing."""
     results = {path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
     heads = ("test L1", *(name.replace("_", " ") for name in (*_FIGURES, *_TRUE_FIGURES)), "s/step")
     lines = [f"| trial | settings | {' | '.join(heads)} |", "|---" * (len(heads) + 2) + "|"]
@@ -107,7 +111,7 @@ def tables() -> list[str]:
         lines.append(f"| {name} | `{row['settings'] or '–'}` | {cells} |")
     missing = sorted(set(TRIALS) - set(results))
     lines += ["", f"Not run on CPUs yet: {', '.join(missing) or 'none'}.", ""]
-    on_gpu = {path.stem: json.loads(path.read_text()) for path in ON_GPU.glob("*.json")}
+    on_gpu = {path.stem: json.loads(path.read_text()) for path in GPU_RESULTS.glob("*.json")}
     steps = [test["step"] for test in on_gpu["base"]["tests"]]
     heads = [f"L1, {step} steps" for step in steps] + [f"MSE, {steps[-1]} steps", *_MOTION]
     lines += [f"| trial | settings | {' | '.join(heads)} |".replace("_", " ")]

@@ -1,13 +1,13 @@
-"""`python -m benchmarks.box_trials_jax`: trials like those of `box_trials` where JAX has a GPU.
+"""`python -m benchmarks.box_trials_jax`: the trials of `box_trials` on a GPU, with JAX.
 
     python -m benchmarks.box_trials_jax --draw --clips=FILE.npy             draws the clips
     python -m benchmarks.box_trials_jax --trial=NAME --clips=FILE.npy --output=FOLDER
 
-Networks, losses and skies are the project's own, on Keras' JAX backend (without TensorFlow); the
-training step is written again, as `training.gan` has it for one discriminator update and one
-device. FOLDER gets `NAME.keras`, the averaged generator, which `evaluate --model` takes, and
-`NAME.json`, the losses by steps, which the table of `box_trials` shows once it lies in
-`benchmarks/box_trials_jax`, with the figures of `evaluate` where they were added.
+Networks, losses and skies are those of the package, on Keras' JAX backend (without TensorFlow). The
+training step is reimplemented here after `training.gan`, for one discriminator update per step and
+one device. Each trial writes FOLDER/NAME.keras, the averaged generator (`evaluate --model` takes
+it), and FOLDER/NAME.json, the test losses by step. The table of `box_trials` shows the JSON files
+in `benchmarks/box_trials_jax`, to which figures of `evaluate` may be added by hand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # several share a GPU
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # trials may share a GPU
 
 import argparse
 import dataclasses
@@ -39,12 +39,12 @@ from ssagan_tf.data.layouts import splits
 from ssagan_tf.options import BENCHMARKS, ModelOptions, PrepareOptions, TrainOptions
 
 BENCHMARK = BENCHMARKS["procedural-skies-64-v1"]
-STEPS, TESTED_EVERY, CHUNK = 1200, 400, 100
+STEPS, TEST_EVERY, CHUNK = 1200, 400, 100
 STATISTICS = ("moving_mean", "moving_variance")
 
 
 def draw(path: Path) -> None:
-    """All clips of procedural-skies-64 v1 as an array, through JPEG as its shards hold them."""
+    """Draws all clips of procedural-skies-64 v1 into an array, JPEG-compressed as in its shards."""
     clips, side = BENCHMARK["synthetic_clips"], BENCHMARK["resolution"]
     drawn = np.lib.format.open_memmap(path, "w+", np.uint8, (clips, 32, side, side, 3))
     with multiprocessing.Pool() as pool:
@@ -56,17 +56,17 @@ def draw(path: Path) -> None:
 def _clip(index: int) -> np.ndarray:
     seed, side = BENCHMARK["seed"], BENCHMARK["resolution"]
     clip = skies.procedural_clip(seed, index, side, wind=BENCHMARK["wind"])
-    return np.stack([_through_jpeg(frame) for frame in clip])
+    return np.stack([_jpeg_compressed(frame) for frame in clip])
 
 
-def _through_jpeg(frame: np.ndarray) -> np.ndarray:
+def _jpeg_compressed(frame: np.ndarray) -> np.ndarray:
     file = io.BytesIO()
     Image.fromarray(frame).save(file, "JPEG", quality=95, subsampling="4:4:4")
     return np.array(Image.open(file))
 
 
-def divided() -> tuple[list[int], list[int]]:
-    """Indices of the clips to train on, and to test on."""
+def split_indices() -> tuple[list[int], list[int]]:
+    """Indices of the training clips and of the test clips."""
     names = [skies.video_name(index) for index in range(BENCHMARK["synthetic_clips"])]
     clips = [SimpleNamespace(video=v, split=None, index=i) for i, v in enumerate(names)]
     parts = splits.split_clips(clips, PrepareOptions(**BENCHMARK))
@@ -74,7 +74,7 @@ def divided() -> tuple[list[int], list[int]]:
 
 
 def options_of(settings: str) -> tuple[ModelOptions, TrainOptions]:
-    """Those of the config, and then of some more flags."""
+    """Reads the settings of `configs/box64.cfg` and of further flags."""
     lines = [line for line in CONFIG.read_text().splitlines() if line.startswith("--")]
     flags = (flag[2:].partition("=") for flag in (*lines, *shlex.split(settings)))
     given = {name: value if equals else "true" for name, equals, value in flags}
@@ -95,7 +95,7 @@ def options_of(settings: str) -> tuple[ModelOptions, TrainOptions]:
 
 
 def train(trial: str, clips: Path, output: Path) -> None:
-    """Trains a trial, and writes what came of it every few steps."""
+    """Trains a trial; writes its generator and test losses every `TEST_EVERY` steps."""
     import jax
     import jax.numpy as jnp
     import keras
@@ -104,7 +104,7 @@ def train(trial: str, clips: Path, output: Path) -> None:
 
     model, options = options_of(TRIALS[trial])
     if options.discriminator_updates != 1:
-        raise SystemExit("box_trials_jax: has one discriminator update a step")
+        raise SystemExit("box_trials_jax: --discriminator_updates must be 1")
     keras.utils.set_random_seed(options.seed)
     generator, discriminator = models.build_generator(model), models.build_discriminator(model)
     weights_of_g = generator.trainable_variables
@@ -129,7 +129,7 @@ def train(trial: str, clips: Path, output: Path) -> None:
         return loss + losses.discriminator_fake_loss(of_fake, kind), state
 
     def generator_loss(g: Any, state: Any, d: Any, d_state: Any, d_moments: Any, real: Any) -> Any:
-        """The discriminator learns of the same clips before it judges them."""
+        """The discriminator is updated on the same clips before it scores them."""
         fake, state = generator.stateless_call(g, state, real[:, 0], training=True)
         loss = options.lambda_con * losses.content_loss(real, fake)
         if options.lambda_adv:
@@ -147,7 +147,7 @@ def train(trial: str, clips: Path, output: Path) -> None:
         return loss, (state, d, d_state, d_moments)
 
     def augmented(clip: Any, key: Any) -> Any:
-        """As `data.augmentation`: values in [0, 255]."""
+        """Augments a clip of values in [0, 255], as `data.augmentation` does."""
         zoom, colour, mirror = jax.random.split(key, 3)
         if options.zoom:
             scale, *corner = jax.random.uniform(zoom, (3,))
@@ -197,7 +197,7 @@ def train(trial: str, clips: Path, output: Path) -> None:
         return [x.mean() for x in jax.lax.map(of_some, data.reshape(-1, 8, *data.shape[1:]))]
 
     drawn = np.lib.format.open_memmap(clips, "r")
-    data, tests = (jnp.asarray(drawn[part]) for part in divided())
+    data, tests = (jnp.asarray(drawn[part]) for part in split_indices())
     values = [
         [jnp.array(variable.value) for variable in variables]
         for variables in (
@@ -213,7 +213,7 @@ def train(trial: str, clips: Path, output: Path) -> None:
         indices = np.array(list(itertools.islice(order, CHUNK * options.batch_size)))
         keys = jax.random.split(jax.random.fold_in(key, first), CHUNK)
         carry = steps(carry, indices.reshape(CHUNK, options.batch_size), keys, data)
-        if (first + CHUNK) % TESTED_EVERY:
+        if (first + CHUNK) % TEST_EVERY:
             continue
         g, state = averaged(carry)
         l1, mse = (round(float(error), 5) for error in errors(g, state, tests))

@@ -1,8 +1,8 @@
-"""What is measured: cases, and the parts and comparisons they are grouped in.
+"""What is benchmarked: cases, grouped into comparisons and parts.
 
-A case is one subject doing one piece of work, measured in a process of its own. A comparison is
-the cases that are measured in turns, so that a drift of the machine meets all of them. A part is
-one table of the report.
+A case is one implementation of one workload, measured in a fresh process. A comparison is a group
+of cases measured in turns, so that changes in the machine's speed affect all of them alike. A part
+is one table of the report.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ BLOCKED = "blocked"
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One measurement. Travels to its process as JSON, so all values are plain.
+    """One measurement. It is passed to its process as JSON, so all values are plain.
 
     Attributes:
-      work: What is done.
-      subject: Who does it, as the tables say.
-      framework: Whose program it is.
-      variant: How: `static` or `plain` for our networks, `blocked` or `naive` for our attention,
-        `naive` or `fused` for PyTorch.
-      mode: `forward`: inference. `gradients`: forward and backward in training mode.
+      work: What is computed. `matmul`: matrix products alone. `step`: a training step.
+      implementation: Name of the implementation in the tables.
+      framework: Framework of the implementation.
+      variant: `static` or `plain` for our networks, `blocked` or `naive` for our attention, `naive`
+        or `fused` for PyTorch.
+      mode: `forward`: inference. `gradients`: forward and backward pass in training mode.
       precision: `bfloat16` stands for mixed precision.
-      batch: Clips at once.
-      resolution: Of the network.
-      base_filters: Of the network.
-      updates: Of the discriminator in a step.
-      remat: Whether our network computes its blocks again in the backward pass.
-      positions: Of the attention: N.
-      frames: Of the attention: T.
-      channels: Of the attention: C.
-      memory: MiB that our attention's weights may take before it works in blocks; None: as many
-        as by default.
-      repetitions: Timed at most.
-      seconds: Stops repeating after as many.
-      limit: Seconds after which the process is stopped.
+      batch: Clips per batch.
+      resolution: Side of the network's frames in pixels.
+      base_filters: The network's base filters.
+      updates: Discriminator updates per step.
+      remat: Whether our network recomputes its blocks in the backward pass.
+      positions: N, the attention's positions.
+      frames: T, the attention's frames.
+      channels: C, the attention's channels.
+      memory: MiB that our attention's weights may take before it works in blocks; None: the
+        default.
+      repetitions: Maximum number of timed repetitions.
+      seconds: No further repetition starts after this time.
+      timeout: Seconds after which the process is stopped.
     """
 
-    work: Literal["products", "attention", "generator", "step"]
-    subject: str
+    work: Literal["matmul", "attention", "generator", "step"]
+    implementation: str
     framework: Literal["tensorflow", "torch"] = "tensorflow"
     variant: str = ""
     mode: Literal["forward", "gradients"] = "forward"
@@ -64,7 +64,7 @@ class Case:
     memory: int | None = None
     repetitions: int = 5
     seconds: float = 10.0
-    limit: float = 600.0
+    timeout: float = 600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Comparison:
     """Cases measured in turns.
 
     Attributes:
-      label: Of its rows.
-      cases: The subjects. The first is the one that ratios are taken to.
+      label: Label of its rows in the table.
+      cases: The first is the baseline of all ratios.
     """
 
     label: str
@@ -82,14 +82,14 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One table.
+    """One table of the report.
 
     Attributes:
-      name: For `--only`.
-      title: Of the table.
-      note: What the reader must know, in a sentence or two.
+      name: Name for `--only`.
+      title: Title of the table.
+      note: One or two sentences of explanation above the table.
       comparisons: In the order of the rows.
-      rates: Measured in each round too: how fast each framework multiplies matrices.
+      rates: Cases that measure, in each round, how fast each framework multiplies matrices.
       rounds: Fresh processes per case.
     """
 
@@ -102,7 +102,7 @@ class Part:
 
 
 def parts(quick: bool = False) -> list[Part]:
-    """All parts; with `quick`, tiny networks and few repetitions, to see that everything runs."""
+    """Returns all parts; `quick`: with tiny networks, to check that everything runs."""
     generators = [("forward", "float32"), ("gradients", "float32")]
     generators += [("forward", "bfloat16"), ("gradients", "bfloat16")]
     if quick:
@@ -126,9 +126,7 @@ def _rates(precision: Precision, quick: bool, torch: bool = True) -> tuple[Case,
     size = {"positions": 128, "channels": 64} if quick else {"positions": 4096, "channels": 1024}
     common = {**size, "precision": precision, "seconds": 0.1 if quick else 2.0}
     frameworks = ("tensorflow", "torch") if torch else ("tensorflow",)
-    return tuple(
-        Case("products", "matrix products", framework, **common) for framework in frameworks
-    )
+    return tuple(Case("matmul", "matrix products", framework, **common) for framework in frameworks)
 
 
 def _attention(quick: bool) -> Part:
@@ -138,7 +136,7 @@ def _attention(quick: bool) -> Part:
         points = [(1024, 3, 4)]
     comparisons = []
     for positions, frames, channels in points:
-        # MiB, low enough to force blocks: a quarter of the weights, or less.
+        # MiB: a quarter of the attention weights or less, so that blocks are needed.
         memory = max(1, min(64, positions**2 // 2**20))
         for mode in ("gradients",) if quick else ("forward", "gradients"):
             common = {
@@ -154,14 +152,14 @@ def _attention(quick: bool) -> Part:
             ]
             if positions == 4096 or quick:
                 cases.append(Case("attention", TORCH_FUSED, "torch", "fused", **common))
-            label = f"N {positions}, T·C {frames * channels}, {_called(mode)}"
+            label = f"N {positions}, T·C {frames * channels}, {_mode_name(mode)}"
             comparisons.append(Comparison(label, tuple(cases)))
     return Part(
         "attention",
         "Spatial self-attention",
-        "softmax(q kᵀ) v alone, batch 1, float32: in blocks of query rows against the plain "
-        "formula. Blocks are computed again in the backward pass, so their floor is higher. "
-        "N = 256 fits in one block.",
+        "softmax(q kᵀ) v alone, batch 1, float32: in blocks of query rows, compared with the plain "
+        "formula. Blocks are recomputed in the backward pass, so they need more operations. "
+        "N = 256 fits into one block.",
         tuple(comparisons),
         _rates("float32", quick, torch=False),
         rounds=1 if quick else 3,
@@ -172,8 +170,8 @@ def _generator(mode: str, precision: Precision, quick: bool) -> Part:
     batch = 1 if mode == "forward" or quick else 4
     common = {"mode": mode, "precision": precision, "batch": batch, **_size(quick)}
     mixed = precision != "float32"
-    # On processors without bfloat16 PyTorch is a hundred times slower than in float32.
-    torch = {**common, "limit": 180.0} if mixed else common
+    # On CPUs without bfloat16 PyTorch is a hundred times slower than in float32.
+    torch = {**common, "timeout": 180.0} if mixed else common
     cases = [
         Case("generator", OURS, variant="static", **common),
         Case("generator", PLAIN_PATH, variant="plain", **common),
@@ -184,10 +182,10 @@ def _generator(mode: str, precision: Precision, quick: bool) -> Part:
         cases = cases[::2]
     return Part(
         f"generator-{mode}" + ("-bf16" if mixed else ""),
-        f"Generator, {_called(mode)}, {'mixed bfloat16' if mixed else 'float32'}",
+        f"Generator, {_mode_name(mode)}, {'mixed bfloat16' if mixed else 'float32'}",
         ("Inference" if mode == "forward" else "Training mode, all gradients")
-        + f", batch {batch}. The plain path computes all 32 slices throughout."
-        + (" PyTorch's mixed precision is its autocast." if mixed else ""),
+        + f", batch {batch}. The plain path computes all 32 slices in every layer."
+        + (" PyTorch uses autocast for mixed precision." if mixed else ""),
         (Comparison("", tuple(cases)),),
         () if quick and mode == "gradients" else _rates(precision, quick),
         rounds=1 if quick else 3,
@@ -196,9 +194,9 @@ def _generator(mode: str, precision: Precision, quick: bool) -> Part:
 
 def _step(quick: bool) -> Part:
     common = {"mode": "gradients", "batch": 1 if quick else 4, **_size(quick)}
-    common |= {"repetitions": 1, "updates": 2 if quick else 5}  # each step is long
-    # On processors without bfloat16 it takes many times as long.
-    mixed = {**common, "precision": "bfloat16", "limit": 180.0}
+    common |= {"repetitions": 1, "updates": 2 if quick else 5}  # steps are slow
+    # On CPUs without bfloat16 it takes many times as long.
+    mixed = {**common, "precision": "bfloat16", "timeout": 180.0}
     cases = [
         Case("step", OURS, variant="static", **common),
         Case("step", TORCH_NAIVE, "torch", "naive", **common),
@@ -208,9 +206,9 @@ def _step(quick: bool) -> Part:
         cases.append(Case("step", f"{OURS}, mixed bfloat16", variant="static", **mixed))
     return Part(
         "step",
-        f"Training step: {common['updates']} updates of the discriminator, 1 of the generator",
-        f"Batch {common['batch']}. PyTorch generates the clips of the generator's update again; "
-        "ours are those that the discriminator saw last.",
+        f"Training step: {common['updates']} discriminator updates, 1 generator update",
+        f"Batch {common['batch']}. PyTorch generates new clips for the generator's update; ours "
+        "reuses those of the last discriminator update.",
         (Comparison("", tuple(cases)),),
         () if quick else (*_rates("float32", quick), *_rates("bfloat16", quick, torch=False)),
         rounds=1 if quick else 2,
@@ -225,7 +223,7 @@ def _resolutions(quick: bool) -> Part:
     )
     return Part(
         "growth-resolution",
-        "Growth with the resolution",
+        "Scaling with the resolution",
         "Generator, forward and backward, training mode, batch 1, float32.",
         comparisons,
         () if quick else _rates("float32", quick, torch=False),
@@ -240,19 +238,19 @@ def _batches(quick: bool) -> Part:
     for batch in batches:
         cases = [Case("generator", OURS, batch=batch, **common)]
         if batch == batches[-1]:
-            again = Case("generator", f"{OURS}, remat", batch=batch, remat=True, **common)
-            cases.append(again)
+            recomputed = Case("generator", f"{OURS}, remat", batch=batch, remat=True, **common)
+            cases.append(recomputed)
         comparisons.append(Comparison(f"batch {batch}", tuple(cases)))
     return Part(
         "growth-batch",
-        "Growth with the batch",
+        "Scaling with the batch size",
         f"Generator at {common.get('resolution', 128)}², forward and backward, training mode, "
-        "float32. With remat the blocks are computed again in the backward pass, to keep less.",
+        "float32. With remat the blocks are recomputed in the backward pass, to save memory.",
         tuple(comparisons),
         () if quick else _rates("float32", quick, torch=False),
         rounds=1,
     )
 
 
-def _called(mode: str) -> str:
+def _mode_name(mode: str) -> str:
     return "forward" if mode == "forward" else "forward and backward"

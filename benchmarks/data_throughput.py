@@ -1,10 +1,10 @@
-"""`python -m benchmarks.data_throughput`: the pace of preparing sets and of reading them.
+"""`python -m benchmarks.data_throughput`: measures how fast sets are prepared and read.
 
-    python -m benchmarks.data_throughput prepare --videos=FOLDER  beside decoding and encoding alone
-    python -m benchmarks.data_throughput memory                    peak with 100 and 10,000 clips
-    python -m benchmarks.data_throughput pipeline                  clips per second, time per step
+    python -m benchmarks.data_throughput prepare --videos=FOLDER  compared with decoding alone
+    python -m benchmarks.data_throughput memory                   peak with 100 and 10,000 clips
+    python -m benchmarks.data_throughput pipeline                 clips per second
 
-What is compared takes turns within one run, as a machine's speed changes.
+What is compared takes turns within a run, since the machine's speed varies.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ from ssagan_tf.video import yuv_conversion
 SIDE, FRAMES = 128, 32
 
 
-BARE: dict[str, Callable[[str], Iterator[np.ndarray]]] = {
+DECODERS: dict[str, Callable[[str], Iterator[np.ndarray]]] = {
     "PyAV": lambda path: decode(path, interpolation=yuv_conversion.ACCURATE_SCALING),
-    "PyAV, quick colours": lambda path: decode(path),
+    "PyAV, fast colours": lambda path: decode(path),
 }
-"""Ways to decode a video: to the pixels that prepare has, and to some off by up to 35 levels."""
+"""The first gives the same pixels as prepare; the second is off by up to 35 of 255 levels."""
 
 
-def decode(path: str, **how: Any) -> Iterator[np.ndarray]:
+def decode(path: str, **conversion: Any) -> Iterator[np.ndarray]:
     """Decodes a video with PyAV."""
     with av.open(path) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
-            yield frame.to_ndarray(format="rgb24", **how)
+            yield frame.to_ndarray(format="rgb24", **conversion)
 
 
-def bare(images: Iterator[np.ndarray]) -> int:
-    """Resizes by Pillow and encodes JPEGs; gives their number."""
+def resize_and_encode(images: Iterator[np.ndarray]) -> int:
+    """Resizes frames with Pillow and encodes them as JPEG; returns their number."""
     count = 0
     for image in images:
         small = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
@@ -61,39 +61,38 @@ def bare(images: Iterator[np.ndarray]) -> int:
     return count
 
 
-def read(job: tuple[layouts.Item, PrepareOptions, str]) -> int:
-    """Reads a video as prepare does, into its spool; gives the frames of its clips."""
-    item, options, path = job
+def read(item: layouts.Item, options: PrepareOptions, path: str) -> int:
+    """Reads a video as prepare does, into a spool file; returns the number of its clips' frames."""
     clips = [one for one in reading.spool_item(item, options, path) if isinstance(one, SpooledClip)]
     return FRAMES * len(clips)
 
 
 def prepare(folder: Path, rounds: int) -> None:
-    """Frames a second of core time: of the files alone, and of prepare's workers on the same."""
+    """Prints frames per second of CPU time, of decoding and encoding alone and of prepare."""
     options = PrepareOptions(source=str(folder), layout="videos", workers=1)
     items = layouts.list_items(options).items
-    paces: dict[str, list[float]] = {name: [] for name in (*BARE, "prepare")}
+    throughputs: dict[str, list[float]] = {name: [] for name in (*DECODERS, "prepare")}
     for _ in range(rounds):
-        for name, decoder in BARE.items():
+        for name, decoder in DECODERS.items():
             began = time.process_time()
-            frames = sum(bare(decoder(item.paths[0])) for item in items)
-            paces[name].append(frames / (time.process_time() - began))
+            frames = sum(resize_and_encode(decoder(item.paths[0])) for item in items)
+            throughputs[name].append(frames / (time.process_time() - began))
         with tempfile.TemporaryDirectory() as spool:
             began = time.process_time()
             for index, item in enumerate(items):
-                read((item, options, f"{spool}/{index}"))
-            paces["prepare"].append(frames / (time.process_time() - began))
-    for name, values in paces.items():
+                read(item, options, f"{spool}/{index}")
+            throughputs["prepare"].append(frames / (time.process_time() - began))
+    for name, values in throughputs.items():
         shown = ", ".join(f"{value:.0f}" for value in values)
-        print(f"{name:<20} {statistics.median(values):6.0f} frames per core second  ({shown})")
-    ours = paces.pop("prepare")
-    for name, values in paces.items():
+        print(f"{name:<20} {statistics.median(values):6.0f} frames per CPU second  ({shown})")
+    ours = throughputs.pop("prepare")
+    for name, values in throughputs.items():
         ratios = [a / b for a, b in zip(ours, values, strict=True)]
-        print(f"prepare has {statistics.median(ratios):.0%} of the pace of {name}")
+        print(f"prepare has {statistics.median(ratios):.0%} of the throughput of {name}")
 
 
 def peak(clips: int, kind: str) -> None:
-    """Prepares so many small clips and prints the peak memory of the process, in MB."""
+    """Prepares a set of small clips, and prints the peak memory of the process in MB."""
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(KeyboardInterrupt):
         source = Path(folder) / "in"
         given = {"output": f"{folder}/set", "resolution": 64, "workers": 1}
@@ -119,7 +118,7 @@ def _write_pictures(source: Path, clips: int) -> None:
 
 
 def memory(sizes: Sequence[int], kind: str) -> None:
-    """The peak of each size, in a process of its own."""
+    """Prints the peak memory for each size of set, measured in a fresh process."""
     for clips in sizes:
         command = [sys.executable, "-m", "benchmarks.data_throughput", "peak", f"--clips={clips}"]
         done = subprocess.run(
@@ -129,7 +128,7 @@ def memory(sizes: Sequence[int], kind: str) -> None:
 
 
 def pipeline(clips: int, rounds: int) -> None:
-    """Clips of 128×128 a second: the pipeline with and without augmentation, from a local set."""
+    """Prints clips of 128×128 per second, read with and without augmentation from a local set."""
     from ssagan_tf.data.augmentation import NO_AUGMENTATION, Augmentation
     from ssagan_tf.data.dataset_info import open_set
     from ssagan_tf.data.pipeline import training_batches
@@ -140,25 +139,25 @@ def pipeline(clips: int, rounds: int) -> None:
         )
         prepared = open_set(folder)
         kinds = {
-            "as they are": NO_AUGMENTATION,
+            "no augmentation": NO_AUGMENTATION,
             "flipped": Augmentation(flip=True),
             "flip, zoom, slow motion, colour": Augmentation(True, 0.2, 0.3, 0.1),
         }
-        paces: dict[str, list[float]] = {}
+        throughputs: dict[str, list[float]] = {}
         for _ in range(rounds):
             for name, augmentation in kinds.items():
                 batches = iter(
                     training_batches(prepared, batch=8, seed=0, augmentation=augmentation)
                 )
-                pace = _pace(lambda batches=batches: next(batches), clips // 8)
-                paces.setdefault(name, []).append(8 * pace)
-        for name, values in paces.items():
+                rate = _calls_per_second(lambda batches=batches: next(batches), clips // 8)
+                throughputs.setdefault(name, []).append(8 * rate)
+        for name, values in throughputs.items():
             shown = ", ".join(f"{value:.0f}" for value in values)
             print(f"{name:<32} {statistics.median(values):6.1f} clips/s  ({shown})")
 
 
-def _pace(call: Callable[[], object], times: int) -> float:
-    call()  # builds, and fills what is read ahead
+def _calls_per_second(call: Callable[[], object], times: int) -> float:
+    call()  # builds the pipeline and fills its prefetch buffer
     call()
     call()
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Where something was measured: the machine and the versions."""
+"""The machine and the package versions of a measurement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PACKAGES = ("ssagan_tf", "tensorflow", "keras", "torch", "numpy")
 
 
 def environment() -> dict[str, Any]:
-    """The processor, its cores, the memory in GiB, and versions (None: not installed)."""
+    """Returns processor, cores, memory in GiB, system and versions (None: not installed)."""
     return {
         "processor": _processor(),
         "cores": _cores(),
@@ -30,8 +30,10 @@ def _processor() -> str:
             name, _, value = line.partition(":")
             found.setdefault(name.strip(), value.strip())
     model = found.get("model name") or platform.processor() or "unknown processor"
-    wide = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if _has(found, name)]
-    return f"{model} ({', '.join(wide)})" if wide else model
+    extensions = [
+        name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if _has(found, name)
+    ]
+    return f"{model} ({', '.join(extensions)})" if extensions else model
 
 
 def _has(found: dict[str, str], feature: str) -> bool:
@@ -39,7 +41,7 @@ def _has(found: dict[str, str], feature: str) -> bool:
 
 
 def _cores() -> int:
-    with contextlib.suppress(AttributeError):  # not on every system
+    with contextlib.suppress(AttributeError):  # Linux only
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 

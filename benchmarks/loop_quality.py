@@ -1,19 +1,19 @@
-"""`python -m benchmarks.loop_quality`: how steady loops are, over many photos, and a sheet of them.
+"""`python -m benchmarks.loop_quality`: measures how steady loops of many photos are.
 
     python -m benchmarks.loop_quality --photos=FOLDER --model=box --output=FOLDER [--number=24]
         [--width=0]
 
-Photos are pictures, or the first frames of videos, anywhere in the folder: so many of them, evenly
-spread over their names. Each is animated with the settings of `animate` (8 s at 25 frames a
-second); measured is one phase of its loop, which the rest repeats, inside the mask: where a pixel
-and those beside it move entirely.
+Photos are pictures, or the first frames of videos, anywhere in the folder: --number of them, evenly
+spread over the sorted names. Each is animated with the default settings of `animate` (8 s at 25
+frames per second). One period of the loop is measured, where a pixel and its neighbours are fully
+inside the mask of what moves:
 
-    seam       change from the last frame to the first over the median change: 1 is none
-    contrast   least over greatest standard deviation of grey of a frame: 1 is steady
-    sharpness  the same of the Laplacian's
+    seam       change from the last frame to the first, divided by the median change: 1 is seamless
+    contrast   lowest standard deviation of a grey frame, divided by the highest: 1 is steady
+    sharpness  the same for its Laplacian
 
-`loops.png` has a row for each photo: the photo, the frames at a quarter, half and the end of the
-phase, and the mask; `loops.json` the figures.
+`loops.png` has a row per photo: the photo, the frames at a quarter, a half and the end of the
+period, and the mask. `loops.json` has the figures.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from ssagan_tf.options import MotionOptions
 from ssagan_tf.pixels import ClipGenerator
 
 PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
-MEASURES = {"seam": 1.2, "contrast": 0.97, "sharpness": 0.95}  # and the bound that is aimed at
+BOUNDS = {"seam": 1.2, "contrast": 0.97, "sharpness": 0.95}  # measure: target
 _ROW = 180  # pixels
 
 
 def photos(folder: Path, number: int) -> dict[str, np.ndarray]:
-    """So many photos by name, `[H, W, 3]` uint8: pictures, or the first frames of videos."""
+    """Reads photos, or first frames of videos: `[H, W, 3]` uint8 by name, at most `number`."""
     found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES | set(VIDEOS))
     if not found:
-        raise SystemExit(f"{folder}: no pictures and no videos in it")
+        raise SystemExit(f"{folder}: no pictures or videos found")
     picked = np.unique(np.linspace(0, len(found) - 1, min(number, len(found))).round().astype(int))
     return {str(found[i].relative_to(folder)): _photo(found[i]) for i in picked}
 
@@ -59,8 +59,8 @@ def _photo(path: Path) -> np.ndarray:
     return first
 
 
-def widened(photo: np.ndarray, width: int) -> np.ndarray:
-    """A photo of that width; 0 leaves it."""
+def scaled_to_width(photo: np.ndarray, width: int) -> np.ndarray:
+    """Scales a photo to a width; 0 returns it unchanged."""
     if not width or width == photo.shape[1]:
         return photo
     how = cv2.INTER_CUBIC if width > photo.shape[1] else cv2.INTER_AREA
@@ -69,23 +69,23 @@ def widened(photo: np.ndarray, width: int) -> np.ndarray:
     )
 
 
-def phase(animation: Animation) -> Iterator[np.ndarray]:
-    """The frames of a loop that the rest repeats."""
+def one_period(animation: Animation) -> Iterator[np.ndarray]:
+    """Returns the frames of one period of a loop."""
     number = number_of_frames(animation.options) // animation.repeats
     return itertools.islice(animation.frames(), number)
 
 
-def measured(animation: Animation) -> tuple[dict[str, float], list[np.ndarray]]:
-    """The figures of a loop, and three of its frames.
+def measure(animation: Animation) -> tuple[dict[str, float], list[np.ndarray]]:
+    """Measures a loop.
 
     Returns:
-      By the names of `MEASURES`; frames at a quarter, half and the end of a phase.
+      Its figures by the names in `BOUNDS`; frames at a quarter, a half and the end of a period.
     """
     inside = cv2.erode(animation.motion.mask, np.ones((3, 3), np.uint8)) >= 1
     number = number_of_frames(animation.options) // animation.repeats
     contrasts, sharpnesses, changes, shown = [], [], [], []
     first = before = None
-    for index, frame in enumerate(phase(animation)):
+    for index, frame in enumerate(one_period(animation)):
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.float32)
         contrasts.append(grey[inside].std())
         sharpnesses.append(cv2.Laplacian(grey, cv2.CV_32F)[inside].std())
@@ -104,55 +104,55 @@ def measured(animation: Animation) -> tuple[dict[str, float], list[np.ndarray]]:
     }, shown
 
 
-def passes(measure: str, value: float) -> bool:
-    """Whether a figure keeps to its bound."""
-    bound = MEASURES[measure]
-    return value <= bound if measure == "seam" else value >= bound
+def passes(name: str, value: float) -> bool:
+    """Whether a figure is within its bound."""
+    bound = BOUNDS[name]
+    return value <= bound if name == "seam" else value >= bound
 
 
 def table(figures: Sequence[dict[str, float]]) -> str:
-    """Worst, median, and how many keep to the bound."""
-    lines = [f"{'':<10} {'worst':>7} {'median':>7} {'aimed at':>9} {'share':>8}"]
-    for measure, bound in MEASURES.items():
-        values = [each[measure] for each in figures]
-        worst = max(values) if measure == "seam" else min(values)
-        good = sum(passes(measure, value) for value in values)
-        sign = "≤" if measure == "seam" else "≥"
+    """Formats the worst figure, the median, and how many are within the bound."""
+    lines = [f"{'':<10} {'worst':>7} {'median':>7} {'target':>9} {'passed':>8}"]
+    for name, bound in BOUNDS.items():
+        values = [each[name] for each in figures]
+        worst = max(values) if name == "seam" else min(values)
+        good = sum(passes(name, value) for value in values)
+        sign = "≤" if name == "seam" else "≥"
         lines.append(
-            f"{measure:<10} {worst:7.3f} {np.median(values):7.3f} {sign + f'{bound:g}':>9} "
+            f"{name:<10} {worst:7.3f} {np.median(values):7.3f} {sign + f'{bound:g}':>9} "
             f"{good:>4}/{len(values)}"
         )
     return "\n".join(lines)
 
 
 def row(name: str, pictures: Sequence[np.ndarray]) -> np.ndarray:
-    """Pictures side by side, with a name."""
+    """Draws pictures side by side, with a name."""
     height, width = pictures[0].shape[:2]
     size = max(1, round(width * _ROW / height)), _ROW
     line = np.hstack([cv2.resize(each, size, interpolation=cv2.INTER_AREA) for each in pictures])
     return cv2.putText(line, name, (4, 14), 0, 0.45, (255, 255, 0), 1, cv2.LINE_AA)
 
 
-def run(some: dict[str, np.ndarray], make_clips: ClipGenerator, side: int, output: Path) -> str:
-    """Measures all, writes the sheet and the figures, and gives the table."""
+def run(photos: dict[str, np.ndarray], make_clips: ClipGenerator, side: int, output: Path) -> str:
+    """Measures the loops of all photos, writes `loops.png` and `loops.json`; returns the table."""
     figures, rows, still = {}, [], {}
-    for name, photo in some.items():
+    for photo_name, photo in photos.items():
         try:
             animation = make_animation(photo, make_clips, side, MotionOptions())
         except NothingMovesError as nothing:
-            still[name] = str(nothing)
-            print(f"{name}: nothing would move: {nothing}", flush=True)
+            still[photo_name] = str(nothing)
+            print(f"{photo_name}: nothing moves: {nothing}", flush=True)
             continue
-        figures[name], shown = measured(animation)
+        figures[photo_name], shown = measure(animation)
         mask = np.rint(255 * animation.motion.mask).astype(np.uint8)
-        rows.append(row(name, [photo, *shown, cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB)]))
+        rows.append(row(photo_name, [photo, *shown, cv2.cvtColor(mask, cv2.COLOR_GRAY2RGB)]))
         figure = ", ".join(
-            f"{measure} {value:.3f}{'' if passes(measure, value) else ' (!)'}"
-            for measure, value in figures[name].items()
+            f"{name} {value:.3f}{'' if passes(name, value) else ' (!)'}"
+            for name, value in figures[photo_name].items()
         )
-        print(f"{name}: {figure}", flush=True)
+        print(f"{photo_name}: {figure}", flush=True)
     if not figures:
-        raise SystemExit("nothing moves in any of them")
+        raise SystemExit("nothing moves in any of the photos")
     output.mkdir(parents=True, exist_ok=True)
     widest = max(each.shape[1] for each in rows)
     padded = [
@@ -171,10 +171,15 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for loops.png, loops.json"
     )
-    parser.add_argument("--number", type=int, default=24, help="how many photos")
-    parser.add_argument("--width", type=int, default=0, help="of the photos; 0: as they are")
+    parser.add_argument("--number", type=int, default=24, help="maximum number of photos")
+    parser.add_argument(
+        "--width", type=int, default=0, help="width that photos are scaled to; 0: as they are"
+    )
     given = parser.parse_args()
-    some = {name: widened(x, given.width) for name, x in photos(given.photos, given.number).items()}
+    chosen = {
+        name: scaled_to_width(x, given.width)
+        for name, x in photos(given.photos, given.number).items()
+    }
 
     from ssagan_tf.startup import load_tensorflow
 
@@ -184,7 +189,7 @@ def main() -> None:
 
     generator = load_generator(given.model)
     side = generator.options.resolution
-    print(run(some, on_pixels(generator), side, given.output))
+    print(run(chosen, on_pixels(generator), side, given.output))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Measures one case in this process, which should be a fresh one.
+"""Measures one case in this process, which should be fresh.
 
-    python -m benchmarks.measure '{"work": "generator", "subject": "ours", "variant": "static"}'
+    python -m benchmarks.measure \
+        '{"work": "generator", "implementation": "ours", "variant": "static"}'
 
-The last line printed is the result as JSON: seconds of each repetition and the peak memory; or
-operations per second; or an error, in which case the exit code is 1.
+The last line printed is the result as JSON: the seconds of each repetition and the peak memory;
+operations per second; or an error, with exit code 1.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case
-from benchmarks.subject import Subject
+from benchmarks.workload import Workload
 
 MIB = 2**20
-# Seconds from which on a first run is as good as a second one.
+# A first run that takes longer than this (in seconds) counts as a repetition.
 LONG = 30.0
 
 
@@ -32,36 +33,37 @@ def measure(case: Case) -> dict[str, Any]:
     """Prepares and runs a case.
 
     Returns:
-      `seconds`: a list, one for each timed repetition; `peak_mib`: the largest memory of the
-      process; `extra_mib`: how much of it came on top once weights, inputs and graph were there.
-      For products of matrices: `rate`, the best in operations per second, and `product`.
+      `seconds`: a list with the time of each repetition; `peak_mib`: peak memory of the process;
+      `extra_mib`: how much of it was added after weights, inputs and graph had been created. For
+      `matmul`: `rate`, the highest in operations per second, and `product`, the name of the matrix
+      product that reached it.
 
     Raises:
-      ImportError: PyTorch is wanted and not installed.
+      ImportError: The case needs PyTorch, which is not installed.
     """
-    subjects = _framework(case.framework).prepare(case)
+    workloads = _framework(case.framework).prepare(case)
     gc.collect()
-    before = _restart_peak()
-    seconds = {name: _seconds(subject, case) for name, subject in subjects.items()}
-    if case.work == "products":
-        rates = {name: subjects[name].operations / min(seconds[name]) for name in subjects}
+    before = reset_peak_memory()
+    seconds = {name: _seconds(workload, case) for name, workload in workloads.items()}
+    if case.work == "matmul":
+        rates = {name: workloads[name].operations / min(seconds[name]) for name in workloads}
         best = max(rates, key=rates.__getitem__)
         return {"rate": rates[best], "product": best, "rates": rates}
-    peak = _peak()
+    peak = peak_memory()
     return {
-        "seconds": seconds[case.subject],
+        "seconds": seconds[case.implementation],
         "peak_mib": peak / MIB,
         "extra_mib": (peak - before) / MIB,
     }
 
 
 def attempt(case: Case) -> dict[str, Any]:
-    """The same; whatever goes wrong is the result's `error`, in one line."""
+    """Does the same, but returns any exception as `error`, in one line."""
     try:
         return measure(case)
     except Exception as error:
         traceback.print_exc()
-        return {"error": _reason(error)}
+        return {"error": _one_line(error)}
 
 
 def _framework(name: str) -> Any:
@@ -69,16 +71,16 @@ def _framework(name: str) -> Any:
         from ssagan_tf.startup import load_tensorflow
 
         load_tensorflow()
-    return importlib.import_module(f"benchmarks.{name}_subjects")
+    return importlib.import_module(f"benchmarks.{name}_workloads")
 
 
-def _seconds(subject: Subject, case: Case) -> list[float]:
-    first = _timed(subject.warm_up or subject.run)
-    if subject.warm_up is None and first > LONG:
+def _seconds(workload: Workload, case: Case) -> list[float]:
+    first = _timed(workload.warm_up or workload.run)
+    if workload.warm_up is None and first > LONG:
         return [first]
     seconds: list[float] = []
     while len(seconds) < case.repetitions and sum(seconds) <= case.seconds:
-        seconds.append(_timed(subject.run))
+        seconds.append(_timed(workload.run))
     return seconds
 
 
@@ -88,17 +90,17 @@ def _timed(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _restart_peak() -> int:
-    """Forgets the peak so far, where the system can. Returns the peak now, in bytes."""
-    # Importing and filling weights leave a peak that would hide some of what is measured.
+def reset_peak_memory() -> int:
+    """Resets the peak, where the system can. Returns the current peak memory in bytes."""
+    # Importing and initialising leave a peak that would hide some of what is measured.
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    return _peak()
+    return peak_memory()
 
 
-def _peak() -> int:
-    """Largest memory of this process in bytes."""
-    # Not `ru_maxrss` where it can be helped: on Linux it starts at the parent's size.
+def peak_memory() -> int:
+    """Peak memory of this process in bytes."""
+    # `ru_maxrss` is only a fallback: on Linux it starts at the parent's size.
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
@@ -107,27 +109,27 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _reason(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    what = lines[0] if lines else type(error).__name__
+    first_line = lines[0] if lines else type(error).__name__
     lowered = str(error).lower()
     exhausted = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
     if exhausted or "can't allocate memory" in lowered or "oom when" in lowered:
         return "out of memory"
     if isinstance(error, ImportError):
-        return what
-    return f"{type(error).__name__}: {what}"
+        return first_line
+    return f"{type(error).__name__}: {first_line}"
 
 
-def _die_first() -> None:
-    """Asks the system to end this process rather than another one when memory runs out."""
+def _be_killed_first() -> None:
+    """Asks the system to kill this process rather than others when memory runs out."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def main(arguments: list[str]) -> int:
-    """Prints the result of the case given as JSON; the exit code is 1 if there is none."""
-    _die_first()
+    """Prints the result of the case given as JSON. Returns the exit code: 1 for an error."""
+    _be_killed_first()
     result = attempt(Case(**json.loads(arguments[0])))
     print(json.dumps(result), flush=True)
     return 1 if "error" in result else 0

@@ -17,7 +17,7 @@ SIDE, CLIPS, ROUNDS = 128, 8, 3
 
 
 def scikit_image(real: np.ndarray, fake: np.ndarray) -> list[float]:
-    """SSIM of a clip by scikit-image, a frame at a time as it takes them."""
+    """Computes SSIM with scikit-image, frame by frame, as its function requires."""
     from skimage.metrics import structural_similarity
 
     return [
@@ -26,8 +26,8 @@ def scikit_image(real: np.ndarray, fake: np.ndarray) -> list[float]:
     ]
 
 
-def measures() -> dict[str, Callable[[np.ndarray], object]]:
-    """Each takes one real clip, uint8; the clip it is compared with is the same, mirrored."""
+def metrics() -> dict[str, Callable[[np.ndarray], object]]:
+    """Returns functions of one uint8 clip, which is compared with its mirror image."""
 
     def pair(clip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values = PAPER.values(to_float(clip))
@@ -46,15 +46,15 @@ def measures() -> dict[str, Callable[[np.ndarray], object]]:
 
 def main() -> None:
     clips = [synthetic_clip(0, number, SIDE, 32) for number in range(CLIPS)]
-    paces: dict[str, list[float]] = {}
-    for _ in range(ROUNDS):  # in turns, as the machine's speed changes
-        for name, measure in measures().items():
+    throughputs: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):  # in turns, since the machine's speed varies
+        for name, metric in metrics().items():
             began = time.process_time()
             for clip in clips:
-                measure(clip)
-            paces.setdefault(name, []).append(CLIPS / (time.process_time() - began))
-    print(f"clips of 32 frames at {SIDE}×{SIDE} in a second of one core, by CPU time")
-    for name, values in paces.items():
+                metric(clip)
+            throughputs.setdefault(name, []).append(CLIPS / (time.process_time() - began))
+    print(f"clips of 32 frames at {SIDE}×{SIDE} per second of CPU time")
+    for name, values in throughputs.items():
         shown = ", ".join(f"{value:.1f}" for value in values)
         print(f"{name:<20} {statistics.median(values):7.1f}  ({shown})")
 

@@ -1,9 +1,9 @@
-"""The networks and the training step in plain PyTorch, to hold and measure ours against.
+"""The networks and the training step in plain PyTorch, a reference for tests and benchmarks.
 
-Written from the paper (Table 1, Eq. 1-7) the straightforward way: channels first, the image
-repeated 32 times, every layer a module. Modules have the names of the released code, so that state
-dicts are its checkpoints. `copy_weights` fills them from our Keras networks; with the same weights
-they give the same clips and scores, which a test holds.
+A straightforward implementation of the paper (Table 1, Eq. 1-7): channels first, the image repeated
+32 times, every layer a module. Modules are named as in the released code, so that state dicts match
+its checkpoints. `copy_weights` copies the weights of our Keras networks; a test checks that clips
+and scores are then the same.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ except ImportError as error:  # pragma: no cover - depends on the environment
 FRAMES = 32
 CORE_RESOLUTION = 64
 ATTENTIONS = ("naive", "fused")
-# Of the discriminator's convolutions but the first.
+# Where the released code has the discriminator's convolutions after the first.
 SLICES = {2: ("slice2", 0), 3: ("slice2", 3), 4: ("slice3", 0), 5: ("slice3", 3), 6: ("slice4", 0)}
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """What differs between the released networks. By default SSA-GAN's, as in the paper.
+    """How the released networks differ. The default is SSA-GAN as in the paper.
 
     Attributes:
-      skips: `"concatenate"`, `"add"`, or `"add_inner"`: without the two outer ones.
-      ssa: Whether attention follows all layers but conv6 and the last.
+      skips: `"concatenate"`, `"add"`, or `"add_inner"`, which omits the two outer ones.
+      ssa: Whether attention follows all layers except conv6 and the last.
       gate: `"gamma"`, `"none"` or `"projected"`.
-      ratio: Channels of queries and keys over those of the features.
-      spectral_norm: Of all convolutions but those of the attention.
+      ratio: Channels of queries and keys, divided by those of the features.
+      spectral_norm: Whether all convolutions outside the attention have spectral normalisation.
     """
 
     skips: str = "concatenate"
@@ -95,16 +95,16 @@ def naive_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
 
 
 def fused_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """The same by PyTorch's own operation."""
-    # One head, `[B, 1, positions, features]`. Rows that are not contiguous would make PyTorch
-    # fall back to the plain formula.
+    """The same with PyTorch's `scaled_dot_product_attention`."""
+    # One head, `[B, 1, positions, features]`. With rows that are not contiguous PyTorch would fall
+    # back to the plain formula.
     rows = [x.transpose(1, 2).unsqueeze(1).contiguous() for x in (query, key, value)]
     attended = functional.scaled_dot_product_attention(*rows, scale=1.0)
     return attended.squeeze(1).transpose(1, 2)
 
 
 def _levels(resolution: int, base_filters: int) -> dict[int, tuple[int, tuple, tuple]]:
-    """Filters, kernel and stride of conv1 … conv5 by number; from conv2 on at 64², and so on."""
+    """Filters, kernel and stride of conv1 … conv5 by number; at 64² the first is conv2."""
     outer, side = [], CORE_RESOLUTION
     while side < resolution:
         outer.insert(0, (base_filters // 2 ** len(outer), (3, 4, 4), (1, 2, 2)))
@@ -115,7 +115,7 @@ def _levels(resolution: int, base_filters: int) -> dict[int, tuple[int, tuple, t
     return dict(enumerate(levels, start=2 - len(outer)))
 
 
-def _prepared(convolution: nn.Module, spectral_norm: bool) -> nn.Module:
+def _initialized(convolution: nn.Module, spectral_norm: bool) -> nn.Module:
     nn.init.normal_(convolution.weight, std=0.02)
     return nn.utils.spectral_norm(convolution) if spectral_norm else convolution
 
@@ -129,9 +129,9 @@ class Generator(nn.Module):
 
     Args:
       resolution: Side of the frames, 64·2^k.
-      base_filters: Filters of the 128² network's first convolution.
+      base_filters: Filters of the first convolution at 128².
       attention: `"naive"` or `"fused"`.
-      variant: SSA-GAN's by default.
+      variant: By default SSA-GAN's.
     """
 
     def __init__(
@@ -147,8 +147,8 @@ class Generator(nn.Module):
         first, inner = min(levels), 16 * base_filters
 
         def add(name: str, convolution: nn.Module, filters: int, ssa: str = "") -> None:
-            """A (de)convolution; with `ssa`, the attention of that name."""
-            self.add_module(name, _prepared(convolution, variant.spectral_norm))
+            """Adds a (de)convolution and, with `ssa`, an attention of that name."""
+            self.add_module(name, _initialized(convolution, variant.spectral_norm))
             if name not in (f"downConv{first}", "downConv6", f"upConv{7 - first}"):
                 self.add_module(name.replace("Conv", "BN"), nn.BatchNorm3d(filters))
             if ssa and variant.ssa:
@@ -162,7 +162,7 @@ class Generator(nn.Module):
             channels = filters
         add("downConv6", nn.Conv3d(inner, inner, (2, 4, 4), bias=False), inner)
         add("upConv1", nn.ConvTranspose3d(inner, inner, (2, 4, 4), bias=False), inner, "up_attn_5")
-        # Concatenated: twice the channels, the decoder's own and those of the skip.
+        # Concatenation doubles the channels: the decoder's and those of the skip.
         times = 2 if variant.skips == "concatenate" else 1
         for n in sorted(levels, reverse=True):
             channels, kernel, stride = levels[n]
@@ -226,13 +226,13 @@ class Discriminator(nn.Module):
         name, index = SLICES.get(number, (f"slice{number}", 0))
         if index == 0:
             self.add_module(name, nn.Sequential())
-        layers[0] = _prepared(layers[0], spectral_norm)
+        layers[0] = _initialized(layers[0], spectral_norm)
         for place, layer in enumerate(layers, start=index):
             if layer is not None:
                 self._modules[name].add_module(str(place), layer)
 
     def forward(self, clip: Tensor, features: bool = False) -> Any:
-        """The logits; with `features` also the outputs of slice1 and slice2."""
+        """Returns the logits; with `features` also the outputs of slice1 and slice2."""
         found = []
         for name, layers in self.named_children():
             clip = layers(clip)
@@ -242,14 +242,14 @@ class Discriminator(nn.Module):
 
 
 def autocast(precision: str) -> contextlib.AbstractContextManager:
-    """PyTorch's mixed precision on CPUs, or nothing for float32."""
+    """Returns PyTorch's mixed precision on CPUs; for float32 a context that does nothing."""
     if precision == "float32":
         return contextlib.nullcontext()
     return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
 def adam(network: nn.Module) -> torch.optim.Optimizer:
-    """The paper's optimizer (Sec. 4)."""
+    """Returns the paper's optimizer (Sec. 4)."""
     return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.9))
 
 
@@ -261,18 +261,18 @@ def training_step(
     clips: Tensor,
     precision: str = "float32",
 ) -> dict[str, float]:
-    """One update of the discriminator on each batch, then one of the generator on the last.
+    """Updates the discriminator on each batch, then the generator on the last.
 
     Args:
-      generator: In training mode, as the discriminator.
-      discriminator: Scores the clips.
-      generator_optimizer: Of the generator's parameters.
-      discriminator_optimizer: Of the discriminator's parameters.
+      generator: The generator, in training mode.
+      discriminator: The discriminator, in training mode.
+      generator_optimizer: Optimizer of the generator's parameters.
+      discriminator_optimizer: Optimizer of the discriminator's parameters.
       clips: uint8 `[B, updates, 3, T, H, W]`.
-      precision: `"float32"`, or `"bfloat16"` by autocast.
+      precision: `"float32"`, or `"bfloat16"` with autocast.
 
     Returns:
-      The losses; the discriminator's is the mean of its updates.
+      The losses; the discriminator's is the mean over its updates.
     """
     losses = []
     for batch in clips.unbind(1):
@@ -303,17 +303,17 @@ def training_step(
 
 
 def _log_loss(logits: Tensor, target: float) -> Tensor:
-    """-log D where the target is 1, -log(1 - D) where it is 0."""
+    """-log D for target 1, -log(1 - D) for target 0."""
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
 def copy_weights(keras_network: Any, network: Generator | Discriminator) -> None:
-    """Gives a network here the weights of the same one of `ssagan_tf`.
+    """Copies the weights of a network of `ssagan_tf` into its counterpart here.
 
     Args:
       keras_network: Built by `build_generator` or `build_discriminator`.
-      network: Of the same options. Is overwritten.
+      network: Built with the same options; its weights are overwritten.
     """
     from ssagan_tf.torch_weights import state_of  # it loads Keras
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-HEAD = """# Measurements
+HEAD = """# Benchmark results
 
-Made by `python -m benchmarks.run`. Each figure is the median over all repetitions of all rounds;
-each round measures every subject in a fresh process of its own, one after the other (one that takes
-over ten times as long as the first takes part in one round only). Compare within a table: machines
-are shared and drift, so seconds of different tables may not be comparable.
+Written by `python -m benchmarks.run`. Each figure is the median over all repetitions of all rounds.
+In each round every implementation runs in a fresh process, one after the other; one that takes over
+ten times as long as the first is measured in a single round. Compare figures within a table only:
+the machine is shared and its speed varies, so seconds from different tables may not be comparable.
 
-- **time ratio**, **memory ratio**: to the first row of the comparison.
-- **extra memory**: the peak on top of what the process held once weights, inputs and graph were
-  there. **peak**: of the whole process.
-- **GFLOP**: counted for the subject's own algorithm (`python -m benchmarks.operations`).
-- **share of floor**: the time that the first row's operations would take at the rate of
-  TensorFlow's matrix products, measured in the same rounds, over the measured time.
+- **time ratio**, **memory ratio**: relative to the first row of the comparison.
+- **extra memory**: peak memory beyond what the process held once weights, inputs and graph had been
+  created. **peak**: peak memory of the whole process.
+- **GFLOP**: counted for the implementation's own algorithm (`python -m benchmarks.flops`).
+- **share of floor**: the time that the first row's operations would take at the speed of
+  TensorFlow's matrix products, measured in the same rounds, divided by the measured time.
 """
 
 Row = dict[str, Any]
@@ -26,20 +26,20 @@ NAMES = {"tensorflow": "TensorFlow", "torch": "PyTorch"}
 
 
 def markdown(parts: list[dict[str, Any]]) -> str:
-    """The report of measured parts, as `run.py` makes them."""
-    places = {str(part["environment"]): part["environment"] for part in parts}
+    """Returns the report of measured parts, given as in results.json."""
+    machines = {str(part["environment"]): part["environment"] for part in parts}
     lines = [HEAD]
-    if len(places) == 1:
-        lines += [*_place(next(iter(places.values()))), ""]
+    if len(machines) == 1:
+        lines += [*_machine(next(iter(machines.values()))), ""]
     for part in parts:
         lines += [f"## {part['title']}", "", part["note"], ""]
-        if len(places) > 1:
-            lines += [*_place(part["environment"]), ""]
+        if len(machines) > 1:
+            lines += [*_machine(part["environment"]), ""]
         lines += [*_table(part["rows"]), "", _measured(part), ""]
     return "\n".join(lines)
 
 
-def _place(environment: dict[str, Any]) -> list[str]:
+def _machine(environment: dict[str, Any]) -> list[str]:
     versions = environment["versions"]
     named = [f"{name} {version or '(none)'}" for name, version in versions.items()]
     return [
@@ -57,17 +57,17 @@ def _measured(part: dict[str, Any]) -> str:
 def _rates(rates: list[dict[str, Any]]) -> list[str]:
     if not rates:
         return []
-    said = [
+    speeds = [
         f"{NAMES[rate['framework']]} {rate['precision']} "
         + (rate["error"] if "error" in rate else f"{rate['rate'] / 1e9:.0f} GFLOP/s")
         for rate in rates
     ]
-    return [f"Matrix products: {', '.join(said)}."]
+    return [f"Matrix products: {', '.join(speeds)}."]
 
 
 def _table(rows: list[Row]) -> list[str]:
     columns = [column for column in _COLUMNS if any(column[1](row) for row in rows)]
-    if all(row.get("time_ratio", 1.0) == 1.0 for row in rows):  # nothing is compared
+    if all(row.get("time_ratio", 1.0) == 1.0 for row in rows):  # a single implementation
         columns = [column for column in columns if not column[0].endswith("ratio")]
     head = [name for name, _, _ in columns]
     ruler = [":--" if column[2] is str else "--:" for column in columns]
@@ -112,9 +112,9 @@ def _gigas(operations: int) -> str:
 
 _COLUMNS: list[Column] = [
     ("", lambda row: row["label"], str),
-    ("subject", lambda row: row["subject"], str),
+    ("implementation", lambda row: row["implementation"], str),
     ("seconds", lambda row: row.get("seconds", "error" in row), _seconds),
-    ("least to most", _spread, lambda text: text),
+    ("fastest to slowest", _spread, lambda text: text),
     ("per clip", _per_clip, _seconds),
     ("time ratio", lambda row: row.get("time_ratio"), "{:.2f}".format),
     ("extra memory, MiB", lambda row: row.get("extra_mib"), "{:.0f}".format),

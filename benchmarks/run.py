@@ -1,11 +1,10 @@
-"""Measures everything and writes RESULTS.md and results.json.
+"""Runs the benchmarks and writes RESULTS.md and results.json.
 
     python -m benchmarks.run [--only=attention,generator,step,growth] [--quick] [--output=FOLDER]
 
-Every measurement is made in a process of its own. The subjects of a comparison take turns, round
-by round, so that a machine that slows down meanwhile does so for all of them; what is reported is
-the median over all repetitions of all rounds. Parts that are not measured this time are kept as
-results.json has them.
+Every measurement runs in a fresh process. The implementations of a comparison take turns, round by
+round, so that changes in the machine's speed affect all of them; the median over all repetitions of
+all rounds is reported. Parts that are not measured this time keep their results in results.json.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import operations
+from benchmarks import flops
 from benchmarks.cases import Case, Comparison, Part, parts
 from benchmarks.environment import environment
 from benchmarks.report import markdown
@@ -35,51 +34,51 @@ from ssagan_tf.startup import load_tensorflow
 ROOT = Path(__file__).parents[1]
 
 Measure = Callable[[Case], dict[str, Any]]
-Say = Callable[[str], None]
+Print = Callable[[str], None]
 Results = dict[Case, list[dict[str, Any]]]
 
 
-# A subject that takes so many times as long as the first is measured in one round only: its ratio
-# is plain, and the others' rounds stay close together.
-HOPELESS = 10.0
+# An implementation that takes this many times as long as the baseline is measured in one round:
+# its ratio is clear, and the rounds of the others stay close together in time.
+MUCH_SLOWER = 10.0
 
 
 def in_fresh_process(case: Case) -> dict[str, Any]:
-    """Measures a case in a process of its own; whatever goes wrong is the result's `error`."""
+    """Measures a case in a fresh process. Returns any failure as `error`."""
     command = [sys.executable, "-m", "benchmarks.measure", json.dumps(dataclasses.asdict(case))]
-    # Memory is what the system counts for the process, so GPUs are left out.
-    hidden = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    # The memory measured is that of the process, so GPUs are hidden.
+    variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
     try:
         done = subprocess.run(
             command,
             cwd=ROOT,
-            env={**os.environ, **hidden},
+            env={**os.environ, **variables},
             capture_output=True,
             text=True,
-            timeout=case.limit,
+            timeout=case.timeout,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {"error": f"stopped after {case.limit:.0f} s"}
+        return {"error": f"stopped after {case.timeout:.0f} s"}
     try:
         return json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         if done.returncode == -9:
-            return {"error": "killed, most likely for its memory"}
+            return {"error": "killed, probably out of memory"}
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return {"error": f"ended with exit code {done.returncode}: {last}"}
 
 
-def measure_part(part: Part, measure: Measure, say: Say = print) -> dict[str, Any]:
+def measure_part(part: Part, measure: Measure, write_line: Print = print) -> dict[str, Any]:
     """Measures a part in rounds.
 
     Args:
-      part: What to measure.
+      part: The part to measure.
       measure: Measures one case.
-      say: Is given a line after each.
+      write_line: Called with a line of text after each.
 
     Returns:
-      What results.json holds of it.
+      The part's entry in results.json.
     """
     start = time.monotonic()
     cases = [*part.rates, *(case for one in part.comparisons for case in one.cases)]
@@ -91,7 +90,7 @@ def measure_part(part: Part, measure: Measure, say: Say = print) -> dict[str, An
                 continue
             result = measure(case)
             before.append(result)
-            say(f"{part.name}, round {number} of {part.rounds}: {_line(case, result)}")
+            write_line(f"{part.name}, round {number} of {part.rounds}: {_line(case, result)}")
     rates = [_rate(case, results[case]) for case in part.rates]
     return {
         "name": part.name,
@@ -106,13 +105,13 @@ def measure_part(part: Part, measure: Measure, say: Say = print) -> dict[str, An
     }
 
 
-def _is_enough(before: list[dict[str, Any]], of_first: list[dict[str, Any]]) -> bool:
-    """Whether another round would tell nothing new."""
+def _is_enough(before: list[dict[str, Any]], baseline: list[dict[str, Any]]) -> bool:
+    """Whether another round would add nothing new."""
     if any("error" in result for result in before):
-        return True  # it would go wrong again
-    if "seconds" not in before[0] or "error" in of_first[0]:
+        return True  # it would fail again
+    if "seconds" not in before[0] or "error" in baseline[0]:
         return False
-    return min(before[0]["seconds"]) > HOPELESS * max(of_first[0]["seconds"])
+    return min(before[0]["seconds"]) > MUCH_SLOWER * max(baseline[0]["seconds"])
 
 
 def comparison_rows(
@@ -120,15 +119,19 @@ def comparison_rows(
     results: Results,
     rates: list[dict[str, Any]],
 ) -> list[dict[str, Any]]:
-    """A row for each case: medians, ratios to the first case, share of the floor.
+    """Returns a row per case: medians, ratios to the first case, share of the floor.
 
-    The floor is the time that the first case's operations would take at the rate of TensorFlow's
+    The floor is the time that the first case's operations would take at the speed of TensorFlow's
     matrix products.
     """
     rows = []
     for case in comparison.cases:
-        row = {"label": comparison.label, "subject": case.subject, "batch": case.batch}
-        row["operations"] = operations.of_case(case)
+        row = {
+            "label": comparison.label,
+            "implementation": case.implementation,
+            "batch": case.batch,
+        }
+        row["operations"] = flops.of_case(case)
         row["case"] = dataclasses.asdict(case)
         row |= _summary(results[case])
         rows.append(row)
@@ -177,7 +180,7 @@ def _rate_of(precision: str, rates: list[dict[str, Any]]) -> float | None:
 
 
 def _line(case: Case, result: dict[str, Any]) -> str:
-    what = f"{case.subject}, {case.framework} {case.precision}"
+    what = f"{case.implementation}, {case.framework} {case.precision}"
     if "error" in result:
         return f"{what}: {result['error']}"
     if "rate" in result:
@@ -188,23 +191,24 @@ def _line(case: Case, result: dict[str, Any]) -> str:
     )
 
 
-def chosen(names: str, quick: bool) -> list[Part]:
-    """The parts that `--only` names: by a whole name, or else by what stands before a hyphen.
+def select_parts(names: str, quick: bool) -> list[Part]:
+    """Returns the parts that `--only` names, by their full names or by what precedes a hyphen.
 
     Raises:
-      ValueError: There is none of a name.
+      ValueError: A name is unknown.
     """
     every = parts(quick)
     if not names:
         return every
-    wanted = set()
+    selected = set()
     for name in (name.strip() for name in names.split(",")):
         found = {part.name for part in every if part.name == name}
         found = found or {part.name for part in every if part.name.startswith(f"{name}-")}
         if not found:
-            raise ValueError(f"there is no {name}; there are {', '.join(p.name for p in every)}")
-        wanted |= found
-    return [part for part in every if part.name in wanted]
+            known = ", ".join(part.name for part in every)
+            raise ValueError(f"unknown part {name!r}; known parts: {known}")
+        selected |= found
+    return [part for part in every if part.name in selected]
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
@@ -213,7 +217,9 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
         return {part["name"]: part for part in json.loads(path.read_text())["parts"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} holds no results; remove it or name another folder") from error
+        raise DataError(
+            f"{path}: not a results file; remove it or give another --output"
+        ) from error
 
 
 def _write(folder: Path, measured: dict[str, dict[str, Any]]) -> None:
@@ -231,30 +237,36 @@ def main(arguments: list[str] | None = None, measure: Measure = in_fresh_process
     """Runs the program.
 
     Args:
-      arguments: The command line.
+      arguments: Command line.
       measure: Measures one case.
 
     Returns:
-      The exit code. Cases that cannot be measured are rows of the report and no failure.
+      The exit code. A case that cannot be measured is a row of the report, not a failure.
     """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--only", default="", help="Parts, separated by commas; all by default.")
-    parser.add_argument("--quick", action="store_true", help="Tiny sizes: does it run at all?")
-    parser.add_argument("--output", help="Folder of the results; by default this package's.")
-    parser.add_argument("--rounds", type=int, default=0, help="Instead of each part's own number.")
+    parser.add_argument(
+        "--only", default="", help="parts to measure, separated by commas; default: all"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, to check that everything runs"
+    )
+    parser.add_argument("--output", help="folder for the results; default: benchmarks/")
+    parser.add_argument(
+        "--rounds", type=int, default=0, help="number of rounds, instead of each part's own"
+    )
     options = parser.parse_args(arguments)
     try:
-        wanted = chosen(options.only, options.quick)
+        selected = select_parts(options.only, options.quick)
     except ValueError as error:
         parser.error(f"--only: {error}")
-    # Figures of tiny sizes mean nothing and must not replace others.
+    # Figures of tiny sizes are meaningless and must not replace real ones.
     default = tempfile.mkdtemp() if options.quick else str(Path(__file__).parent)
     folder = Path(options.output or default)
-    load_tensorflow()  # quietly, for the counts
+    load_tensorflow()  # without its log messages, for counting operations
     try:
         measured = _read(folder / "results.json")
-        for part in wanted:
+        for part in selected:
             if options.rounds > 0:
                 part = dataclasses.replace(part, rounds=options.rounds)
             measured[part.name] = measure_part(part, measure, lambda line: print(line, flush=True))
@@ -262,7 +274,7 @@ def main(arguments: list[str] | None = None, measure: Measure = in_fresh_process
     except DataError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"written: {folder / 'RESULTS.md'}, {folder / 'results.json'}")
+    print(f"wrote {folder / 'RESULTS.md'}, {folder / 'results.json'}")
     return 0
 
 

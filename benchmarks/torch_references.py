@@ -1,10 +1,10 @@
-"""What networks in PyTorch give in float64, stored: tests hold ours to it without PyTorch.
+"""Stores float64 outputs of the PyTorch networks, so that tests compare ours without PyTorch.
 
     python -m benchmarks.torch_references
 
-writes `tests/torch_weights/references/*.json`, a few KB each. Weights and inputs follow from
-names and shapes (`made_up_state`, `made_up_inputs`), so only a part of the results is stored:
-some of their numbers, and sums that every number goes into.
+writes `tests/torch_weights/references/*.json`, a few kB each. Weights and inputs are generated from
+names and shapes (`made_up_state`, `made_up_inputs`), so only part of each output is stored: a
+sample of its values, and weighted sums of all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 FOLDER = Path(__file__).parents[1] / "tests" / "torch_weights" / "references"
-NUMBERS, SUMS = 96, 8  # that are kept of each result
+VALUES, SUMS = 96, 8  # stored of each output
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Case:
     """A network of `plain_torch`.
 
     Attributes:
-      model: The `--network` that `import_torch` needs, where the file does not tell.
+      model: Network to name to `import_torch`, where the state dict does not identify it.
       variant: Arguments of `plain_torch.Variant`; None: a discriminator.
-      spectral_norm: Of all convolutions.
-      resolution: Of its clips.
+      spectral_norm: Whether convolutions have spectral normalisation.
+      resolution: Side of its frames in pixels.
     """
 
     model: str = ""
@@ -62,20 +62,20 @@ CASES = {
 
 
 def made_up_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """A state dict of float32 numbers that follow from each key and shape.
+    """Returns a state dict of float32 arrays that depend only on their keys and shapes.
 
-    From `RandomState`, whose numbers are the same in every version of NumPy.
+    They come from `RandomState`, whose stream is the same in every version of NumPy.
     """
     state, spectral = {}, any(key.endswith("_orig") for key in shapes)
     for key, shape in shapes.items():
         draw = np.random.RandomState(zlib.crc32(key.encode()))
         if len(shape) > 1:
             fan = np.prod(shape[1:]) if "upConv" not in key else shape[0] * np.prod(shape[2:]) / 8
-            # Small logits: large ones multiply rounding errors, in any implementation.
+            # Small logits: large ones amplify rounding errors in any implementation.
             scale = 0.1 if "query" in key or "key" in key else 1.0
             value = draw.normal(0, scale * fan**-0.5, shape)
         elif key.endswith("running_var"):
-            # What comes out is to be neither flat nor at the ends of tanh.
+            # Outputs should be neither flat nor saturated.
             value = draw.uniform(*((0.05, 0.3) if spectral else (0.5, 3.0)), shape)
         elif key.endswith("num_batches_tracked"):
             value = np.zeros(shape)
@@ -88,7 +88,7 @@ def made_up_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray
         kernel = state[key].astype("float64")
         kernel = np.moveaxis(kernel, 1, 0) if "upConv" in key else kernel
         u, _, vt = np.linalg.svd(kernel.reshape(len(kernel), -1), full_matrices=False)
-        # Near the singular vectors, as after some training, and of unit length.
+        # Close to the singular vectors, as after some training, and of unit length.
         for vector, exact in (("u", u[:, 0] * np.sign(vt[0, 0])), ("v", vt[0] * np.sign(vt[0, 0]))):
             near = exact + 0.2 * state[name + vector] * np.abs(exact).mean()
             state[name + vector] = (near / np.linalg.norm(near)).astype("float32")
@@ -96,32 +96,32 @@ def made_up_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray
 
 
 def made_up_inputs(case: Case) -> np.ndarray:
-    """Float64 in [-1, 1] that float32 holds, of clips or images that differ."""
+    """Returns clips or images in [-1, 1] that differ, float64 values that float32 represents."""
     inputs = np.random.RandomState(1).uniform(-1, 1, case.input_shape).astype("float32")
     offsets = np.linspace(-0.5, 0.5, len(inputs), dtype="float32")
     return (inputs / 2 + offsets.reshape(-1, *[1] * (inputs.ndim - 1))).astype("float64")
 
 
-def kept(result: np.ndarray) -> np.ndarray:
-    """Some numbers of a result, and sums that weigh each number differently."""
+def digest(result: np.ndarray) -> np.ndarray:
+    """Returns a sample of an array's values, and sums with different random weights."""
     flat = np.ravel(np.asarray(result, "float64"))
     draw = np.random.RandomState(2)
-    numbers = flat[draw.randint(flat.size, size=NUMBERS)]
+    values = flat[draw.randint(flat.size, size=VALUES)]
     sums = [np.mean(flat * draw.uniform(-1, 1, flat.size)) for _ in range(SUMS)]
-    return np.concatenate([numbers, sums])
+    return np.concatenate([values, sums])
 
 
-def kept_state(state: Mapping[str, np.ndarray]) -> np.ndarray:
-    """A sum of each array that a pass in training moves, in the order of their keys.
+def state_digest(state: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Returns a sum of each array that a training pass updates, in the order of their keys.
 
-    But for moving variances: PyTorch's are of a sample (divided by N - 1), Keras' of all values.
+    Moving variances are left out: PyTorch's are unbiased (divided by N - 1), Keras' are not.
     """
     moving = ("running_mean", "_u", "_v")
-    return np.array([kept(state[key])[-1] for key in sorted(state) if key.endswith(moving)])
+    return np.array([digest(state[key])[-1] for key in sorted(state) if key.endswith(moving)])
 
 
 def read(name: str) -> tuple[dict[str, tuple[int, ...]], dict[str, np.ndarray]]:
-    """What is stored of a case: shapes of its state dict, and what is kept of its results."""
+    """Reads a case's reference: the shapes of its state dict, and digests of its outputs."""
     stored = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     shapes = {key: tuple(shape) for key, shape in stored.pop("shapes").items()}
     return shapes, {result: np.array(numbers) for result, numbers in stored.items()}
@@ -148,9 +148,9 @@ def main() -> None:
         for mode in ("inference", "training"):
             with torch.no_grad():
                 result = network.train(mode == "training")(inputs).numpy()
-            results[mode] = kept(np.moveaxis(result, 1, -1)).tolist()
+            results[mode] = digest(np.moveaxis(result, 1, -1)).tolist()
         after = {key: value.numpy() for key, value in network.state_dict().items()}
-        results |= {"state": kept_state(after).tolist(), "shapes": shapes}
+        results |= {"state": state_digest(after).tolist(), "shapes": shapes}
         path = FOLDER / f"{name}.json"
         path.write_text(json.dumps(results), encoding="utf-8")
         print(f"{name}: {path.stat().st_size} bytes")

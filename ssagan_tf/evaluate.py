@@ -212,7 +212,7 @@ def _report_attention(
 
 
 def _report_learning_curves(sources: Mapping[str, Source], report: Report, output: Path) -> None:
-    """Adds the learning curves of all runs as one plot."""
+    """Adds a plot with the learning curves of all runs."""
     curves = {name: learning_curve(source.run) for name, source in sources.items() if source.run}
     losses = {name: curve.loss for name, curve in curves.items() if curve.loss}
     if losses:

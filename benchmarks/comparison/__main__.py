@@ -1,12 +1,13 @@
-"""`python -m benchmarks.comparison`: the paper's comparison of systems, one command a row.
+"""`python -m benchmarks.comparison`: the paper's comparison of systems, one command per row.
 
     python -m benchmarks.comparison --system=vgan --seed=1 --data=SET --runs=FOLDER    one row
-    python -m benchmarks.comparison --bounds --data=SET --runs=FOLDER    what needs no training
-    python -m benchmarks.comparison --strips=docs --runs=FOLDER          clips side by side
-    python -m benchmarks.comparison --table                              the table so far
+    python -m benchmarks.comparison --bounds --data=SET --runs=FOLDER    rows without training
+    python -m benchmarks.comparison --strips=FOLDER --runs=FOLDER        clips side by side
+    python -m benchmarks.comparison --table                              prints the table so far
+    python -m benchmarks.comparison --document                           writes it into the page
 
-SET is procedural-skies-64 v1. A row trains, or resumes, evaluates on all test clips, and writes its
-result into benchmarks/comparison/results.
+SET is the prepared procedural-skies-64 v1. A row trains (or resumes), is evaluated on all test
+clips, and writes its result into benchmarks/comparison/results. The page is docs/comparison.md.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ def main() -> None:
         "--blind", type=int, metavar="SEED", help="with --strips: letters instead of names"
     )
     parser.add_argument("--table", action="store_true", help="print the table so far")
+    parser.add_argument("--document", action="store_true", help="update docs/comparison.md")
     given = parser.parse_args()
-    if not (given.system or given.bounds or given.strips or given.table):
-        parser.error("one of --system, --bounds, --strips and --table is required")
+    if not any((given.system, given.bounds, given.strips, given.table, given.document)):
+        parser.error("give one of --system, --bounds, --strips, --table and --document")
     if (given.system or given.bounds) and not given.data:
         parser.error("--system and --bounds need --data")
     if given.system:
@@ -45,6 +47,8 @@ def main() -> None:
             print(f"wrote {path}")
     if given.table:
         print("\n".join(table.table_lines(table.read_results())))
+    if given.document:
+        table.update_page()
 
 
 if __name__ == "__main__":

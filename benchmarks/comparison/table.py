@@ -1,4 +1,4 @@
-"""The table of the comparison, made of the results that are there."""
+"""The table of the comparison, made from the results recorded so far."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Any
 from benchmarks.comparison.row import BOUNDS, RESULTS
 from benchmarks.comparison.systems import SYSTEMS, row_name
 from ssagan_tf.evaluation import markdown
+
+PAGE = Path(__file__).parents[2] / "docs" / "comparison.md"
+PICTURES = PAGE.with_suffix("")
 
 Result = dict[str, Any]
 
@@ -43,7 +46,7 @@ def _weights(result: Result) -> float | None:
     return weights and (weights["generator"] + weights["first_stage"]) / 1e6
 
 
-# Head, format, and where the number is. None: the row has no such number.
+# Heading, format, and where the number is in a result; None: the row has no such number.
 COLUMNS: tuple[tuple[str, str, Callable[[Result], float | None]], ...] = (
     ("L1 ↓", ".4f", _figure("l1")),
     ("MSE ↓", ".4f", _figure("mse")),
@@ -60,14 +63,14 @@ COLUMNS: tuple[tuple[str, str, Callable[[Result], float | None]], ...] = (
 
 
 def read_results(folder: Path = RESULTS) -> dict[str, Result]:
-    """All results by the names of their files."""
+    """Reads all results, by the names of their files."""
     return {path.stem: json.loads(path.read_text("utf-8")) for path in folder.glob("*.json")}
 
 
 def table_lines(results: dict[str, Result]) -> list[str]:
-    """The table as Markdown: a line per system, then the bounds, then what is missing.
+    """Formats the table as Markdown: a line per system, the bounds, and what is missing.
 
-    Of several seeds it has the mean, and in brackets the least and the greatest number.
+    A system with several seeds has the mean, with the lowest and highest number in brackets.
     """
     rows, missing = [], []
     for name, system in SYSTEMS.items():
@@ -86,6 +89,18 @@ def table_lines(results: dict[str, Result]) -> list[str]:
         missing.append(BOUNDS)
     heads = ["", "seeds", *(head for head, _, _ in COLUMNS)]
     return [*markdown.table(heads, rows), "", f"Not run yet: {', '.join(missing) or 'none'}."]
+
+
+def update_page(page: Path = PAGE, pictures: Path = PICTURES) -> None:
+    """Replaces the table in a page, and links the strips that have been drawn."""
+    text = page.read_text("utf-8")
+    before, begin, rest = text.partition("<!-- table -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    lines = [*table_lines(read_results()), ""]
+    for picture in sorted(pictures.glob("strips_*.png")):
+        link = picture.relative_to(page.parent).as_posix()
+        lines += [f"![A test clip of every system, five frames each]({link})", ""]
+    page.write_text(f"{before}{begin}\n" + "\n".join(lines) + f"\n{end}{after}", "utf-8")
 
 
 def _cells(results: Sequence[Result]) -> list[str]:

@@ -77,7 +77,7 @@ class MetricsLog:
             file.write(json.dumps({"step": step, **values}) + "\n")
         with self._logging(step):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                tf.summary.scalar(tensorboard_tag(name), value)
 
     def write_gif(self, step: int, name: str, frames: np.ndarray, fps: float) -> None:
         """Adds a GIF to TensorBoard's image tab. The summary is (width, height, file).
@@ -105,6 +105,14 @@ class MetricsLog:
         except tf.errors.OpError as error:  # a full disk raises the one that otherwise means memory
             reason = error.message.splitlines()[0]
             raise DataError(f"cannot write {self._path.parent / TENSORBOARD}: {reason}") from error
+
+
+def tensorboard_tag(name: str) -> str:
+    """Returns the tag of a metric in TensorBoard, which groups tags by what precedes the slash.
+
+    `fake_score` is `score/fake score`; `test_content_loss` is `loss/test content loss`.
+    """
+    return f"{name.rpartition('_')[2]}/{name.replace('_', ' ')}"
 
 
 def _step_of(line: str) -> float:
@@ -157,17 +165,25 @@ class LogMetrics(EverySteps):
 
 
 class ShowProgress(keras.callbacks.Callback):
-    """Advances the progress bar, and shows the losses on it."""
+    """Advances the progress bar, and shows the losses and the clips per second on it."""
 
     def __init__(self, progress: Progress):
         super().__init__()
         self._progress = progress
+        self._clips = 0
+        self._began: float | None = None
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         note = (
             f"D {logs['discriminator_loss']:.3f}  G {logs['generator_loss']:.3f}  "
             f"content {logs['content_loss']:.4f}"
         )
+        if self._began is None:  # most of a process's first step is compilation
+            self._began = time.monotonic()
+        else:
+            self._clips += self.model.options.batch_size
+            speed = self._clips / max(time.monotonic() - self._began, 1e-9)
+            note += f"  {speed:.3g} clips/s"
         self._progress.advance(note=note)
 
 

@@ -118,3 +118,17 @@ def test_refuses_other_data(tmp_path: Path) -> None:
     (tmp_path / "dataset_info.json").write_text('{"settings": {"benchmark": ""}}')
     with pytest.raises(SystemExit, match="expected the benchmark procedural-skies-64-v1, got ano"):
         row.check_data(str(tmp_path))
+
+
+def test_the_page_gets_table_and_pictures(tmp_path: Path) -> None:
+    page, pictures = tmp_path / "page.md", tmp_path / "page"
+    page.write_text("before\n<!-- table -->\nold\n<!-- end -->\nafter\n")
+    pictures.mkdir()
+    (pictures / "strips_1.png").touch()
+    for _ in range(2):
+        table.update_page(page, pictures)
+        text = page.read_text()
+        assert text.startswith("before\n<!-- table -->\n\n|")
+        assert text.endswith("](page/strips_1.png)\n\n<!-- end -->\nafter\n")
+        assert "old" not in text
+        assert text.count("Not run yet") == 1

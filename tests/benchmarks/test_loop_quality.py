@@ -22,21 +22,21 @@ def photo() -> np.ndarray:
     return picture
 
 
-def test_table_and_sheet(tmp_path: Path) -> None:
+def test_table_and_picture(tmp_path: Path) -> None:
     cloudless = np.full((60, 90, 3), (90, 140, 220), np.uint8)
     for name, picture in (("b/sky.png", photo()), ("a.png", cloudless)):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         video.write_image(path, picture)
-    some = loop_quality.photos(tmp_path / "in", 24)
-    assert list(some) == ["a.png", "b/sky.png"]
-    shown = loop_quality.run(some, still, 32, tmp_path / "out")
+    photos = loop_quality.photos(tmp_path / "in", 24)
+    assert list(photos) == ["a.png", "b/sky.png"]
+    table = loop_quality.run(photos, still, 32, tmp_path / "out")
     written = json.loads((tmp_path / "out" / "loops.json").read_text())
     assert set(written["nothing_moves"]) == {"a.png"}
     figures = written["photos"]["b/sky.png"]
     assert 0.8 < figures["seam"] < 1.2
     assert 0.9 < figures["contrast"] <= 1
-    assert f"{figures['sharpness']:.3f}" in shown
+    assert f"{figures['sharpness']:.3f}" in table
     assert cv2.imread(str(tmp_path / "out" / "loops.png")).shape == (182, 5 * 270, 3)
 
 
@@ -49,8 +49,8 @@ def test_photos_are_spread_over_the_folder(tmp_path: Path) -> None:
 
 
 def test_a_photo_of_another_width() -> None:
-    assert loop_quality.widened(photo(), 180).shape == (120, 180, 3)
-    assert loop_quality.widened(photo(), 0).shape == (60, 90, 3)
+    assert loop_quality.scaled_to_width(photo(), 180).shape == (120, 180, 3)
+    assert loop_quality.scaled_to_width(photo(), 0).shape == (60, 90, 3)
 
 
 def test_bounds() -> None:

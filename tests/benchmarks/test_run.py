@@ -1,4 +1,4 @@
-"""The benchmark program: what it measures, how it sums up, and what it writes."""
+"""The benchmark program: cases, medians and ratios, and the files it writes."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def results(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def pretend(case: Case) -> dict[str, Any]:
-    """Every case takes a time of its own."""
-    if case.work == "products":
+    """Each implementation takes a different time."""
+    if case.work == "matmul":
         return {"rate": 1e11, "product": "any"}
     seconds = 2.0 + (case.framework == "torch") + 4 * (case.variant in ("plain", "naive"))
     return {"seconds": [seconds] * 3, "extra_mib": 100 * seconds, "peak_mib": 1000.0}
@@ -73,7 +73,7 @@ def test_errors_become_rows(tmp_path: Path, capfd: pytest.CaptureFixture) -> Non
 
     arguments = ["--only=generator-forward", f"--output={tmp_path}"]
     assert run.main(arguments, measure=fails) == 0
-    rows = {row["subject"]: row for row in results(tmp_path)["generator-forward"]["rows"]}
+    rows = {row["implementation"]: row for row in results(tmp_path)["generator-forward"]["rows"]}
     assert rows["plain path"]["error"] == "out of memory"
     assert rows["PyTorch, naive"]["time_ratio"] == 3.5
     assert "| plain path | out of memory |" in (tmp_path / "RESULTS.md").read_text()
@@ -82,7 +82,7 @@ def test_errors_become_rows(tmp_path: Path, capfd: pytest.CaptureFixture) -> Non
 
 
 def test_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("plain_torch", "torch_subjects"):
+    for name in ("plain_torch", "torch_workloads"):
         monkeypatch.delitem(sys.modules, f"benchmarks.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     case = Case("generator", "PyTorch, naive", "torch", "naive")
@@ -91,52 +91,52 @@ def test_without_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_subprocess_errors_are_one_line() -> None:
     wrong = Case("generator", "ours", "none")
-    assert "benchmarks.none_subjects" in run.in_fresh_process(wrong)["error"]
-    slow = Case("generator", "ours", limit=0.05)
+    assert "benchmarks.none_workloads" in run.in_fresh_process(wrong)["error"]
+    slow = Case("generator", "ours", timeout=0.05)
     assert run.in_fresh_process(slow) == {"error": "stopped after 0 s"}
 
 
-def test_subjects_take_turns() -> None:
+def test_implementations_take_turns() -> None:
     a, b, c = (Case("generator", name, variant="static") for name in "abc")
     part = Part("p", "P", "", (Comparison("", (a, b)), Comparison("", (c,))), rounds=2)
     order = []
 
     def note(case: Case) -> dict[str, Any]:
-        order.append(case.subject)
+        order.append(case.implementation)
         return {"seconds": [1.0], "extra_mib": 1.0, "peak_mib": 1.0}
 
-    run.measure_part(part, note, say=lambda line: None)
+    run.measure_part(part, note, write_line=lambda line: None)
     assert order == list("abcabc")
 
 
-def test_hopeless_subjects_are_measured_once() -> None:
+def test_much_slower_implementations_are_measured_once() -> None:
     fast, slow = (Case("generator", name, variant="static") for name in ("fast", "slow"))
     part = Part("p", "P", "", (Comparison("", (fast, slow)),), rounds=3)
     order = []
 
     def note(case: Case) -> dict[str, Any]:
-        order.append(case.subject)
-        seconds = 1.0 if case.subject == "fast" else 11.0
+        order.append(case.implementation)
+        seconds = 1.0 if case.implementation == "fast" else 11.0
         return {"seconds": [seconds], "extra_mib": 1.0, "peak_mib": 1.0}
 
-    rows = run.measure_part(part, note, say=lambda line: None)["rows"]
+    rows = run.measure_part(part, note, write_line=lambda line: None)["rows"]
     assert order == ["fast", "slow", "fast", "fast"]
     assert [row["time_ratio"] for row in rows] == [1.0, 11.0]
 
 
 def test_medians_ratios_and_share_of_the_floor() -> None:
-    (part,) = run.chosen("generator-gradients", quick=True)
-    rate = Case("products", "matrix products", precision="bfloat16")
+    (part,) = run.select_parts("generator-gradients", quick=True)
+    rate = Case("matmul", "matrix products", precision="bfloat16")
     part = dataclasses.replace(part, rates=(rate,), rounds=2)
     times = iter([[3.0, 1.0], [5.0]])
 
     def note(case: Case) -> dict[str, Any]:
-        if case.work == "products":
+        if case.work == "matmul":
             return {"rate": 2e9}
-        seconds = next(times) if case.subject == "ours" else [9.0]
+        seconds = next(times) if case.implementation == "ours" else [9.0]
         return {"seconds": seconds, "extra_mib": 10.0, "peak_mib": 20.0}
 
-    measured = run.measure_part(part, note, say=lambda line: None)
+    measured = run.measure_part(part, note, write_line=lambda line: None)
     ours, torch = measured["rows"]
     assert (ours["seconds"], ours["least_seconds"], ours["most_seconds"]) == (3.0, 1.0, 5.0)
     assert torch["time_ratio"] == 3.0
@@ -154,7 +154,7 @@ def test_parts_are_kept_and_replaced(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["RESULTS.md", "results.json"]
 
 
-def test_full_report_has_all_that_was_asked() -> None:
+def test_the_full_report_has_all_cases() -> None:
     parts = {part.name: part for part in cases.parts()}
     attention = {(c.positions, c.frames * c.channels) for c in all_cases(parts["attention"])}
     assert {n for n, width in attention if width == 96} == {256, 1024, 4096, 16384}
@@ -177,11 +177,11 @@ def test_unknown_parts_are_refused(only: str, capsys: pytest.CaptureFixture) -> 
     with pytest.raises(SystemExit) as stopped:
         run.main([f"--only={only}"], measure=pretend)
     assert stopped.value.code == 2
-    assert "there is no " in capsys.readouterr().err
+    assert "unknown part " in capsys.readouterr().err
 
 
 def test_other_files_are_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "results.json").write_text("[]")
     assert run.main(["--only=step", f"--output={tmp_path}"], measure=pretend) == 1
-    assert "holds no results" in capsys.readouterr().err
+    assert "not a results file" in capsys.readouterr().err
     assert (tmp_path / "results.json").read_text() == "[]"

@@ -33,7 +33,7 @@ def test_results_of_pytorch(name: str) -> None:
         assert result.std() > 1e4 * EXACT
         assert result.ndim == 2 or (abs(result) < 0.99).mean() > 0.9
         np.testing.assert_allclose(
-            torch_references.kept(result), expected[mode], rtol=0, atol=EXACT, err_msg=mode
+            torch_references.digest(result), expected[mode], rtol=0, atol=EXACT, err_msg=mode
         )
-    state = torch_references.kept_state(torch_weights.to_state_dict(network))
+    state = torch_references.state_digest(torch_weights.to_state_dict(network))
     np.testing.assert_allclose(state, expected["state"], rtol=0, atol=EXACT)

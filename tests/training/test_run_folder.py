@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -228,13 +229,39 @@ def test_tensorboard_has_scalars_and_moving_pictures(tmp_path) -> None:
     log.write(3, {"content_loss": 0.25})
     log.write_gif(3, "sample", np.zeros((4, 8, 6, 3), np.uint8), 12.0)
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
-    [loss] = events.Tensors("content_loss")
+    [loss] = events.Tensors("loss/content loss")
     assert (loss.step, tf.make_ndarray(loss.tensor_proto)) == (3, np.float32(0.25))
     [sample] = events.Tensors("sample")
     width, height, picture = sample.tensor_proto.string_val
     assert (width, height, picture[:6]) == (b"6", b"8", b"GIF89a")
     metadata = events.SummaryMetadata("sample")
     assert metadata.plugin_data.plugin_name == "images"
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("test_content_loss", "loss/test content loss"),
+        ("fake_score", "score/fake score"),
+        ("seconds_per_step", "step/seconds per step"),
+    ],
+)
+def test_tensorboard_groups_metrics_by_kind(name: str, tag: str) -> None:
+    assert callbacks.tensorboard_tag(name) == tag
+
+
+def test_progress_shows_losses_and_clips_per_second(monkeypatch) -> None:
+    notes: list[str] = []
+    progress = SimpleNamespace(advance=lambda note: notes.append(note))
+    show = callbacks.ShowProgress(progress)
+    show.set_model(SimpleNamespace(options=TrainOptions(batch_size=8)))
+    seconds = iter([10.0, 14.0, 15.0])  # after compiling, and after two more steps
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: next(seconds))
+    losses = {"discriminator_loss": 1.0, "generator_loss": 2.0, "content_loss": 0.25}
+    for _ in range(3):
+        show.on_train_batch_end(0, losses)
+    shown = "D 1.000  G 2.000  content 0.2500"
+    assert notes == [shown, f"{shown}  2 clips/s", f"{shown}  3.2 clips/s"]
 
 
 def test_metrics_of_steps_that_are_made_again_are_dropped(tmp_path) -> None:

@@ -51,7 +51,8 @@ def test_no_step_is_shown_twice(tmp_path: Path, half: int) -> None:
     go_on(4, 8, 3.0)  # then that of 6
     go_on(6, 9, 4.0)
     losses = [(s, 2.0 if s <= 4 else 3.0 if s <= 6 else 4.0) for s in range(1, 10)]
-    expected = {"test_loss": [(0, 2.0)], "loss": losses, "film": [(s, 0.0) for s in (2, 4, 6, 8)]}
+    films = [(step, 0.0) for step in (2, 4, 6, 8)]
+    expected = {"loss/test loss": [(0, 2.0)], "loss/loss": losses, "film": films}
     assert shown(tmp_path) == expected
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [(line["step"], line["loss"]) for line in lines if "loss" in line] == losses
@@ -64,7 +65,7 @@ def test_other_files_stay(tmp_path: Path) -> None:
     (folder / "events.out.tfevents.1").write_bytes(b"\xff" * 64)
     MetricsLog(tmp_path, 3).write(4, {"loss": 1.0})
     assert (folder / "notes.txt").read_text() == "mine"
-    assert shown(tmp_path) == {"loss": [(4, 1.0)]}
+    assert shown(tmp_path) == {"loss/loss": [(4, 1.0)]}
 
 
 def test_full_disk_is_not_reported_as_out_of_memory(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Our programs, ready to be measured: compiled by `tf.function`, traced beforehand."""
+"""Workloads of our implementation, compiled by `tf.function` and traced beforehand."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ import tensorflow as tf
 
 import ssagan_tf
 from benchmarks.cases import Case
-from benchmarks.subject import Subject, products
+from benchmarks.workload import Workload, matrix_products
 from ssagan_tf.layers.blocked_attention import spatial_attention, spatial_attention_naive
 from ssagan_tf.models import Network
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions, TrainOptions
 from ssagan_tf.training.gan import GAN
 
-GAMMA = 0.5  # at its initial 0 half of the gradients would be zeros
+GAMMA = 0.5  # at its initial value 0 half of the gradients would be zero
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def prepare(case: Case) -> dict[str, Subject]:
-    """Builds what a case measures; one subject, or several products of matrices."""
+def prepare(case: Case) -> dict[str, Workload]:
+    """Builds the workload of a case by its name; for `matmul`, several."""
     keras.utils.set_random_seed(0)
-    if case.work == "products":
-        return _products(case)
+    if case.work == "matmul":
+        return _matmul(case)
     if case.work == "attention":
-        return {case.subject: _attention(case)}
+        return {case.implementation: _attention(case)}
     if case.work == "generator":
-        return {case.subject: _generator(case)}
-    return {case.subject: _step(case)}
+        return {case.implementation: _generator(case)}
+    return {case.implementation: _step(case)}
 
 
-def _products(case: Case) -> dict[str, Subject]:
+def _matmul(case: Case) -> dict[str, Workload]:
     dtype = tf.as_dtype(case.precision)
     multiply = tf.function(tf.matmul)
     return {
-        name: Subject(
+        name: Workload(
             partial(multiply, _normal(first, dtype), _normal(second, dtype)),
             operations=operations,
         )
-        for name, (operations, first, second) in products(case.positions, case.channels).items()
+        for name, (operations, first, second) in matrix_products(
+            case.positions, case.channels
+        ).items()
     }
 
 
-def _attention(case: Case) -> Subject:
+def _attention(case: Case) -> Workload:
     side = math.isqrt(case.positions)
     shape = (case.batch, case.frames, side, side, case.channels)
     dtype = tf.as_dtype(case.precision)
@@ -71,7 +73,7 @@ def _attention(case: Case) -> Subject:
     return _traced(attend if case.mode == "forward" else gradients, *arguments)
 
 
-def _generator(case: Case) -> Subject:
+def _generator(case: Case) -> Workload:
     options = ModelOptions(resolution=case.resolution, base_filters=case.base_filters)
     generator = _with_gamma(ssagan_tf.build_generator(options, _compute(case)))
     static_clip = case.variant == "static"
@@ -85,13 +87,13 @@ def _generator(case: Case) -> Subject:
         with tf.GradientTape() as tape:
             clip = generator(image, training=True, static_clip=static_clip)
             loss = tf.reduce_mean(tf.square(clip))
-        # All are results of the function, so none is optimised away.
+        # All gradients are returned, so that none is optimised away.
         return tape.gradient(loss, generator.trainable_variables)
 
     return _traced(forward if case.mode == "forward" else gradients, image)
 
 
-def _step(case: Case) -> Subject:
+def _step(case: Case) -> Workload:
     options = ModelOptions(resolution=case.resolution, base_filters=case.base_filters)
     training = TrainOptions(batch_size=case.batch, discriminator_updates=case.updates)
     gan = GAN(
@@ -123,12 +125,12 @@ def _with_gamma(network: Network) -> Network:
     return network
 
 
-def _traced(function: Any, *arguments: Any) -> Subject:
+def _traced(function: Any, *arguments: Any) -> Workload:
     compiled = tf.function(function, autograph=False)
     compiled.get_concrete_function(*arguments)
-    # On a CPU a compiled function returns when all of it has run. Its first run optimises it.
+    # On CPUs a compiled function returns when it is done. Its first run optimises the graph.
     run = partial(compiled, *arguments)
-    return Subject(run, warm_up=run)
+    return Workload(run, warm_up=run)
 
 
 def _normal(shape: tuple[int, ...], dtype: tf.DType) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Counted operations, against a prototype's, PyTorch's own counter and our compiled graphs."""
+"""Counted operations, compared with a prototype, PyTorch's counter and our compiled graphs."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 
 import ssagan_tf
-from benchmarks import operations
+from benchmarks import flops
 from benchmarks.cases import Case
-from benchmarks.operations import EXACT, PLAIN, Algorithm, backward, forward
+from benchmarks.flops import EXACT, PLAIN, Algorithm, backward, forward
 from ssagan_tf.options import ModelOptions
 
 pytestmark = pytest.mark.slow
@@ -24,9 +24,9 @@ every_size = pytest.mark.parametrize(("resolution", "base_filters"), SIZES)
 
 
 def test_figures_of_the_prototype() -> None:
-    """It computed the encoder on three slices, the decoder on all, and every block again."""
+    """It computed three slices in the encoder, all in the decoder, and recomputed attention."""
     prototype = Algorithm(static_skips=False, attention_memory=0)
-    counts = operations.generator(PAPER, prototype)
+    counts = flops.generator(PAPER, prototype)
     assert forward(counts) == pytest.approx(104e9, rel=0.02)
     assert forward(counts) + backward(counts) == pytest.approx(352e9, rel=0.02)
 
@@ -48,10 +48,10 @@ def test_plain_algorithm_is_what_pytorch_counts(resolution: int, base_filters: i
             torch.empty(1, 3, resolution, resolution),
             torch.empty(1, 3, 32, resolution, resolution),
         )
-    d = operations.discriminator(options)
+    d = flops.discriminator(options)
     d[0] = dataclasses.replace(d[0], input_gradient=0)
     for counts, network, x in zip(
-        (operations.generator(options, PLAIN), d), networks, inputs, strict=True
+        (flops.generator(options, PLAIN), d), networks, inputs, strict=True
     ):
         with FlopCounterMode(display=False) as counter:
             y = network(x)
@@ -62,7 +62,7 @@ def test_plain_algorithm_is_what_pytorch_counts(resolution: int, base_filters: i
 
 
 def work(op: tf.Operation) -> int:
-    """Operations of one in a graph."""
+    """Operations of a node of a graph."""
     shapes = [tensor.shape for tensor in op.inputs]
     if op.type == "Conv3D":
         return 2 * math.prod(op.outputs[0].shape) * math.prod(shapes[1][:-1])
@@ -101,17 +101,17 @@ def test_counts_are_those_of_our_graph(
         return tape.gradient(loss, generator.trainable_variables)
 
     algorithm = dataclasses.replace(EXACT if static_clip else PLAIN, attention_memory=0)
-    counts = operations.generator(options, algorithm)
+    counts = flops.generator(options, algorithm)
     assert in_graph(clip, 1, resolution, resolution, 3) == forward(counts)
     # The gradient computes attention weights again where they are large, and q, k and v.
     made = in_graph(gradients, 1, resolution, resolution, 3)
-    kept = operations.generator(options, dataclasses.replace(algorithm, attention_memory=None))
+    kept = flops.generator(options, dataclasses.replace(algorithm, attention_memory=None))
     assert forward(kept) + backward(kept) <= made
     assert made <= 1.02 * (forward(counts) + backward(counts))
 
 
 def test_exact_algorithm_saves() -> None:
-    exact, plain = operations.generator(PAPER), operations.generator(PAPER, PLAIN)
+    exact, plain = flops.generator(PAPER), flops.generator(PAPER, PLAIN)
     by_name = {count.name: count for count in plain}
     assert [count.name for count in exact] == [count.name for count in plain]
     for count in exact:
@@ -123,37 +123,37 @@ def test_weights_are_computed_again_only_where_they_are_large() -> None:
     # 64 MiB for each clip at 64×64 positions, 4 MiB at 32×32.
     algorithm = dataclasses.replace(EXACT, attention_memory=256)
     for batch, again in ((4, set()), (5, {"conv1", "deconv5"})):
-        counts = operations.generator(PAPER, algorithm, batch)
+        counts = flops.generator(PAPER, algorithm, batch)
         assert {count.name.split()[0] for count in counts if count.recomputed} == again
     half = dataclasses.replace(algorithm, bytes_per_weight=2)
-    assert not any(count.recomputed for count in operations.generator(PAPER, half, 8))
+    assert not any(count.recomputed for count in flops.generator(PAPER, half, 8))
 
 
 def test_step() -> None:
-    g, d = operations.generator(PAPER), operations.discriminator(PAPER)
+    g, d = flops.generator(PAPER), flops.discriminator(PAPER)
     of_weights = sum(count.weight_gradient for count in d)
     update = 2 * (3 * forward(d) - d[0].forward)  # real and generated
     expected = 5 * (update + forward(g)) + 2 * forward(d) + backward(g)
     assert of_weights == forward(d)
-    assert operations.step(PAPER) == expected
-    assert operations.step(PAPER, shared_forward=False) == expected + forward(g)
+    assert flops.step(PAPER) == expected
+    assert flops.step(PAPER, shared_forward=False) == expected + forward(g)
 
 
-def test_cases_are_counted_as_their_subjects_work() -> None:
+def test_cases_are_counted_by_their_algorithm() -> None:
     ours = Case("attention", "blocked", variant="blocked", positions=4096, frames=3, channels=32)
     ours = dataclasses.replace(ours, mode="gradients", memory=16)
     product = 2 * 4096**2 * 96
-    assert operations.of_case(ours) == 7 * product
-    assert operations.of_case(dataclasses.replace(ours, memory=64)) == 6 * product
-    assert operations.of_case(dataclasses.replace(ours, variant="naive")) == 6 * product
+    assert flops.of_case(ours) == 7 * product
+    assert flops.of_case(dataclasses.replace(ours, memory=64)) == 6 * product
+    assert flops.of_case(dataclasses.replace(ours, variant="naive")) == 6 * product
     plain = Case("generator", "torch", "torch", "naive", batch=3)
-    assert operations.of_case(plain) == 3 * forward(operations.generator(PAPER, PLAIN))
-    assert operations.of_case(dataclasses.replace(plain, remat=True)) is None
+    assert flops.of_case(plain) == 3 * forward(flops.generator(PAPER, PLAIN))
+    assert flops.of_case(dataclasses.replace(plain, remat=True)) is None
 
 
 def test_table_adds_up() -> None:
-    counts = operations.generator(PAPER, RECOMPUTED)
-    lines = operations.table(counts).splitlines()
+    counts = flops.generator(PAPER, RECOMPUTED)
+    lines = flops.table(counts).splitlines()
     assert len(lines) == len(counts) + 2
     total = [float(cell) for cell in lines[-1].split()[1:]]
     parts: Iterable[list[float]] = ([float(c) for c in line.split()[-3:]] for line in lines[1:-1])

@@ -1,4 +1,4 @@
-"""What a program under measurement looks like to `measure.py`."""
+"""What `measure.py` runs and times."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 
 @dataclasses.dataclass(frozen=True)
-class Subject:
-    """One program, ready to run: weights and inputs exist, graphs are traced.
+class Workload:
+    """A computation that is ready to run: weights and inputs exist, graphs are traced.
 
     Attributes:
-      run: Does the work once and returns when it is done.
-      warm_up: Enough of it that `run` is at full speed. None: `run` itself, which counts as a
-        repetition where it takes so long that warming up makes no difference.
-      operations: Of `run`, if its rate is wanted.
+      run: Runs it once, and returns when it is done.
+      warm_up: Enough work for `run` to reach full speed. None: `run` itself, whose first run counts
+        as a repetition if it takes so long that warming up makes no difference.
+      operations: Floating-point operations of `run`, where a rate is measured.
     """
 
     run: Callable[[], object]
@@ -22,13 +22,13 @@ class Subject:
     operations: int | None = None
 
 
-def products(
+def matrix_products(
     positions: int, features: int
 ) -> dict[str, tuple[int, tuple[int, ...], tuple[int, ...]]]:
-    """The products of an attention, whose rate is what all else is held against.
+    """The matrix products of attention, whose rate is the machine's reference speed.
 
     Returns:
-      By name: operations and the shapes of the two factors.
+      By name: number of operations, and the shapes of the two factors.
     """
     pairs = {
         "[N, F] [F, N]": ((positions, features), (features, positions)),

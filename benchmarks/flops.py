@@ -1,16 +1,16 @@
-"""Counted floating-point operations of the networks: how much work there is to do at least.
+"""Counts floating-point operations of the networks: the minimum of work that they take.
 
-    python -m benchmarks.operations [resolution]
+    python -m benchmarks.flops [resolution]
 
-prints a table per layer. Matrix products and convolutions are counted, a multiplication and an
-addition each; normalisation, activations, softmax and moving data are not. Only the taps of a
-kernel that meet a value are counted (a transposed kernel of 4 with stride 2 has 2 per axis and
-output); what zero padding would save is not taken off.
+prints a table per layer. Matrix products and convolutions are counted, multiplications and
+additions separately; normalisation, activations, softmax and memory transfers are not. Only kernel
+taps that meet a value count (a transposed kernel of 4 with stride 2 has 2 per axis and output);
+taps that meet zero padding count, too.
 
-The exact algorithm gives the same result as the plain one with less work, because the generator's
-input stands still: the encoder carries the distinct slices of each map instead of all (three, up
-to 128²), and in the decoder the half of each deconvolution that reads a skip runs on a few slices
-as well.
+The exact algorithm computes the same result as the plain one with less work, because the
+generator's input is a still clip: the encoder computes only the distinct slices of each feature map
+(three, up to 128²), and in the decoder the part of each deconvolution that reads a skip connection
+computes only a few slices as well.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:  # elsewhere it is imported late, since it loads Keras
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """Operations of one product of matrices or convolution, for a batch of one clip.
+    """Operations of one matrix product or convolution, for one clip.
 
     Attributes:
-      name: The layer, and what of it.
-      forward: Computing it.
-      weight_gradient: Its gradient with respect to its weights, if it has any.
-      input_gradient: Its gradients with respect to what it reads.
-      recomputed: What the backward pass computes again because it was not kept.
+      name: The layer, and which part of it.
+      forward: Operations of the forward pass.
+      weight_gradient: Operations of the gradient with respect to its weights; 0 without weights.
+      input_gradient: Operations of the gradients with respect to its inputs.
+      recomputed: Operations that the backward pass repeats because their result was not kept.
     """
 
     name: str
@@ -57,11 +57,11 @@ class Algorithm:
     """How the generator is computed.
 
     Attributes:
-      static_encoder: Distinct slices in the encoder instead of all.
-      static_skips: Few slices in the part of the decoder that reads the skips.
-      attention_memory: MiB. Where the attention weights of a batch are larger, they are computed
-        again in the backward pass. None: they are always kept.
-      bytes_per_weight: Of them.
+      static_encoder: Whether the encoder computes distinct slices only.
+      static_skips: Whether the part of the decoder that reads skips computes a few slices only.
+      attention_memory: MiB. Attention weights of a batch that need more are recomputed in the
+        backward pass. None: they are always kept.
+      bytes_per_weight: Bytes per attention weight.
     """
 
     static_encoder: bool = True
@@ -70,7 +70,7 @@ class Algorithm:
     bytes_per_weight: int = 4
 
     def keeps(self, positions: int, batch: int) -> bool:
-        """Whether attention weights over so many positions are kept for the backward pass."""
+        """Whether attention weights of this many positions are kept for the backward pass."""
         if self.attention_memory is None:
             return True
         return self.bytes_per_weight * batch * positions**2 <= self.attention_memory * 2**20
@@ -81,19 +81,26 @@ PLAIN = Algorithm(static_encoder=False, static_skips=False)
 
 
 def forward(counts: Iterable[Count]) -> int:
-    """Operations of a forward pass."""
+    """Returns the operations of a forward pass."""
     return sum(count.forward for count in counts)
 
 
 def backward(counts: Iterable[Count], weights: bool = True) -> int:
-    """Operations of a backward pass, or of one that takes no gradients of weights."""
+    """Returns the operations of a backward pass, with or without gradients of weights."""
     return sum(count.backward - (0 if weights else count.weight_gradient) for count in counts)
 
 
 def attention(
     positions: int, features: int, value_features: int | None = None, kept: bool = True
 ) -> Count:
-    """softmax(q kᵀ) v over rows of so many features (frames times channels)."""
+    """Counts softmax(q kᵀ) v.
+
+    Args:
+      positions: Number of positions.
+      features: Features per position of queries and keys: frames × channels.
+      value_features: Features per position of the values; by default as many.
+      kept: Whether the attention weights are kept for the backward pass.
+    """
     scores = 2 * positions**2 * features
     attended = 2 * positions**2 * (features if value_features is None else value_features)
     return Count(
@@ -105,12 +112,12 @@ def attention(
 
 
 def generator(options: ModelOptions, algorithm: Algorithm = EXACT, batch: int = 1) -> list[Count]:
-    """What the generator computes for one clip, in order.
+    """Counts the generator's layers for one clip, in order.
 
     Args:
       options: The network.
       algorithm: How it is computed.
-      batch: Clips at once; decides only whether attention weights are kept.
+      batch: Clips per batch; affects only whether attention weights are kept.
     """
     from ssagan_tf.models.table1 import IMAGE_CHANNELS, decoder_rows, encoder_rows, ssa_layers
     from ssagan_tf.models.unet_variants import skips_of
@@ -118,7 +125,7 @@ def generator(options: ModelOptions, algorithm: Algorithm = EXACT, batch: int = 
     counts: list[Count] = []
     with_ssa = ssa_layers(options)
     frames, side, channels = FRAMES, options.resolution, IMAGE_CHANNELS
-    border = 0  # slices at either end of a map that differ from those in between
+    border = 0  # slices at either end of a feature map that differ from those between
     maps = []
 
     def follow(row: Row, slices: int, side: int) -> None:
@@ -142,11 +149,11 @@ def generator(options: ModelOptions, algorithm: Algorithm = EXACT, batch: int = 
         per_channel = 2 * side**2 * math.prod(row.kernel_size) * row.filters
         counts.append(_convolution(row.name, per_channel * channels * frames))
         if skips:
-            # Enough to see every slice of the output: those that differ at either end, and one
-            # whole period of those in between.
+            # Enough for every distinct slice of the output: those at either end, and one period of
+            # those between.
             few = 2 * border + (2 if row.strides[0] == 2 else 3)
             slices = min(frames, few) if algorithm.static_skips else frames
-            counts.append(_convolution(f"{row.name} of the skip", per_channel * skips * slices))
+            counts.append(_convolution(f"{row.name}, skip", per_channel * skips * slices))
         if maps:
             frames, side, channels, border = maps.pop()
         else:
@@ -157,7 +164,7 @@ def generator(options: ModelOptions, algorithm: Algorithm = EXACT, batch: int = 
 
 
 def discriminator(options: ModelOptions) -> list[Count]:
-    """What the discriminator computes for one clip, in order."""
+    """Counts the discriminator's layers for one clip, in order."""
     from ssagan_tf.models.table1 import IMAGE_CHANNELS, encoder_rows
 
     counts = []
@@ -178,18 +185,18 @@ def step(
     discriminator_updates: int = 5,
     shared_forward: bool = True,
 ) -> int:
-    """Operations of one training step per clip of a batch.
+    """Returns the operations of one training step, per clip of a batch.
 
     Args:
       options: The networks.
       algorithm: How the generator is computed.
-      batch: Clips at once; decides only whether attention weights are kept.
-      discriminator_updates: Before the one of the generator.
-      shared_forward: Whether the generator's update uses the clips that the last update of the
-        discriminator saw, instead of generating them again.
+      batch: Clips per batch; affects only whether attention weights are kept.
+      discriminator_updates: Discriminator updates before the generator's.
+      shared_forward: Whether the generator's update reuses the clips of the last discriminator
+        update instead of generating new ones.
     """
     g, d = generator(options, algorithm, batch), discriminator(options)
-    # Nobody wants the gradient with respect to the clip that the discriminator is given here.
+    # The gradient with respect to the discriminator's input is not needed here.
     own_update = 2 * (forward(d) + backward(d) - d[0].input_gradient)
     generated = discriminator_updates + (0 if shared_forward else 1)
     through_discriminator = forward(d) + backward(d, weights=False)
@@ -202,14 +209,14 @@ def step(
 
 
 def of_case(case: Case) -> int | None:
-    """Operations that a case needs the way its subject works; None if that is not known."""
+    """Returns the operations of a case with its implementation's algorithm; None if unknown."""
     from ssagan_tf.options import ComputeOptions
 
-    if case.work == "products" or case.remat:
+    if case.work == "matmul" or case.remat:
         return None
     memory = case.memory or ComputeOptions().attention_memory
     if case.framework == "torch":
-        # Fused attention keeps no weights.
+        # Fused attention does not keep its weights.
         memory = 0 if case.variant == "fused" else None
     elif case.work == "attention" and case.variant == "naive":
         memory = None
@@ -232,7 +239,7 @@ def of_case(case: Case) -> int | None:
 
 
 def table(counts: Iterable[Count]) -> str:
-    """A line per count, in GFLOP."""
+    """Formats counts as a table, in GFLOP."""
     lines = [f"{'GFLOP':30} {'forward':>9} {'backward':>9} {'recomputed':>11}"]
     counts = list(counts)
     for count in [*counts, _total(counts)]:
@@ -256,7 +263,7 @@ def _convolution(name: str, work: int, reads_data: bool = False) -> Count:
 def _ssa(
     layer: str, options: ModelOptions, slices: int, side: int, channels: int, kept: bool
 ) -> list[Count]:
-    """The attention that follows a layer, and its 1×1×1 convolutions."""
+    """Counts the attention after a layer, and its 1×1×1 convolutions."""
     key_channels = max(1, round(channels * options.ssa_ratio))
     pointwise = 2 * slices * side**2 * channels
     maps = 2 * key_channels + channels + (channels if options.ssa_gate == "projected" else 0)
@@ -274,14 +281,14 @@ def _smaller(length: int, row: Row, axis: int) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Counted operations per clip, layer by layer.")
+    parser = argparse.ArgumentParser(description="Counts operations per clip, layer by layer.")
     parser.add_argument("resolution", nargs="?", type=int, default=128)
     options = ModelOptions(resolution=parser.parse_args().resolution)
     load_tensorflow()
     exact = dataclasses.replace(EXACT, attention_memory=0)
     for title, counts in (
         ("Generator, plain", generator(options, PLAIN)),
-        ("Generator, exact, attention weights computed again", generator(options, exact)),
+        ("Generator, exact, attention weights recomputed", generator(options, exact)),
         ("Discriminator", discriminator(options)),
     ):
         print(f"\n{title}\n{table(counts)}")

@@ -1,10 +1,10 @@
-"""`python -m benchmarks.layer_beside_keras`: SpatialSelfAttention beside MultiHeadAttention.
+"""`python -m benchmarks.layer_vs_keras`: SpatialSelfAttention compared with MultiHeadAttention.
 
-Both attend from every position of a clip to every other, with all frames of a position as its
-features; forward and backward in a compiled function, batch 1, T = 4, C = 16. Each row is measured
-in a process of its own and printed as a row of the table in docs/layer.md. Seconds are those of the
-processor, all cores together, the least of some repetitions, which other work on the machine moves
-less than those of the clock.
+In both, every position of a clip attends to all positions, with all frames of a position as its
+features. Measured are the forward and backward pass in a compiled function, batch 1, T = 4, C = 16.
+Each row is measured in a fresh process and printed as a row of the table in docs/layer.md. Seconds
+are CPU time of all cores together, the minimum of several repetitions: other load on the machine
+affects it less than wall-clock time.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.measure import MIB, _peak, _restart_peak
+from benchmarks.measure import MIB, peak_memory, reset_peak_memory
 
 FRAMES, CHANNELS = 4, 16
 SIDES = (16, 64)
 LAYERS = ("SpatialSelfAttention", "SpatialSelfAttention(memory=16)", "MultiHeadAttention")
 
 
-def work(name: str, side: int) -> tuple[Callable[[], object], int]:
-    """The layer's forward and backward pass, and its number of weights."""
+def build_layer(name: str, side: int) -> tuple[Callable[[], object], int]:
+    """Returns the layer's forward and backward pass as a function, and its number of weights."""
     import keras
     import tensorflow as tf
 
@@ -54,35 +54,36 @@ def work(name: str, side: int) -> tuple[Callable[[], object], int]:
     return lambda: run(x), layer.count_params()
 
 
-def row(name: str, side: int, repetitions: int) -> dict[str, float]:
+def measure(name: str, side: int, repetitions: int) -> dict[str, float]:
+    """Returns a layer's CPU seconds, extra memory in MiB, and number of weights."""
     from ssagan_tf.startup import load_tensorflow
 
     load_tensorflow()
-    run, weights = work(name, side)
-    before, seconds = _restart_peak(), []
+    run, weights = build_layer(name, side)
+    before, seconds = reset_peak_memory(), []
     for _ in range(1 + repetitions):
         start = time.process_time()
         run()
         seconds.append(time.process_time() - start)
-    extra = (_peak() - before) / MIB
+    extra = (peak_memory() - before) / MIB
     return {"seconds": min(seconds[1:]), "extra": extra, "weights": weights}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.layer_beside_keras")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.layer_vs_keras")
     parser.add_argument("--sides", default=",".join(map(str, SIDES)))
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--row", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.row:
         name, side = options.row
-        print(json.dumps(row(name, int(side), options.repetitions)))
+        print(json.dumps(measure(name, int(side), options.repetitions)))
         return
-    print("| positions | layer | weights | processor seconds | extra memory, MiB |")
+    print("| positions | layer | weights | CPU seconds | extra memory, MiB |")
     print("|---|---|---|---|---|")
     for side in map(int, options.sides.split(",")):
         for name in LAYERS:
-            command = [sys.executable, "-m", "benchmarks.layer_beside_keras"]
+            command = [sys.executable, "-m", "benchmarks.layer_vs_keras"]
             command += ["--repetitions", str(options.repetitions), "--row", name, str(side)]
             root = Path(__file__).parents[1]
             done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The plain PyTorch programs, ready to be measured. Eager, as they are commonly run."""
+"""Workloads of the plain PyTorch implementation, eager, as it is commonly run."""
 
 from __future__ import annotations
 
@@ -17,35 +17,37 @@ from benchmarks.plain_torch import (
     torch,
     training_step,
 )
-from benchmarks.subject import Subject, products
+from benchmarks.workload import Workload, matrix_products
 
-GAMMA = 0.5  # as for ours
+GAMMA = 0.5  # as in tensorflow_workloads
 
 
-def prepare(case: Case) -> dict[str, Subject]:
-    """Builds what a case measures; one subject, or several products of matrices."""
+def prepare(case: Case) -> dict[str, Workload]:
+    """Builds the workload of a case by its name; for `matmul`, several."""
     torch.manual_seed(0)
-    if case.work == "products":
-        return _products(case)
+    if case.work == "matmul":
+        return _matmul(case)
     if case.work == "attention":
-        return {case.subject: _attention(case)}
+        return {case.implementation: _attention(case)}
     if case.work == "generator":
-        return {case.subject: _generator(case)}
-    return {case.subject: _step(case)}
+        return {case.implementation: _generator(case)}
+    return {case.implementation: _step(case)}
 
 
-def _products(case: Case) -> dict[str, Subject]:
+def _matmul(case: Case) -> dict[str, Workload]:
     dtype = getattr(torch, case.precision)
     return {
-        name: Subject(
+        name: Workload(
             partial(torch.matmul, torch.randn(first).to(dtype), torch.randn(second).to(dtype)),
             operations=operations,
         )
-        for name, (operations, first, second) in products(case.positions, case.channels).items()
+        for name, (operations, first, second) in matrix_products(
+            case.positions, case.channels
+        ).items()
     }
 
 
-def _attention(case: Case) -> Subject:
+def _attention(case: Case) -> Workload:
     features = case.frames * case.channels
     shape = (case.batch, features, case.positions)
     dtype = getattr(torch, case.precision)
@@ -65,10 +67,10 @@ def _attention(case: Case) -> Subject:
 
     for argument in arguments:
         argument.requires_grad_(case.mode == "gradients")
-    return Subject(forward if case.mode == "forward" else gradients)
+    return Workload(forward if case.mode == "forward" else gradients)
 
 
-def _generator(case: Case) -> Subject:
+def _generator(case: Case) -> Workload:
     generator = _with_gamma(Generator(case.resolution, case.base_filters, case.variant))
     generator.train(case.mode == "gradients")
     image = torch.rand(case.batch, 3, case.resolution, case.resolution) * 2 - 1
@@ -83,10 +85,10 @@ def _generator(case: Case) -> Subject:
             clip = generator(image)
         clip.float().square().mean().backward()
 
-    return Subject(forward if case.mode == "forward" else gradients)
+    return Workload(forward if case.mode == "forward" else gradients)
 
 
-def _step(case: Case) -> Subject:
+def _step(case: Case) -> Workload:
     generator = _with_gamma(Generator(case.resolution, case.base_filters, case.variant)).train()
     discriminator = Discriminator(case.resolution, case.base_filters).train()
     optimizers = adam(generator), adam(discriminator)
@@ -96,8 +98,8 @@ def _step(case: Case) -> Subject:
     def run(clips: torch.Tensor) -> None:
         training_step(generator, discriminator, *optimizers, clips, case.precision)
 
-    # Every operation has run once after one update of each.
-    return Subject(lambda: run(clips), warm_up=lambda: run(clips[:, :1]))
+    # After one update of each network every operation has run once.
+    return Workload(lambda: run(clips), warm_up=lambda: run(clips[:, :1]))
 
 
 def _with_gamma(network: Generator) -> Generator:
