@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import os
+from typing import get_args, get_type_hints
 
 import av
 import numpy as np
@@ -114,6 +116,15 @@ def test_the_suffix_decides_the_format(tmp_path, ending) -> None:
         assert len(list((tmp_path / "b").iterdir())) == 32
         with pytest.raises(DataError, match="holds something already"):
             job.check()
+
+
+def test_every_format_can_be_chosen() -> None:
+    choices = get_args(get_type_hints(PhotosToVideos)["format"])
+    assert set(choices) == {"auto", "frames", *(suffix[1:] for suffix in video.SUFFIXES)}
+    help = next(f for f in dataclasses.fields(PhotosToVideos) if f.name == "output").metadata[
+        "help"
+    ]
+    assert all(f"FILE{suffix}" in help for suffix in video.SUFFIXES)
 
 
 def test_other_suffixes_are_refused(tmp_path) -> None:
