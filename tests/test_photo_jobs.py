@@ -121,10 +121,8 @@ def test_the_suffix_decides_the_format(tmp_path, ending) -> None:
 def test_every_format_can_be_chosen() -> None:
     choices = get_args(get_type_hints(PhotosToVideos)["format"])
     assert set(choices) == {"auto", "frames", *(suffix[1:] for suffix in video.SUFFIXES)}
-    help = next(f for f in dataclasses.fields(PhotosToVideos) if f.name == "output").metadata[
-        "help"
-    ]
-    assert all(f"FILE{suffix}" in help for suffix in video.SUFFIXES)
+    [output] = [each for each in dataclasses.fields(PhotosToVideos) if each.name == "output"]
+    assert all(f"FILE{suffix}" in output.metadata["help"] for suffix in video.SUFFIXES)
 
 
 def test_other_suffixes_are_refused(tmp_path) -> None:
