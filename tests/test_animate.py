@@ -84,7 +84,7 @@ def test_the_sky_moves_and_the_land_does_not(loop: bool) -> None:
     assert (0 < seam < 2 * np.mean(steps)) == loop
 
 
-def test_to_the_left_is_the_mirrored_photo_to_the_right() -> None:
+def test_left_is_right_of_the_mirrored_photo() -> None:
     photo, mirrored = landscape(), np.ascontiguousarray(landscape()[:, ::-1])
     how = {"seconds": 1, "fps": 5, "loop": False, "speed": 4, "generator": Drift()}
     left = list(ssagan_tf.animate(mirrored, direction="left", **how))
@@ -94,12 +94,12 @@ def test_to_the_left_is_the_mirrored_photo_to_the_right() -> None:
     assert np.abs(np.subtract(right[-1], right[0], dtype=float)).max() > 20
 
 
-def test_without_a_generator_it_takes_that_of_the_package(monkeypatch) -> None:
+def test_the_default_generator_is_the_bundled_one(monkeypatch) -> None:
     monkeypatch.setattr(generator_source, "load_generator", Drift)
     assert len(list(ssagan_tf.animate(landscape(), 0.2))) == 5
 
 
-def test_speed_is_a_share_of_the_picture() -> None:
+def test_speed_is_relative_to_the_width() -> None:
     for photo in (landscape(), landscape(3 * HEIGHT, 3 * WIDTH)):
         moving = animation.make_animation(photo, on_pixels(Drift()), 64, MotionOptions())
         speed = np.median(moving.velocities[: photo.shape[0] // 2, :, 0]) / photo.shape[1]
@@ -126,7 +126,7 @@ def test_speed_is_a_share_of_the_picture() -> None:
         ({"photo": clouds(1, 1)}, "too small"),
     ],
 )
-def test_what_the_function_refuses_before_the_first_frame(change: dict, message: str) -> None:
+def test_invalid_arguments_are_refused_before_the_first_frame(change: dict, message: str) -> None:
     arguments = {"photo": landscape(), "generator": Drift()} | change
     with pytest.raises(ValueError, match=message):
         ssagan_tf.animate(**arguments)
@@ -135,7 +135,7 @@ def test_what_the_function_refuses_before_the_first_frame(change: dict, message:
 @pytest.mark.parametrize("shape", [(1, 60), (2, 2), (9, 7), (20, 200), (200, 20), (64, 64)])
 @pytest.mark.parametrize("loop", [True, False])
 def test_pictures_of_any_shape(shape: tuple[int, int], loop: bool) -> None:
-    """They move, or it is said that nothing would."""
+    """They move, or NothingMovesError is raised."""
     try:
         frames = ssagan_tf.animate(
             clouds(*shape), 0.5, fps=8, loop=loop, light=1, generator=Drift()
@@ -170,7 +170,7 @@ def test_photos_of_more_than_4k_are_reduced(shape: tuple[int, int]) -> None:
         ("o", ("--repeat=2",), 48),
     ],
 )
-def test_a_video_is_what_its_name_ends_in(animate, tmp_path, output, extra, frames) -> None:
+def test_the_suffix_decides_the_format(animate, tmp_path, output, extra, frames) -> None:
     result = animate(f"--output={output}", "--seconds=3", "--fps=8", *extra)
     assert (result.returncode, result.stderr) == (0, "")
     size, seconds = (97, 60), frames / 8
@@ -196,8 +196,8 @@ def test_a_video_is_what_its_name_ends_in(animate, tmp_path, output, extra, fram
         assert sum(times) == 1000 * seconds
 
 
-def test_frames_that_are_the_same_are_made_once(animate, monkeypatch) -> None:
-    """So memory and time grow with the motion, not with --seconds."""
+def test_recurring_frames_are_computed_once(animate, monkeypatch) -> None:
+    """Memory and time depend on the motion, not on --seconds."""
     calls = []
 
     def count(job, frames, fps, repeat=1) -> None:
@@ -232,7 +232,7 @@ def test_the_motion_is_saved(animate, tmp_path, ending, direction) -> None:
     assert 0.02 < (speed if direction == "right" else -speed) < 0.3
 
 
-def test_a_mask_says_what_moves(animate, tmp_path) -> None:
+def test_mask(animate, tmp_path) -> None:
     mask = np.zeros((30, 49, 3), np.uint8)  # another size, the same aspect but for rounding
     mask[20:] = 255
     video.write_image(tmp_path / "mask.png", mask)
@@ -283,7 +283,7 @@ def test_bad_input_gets_one_line(animate, tmp_path, arguments, code, message) ->
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_what_fails_keeps_no_others_from_being_made(animate, tmp_path) -> None:
+def test_a_failing_photo_does_not_stop_the_others(animate, tmp_path) -> None:
     video.write_image(tmp_path / "black.png", plain(0, 0, 0))
     (tmp_path / "text.png").write_text("no picture")
     arguments = ["--image=black.png,photo.png,text.png", "--output=o", "--format=webp"]
@@ -293,7 +293,7 @@ def test_what_fails_keeps_no_others_from_being_made(animate, tmp_path) -> None:
     assert [path.name for path in (tmp_path / "o").iterdir()] == ["photo.webp"]
 
 
-def test_larger_photos_are_reduced_and_it_is_said(animate, monkeypatch) -> None:
+def test_reducing_a_photo_is_reported(animate, monkeypatch) -> None:
     monkeypatch.setattr(animation_jobs, "MAX_PIXELS", 60 * 97 // 2)
     result = animate("--seconds=0.2")
     assert "photo.png: reduced from 97×60 to 68×42 (the limit is 4K)\n" in result.stdout
@@ -332,6 +332,6 @@ def test_a_network_from_a_file_as_a_command(tmp_path) -> None:
     assert sum(1 for _ in video.read_video(tmp_path / "o.mp4")) == 25
 
 
-def test_a_setting_of_each_kind() -> None:
+def test_the_settings() -> None:
     names = {"image", "output", "format", "run_dir", "model", "checkpoint", "mask", "save_motion"}
     assert names | set(vars(MotionOptions())) | {"repeat"} == set(vars(AnimateOptions()))

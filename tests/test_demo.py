@@ -49,7 +49,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
-    """A photo on its side, as phones store them."""
+    """A photo stored sideways, as phones do."""
     turned = Image.Exif()
     turned[0x0112] = 6
     path = tmp_path / "sky.jpg"
@@ -78,7 +78,7 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
     assert not Path(mp4).parent.exists()
 
 
-def test_nothing_to_choose_from(tmp_path: Path) -> None:
+def test_no_models(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no run found in this folder; train one"):
         find_models(DemoOptions(runs=(str(tmp_path),)))
 
@@ -102,7 +102,7 @@ def test_damaged_runs_are_skipped(
 
 @pytest.fixture
 def address(model: Path, tmp_path: Path) -> Iterator[str]:
-    """The program, serving, where proxies lead nowhere; it clears up when it is stopped."""
+    """The running program, with proxies set that lead nowhere; it cleans up at the end."""
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
     (tmp_path / SCRATCH).mkdir()
     process = subprocess.Popen(

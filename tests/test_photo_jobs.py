@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import os
+from typing import get_args, get_type_hints
 
 import av
 import numpy as np
@@ -69,7 +71,7 @@ ODD = (
 
 
 @pytest.mark.parametrize("kind", ["mp4", "webp", "frames"])
-def test_photos_of_any_name(tmp_path, capsys, kind) -> None:
+def test_photos_with_unusual_names(tmp_path, capsys, kind) -> None:
     photo = np.zeros((8, 12, 3), np.uint8)
     inputs = [tmp_path / f"{name}.png" for name in ODD]
     for path in inputs:
@@ -98,7 +100,7 @@ def test_photos_of_any_name(tmp_path, capsys, kind) -> None:
 
 
 @pytest.mark.parametrize("ending", [*video.SUFFIXES, ""])
-def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
+def test_the_suffix_decides_the_format(tmp_path, ending) -> None:
     video.write_image(tmp_path / "a.png", np.zeros((8, 12, 3), np.uint8))
     output = str(tmp_path / f"b{ending}")
     options = PhotosToVideos(image=(str(tmp_path / "a.png"),), output=output)
@@ -116,7 +118,14 @@ def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
             job.check()
 
 
-def test_other_endings_are_refused(tmp_path) -> None:
+def test_every_format_can_be_chosen() -> None:
+    choices = get_args(get_type_hints(PhotosToVideos)["format"])
+    assert set(choices) == {"auto", "frames", *(suffix[1:] for suffix in video.SUFFIXES)}
+    [output] = [each for each in dataclasses.fields(PhotosToVideos) if each.name == "output"]
+    assert all(f"FILE{suffix}" in output.metadata["help"] for suffix in video.SUFFIXES)
+
+
+def test_other_suffixes_are_refused(tmp_path) -> None:
     with pytest.raises(OptionError, match=r"must end in \.mp4, \.gif, \.webp, or be a directory"):
         photo_jobs.plan_jobs(PhotosToVideos(image=("a.jpg",), output=str(tmp_path / "a.avi")))
 
@@ -124,7 +133,7 @@ def test_other_endings_are_refused(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("output", "extra"), [("a.webp", {}), ("./x/../a.webp", {}), (".", {"format": "webp"})]
 )
-def test_no_photo_is_replaced_by_its_video(tmp_path, monkeypatch, output, extra) -> None:
+def test_photos_are_not_overwritten(tmp_path, monkeypatch, output, extra) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x").mkdir()
     with pytest.raises(OptionError, match=r"a\.webp: is also an input and would be overwritten"):

@@ -8,7 +8,7 @@ from rich.console import Console
 from ssagan_tf import progress
 
 
-def test_lines_where_there_is_no_terminal(capsys, monkeypatch) -> None:
+def test_lines_without_a_terminal(capsys, monkeypatch) -> None:
     clock = iter(range(0, 1000, 6))
     monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
     with progress.Progress("train", 300, done=100) as bar:

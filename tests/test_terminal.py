@@ -56,7 +56,9 @@ def run(folder: Path, shell: str = "", **environment: str) -> subprocess.Complet
         ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, b"64x64 -> 0 ... \\udce9"),
     ],
 )
-def test_what_a_terminal_cannot_show(tmp_path: Path, environment: dict, line: bytes) -> None:
+def test_characters_that_a_terminal_cannot_show(
+    tmp_path: Path, environment: dict, line: bytes
+) -> None:
     (tmp_path / "bad").touch()
     result = run(tmp_path, **environment)
     lines = result.stdout.splitlines()
@@ -79,7 +81,9 @@ def test_what_a_terminal_cannot_show(tmp_path: Path, environment: dict, line: by
         ("extra 2>/dev/full", 2, b""),
     ],
 )
-def test_output_that_nobody_takes(tmp_path: Path, shell: str, code: int, message: bytes) -> None:
+def test_output_that_cannot_be_written(
+    tmp_path: Path, shell: str, code: int, message: bytes
+) -> None:
     result = run(tmp_path, shell)
     assert (result.returncode, result.stderr) == (code, message)
     has_worked = "--help" not in shell and "extra" not in shell
@@ -89,7 +93,7 @@ def test_output_that_nobody_takes(tmp_path: Path, shell: str, code: int, message
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
-def test_a_bar_where_little_can_be_shown(tmp_path: Path, encoding: str) -> None:
+def test_a_bar_in_limited_encodings(tmp_path: Path, encoding: str) -> None:
     """On a real terminal of 40 columns."""
     source = """
 from ssagan_tf import cli
@@ -121,8 +125,8 @@ cli.run("work", "About.", [], work)
     assert b"10/10" in shown
 
 
-def test_signs_have_a_plain_look() -> None:
-    """All that programs print by themselves; the rest are letters of names."""
+def test_symbols_have_ascii_substitutes() -> None:
+    """All symbols that programs print; other characters are letters of names."""
     for sign, plain in terminal._ASCII_SUBSTITUTES.items():
         assert plain.isascii()
         assert sign.encode("ascii", terminal._ERROR_HANDLER).decode() == plain
@@ -163,7 +167,7 @@ def test_a_bar_in_a_narrow_terminal(monkeypatch, width: int, colour: bool) -> No
 
 
 @pytest.mark.parametrize("variables", [{"FORCE_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": ""}])
-def test_no_bar_where_none_can_move(capsys, monkeypatch, variables: dict) -> None:
+def test_no_bar_on_a_dumb_terminal(capsys, monkeypatch, variables: dict) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     with progress.Progress("train", 5) as bar:

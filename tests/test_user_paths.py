@@ -41,7 +41,9 @@ NAMES = (
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 @pytest.mark.parametrize("folder", ["", "o,rt", "[ab]", NFD])
-def test_what_is_there_is_meant(tmp_path: Path, monkeypatch, name: str, folder: str) -> None:
+def test_existing_names_take_precedence(
+    tmp_path: Path, monkeypatch, name: str, folder: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     there = Path(folder, name)
     there.parent.mkdir(exist_ok=True)
@@ -62,7 +64,7 @@ def test_what_is_there_is_meant(tmp_path: Path, monkeypatch, name: str, folder: 
 
 
 @pytest.mark.parametrize(("there", "typed"), [(NFC, NFD), (NFD, NFC)])
-def test_names_coded_otherwise(tmp_path: Path, there: str, typed: str) -> None:
+def test_names_in_another_unicode_form(tmp_path: Path, there: str, typed: str) -> None:
     (tmp_path / there / there).mkdir(parents=True)
     found = str(tmp_path / there / there)
     assert user_paths.resolve(str(tmp_path / typed / typed)) == found

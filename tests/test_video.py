@@ -72,7 +72,7 @@ def test_sixteen_bit_greyscale_is_scaled(tmp_path):
     np.testing.assert_array_equal(video.read_image(path), np.stack([expected[None]] * 3, -1))
 
 
-def test_transparency_is_over_black(tmp_path):
+def test_transparency_is_composited_over_black(tmp_path):
     pixels = np.array([[[200, 100, 50, 255], [200, 100, 50, 0], [200, 100, 50, 128]]], np.uint8)
     path = saved(tmp_path / "a.png", Image.fromarray(pixels))
     result = video.read_image(path)[0]
@@ -128,7 +128,7 @@ def test_stretch_averages_when_shrinking():
     np.testing.assert_allclose(result, expected, atol=1.01)
 
 
-def test_fit_leaves_the_right_size_alone():
+def test_fit_returns_an_image_of_the_right_size():
     image = noise(32, 32, 3)
     for how in video.FITS:
         assert video.fit(image, 32, how) is image
@@ -166,7 +166,7 @@ def test_letterbox_and_back(size):
         ((10, 1000), (64, 512)),
     ],
 )
-def test_unfit_stretch_gives_the_aspect_back(size, expected):
+def test_unfit_stretch_restores_the_aspect(size, expected):
     frames = moving_gradient(2, 64, 64)
     result = video.unfit(frames, size, "stretch")
     assert result.shape == (2, *expected, 3)
@@ -286,13 +286,13 @@ def test_damaged_video(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["12:30.mp4", "http:x.mp4", "-a 50%d #1.mp4", "räu'me [b]?.mp4"])
-def test_names_that_are_no_addresses(tmp_path, monkeypatch, name):
+def test_names_that_look_like_urls(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     video.write_mp4(name, noise(2, 16, 16, 3), 12)
     assert len(list(video.read_video(name))) == 2
 
 
-def test_no_videos(tmp_path):
+def test_files_that_are_not_videos(tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "text.txt").write_text("no video")
     (tmp_path / "empty.mp4").write_bytes(b"")
@@ -307,7 +307,7 @@ def test_no_videos(tmp_path):
         assert message.startswith(f"cannot read the video {tmp_path / name}")
 
 
-def test_titles_need_not_be_utf8(tmp_path):
+def test_metadata_need_not_be_utf8(tmp_path):
     path = tmp_path / "a.mp4"
     with av.open(str(path), "w") as container:
         container.metadata["title"] = "Ciel d'hiver"
@@ -342,7 +342,7 @@ def test_whatever_the_decoder_raises_is_a_data_error(tmp_path, monkeypatch, coun
     assert ("damaged after 3 frames" in message) is (count > 0)
 
 
-def test_errors_of_the_reader_of_a_video_stay_what_they_are(tmp_path):
+def test_errors_of_the_caller_are_not_wrapped(tmp_path):
     path = tmp_path / "a.mp4"
     video.write_mp4(path, moving_gradient(), 12)
     frames = video.read_video(path)
@@ -352,7 +352,7 @@ def test_errors_of_the_reader_of_a_video_stay_what_they_are(tmp_path):
 
 
 @pytest.mark.parametrize(("promised", "whole"), [("00:01:00.00", False), ("soon", True)])
-def test_the_promised_duration_of_matroska(tmp_path, promised, whole):
+def test_the_stated_duration_of_matroska(tmp_path, promised, whole):
     path = tmp_path / "a.mkv"
     long_video(path)
     data = path.read_bytes()
@@ -447,7 +447,7 @@ def test_wrong_arguments_are_value_errors(tmp_path):
 # Strips.
 
 
-def test_strip_shows_the_frames_asked_for():
+def test_contact_strip():
     clip = np.stack([np.full((16, 16, 3), 8 * t, np.uint8) for t in range(32)])
     result = video.contact_strip([("input", clip[:1]), ("real", clip), ("real", clip)], times=4)
     assert result.dtype == np.uint8
@@ -462,7 +462,7 @@ def test_strip_shows_the_frames_asked_for():
     assert (result[:top, left:] < 100).any()  # numbers
 
 
-def test_strip_refuses_mixed_sizes():
+def test_contact_strip_refuses_mixed_sizes():
     for clips in ([], [("a", noise(3, 8, 8, 3)), ("b", noise(3, 9, 8, 3))]):
         with pytest.raises(ValueError, match="clips of one size"):
             video.contact_strip(clips)

@@ -221,7 +221,7 @@ def _repeat(period: Path, target: Path, times: int, video_format: Format) -> Non
     """Writes the packets of a video several times; each repetition begins with a key frame."""
     options = dict(video_format.container_options)
     with av.open(os.fspath(target), "w", video_format.container, options=options) as container:
-        stream, start = None, 0
+        stream, start, end = None, 0, 0
         for _ in range(times):
             with av.open(os.fspath(period)) as source:
                 track = source.streams.video[0]
@@ -231,6 +231,7 @@ def _repeat(period: Path, target: Path, times: int, video_format: Format) -> Non
                         continue
                     packet.pts += start
                     packet.dts += start
+                    end = max(end, packet.pts + packet.duration)
                     packet.stream = stream
                     container.mux(packet)
-                start += track.duration
+                start = end

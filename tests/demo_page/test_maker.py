@@ -26,7 +26,7 @@ SHORT = MotionOptions(seconds=2, fps=5)
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to be in, where nothing is written but into the scratch folder within."""
+    """The working directory; files may be written only in its folder `room`."""
     (tmp_path / "room").mkdir()
     monkeypatch.chdir(tmp_path)
     video.write_image("photo.png", landscape())
@@ -62,7 +62,7 @@ def test_a_photo_moves_at_its_own_size(animate, place: Path) -> None:
 
 
 def test_a_mask_says_what_moves(animate) -> None:
-    """In another size than the photo, as it is painted."""
+    """At another size than the photo, as painted masks are."""
     painted = np.zeros((120, 194, 3), np.uint8)
     painted[:60, :80] = 255
     video.write_image("mask.png", painted)
@@ -73,13 +73,13 @@ def test_a_mask_says_what_moves(animate) -> None:
     assert change[:30, :40].mean() > 10 * change[:30, 50:].mean()
 
 
-def test_a_heic_photo_moves_where_the_extra_is_installed(animate, place: Path) -> None:
+def test_a_heic_photo_if_the_extra_is_installed(animate, place: Path) -> None:
     heif = pytest.importorskip("pillow_heif", reason="the extra 'heic' is not installed")
     heif.from_pillow(Image.fromarray(landscape())).save(place / "photo.heic")
     assert video.read_image(animate(photo="photo.heic")[1]).shape == (60, 97, 3)
 
 
-def test_what_moves_is_shown_small(animate, monkeypatch) -> None:
+def test_the_preview_of_the_mask_is_small(animate, monkeypatch) -> None:
     monkeypatch.setattr(making, "MASK_SIDE", 20)
     assert video.read_image(animate()[1]).shape == (12, 20, 3)
 
@@ -89,7 +89,7 @@ def _large() -> None:
 
 
 def _claiming(width: int, height: int) -> bytes:
-    """A PNG that says how large it is, and has nothing in it."""
+    """An empty PNG that claims a size."""
     parts = (b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"IDAT", b"IEND")
     chunks = (
         struct.pack(">I", len(part) - 4) + part + struct.pack(">I", zlib.crc32(part))
@@ -169,7 +169,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("prepare", "given", "why"), UNUSABLE.values(), ids=UNUSABLE)
-def test_visitors_are_told_why(animate, place: Path, prepare, given, why: str) -> None:
+def test_unusable_input_gets_a_reason(animate, place: Path, prepare, given, why: str) -> None:
     prepare()
     with pytest.raises(VisitorError, match=why) as error:
         animate(**given)
@@ -179,7 +179,7 @@ def test_visitors_are_told_why(animate, place: Path, prepare, given, why: str) -
 
 
 @pytest.mark.parametrize("error", [VisitorError("too long"), DataError("full"), KeyError("a bug")])
-def test_what_fails_leaves_nothing(animate, place: Path, error: Exception) -> None:
+def test_a_failure_leaves_no_files(animate, place: Path, error: Exception) -> None:
     def report(done: float) -> None:
         raise error
 
@@ -188,7 +188,7 @@ def test_what_fails_leaves_nothing(animate, place: Path, error: Exception) -> No
     assert not list((place / "room").iterdir())
 
 
-def test_it_takes_no_longer_than_bounded(animate, place: Path, monkeypatch) -> None:
+def test_timeout(animate, place: Path, monkeypatch) -> None:
     monkeypatch.setattr(making, "TIMEOUT", 0.0)
     with pytest.raises(VisitorError, match="this takes too long"):
         animate()

@@ -9,7 +9,7 @@ TRUE = Field(0.8, np.array([[0.009, 0.001], [0.002, 0.003], [0.008, -0.002]]))
 ONES = np.ones((64, 64), np.float32)
 
 
-def test_units_are_shares_of_each_side() -> None:
+def test_units_are_widths_and_heights() -> None:
     field = Field(0.5, np.array([[0.01, 0.02], [0.1, 0], [0, 0]])).velocities(50, 200)
     assert field.shape == (50, 200, 2)
     np.testing.assert_allclose(field[:25, :, 1], 0.02 * 50, rtol=1e-6)
@@ -24,7 +24,7 @@ def test_it_is_the_same_at_any_size(size: tuple[int, int]) -> None:
     np.testing.assert_allclose(large[1::3, 1::3], 3 * small, rtol=1e-4, atol=1e-4)
 
 
-def test_water_moves_as_a_mirror_image() -> None:
+def test_water_reflects_the_motion() -> None:
     field = Field(0.5, TRUE.coefficients).velocities(40, 30)
     np.testing.assert_allclose(field[20:], field[:20][::-1] * [1, -1], rtol=1e-4, atol=1e-6)
 
@@ -37,7 +37,7 @@ def test_mirrored_and_scaled() -> None:
     np.testing.assert_allclose(TRUE.scaled(-2).velocities(20, 30), -2 * field, rtol=1e-5)
 
 
-def test_a_trusted_field_is_found_among_outliers() -> None:
+def test_the_fit_is_robust_to_outliers() -> None:
     rng = np.random.default_rng(0)
     measured = TRUE.velocities(64, 64) + rng.normal(0, 0.02, (64, 64, 2)).astype(np.float32)
     wrong = rng.uniform(size=(64, 64)) < 0.2
@@ -47,7 +47,7 @@ def test_a_trusted_field_is_found_among_outliers() -> None:
     assert np.abs(found.velocities(64, 64) - TRUE.velocities(64, 64)).max() < 0.1  # of 0.6 to 1
 
 
-def test_what_weighs_nothing_does_not_count() -> None:
+def test_velocities_without_weight_are_ignored() -> None:
     measured = TRUE.velocities(64, 64)
     measured[32:] = 9
     weights = np.where(np.arange(64)[:, None] < 32, ONES, 0)
@@ -55,7 +55,7 @@ def test_what_weighs_nothing_does_not_count() -> None:
     assert np.abs(found.velocities(64, 64) - TRUE.velocities(64, 64))[:32].max() < 0.08
 
 
-def test_without_trust_skies_are_as_usual() -> None:
+def test_without_confidence_the_fit_is_the_prior() -> None:
     expected = prior_mean(0.7).velocities(64, 64)
     for measured, weights, confidence in (
         (TRUE.velocities(64, 64), ONES, 0.0),
@@ -70,7 +70,7 @@ def test_without_trust_skies_are_as_usual() -> None:
     assert (expected[..., 0] > 0).all()
 
 
-def test_a_slow_clip_counts_as_far_as_it_is_trusted() -> None:
+def test_the_speed_of_a_slow_clip_counts_by_its_confidence() -> None:
     slow = prior_mean(1.0).scaled(0.1).velocities(64, 64)
     speeds = [
         np.median(fit(slow, ONES, 1.0, confidence).velocities(64, 64)[..., 0])

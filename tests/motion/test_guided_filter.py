@@ -35,7 +35,7 @@ def test_a_small_mask_follows_the_edges_of_the_large_picture() -> None:
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
-def test_a_plain_mask_stays(value: float) -> None:
+def test_a_constant_mask_is_unchanged(value: float) -> None:
     guide = np.random.default_rng(0).uniform(0, 1, (9, 12)).astype(np.float32)
     found = guided_filter(np.full_like(guide, value), guide, 3, 1e-3)
     np.testing.assert_allclose(found, value, atol=1e-5)

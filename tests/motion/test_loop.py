@@ -33,8 +33,8 @@ def test_it_has_no_seam_and_does_not_pump() -> None:
 
 
 @pytest.mark.parametrize("grain", [0, 6])
-def test_all_frames_are_as_crisp_as_the_photo(grain: int) -> None:
-    """Grain, which is alike nowhere, and firm edges suffer most where copies blend."""
+def test_all_frames_are_as_sharp_as_the_photo(grain: int) -> None:
+    """Grain and sharp edges suffer most where the copies blend."""
     photo = clouds(120, 200).astype(np.float32)
     photo += np.random.default_rng(1).normal(0, grain, photo.shape)
     photo = np.clip(photo, 0, 255).astype(np.uint8)
@@ -44,7 +44,7 @@ def test_all_frames_are_as_crisp_as_the_photo(grain: int) -> None:
     assert sharpness(grey).mean() / sharpness(photo[None, ..., 0].astype(np.float32))[0] > 0.88
 
 
-def test_what_stands_is_the_photo_and_stays_behind() -> None:
+def test_static_parts_are_the_photo_and_are_not_dragged() -> None:
     photo, mask = clouds(90, 120), hill(90, 120)
     photo[mask < 0.5] //= 8
     frames = np.stack(list(loop_frames(photo, WIND, mask, 12, 1.0)))
@@ -71,15 +71,15 @@ def test_phases_are_short_enough_and_repeat() -> None:
         np.testing.assert_array_equal(frame, frames[index % period])
 
 
-def test_numbers_without_divisors_close_too() -> None:
+def test_prime_numbers_of_frames_close_the_loop() -> None:
     mask = np.ones((60, 100), np.float32)
     assert count_phases(47, 0.5, WIND, mask, 1.0) > 1
     frames = np.stack(list(loop_frames(clouds(60, 100), WIND, mask, 47, 0.5)))
     assert 0.7 < seam(frames[..., 0].astype(np.float32)) < 1.3
 
 
-def test_it_drifts_as_the_field_says() -> None:
-    """Between two moments of one copy, seen alone where the other is not yet."""
+def test_it_drifts_by_the_field() -> None:
+    """Measured where only one of the two copies is visible."""
     photo, mask = clouds(80, 160), np.ones((80, 160), np.float32)
     steady = Field(1.0, np.array([[0.01, 0.0], [0, 0], [0, 0]]))
     frames = np.stack(list(loop_frames(photo, steady, mask, 40, 0.25)))[..., 0]
@@ -94,7 +94,7 @@ def test_it_drifts_as_the_field_says() -> None:
     assert abs(np.median(flow[..., 1])) < 0.1
 
 
-def test_each_frame_is_ones_own_and_the_same_again() -> None:
+def test_frames_are_copies_and_reproducible() -> None:
     photo, mask = clouds(30, 40), np.ones((30, 40), np.float32)
     first = list(loop_frames(photo, WIND, mask, 20, 1.0))
     again = []

@@ -9,7 +9,7 @@ from tests.drifting_clips import clouds
 
 
 def scene(height: int = 180, width: int = 240) -> tuple[np.ndarray, np.ndarray]:
-    """Bright clouds over dark land, and what of it is sky."""
+    """Bright clouds over dark land, and the mask of the sky."""
     photo = 100 + clouds(height, width) // 2
     sky = np.ones((height, width), np.float32)
     sky[int(0.8 * height) :] = 0
@@ -17,7 +17,7 @@ def scene(height: int = 180, width: int = 240) -> tuple[np.ndarray, np.ndarray]:
     return photo, sky
 
 
-def test_the_sky_moves_on_to_the_borders_and_land_does_not() -> None:
+def test_the_sky_moves_up_to_the_borders_and_land_does_not() -> None:
     photo, sky = scene()
     mask = moving_mask(photo, sky)
     assert mask.dtype == np.float32
@@ -27,7 +27,7 @@ def test_the_sky_moves_on_to_the_borders_and_land_does_not() -> None:
     assert horizon_height(0 * mask) == 1
 
 
-def test_masts_wires_and_branches_stand() -> None:
+def test_masts_wires_and_branches_are_static() -> None:
     photo, sky = scene()
     photo[40:150, 60:62] = 25  # a mast on land
     wire = 30 + np.arange(240) // 12
@@ -41,7 +41,7 @@ def test_masts_wires_and_branches_stand() -> None:
     assert mask.mean() > 0.55  # and no more than that
 
 
-def test_turbines_stand_though_they_are_lighter_than_the_sky() -> None:
+def test_turbines_lighter_than_the_sky_are_static() -> None:
     photo, sky = scene()
     photo[:144] = 60 + photo[:144] // 3
     clouded = moving_mask(photo, sky)
@@ -56,7 +56,7 @@ def test_turbines_stand_though_they_are_lighter_than_the_sky() -> None:
     assert mask.mean() > clouded.mean() - 0.03
 
 
-def test_soft_gaps_and_what_hangs_in_the_air_move() -> None:
+def test_soft_gaps_and_birds_move() -> None:
     photo, sky = scene()
     photo[60:64, 100:130] = 20  # a bird
     x = np.arange(240)
@@ -67,7 +67,7 @@ def test_soft_gaps_and_what_hangs_in_the_air_move() -> None:
 
 
 @pytest.mark.parametrize("side", ["top", "bottom", "left", "right"])
-def test_a_frame_is_left_out(side: str) -> None:
+def test_a_frame_around_the_photo_is_static(side: str) -> None:
     photo = 100 + clouds(300, 300) // 2
     line = {"top": np.s_[:2], "bottom": np.s_[-2:], "left": np.s_[:, :2], "right": np.s_[:, -2:]}
     photo[line[side]] = 10
@@ -77,7 +77,7 @@ def test_a_frame_is_left_out(side: str) -> None:
     assert mask.mean() > 0.97
 
 
-def test_water_moves_where_the_clip_says_so() -> None:
+def test_water_moves_if_it_moves_in_the_clip() -> None:
     photo, sky = scene()
     photo[144:, :120] = 60 + clouds(36, 120) // 4  # water on the left
     change, rest = np.full((2, 64, 64), 1.0, np.float32)

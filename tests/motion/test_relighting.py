@@ -15,7 +15,7 @@ def dimming() -> np.ndarray:
     return np.rint(clip).astype(np.uint8)
 
 
-def test_it_is_the_skys_alone() -> None:
+def test_only_the_sky_is_measured_and_relit() -> None:
     light = estimate_relighting(dimming(), MASK)
     photo = np.full((50, 70, 3), 120, np.uint8)
     mask = np.ones((50, 70), np.float32)
@@ -26,7 +26,7 @@ def test_it_is_the_skys_alone() -> None:
     assert np.abs(frame[:, :35, 2].astype(int) - 120).max() <= 2
 
 
-def test_it_begins_with_the_photo_and_has_a_strength() -> None:
+def test_it_starts_from_the_photo_and_scales_with_strength() -> None:
     light = estimate_relighting(dimming(), MASK)
     photo = np.full((50, 70, 3), 120, np.uint8)
     mask = np.ones((50, 70), np.float32)
@@ -37,7 +37,7 @@ def test_it_begins_with_the_photo_and_has_a_strength() -> None:
     assert light.apply(photo, mask, 1.0, 0.5)[..., 0].mean() > means[-1] + 10
 
 
-def test_detail_is_no_light() -> None:
+def test_details_are_not_light() -> None:
     clip = np.random.default_rng(0).integers(80, 120, (32, 64, 64, 3)).astype(np.uint8)
     assert np.abs(estimate_relighting(clip, np.ones((64, 64))).gains).max() < 0.06
     assert np.isfinite(estimate_relighting(0 * clip, np.zeros((64, 64))).gains).all()

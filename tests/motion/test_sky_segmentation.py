@@ -41,7 +41,7 @@ def picture(sky: np.ndarray, ground: np.ndarray, where: np.ndarray) -> np.ndarra
 
 
 def hills(height: int, width: int) -> np.ndarray:
-    """Where it is sky above hills."""
+    """The mask of the sky above hills."""
     y, x = np.mgrid[:height, :width] / [[[height]], [[width]]]
     return y < 0.68 - 0.06 * np.sin(6 * x) - 0.03 * np.sin(17 * x + 1)
 
@@ -100,7 +100,7 @@ def test_no_sky(colour: tuple) -> None:
     assert not find_sky(np.clip(land(90, 120, colour), 0, 255).astype(np.uint8)).any()
 
 
-def test_a_strip_of_sky_above_much_land() -> None:
+def test_a_strip_of_sky_above_land() -> None:
     y, x = np.mgrid[:128, :128]
     where = y < 24 + 3 * np.sin(x / 11)
     assert agreement(find_sky(picture(clouds(128, 128), land(128, 128), where)), where) > 0.98
@@ -139,7 +139,7 @@ def test_a_lit_lattice_stands_in_the_sky() -> None:
     assert found[10:90, 120:155].mean() > 0.95
 
 
-def test_the_sea_is_no_sky_however_much_it_looks_like_it() -> None:
+def test_the_sea_is_not_sky_though_it_looks_like_it() -> None:
     y, _ = np.mgrid[:120, :160]
     where = y < 60
     sky = clouds(120, 160, HAZE, (215, 222, 230))
@@ -147,7 +147,7 @@ def test_the_sea_is_no_sky_however_much_it_looks_like_it() -> None:
     assert agreement(find_sky(picture(sky, sea, where)), where) > 0.97
 
 
-def test_a_lake_below_the_hills_is_no_sky() -> None:
+def test_a_lake_below_the_hills_is_not_sky() -> None:
     where = hills(128, 128)
     ground = land(128, 128)
     ground[100:115, 20:100] = HAZE
@@ -156,7 +156,7 @@ def test_a_lake_below_the_hills_is_no_sky() -> None:
 
 
 @pytest.mark.parametrize("upright", [False, True])
-def test_black_bars_stand_still(upright: bool) -> None:
+def test_black_bars_are_not_sky(upright: bool) -> None:
     where = np.zeros((128, 128), bool)
     shown = (slice(0, 128), slice(16, 112)) if upright else (slice(16, 112), slice(0, 128))
     scene = np.zeros((128, 128, 3), np.uint8)
@@ -179,14 +179,14 @@ def test_odd_shapes(shape: tuple[int, int], value: int) -> None:
     assert found.max() == (value > 0)
 
 
-def test_noise_has_a_mask_too_and_always_the_same() -> None:
+def test_the_mask_of_noise_is_reproducible() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
     first = find_sky(noise)
     assert np.isfinite(first).all()
     np.testing.assert_array_equal(find_sky(noise), first)
 
 
-def test_skies_are_less_odd_than_checks() -> None:
+def test_a_checkerboard_is_less_likely_a_sky() -> None:
     sky = clouds(120, 160).astype(np.uint8)
     checks = np.kron(np.indices((12, 16)).sum(axis=0) % 2, np.ones((10, 10)))[..., None]
     board = np.clip(90 + 80 * checks + np.float32([20, 0, -30]), 0, 255).astype(np.uint8)

@@ -16,7 +16,7 @@ def sunset(height: int = 240, width: int = 320, x: float = 0.4, y: float = 0.3) 
 
 
 @pytest.mark.parametrize("size", [(120, 160), (480, 640)])
-def test_it_is_found_and_stands(size: tuple[int, int]) -> None:
+def test_the_sun_is_found_and_stands_still(size: tuple[int, int]) -> None:
     sun = find_sun(sunset(*size), np.ones(size))
     assert sun is not None
     assert (sun.x, sun.y) == pytest.approx((0.4, 0.3), abs=0.01)
@@ -28,7 +28,7 @@ def test_it_is_found_and_stands(size: tuple[int, int]) -> None:
     assert sun.source(1 - disc)[disc == 1].max() == 0
 
 
-def test_its_glow_is_what_rings_have_in_common() -> None:
+def test_the_glow_is_what_rings_have_in_common() -> None:
     photo = sunset()
     sun = find_sun(photo, np.ones(photo.shape[:2]))
     glow = sun.glow(photo, sun.source(1 - sun.disc(240, 320)))
@@ -52,11 +52,11 @@ def test_its_glow_is_what_rings_have_in_common() -> None:
         np.repeat(sunset(60, 80), 4, axis=0)[:, :, :],  # an oval
     ],
 )
-def test_other_bright_spots_are_none(photo: np.ndarray) -> None:
+def test_other_bright_spots_are_not_the_sun(photo: np.ndarray) -> None:
     assert find_sun(photo, np.ones(photo.shape[:2])) is None
 
 
-def test_it_is_in_the_sky() -> None:
+def test_the_sun_is_in_the_sky() -> None:
     photo = sunset()
     sky = np.ones(photo.shape[:2])
     sky[:140] = 0

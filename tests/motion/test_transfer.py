@@ -34,7 +34,7 @@ def test_the_motion_of_a_clip_is_found() -> None:
     assert mirrored.field.velocities(9, 9)[4, 4, 0] == -motion.field.velocities(9, 9)[4, 4, 0]
 
 
-def test_velocities_of_skies_that_are_known() -> None:
+def test_velocities_of_procedural_skies() -> None:
     ratios, angles = [], []
     for index in range(5):
         clip = skies.procedural_clip(64, index, 64, wind="canonical")
@@ -50,7 +50,7 @@ def test_velocities_of_skies_that_are_known() -> None:
     assert np.median(angles) < 5
 
 
-def test_of_a_still_clip_the_sky_drifts_as_usual() -> None:
+def test_the_sky_of_a_still_clip_drifts_by_the_prior() -> None:
     photo = land(clouds(120, 160))
     motion = estimate_motion(still(photo), photo)
     assert motion.confidence == 0
@@ -59,7 +59,7 @@ def test_of_a_still_clip_the_sky_drifts_as_usual() -> None:
     assert motion.mask[96:].max() == 0
 
 
-def test_frames_of_the_clips_own_pace() -> None:
+def test_without_a_loop_frames_follow_the_clip() -> None:
     photo = land(clouds(120, 160))
     motion = estimate_motion(still(photo), photo)
     made = list(render_frames(photo, motion, 5, loop=False))
@@ -113,13 +113,13 @@ def test_speed_is_the_same_share_of_any_picture() -> None:
         (np.full((1, 1, 3), 200, np.uint8), "small"),
     ],
 )
-def test_it_says_where_nothing_would_move(photo: np.ndarray, word: str) -> None:
+def test_nothing_would_move(photo: np.ndarray, word: str) -> None:
     with pytest.raises(NothingMovesError, match=word):
         estimate_motion(still(photo), photo)
 
 
 def face(side: int = 256) -> np.ndarray:
-    """Drawn: a face before a wall, above dark clothes."""
+    """A drawn face in front of a wall."""
     wall = np.full((side, side, 3), (150, 140, 120), np.uint8)
     wall[:, :: side // 8] = wall[:: side // 6] = 110, 100, 85
     scale = side / 256
@@ -163,7 +163,7 @@ def test_walls_do_not_drift(size: tuple[int, int]) -> None:
         estimate_motion(still(bricks), bricks)
 
 
-def test_noise_is_no_cloud() -> None:
+def test_noise_is_not_a_cloud() -> None:
     noise = np.random.default_rng(0).normal(0, 5, (300, 400, 3))
     fog = np.clip(190 + noise + np.linspace(0, 10, 300)[:, None, None], 0, 255).astype(np.uint8)
     with pytest.raises(NothingMovesError, match="smooth"):
@@ -173,7 +173,7 @@ def test_noise_is_no_cloud() -> None:
     assert estimate_motion(still(cloudy), cloudy).mask.mean() > 0.9
 
 
-def test_a_mask_of_ones_own() -> None:
+def test_a_given_mask() -> None:
     photo = land(clouds(60, 80))
     with pytest.raises(NothingMovesError, match="white marks what moves"):
         estimate_motion(still(photo), photo, np.zeros((60, 80), np.uint8))

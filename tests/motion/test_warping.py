@@ -16,7 +16,7 @@ def constant(x: float, y: float, height: int = 40, width: int = 48) -> np.ndarra
 
 
 def turning(side: int, speed: float) -> np.ndarray:
-    """A field that turns about the middle, in radians a frame."""
+    """A rotation about the centre, in radians per frame."""
     y, x = np.mgrid[:side, :side].astype(np.float32) - (side - 1) / 2
     return speed * np.dstack([-y, x])
 
@@ -43,12 +43,12 @@ def test_whole_pixels_are_shifted_exactly(x: int, y: int) -> None:
         np.testing.assert_array_equal(frame[inside], shifted[inside])
 
 
-def test_at_its_border_the_picture_is_mirrored() -> None:
+def test_the_picture_is_reflected_at_its_border() -> None:
     [frame] = warp(noise(), constant(5, 0), [1])
     np.testing.assert_array_equal(frame[:, :5], noise()[:, 4::-1])
 
 
-def test_parts_of_pixels() -> None:
+def test_subpixel_shifts() -> None:
     y, x = np.mgrid[:64, :64].astype(np.float32)
 
     def texture(time: float) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_parts_of_pixels() -> None:
         assert error.max() < 0.01  # of a range of 0.8
 
 
-def test_a_turning_field_is_followed_along_its_circles() -> None:
+def test_a_rotation_is_integrated_along_circles() -> None:
     side, speed = 65, 0.05
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
     inside = np.hypot(x, y) < 30
@@ -75,7 +75,7 @@ def test_a_turning_field_is_followed_along_its_circles() -> None:
         assert error.max() < 0.05
 
 
-def test_a_shearing_field_is_followed_exactly() -> None:
+def test_a_shear_is_integrated_exactly() -> None:
     y, x = np.mgrid[:64, :64].astype(np.float32)
     field = np.dstack([0.05 * (y - 20), np.zeros_like(x)])
     [place] = backtrace(field, [12])
@@ -83,7 +83,7 @@ def test_a_shearing_field_is_followed_exactly() -> None:
     np.testing.assert_array_equal(place[..., 1], y)
 
 
-def test_times_come_in_any_order() -> None:
+def test_times_in_any_order() -> None:
     field, times = turning(33, 0.04), [3, 7, 2, -4, -6, 0, 1]
     together = list(backtrace(field, times))
     for time, place in zip(times, together, strict=True):
@@ -93,7 +93,7 @@ def test_times_come_in_any_order() -> None:
     np.testing.assert_allclose(back, forth, atol=1e-5)
 
 
-def test_another_size_is_the_same_motion() -> None:
+def test_a_resized_field_is_the_same_motion() -> None:
     y, x = np.mgrid[:10, :20].astype(np.float32)
     field = np.dstack([1 + 0.1 * x, 2 + 0.1 * y])
     larger = resize_velocities(field, (40, 60))
@@ -109,7 +109,7 @@ def test_another_size_is_the_same_motion() -> None:
     np.testing.assert_array_equal(small, own)
 
 
-def test_what_stands_still_stays_and_is_not_carried_along() -> None:
+def test_static_parts_stay_and_are_not_dragged() -> None:
     y, x = np.indices((40, 48))
     still = (x < 14 + 5 * np.sin(y / 4)) | (y > 30)
     mask = np.where(still, 0, 1).astype(np.float32)
@@ -124,8 +124,8 @@ def test_what_stands_still_stays_and_is_not_carried_along() -> None:
     np.testing.assert_array_equal(frames[:, ~still], others[:, ~still])
 
 
-def test_a_soft_border_keeps_what_shows_through_it() -> None:
-    """Half a pixel of a black post is half black, whatever passes behind it."""
+def test_a_soft_border_keeps_its_static_part() -> None:
+    """A pixel half covered by a black post stays half black, whatever passes behind it."""
     share = np.ones((32, 48), np.float32)
     share[:, 20:22] = 0.5
     share[:, 22:26] = 0
@@ -139,7 +139,7 @@ def test_a_soft_border_keeps_what_shows_through_it() -> None:
     assert near.max() < 12  # nothing jumps between the picture and the frame after it
 
 
-def test_nothing_moves_where_nothing_may() -> None:
+def test_an_empty_mask_moves_nothing() -> None:
     picture = noise()
     frames = warp(picture, constant(3, 3), [0, 5], np.zeros(picture.shape[:2]))
     np.testing.assert_array_equal(frames, [picture, picture])

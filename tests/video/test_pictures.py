@@ -41,7 +41,7 @@ def jpeg(image: Image.Image | np.ndarray, **how: Any) -> bytes:
 
 
 def with_chunks(png: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG with more chunks behind its head."""
+    """Adds chunks after the header of a PNG."""
     more = b""
     for kind, data in chunks:
         checksum = zlib.crc32(kind + data)
@@ -50,7 +50,7 @@ def with_chunks(png: bytes, *chunks: tuple[bytes, bytes]) -> bytes:
 
 
 def png16(values: np.ndarray, *chunks: tuple[bytes, bytes]) -> bytes:
-    """A PNG of 16 bits of `[H, W]` or `[H, W, 3]`, which Pillow doesn't write."""
+    """A 16-bit PNG of `[H, W]` or `[H, W, 3]`, which Pillow cannot write."""
     height, width = values.shape[:2]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     return png(width, height, 16, 2 if values.ndim == 3 else 0, rows, *chunks)
@@ -97,7 +97,7 @@ def from_adobe(values: np.ndarray = PATCHES) -> np.ndarray:
 
 
 def of_light(of: np.ndarray) -> np.ndarray:
-    """Levels of grey light in [0, 1]."""
+    """sRGB levels of grey linear light in [0, 1]."""
     return np.repeat(colours.shown(of)[..., None], 3, -1)
 
 
@@ -287,7 +287,7 @@ RIGHT = {
 
 
 @pytest.mark.parametrize(("make", "right"), RIGHT.values(), ids=RIGHT)
-def test_colours_are_what_the_file_says(make, right) -> None:
+def test_colours_follow_the_profile_of_the_file(make, right) -> None:
     found = video.decode_image(make())
     assert found.flags.writeable
     np.testing.assert_allclose(found, right(), atol=2.0)
@@ -373,10 +373,10 @@ KINDS = {
 
 
 @pytest.mark.parametrize(("make", "right", "within"), KINDS.values(), ids=KINDS)
-def test_kinds_of_files(
+def test_formats(
     make, right, within: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever their name says; of several pictures the first one; and without a word."""
+    """Whatever the suffix; the first of several pictures; and without a warning."""
     path = tmp_path / "photo.bmp"
     path.write_bytes(make())
     with warnings.catch_warnings(record=True) as warned:
@@ -429,7 +429,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize(("make", "why"), UNREADABLE.values(), ids=UNREADABLE)
-def test_what_cannot_be_read_is_told_in_a_line(
+def test_unreadable_pictures_get_one_line(
     make, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
@@ -464,10 +464,10 @@ def test_heic(turned: bool, numbers: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("turned", [False, True])
-def test_large_photos_are_reduced_as_they_are_read(
+def test_large_photos_are_reduced_while_they_are_read(
     tmp_path: Path, kind: str, turned: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the mean of as many pixels, whatever the bands they are converted in."""
+    """By averaging whole blocks, independently of the bands of conversion."""
     monkeypatch.setattr(pictures, "_BAND", 200)
     fine = np.kron(PATCHES, np.ones((15, 18, 1), np.uint8))
     path = tmp_path / "photo"
@@ -506,13 +506,13 @@ PLAIN = {
 
 
 @pytest.mark.parametrize(("make", "plain"), PLAIN.values(), ids=PLAIN)
-def test_what_any_decoder_shows_right(make, plain: bool) -> None:
+def test_is_plain(make, plain: bool) -> None:
     with video.open_image(io.BytesIO(make())) as image:
         assert video.is_plain(image) is plain
 
 
-def test_warnings_are_back_when_the_last_picture_is_closed() -> None:
-    """Filters are of the process: threads end in another order than they began."""
+def test_warnings_are_restored_when_the_last_picture_is_closed() -> None:
+    """Filters are process-wide, and threads end in another order than they started."""
     before = list(warnings.filters)
     first, second = video.open_image(io.BytesIO(saved(NOISE))), video.open_image(io.BytesIO(mpo()))
     first.__enter__()

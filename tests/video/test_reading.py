@@ -109,12 +109,12 @@ JPEG, LOSSLESS = ("mjpeg", "yuvj420p"), ("ffv1", "yuv420p")
         ("a.ts", [("mpeg2video", "yuv420p", 48, None), ("mpeg2video", "yuv420p", 64, None)], 64),
     ],
 )
-def test_the_film_is_read_and_not_what_is_beside_it(tmp_path, name, streams, width) -> None:
+def test_the_main_stream_is_read(tmp_path, name, streams, width) -> None:
     frames = read(several(tmp_path / name, *streams))
     assert frames.shape == (3, 16, width, 3)
 
 
-def test_a_cover_alone_is_no_video(tmp_path) -> None:
+def test_a_cover_alone_is_not_a_video(tmp_path) -> None:
     path = several(tmp_path / "a.mp4", (*JPEG, 64, COVER))
     with pytest.raises(DataError, match="it contains no video, only a picture"):
         read(path)
@@ -168,7 +168,7 @@ def test_hlg_and_pq_become_srgb(tmp_path, signal, transfer, light, full) -> None
         assert 252 <= shown[0, 0, 0, 0] <= 255
 
 
-def test_hdr_of_a_phone_is_read_as_such(tmp_path) -> None:
+def test_hdr_of_a_phone(tmp_path) -> None:
     shown = in_bt2020(tmp_path / "a.mp4", 0.75, HLG, False, "libx264")
     assert shown[0, 0, 0, 0] == pytest.approx(240, abs=1)
 
@@ -285,7 +285,7 @@ def test_ranges_of_grey(tmp_path, tag, low, high) -> None:
 
 
 @pytest.mark.parametrize("tag", [8, 10, 14])
-def test_matrices_that_are_not_read_are_named(tmp_path, tag) -> None:
+def test_unsupported_matrices_are_refused(tmp_path, tag) -> None:
     frame = planes(CODES, (48, 64), "yuv420p", colorspace=tag)
     record(tmp_path / "a.mkv", [frame], pixels="yuv420p")
     with pytest.raises(DataError, match=f"matrix .code {tag} of .* is not supported"):
@@ -334,7 +334,7 @@ def test_pixels_become_square(tmp_path, name, codec, pixels, wide) -> None:
 
 
 @pytest.mark.parametrize(("degrees", "shape"), [(90, (96, 48)), (180, (48, 96))])
-def test_pixels_are_made_square_before_they_are_turned(tmp_path, degrees, shape) -> None:
+def test_pixels_are_made_square_before_rotation(tmp_path, degrees, shape) -> None:
     def turned(stream: av.VideoStream) -> None:
         stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
         stream.set_display_rotation(degrees)
@@ -364,7 +364,7 @@ def test_nearly_square_pixels_are_left_alone(tmp_path, aspect) -> None:
     np.testing.assert_array_equal(read(path), frames)
 
 
-def test_frames_too_large_when_their_pixels_are_square_are_named(tmp_path) -> None:
+def test_frames_too_large_once_their_pixels_are_square(tmp_path) -> None:
     def wide(stream: av.VideoStream) -> None:
         stream.codec_context.sample_aspect_ratio = Fraction(250)
 
@@ -433,7 +433,7 @@ def test_edit_lists(tmp_path, edits, expected, reordered) -> None:
     assert numbers(path) == list(expected)
 
 
-def test_an_edit_list_that_shows_nothing(tmp_path) -> None:
+def test_an_edit_list_that_hides_everything(tmp_path) -> None:
     path = record(tmp_path / "a.mp4", numbered(4), "libx264", "yuv420p")
     path.write_bytes(with_edits(path.read_bytes(), [(400, 10**6)]))
     with pytest.raises(DataError, match="it contains no frames"):
@@ -450,7 +450,7 @@ def test_an_edit_list_that_shows_nothing(tmp_path) -> None:
         ("a.avi", "mpeg4"),
     ],
 )
-def test_what_comes_before_the_first_key_frame_is_left_out(tmp_path, name, codec) -> None:
+def test_frames_before_the_first_key_frame_are_skipped(tmp_path, name, codec) -> None:
     options = GROUPS if codec == "libx264" else FINE
     path = record(tmp_path / name, numbered(40), codec, "yuv420p", start=3, options=options)
     assert numbers(path) == list(range(10, 40))
@@ -465,7 +465,7 @@ def test_gradual_refresh_has_key_frames_of_its_own(tmp_path) -> None:
     assert 3 < found[0] < 24
 
 
-def test_a_video_without_key_frames_is_named(tmp_path) -> None:
+def test_a_video_without_key_frames_is_refused(tmp_path) -> None:
     options = {"g": "400", "bf": "0", "x264-params": "scenecut=0"}
     record(tmp_path / "a.ts", numbered(40), "libx264", "yuv420p", start=3, options=options)
     with pytest.raises(DataError, match="it contains no key frame"):
@@ -497,7 +497,7 @@ def test_odd_sizes(tmp_path, pixels) -> None:
     np.testing.assert_allclose(read(path)[0].astype(int), smooth, atol=8)
 
 
-def test_times_are_those_of_the_file(tmp_path) -> None:
+def test_times(tmp_path) -> None:
     times = [0, 1, 2, 5, 9, 10]
     path = record(tmp_path / "a.mkv", numbered(6), times=times)
     frames = list(video.read_video_with_times(path))
@@ -506,7 +506,7 @@ def test_times_are_those_of_the_file(tmp_path) -> None:
     assert [frame.time for frame in frames] == pytest.approx([0, 0.08, 0.36])
 
 
-def test_frames_that_change_size_are_brought_to_that_of_the_first(tmp_path) -> None:
+def test_all_frames_get_the_size_of_the_first(tmp_path) -> None:
     parts = []
     for height in (48, 96):
         path = tmp_path / f"{height}.ts"
@@ -548,7 +548,7 @@ def in_fields(path: Path, frames: list[np.ndarray], codec: str) -> Path:
     ("name", "codec"),
     [("a.mp4", "libx264"), ("a.h264", "libx264"), ("a.ts", "mpeg2video")],
 )
-def test_interlaced_frames_lose_their_combs(tmp_path, name, codec) -> None:
+def test_interlaced_frames_are_deinterlaced(tmp_path, name, codec) -> None:
     frames = interlaced(12)
     assert combs(frames[0]) > 10
     shown = list(video.read_video_with_times(in_fields(tmp_path / name, frames, codec)))
@@ -561,7 +561,7 @@ def test_interlaced_frames_lose_their_combs(tmp_path, name, codec) -> None:
         assert bright[[0, -1]] == pytest.approx([4 + 4 * number, 19 + 4 * number], abs=2)
 
 
-def test_one_interlaced_frame_is_one(tmp_path) -> None:
+def test_one_interlaced_frame(tmp_path) -> None:
     assert len(read(in_fields(tmp_path / "a.mp4", interlaced(1), "libx264"))) == 1
 
 
@@ -577,6 +577,6 @@ def test_interlaced_frames_that_change_size(tmp_path) -> None:
     assert max(map(combs, frames)) < 2
 
 
-def test_progressive_frames_stay_as_they_are(tmp_path) -> None:
+def test_progressive_frames_are_unchanged(tmp_path) -> None:
     frames = noise(3, 16, 32, 3)
     np.testing.assert_array_equal(read(record(tmp_path / "a.mkv", frames)), frames)

@@ -204,7 +204,7 @@ def test_webp_by_its_bytes(tmp_path) -> None:
 
 @pytest.mark.parametrize(("ending", "shortest"), [(".gif", 20), (".webp", 11)])
 @pytest.mark.parametrize(("fps", "count"), [(60, 61), (60, 2), (120, 60), (1000, 500), (1000, 3)])
-def test_too_fast_for_players_leaves_frames_out(tmp_path, ending, shortest, fps, count) -> None:
+def test_frames_too_fast_for_players_are_dropped(tmp_path, ending, shortest, fps, count) -> None:
     path = tmp_path / f"a{ending}"
     levels = np.linspace(0, 255, count).round().astype(np.uint8)
     video.write_video(path, (np.full((8, 8, 3), level, np.uint8) for level in levels), fps)
@@ -221,7 +221,7 @@ def test_too_fast_for_players_leaves_frames_out(tmp_path, ending, shortest, fps,
     assert np.abs(np.array([frame.mean() for frame in shown]) - expected).max() <= slack
 
 
-def test_what_stands_still_in_a_gif_does_not_flicker(tmp_path) -> None:
+def test_static_parts_of_a_gif_do_not_flicker(tmp_path) -> None:
     still = sky()
     frames = []
     for number in range(6):
@@ -250,7 +250,7 @@ def test_gif_has_no_bands(tmp_path, monkeypatch, ground) -> None:
     assert dithered < 0.9 * bands()
 
 
-def test_gif_takes_new_colours_when_the_picture_changes(tmp_path) -> None:
+def test_gif_gets_a_new_palette_when_the_picture_changes(tmp_path) -> None:
     blue = sky()
     sunset = np.ascontiguousarray(blue[..., ::-1])
     path, frames = tmp_path / "a.gif", [blue, blue, sunset, sunset, blue]
@@ -289,7 +289,7 @@ def test_a_folder_of_frames_several_times(tmp_path) -> None:
 
 @pytest.mark.parametrize("ending", ALL)
 @pytest.mark.parametrize("repeat", [1, 2])
-def test_frames_are_not_kept(tmp_path, ending, repeat) -> None:
+def test_frames_are_not_kept_in_memory(tmp_path, ending, repeat) -> None:
     alive: weakref.WeakSet = weakref.WeakSet()
     most = 0
 
@@ -373,7 +373,7 @@ def test_wrong_frames(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.avi", "a.mov", "a.webm", "a.png", "a.mp4.part", "a.v1"])
-def test_unknown_endings(tmp_path, name) -> None:
+def test_unknown_suffixes(tmp_path, name) -> None:
     for call in (
         lambda: video.check_encoder(tmp_path / name),
         lambda: video.write_video(tmp_path / name, drifting(2), 25),
@@ -383,7 +383,7 @@ def test_unknown_endings(tmp_path, name) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_places_where_nothing_can_be_written(tmp_path) -> None:
+def test_unwritable_paths(tmp_path) -> None:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a.png").touch()
@@ -421,7 +421,7 @@ def test_frames_too_large_for_the_encoder(tmp_path, ending, largest) -> None:
 
 
 @pytest.mark.parametrize("ending", FILES)
-def test_a_missing_encoder_is_named_before_the_work(tmp_path, monkeypatch, ending) -> None:
+def test_a_missing_encoder_is_reported_before_the_work(tmp_path, monkeypatch, ending) -> None:
     lacking = dataclasses.replace(encoding.FORMATS[ending], encoder="none")
     monkeypatch.setitem(encoding.FORMATS, ending, lacking)
     others = " or ".join([*sorted({*FILES} - {ending}), "a directory"][1:])
@@ -435,7 +435,7 @@ def test_a_missing_encoder_is_named_before_the_work(tmp_path, monkeypatch, endin
     assert os.listdir(tmp_path) == []
 
 
-def test_an_encoder_that_fails_is_one_line(tmp_path, monkeypatch) -> None:
+def test_a_failing_encoder_gets_one_line(tmp_path, monkeypatch) -> None:
     larger = dataclasses.replace(encoding.FORMATS[".mp4"], max_side=20000)
     monkeypatch.setitem(encoding.FORMATS, ".mp4", larger)
     with pytest.raises(DataError, match=r"cannot write .*a\.mp4: FFmpeg's encoder libx264 failed"):

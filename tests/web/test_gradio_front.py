@@ -40,7 +40,7 @@ ANIMATE, GENERATE = 1, 3  # of the page's functions
 
 
 class Maker:
-    """Writes files; fails on demand."""
+    """A stand-in that writes files, and fails on demand."""
 
     def __init__(self, room: TemporaryFiles):
         self.room, self.asked, self.error = room, [], None
@@ -121,7 +121,7 @@ def call(path: Any, **more: Any) -> bytes:
 
 
 def events(app: Running, sent: bytes) -> tuple[Answer, Answer]:
-    """Joins the queue; what it answers, and the events that follow."""
+    """Joins the queue; returns the response and the events that follow."""
 
     async def both(app: Any) -> tuple[Answer, Answer]:
         headers = [ORIGIN, ("Content-Type", "application/json")]
@@ -134,7 +134,7 @@ def events(app: Running, sent: bytes) -> tuple[Answer, Answer]:
 
 
 def test_from_photo_to_video(app: Running, maker: Maker, room: Path) -> None:
-    """Under names that tell nothing of this machine."""
+    """With public names that reveal nothing about this machine."""
     answer = upload(app, ("../../sky & sea.png", picture(40, 30)))
     assert answer.status == 200, answer.body
     [name] = json.loads(answer.body)
@@ -184,7 +184,7 @@ def test_from_photo_to_video(app: Running, maker: Maker, room: Path) -> None:
         ([], "one file at a time"),
     ],
 )
-def test_what_is_no_photo_is_gone_at_once(app: Running, room: Path, given, error: str) -> None:
+def test_bad_uploads_are_deleted_at_once(app: Running, room: Path, given, error: str) -> None:
     before = files(room)
     answer = upload(app, *given)
     assert answer.status == 400
@@ -193,8 +193,8 @@ def test_what_is_no_photo_is_gone_at_once(app: Running, room: Path, given, error
     assert files(room) == before
 
 
-def test_uploads_at_once(app: Running, room: Path) -> None:
-    """Of one name, of one content, and bad ones among them."""
+def test_simultaneous_uploads(app: Running, room: Path) -> None:
+    """With the same name, the same content, and some that are refused."""
     before = files(room)
     photos = [picture(side, side) for side in (5, 6, 6)]
     sent = [*photos, b"bad", b"bad", b""]
@@ -213,7 +213,7 @@ def test_uploads_at_once(app: Running, room: Path) -> None:
     assert len(files(room) - before) == 2
 
 
-def test_uploads_are_bounded_before_they_are_read(app: Running, room: Path) -> None:
+def test_large_uploads_are_refused_before_they_are_read(app: Running, room: Path) -> None:
     before = files(room)
     assert app.ask("POST", UPLOAD, [ORIGIN, FORM], [b"."] * 3).status == 400
     large = app.ask("POST", UPLOAD, [ORIGIN, FORM], [bytes(2**23)] * 5)
@@ -256,7 +256,7 @@ def test_uploads_are_bounded_before_they_are_read(app: Running, room: Path) -> N
         call(None).replace(b"{", b'{"trigger_id": 1e999, ', 1),
     ],
 )
-def test_calls_of_another_kind(app: Running, maker: Maker, sent: bytes) -> None:
+def test_invalid_calls(app: Running, maker: Maker, sent: bytes) -> None:
     before = len(maker.asked)
     answer, _ = events(app, sent)
     assert answer.status in (400, 404)
@@ -276,7 +276,7 @@ def test_calls_of_another_kind(app: Running, maker: Maker, sent: bytes) -> None:
         ("unusable", "Nothing would move: no sky"),
     ],
 )
-def test_what_is_wrong_is_told(app: Running, maker: Maker, room: Path, changed, said) -> None:
+def test_errors_reach_the_visitor(app: Running, maker: Maker, room: Path, changed, said) -> None:
     [name] = json.loads(upload(app, ("sky.png", picture(40, 30))).body)
     sent = json.loads(call(name))
     if changed == "unusable":
@@ -290,8 +290,8 @@ def test_what_is_wrong_is_told(app: Running, maker: Maker, room: Path, changed, 
     assert len(maker.asked) == (changed == "unusable")
 
 
-def test_by_name(app: Running, maker: Maker, room: Path) -> None:
-    """As curl does, which is no browser; the mask is a picture of its own."""
+def test_calls_by_name(app: Running, maker: Maker, room: Path) -> None:
+    """As curl does, which is not a browser; with a mask as a separate picture."""
     sent = form(("sky.png", picture(40, 30)))
     agent = ("User-Agent", "curl/8.5.0")
     names = [app.ask("POST", UPLOAD, [FORM, agent], [sent]) for _ in "12"]
@@ -314,7 +314,7 @@ def test_by_name(app: Running, maker: Maker, room: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [DataError("/home/me/run is damaged"), OSError("/home/me")])
-def test_errors_keep_paths_to_themselves(app, maker: Maker, room: Path, error, capsys) -> None:
+def test_errors_reveal_no_paths(app, maker: Maker, room: Path, error, capsys) -> None:
     [name] = json.loads(upload(app, ("sky.png", picture(40, 30))).body)
     maker.error = error
     _, told = events(app, call(name))
@@ -341,7 +341,7 @@ def test_errors_keep_paths_to_themselves(app, maker: Maker, room: Path, error, c
         *("/assets/../../../etc/passwd", "/static//etc/passwd", "/assets/nothing.js"),
     ],
 )
-def test_other_routes_are_shut(app: Running, target: str) -> None:
+def test_other_routes_are_closed(app: Running, target: str) -> None:
     answer = app.ask(target=target)
     assert answer.status in (403, 404)
     assert b"/etc/passwd" not in answer.body
@@ -356,7 +356,7 @@ def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     assert ask(front, target="/gradio_api/file=/files/a/b.png").status == 404
 
 
-def test_models_are_called_by_the_ends_of_their_paths() -> None:
+def test_short_names_of_models() -> None:
     def names(*paths: str) -> list[str]:
         return demo._short_names(list(paths))
 

@@ -17,7 +17,7 @@ TOKEN = "t" * 22
 
 
 class Application:
-    """Repeats the body it gets; remembers what reached it."""
+    """Echoes bodies, and records the requests."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -45,7 +45,7 @@ def one_line(answer: Answer, status: int) -> None:
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "LOCALHOST:7860", "[::1]:1", "[0:0::1]", "Study.example:80"]
 )
-def test_called_by_its_names(host: str, inner: Application) -> None:
+def test_allowed_hosts(host: str, inner: Application) -> None:
     app = Guard(inner, names=["127.0.0.1", "localhost", "::1", "study.example"])
     assert ask(app, headers=[("Host", host)]).status == 200
 
@@ -68,7 +68,7 @@ def test_called_by_its_names(host: str, inner: Application) -> None:
         ["localhost", "evil.example"],
     ],
 )
-def test_another_name_is_refused(hosts: list[str], inner: Application) -> None:
+def test_other_hosts_are_refused(hosts: list[str], inner: Application) -> None:
     request = scope(headers=[("Host", host) for host in hosts or ["-"]])
     if not hosts:
         request["headers"] = []
@@ -76,7 +76,7 @@ def test_another_name_is_refused(hosts: list[str], inner: Application) -> None:
     assert not inner.bodies
 
 
-def test_the_address_that_a_connection_came_in_at(inner: Application) -> None:
+def test_the_address_of_the_connection_is_allowed(inner: Application) -> None:
     came_in_at = {"server": ("192.168.1.9", 7860)}
     for any_address, host, status in [
         (True, "192.168.1.9:7860", 200),
@@ -130,7 +130,7 @@ LINK = ((MODE, "navigate"), (DEST, "document"))
         ("TRACE", [], 405),
     ],
 )
-def test_other_sites_cannot_ask(method, headers, status, inner: Application) -> None:
+def test_requests_of_other_sites_are_refused(method, headers, status, inner: Application) -> None:
     answer = ask(Guard(inner), method, headers=headers)
     assert answer.status == status
     assert len(inner.bodies) == (status == 200)
@@ -164,7 +164,7 @@ def test_other_sites_cannot_ask(method, headers, status, inner: Application) -> 
         (["5"], [b"123456789"], 413),
     ],
 )
-def test_lengths(lengths, parts, status, inner: Application) -> None:
+def test_content_lengths(lengths, parts, status, inner: Application) -> None:
     app = Guard(inner, limits=Limits(body=8))
     answer = ask(
         app, "POST", headers=[JSON, *(("Content-Length", n) for n in lengths)], parts=parts
@@ -181,7 +181,7 @@ def test_length_and_chunks_together(inner: Application) -> None:
     one_line(ask(Guard(inner), "POST", headers=headers, parts=[b"12345"]), 400)
 
 
-def test_a_path_may_take_more(inner: Application) -> None:
+def test_a_path_with_a_larger_limit(inner: Application) -> None:
     app = Guard(inner, limits=Limits(body=2, larger={"/photo": 5}))
     assert ask(app, "POST", "/photo", [JSON], [b"12345"]).status == 200
     assert ask(app, "POST", "/photo", [JSON], [b"123456"]).status == 413
@@ -197,8 +197,8 @@ def test_a_slow_body(inner: Application) -> None:
     assert not inner.bodies
 
 
-def test_all_bodies_together(inner: Application) -> None:
-    """They are bounded, and what one held is free again, however it ended."""
+def test_total_size_of_bodies(inner: Application) -> None:
+    """It is limited, and released however a request ends."""
     app = Guard(inner, limits=Limits(body=8, bodies=12, seconds=0.2))
 
     async def three() -> list[int]:
@@ -214,7 +214,7 @@ def test_all_bodies_together(inner: Application) -> None:
     assert asyncio.run(three()) == [408, 503, 200]
 
 
-def test_the_client_goes_within_the_body(inner: Application) -> None:
+def test_the_client_disconnects_within_the_body(inner: Application) -> None:
     async def receive() -> dict[str, str]:
         return {"type": "http.disconnect"}
 
@@ -240,7 +240,7 @@ def test_the_client_goes_within_the_body(inner: Application) -> None:
         ("POST", f"/?access={TOKEN}"),
     ],
 )
-def test_nothing_without_the_token(method: str, target: str, inner: Application) -> None:
+def test_no_access_without_the_token(method: str, target: str, inner: Application) -> None:
     app = Guard(inner, token=TOKEN)
     name = cookie_name("access", TOKEN)
     for cookie in ("", f"{name}=", f"{name}=wrong", f"access={TOKEN}", f"{name}=\xff"):
@@ -279,7 +279,7 @@ def test_the_token_becomes_a_cookie(scheme: str, inner: Application) -> None:
         ("Bearer \xff", 403),
     ],
 )
-def test_programs_bring_the_token_each_time(given: str, status: int, inner: Application) -> None:
+def test_programs_send_the_token_each_time(given: str, status: int, inner: Application) -> None:
     answer = ask(Guard(inner, token=TOKEN), "POST", "/x", [JSON, ("Authorization", given)])
     assert answer.status == status
     assert answer.header("set-cookie") == ""

@@ -71,7 +71,7 @@ def head(*lines: str, method: str = "POST", path: str = "/", port: int = 80) -> 
 
 
 def talk(port: int, *parts: bytes | float, read: bool = True) -> bytes:
-    """Sends the parts, waiting where there are numbers; returns all that comes until the end."""
+    """Sends the parts, sleeping at numbers; returns the complete response."""
     answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
         try:
@@ -113,7 +113,7 @@ JSON, CLOSE = "Content-Type: application/json", "Connection: close"
         (["Host: elsewhere.example", "Content-Length: 2"], b"{}", 400),
     ],
 )
-def test_lengths(port: int, lines: list[str], body: bytes, status: int) -> None:
+def test_content_lengths(port: int, lines: list[str], body: bytes, status: int) -> None:
     began = time.monotonic()
     answer = talk(port, head(JSON, CLOSE, *lines, port=port) + body)
     statuses = [line.split()[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1")]
@@ -123,8 +123,8 @@ def test_lengths(port: int, lines: list[str], body: bytes, status: int) -> None:
     assert str(ROOT).encode() not in answer
 
 
-def test_less_was_promised_than_comes(port: int) -> None:
-    """The rest is no request, and is not taken for a part of the first."""
+def test_a_body_longer_than_its_content_length(port: int) -> None:
+    """The rest is neither a request nor a part of the first one."""
     answer = talk(port, head(JSON, "Content-Length: 2", port=port) + b"{}GARBAGE\r\n\r\n")
     assert answer.count(b"HTTP/1.1 200") == 1
     assert answer.count(b"HTTP/1.1 400") == 1
@@ -144,14 +144,14 @@ def drops(data: bytes, pause: float = 0.05) -> list[bytes | float]:
     ],
     ids=["nothing", "half a line", "drops", "no end"],
 )
-def test_slow_heads(port: int, parts: list[bytes | float]) -> None:
+def test_slow_request_heads(port: int, parts: list[bytes | float]) -> None:
     began = time.monotonic()
     answer = talk(port, *parts)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 408")
     assert time.monotonic() - began < 60 * 0.05 + 16 * PATIENCE
 
 
-def test_slow_second_head(port: int) -> None:
+def test_slow_head_of_a_second_request(port: int) -> None:
     answer = talk(port, head(method="GET", port=port), 0.1, b"GET / HT")
     assert answer.startswith(b"HTTP/1.1 200")
 
@@ -162,7 +162,7 @@ def test_slow_body(port: int) -> None:
 
 
 @pytest.mark.slow
-def test_one_who_does_not_take_the_answer(port: int) -> None:
+def test_a_client_that_does_not_read_the_response(port: int) -> None:
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(SECONDS)
@@ -179,7 +179,7 @@ def test_one_who_does_not_take_the_answer(port: int) -> None:
 
 
 @pytest.mark.slow
-def test_one_who_takes_the_answer_slowly(port: int) -> None:
+def test_a_client_that_reads_the_response_slowly(port: int) -> None:
     received = 0
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -195,8 +195,8 @@ def test_one_who_takes_the_answer_slowly(port: int) -> None:
     assert time.monotonic() - began > 4 * PATIENCE
 
 
-def test_many_who_say_nothing(port: int) -> None:
-    """Others are told so meanwhile, and are served when those have been cut off."""
+def test_many_silent_clients(port: int) -> None:
+    """Others get status 503 meanwhile, and are served once the silent ones are cut off."""
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(30)]
     try:
         request = head(CLOSE, method="GET", port=port)
@@ -210,7 +210,7 @@ def test_many_who_say_nothing(port: int) -> None:
             client.close()
 
 
-def test_places() -> None:
+def test_addresses() -> None:
     for host, names, is_open in [
         ("127.0.0.1", {"127.0.0.1", "localhost", "::1"}, False),
         ("localhost", {"127.0.0.1", "localhost", "::1"}, False),

@@ -35,7 +35,7 @@ def put(folder: Path, name: str, size: int, age: float) -> Path:
     return path
 
 
-def test_old_files_go(place: Path) -> None:
+def test_old_files_are_deleted(place: Path) -> None:
     with temporary_files(PREFIX, max_age=100.0, max_bytes=2**20) as room:
         assert room.folder.stat().st_mode & 0o077 == 0
         old, new = put(room.folder, "old", 10, 101.0), put(room.folder, "new", 10, 0.0)
@@ -47,7 +47,7 @@ def test_old_files_go(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_the_oldest_make_room(tmp_path: Path) -> None:
+def test_the_oldest_files_are_deleted_first(tmp_path: Path) -> None:
     room = TemporaryFiles(tmp_path, max_age=1000.0, max_bytes=100)
     for name, age in (("a", 30.0), ("b", 20.0), ("c", 10.0)):
         put(tmp_path, name, 40, age)
@@ -57,7 +57,7 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
-def test_sweeps_by_itself(tmp_path: Path) -> None:
+def test_it_sweeps_regularly(tmp_path: Path) -> None:
     stop = threading.Event()
     old = put(tmp_path, "old", 10, 1.0)
     thread = threading.Thread(target=TemporaryFiles(tmp_path, 0.2, 100).keep_sweeping, args=[stop])
@@ -70,14 +70,14 @@ def test_sweeps_by_itself(tmp_path: Path) -> None:
     thread.join(10)
 
 
-def test_gone_after_an_error(place: Path) -> None:
+def test_the_folder_is_removed_after_an_error(place: Path) -> None:
     with contextlib.suppress(RuntimeError), temporary_files(PREFIX, 100.0, 100) as room:
         put(room.folder, "a", 10, 0.0)
         raise RuntimeError
     assert list(place.iterdir()) == []
 
 
-def test_what_a_killed_process_left(place: Path, tmp_path_factory) -> None:
+def test_leftovers_of_a_killed_process_are_removed(place: Path, tmp_path_factory) -> None:
     code = f"""
 import os, signal
 from ssagan_tf.web.temporary_files import temporary_files
