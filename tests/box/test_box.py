@@ -323,7 +323,7 @@ def test_the_demo_lists_it_first(place: Path, run: Path) -> None:
     assert names(model="box32") == ["box32"]
     chosen = find_models(DemoOptions(run_dir="runs/mine", checkpoint="newest", runs=("runs",)))
     assert chosen["mine"].checkpoint == "newest"
-    with pytest.raises(OptionError, match="name its --run_dir"):
+    with pytest.raises(OptionError, match="needs --run_dir"):
         names(checkpoint="newest")
     assert find_models(DemoOptions(runs=("box",)))["box64"].load().options == MODEL
 
