@@ -34,10 +34,10 @@ def onnx_animate(options: OnnxAnimateOptions) -> None:
         if error.name != "cv2":
             raise
         raise DataError("cv2 is not installed; pip install opencv-python-headless") from error
-    work = animation.plan(options)
+    jobs = animation_jobs.plan_animations(options)
     generator = OnnxGenerator(options.model, options.require_gpu, options.threads)
     by = f"{options.model}, by {generator.provider}"
-    work.make(generator.on_pixels, generator.settings["resolution"], by)
+    jobs.run(generator.on_pixels, generator.settings["resolution"], by)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
         be written.
     """
     require(options, "model")
-    jobs = photo_jobs.plan(options)
+    jobs = photo_jobs.plan_jobs(options)
     for job in jobs:
         job.check()
     generator = OnnxGenerator(options.model, options.require_gpu, options.threads)
@@ -37,7 +37,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
         f"by {generator.provider}",
         flush=True,
     )
-    photo_jobs.make(jobs, generator.on_pixels, side, how, options.fps)
+    photo_jobs.run_jobs(jobs, generator.on_pixels, side, how, options.fps)
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def run(
       package: Where the program is.
       pass_on: Whether what follows `--` is given to `call` as well, as a list.
     """
-    terminal.settle()
+    terminal.harden_streams()
     argv = list(sys.argv if argv is None else argv)
     end = argv.index("--") if pass_on and "--" in argv else len(argv)
     passed_on = [argv[end + 1 :]] if pass_on else []

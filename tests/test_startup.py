@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ssagan_tf import startup
-from tests import described
+from tests import network_snapshots
 from tests.programs import ROOT
 from tests.surroundings import NOWHERE, elsewhere
 

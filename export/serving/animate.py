@@ -29,13 +29,13 @@ def animate(options: ServingAnimateOptions) -> None:
         read, have nothing that could move, or their videos cannot be written.
     """
     require(options, "server")
-    work = animation.plan(options)
+    jobs = animation_jobs.plan_animations(options)
     generator = RemoteGenerator(options)
 
-    def clips_of(photos: np.ndarray) -> np.ndarray:
+    def make_clips(photos: np.ndarray) -> np.ndarray:
         return np.stack(generator.clips([video.encode_png(photo) for photo in photos]))
 
-    work.make(clips_of, SIDE, f"{options.name} at {options.server}")
+    jobs.run(make_clips, SIDE, f"{options.name} at {options.server}")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ def client(options: ClientOptions) -> None:
       DataError: A photo cannot be read, the server returns no clip, or a video cannot be written.
     """
     require(options, "server")
-    jobs = photo_jobs.plan(options)
+    jobs = photo_jobs.plan_jobs(options)
     for job in jobs:
         job.check()
     how = "stretch" if options.fit == "auto" else options.fit
@@ -34,19 +34,19 @@ def client(options: ClientOptions) -> None:
             batch = jobs[first : first + options.batch]
             clips = generator.clips([encoded_photo(job.photo) for job in batch])
             for job, clip in zip(batch, clips, strict=True):
-                _, size = video.read_reduced(job.photo, photo_jobs.ENOUGH)
-                job.write(clip, size, how, options.fps)
+                _, size = video.read_reduced(job.photo, photo_jobs.PIXELS_4K)
+                job.write_clip(clip, size, how, options.fps)
                 progress.advance(note=str(job.path))
 
 
 def encoded_photo(photo: str) -> bytes:
     """Returns the photo's file if the server would decode it correctly, else a new PNG of it."""
     with open(photo, "rb") as opened, video.open_image(opened) as image:
-        small = image.width * image.height < 4 * photo_jobs.ENOUGH
+        small = image.width * image.height < 4 * photo_jobs.PIXELS_4K
         if small and image.format in FORMATS and video.is_plain(image):
             opened.seek(0)
             return opened.read()
-    return video.encode_png(video.read_reduced(photo, photo_jobs.ENOUGH)[0])
+    return video.encode_png(video.read_reduced(photo, photo_jobs.PIXELS_4K)[0])
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import pytest
 from ssagan_tf import video
 from tests.export.onnx_files import COLUMNS, drifting, onnx
 from tests.export.small_generators import Exports
-from tests.landscapes import HORIZON, landscape, plain
+from tests.sample_photos import HORIZON, landscape, plain
 from tests.programs import ROOT, Result, complaint, run
 
 pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")

@@ -47,7 +47,7 @@ def run(tmp_path: Path, synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path / "run"
 
 
-def clips_of(run: Path, image: np.ndarray) -> list[np.ndarray]:
+def make_clips(run: Path, image: np.ndarray) -> list[np.ndarray]:
     """Returns clips by the checkpoint's own weights and by their averages."""
     reader = tf.train.load_checkpoint(str(run / "checkpoints" / f"step-{STEPS}"))
     saved = {
@@ -68,7 +68,7 @@ def clips_of(run: Path, image: np.ndarray) -> list[np.ndarray]:
 
 def test_averaged_weights_are_exported(run: Path, tmp_path: Path) -> None:
     image = noise(2, 64, 64, 3)
-    raw, averaged = clips_of(run, image)
+    raw, averaged = make_clips(run, image)
     assert np.abs(averaged - raw).max() > 1e-2
 
     def assert_averaged(clip: np.ndarray) -> None:  # that the numbers are right is tested elsewhere

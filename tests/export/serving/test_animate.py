@@ -15,7 +15,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import on_pixels
 from tests.export.small_generators import Exports, has
-from tests.landscapes import HEIGHT, HORIZON, WIDTH, Drift, landscape, plain
+from tests.sample_photos import HEIGHT, HORIZON, WIDTH, Drift, landscape, plain
 
 HOW = ServingAnimateOptions(
     server="here:1", image=("photo.png",), output="o", seconds=2.0, fps=4.0, loop=False, light=1.0
@@ -93,7 +93,7 @@ def test_a_failing_server_gets_one_request(monkeypatch) -> None:
     monkeypatch.setattr("export.serving.remote_generator.Rest", Server)
     photos = ("photo.png", "again.png")
     video.write_image("again.png", landscape())
-    options = dataclasses.replace(HOW, image=photos, protocol="rest")
+    options = dataclasses.replace(HOW, image=photos, api="rest")
     with pytest.raises(DataError, match=r"^here:1 did not return a clip: its shape is \(32, "):
         program.animate(options)
     assert len(asked) == 1

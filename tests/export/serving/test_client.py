@@ -62,7 +62,7 @@ def frames_in(folder: Path) -> np.ndarray:
 @pytest.mark.parametrize("signature", ["encoded", "serving_default"])
 @pytest.mark.slow
 def test_videos_are_those_of_keras(server, exports, photos, tmp_path, signature) -> None:
-    if server.protocol == "rest":
+    if server.api == "rest":
         photos = photos[:2]  # pixels as JSON are slow
     expected = to_uint8(exports.generator(to_float(exports.photos(3)))).astype(int)
     ask(server, photos, tmp_path / "all", signature=signature, batch=2, format="frames")
@@ -120,7 +120,7 @@ def test_an_unreachable_proxy_is_named(monkeypatch, proxy: str) -> None:
     for name in ("no_proxy", "NO_PROXY", *PROXIES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
-    options = ClientOptions(server="models.invalid:8501", protocol="rest", deadline=5.0)
+    options = ClientOptions(server="models.invalid:8501", api="rest", deadline=5.0)
     shown = "[" if "[" in proxy else "127.0.0.1:9"
     named = f" through the proxy {shown} (from http_proxy; no_proxy=models.invalid bypasses it): "
     with pytest.raises(DataError) as caught:
@@ -150,7 +150,7 @@ def complaint(server: ClientOptions, photos: list[Path], **changes: object) -> s
 def test_responses_over_the_limit(server, photos) -> None:
     # Three clips as pixels: 1.2 MB. As JSON one is 1.5 MB.
     assert server.message_mib == 4  # gRPC's own default
-    number, limit = (3, 1) if server.protocol == "grpc" else (1, 1)
+    number, limit = (3, 1) if server.api == "grpc" else (1, 1)
     many = []
     for index in range(number):
         many.append(photos[0].with_name(f"{index}.png"))
@@ -220,7 +220,7 @@ def test_photos_are_converted_for_the_server(tmp_path: Path, monkeypatch) -> Non
     for name in ("turned.jpg", "modern.webp", "p3.jpg", "alpha.png"):
         sent = video.decode_image(encoded_photo(str(tmp_path / name)))
         np.testing.assert_array_equal(sent, video.read_image(tmp_path / name))
-    monkeypatch.setattr(photo_jobs, "ENOUGH", 600)
+    monkeypatch.setattr(photo_jobs, "PIXELS_4K", 600)
     assert video.decode_image(encoded_photo(str(tmp_path / "as_it_is.jpg"))).shape == (20, 30, 3)
 
 
@@ -268,7 +268,7 @@ def test_malicious_responses(lines, complaint, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     pause = 0.02 if len(lines) > 50 else 0.0
     with contextlib.contextmanager(serving)(*lines, pause=pause) as address:
-        options = ClientOptions(server=address, protocol="rest", deadline=0.5, message_mib=2)
+        options = ClientOptions(server=address, api="rest", deadline=0.5, message_mib=2)
         with pytest.raises(DataError, match=complaint):
             ask(options, [tmp_path / "photo.png"], tmp_path / "out.mp4")
 
@@ -277,7 +277,7 @@ def test_pixels_out_of_range(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "photo.png")
     answer = b'{"predictions": [[[[[300, 0, 0]]]]]}'
     with contextlib.contextmanager(serving)(OK, answer) as address:
-        options = ClientOptions(server=address, protocol="rest", signature="serving_default")
+        options = ClientOptions(server=address, api="rest", signature="serving_default")
         with pytest.raises(DataError, match="did not return predictions"):
             ask(options, [tmp_path / "photo.png"], tmp_path / "out.mp4")
 
