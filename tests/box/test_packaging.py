@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import ssagan_tf
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {"ssagan_tf": "ssagan_tf", "export": "ssagan_tf/export", "configs": "ssagan_tf/configs"}
@@ -111,3 +114,21 @@ def _is_program(path: Path) -> bool:
         isinstance(each, ast.If) and ast.unparse(each.test) == "__name__ == '__main__'"
         for each in statements
     )
+
+
+def test_the_workflow_runs_ci_on_the_lowest_python() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lowest = setup["options"]["python_requires"].removeprefix(">=")
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+    assert f'python: ["{lowest}", ' in workflow
+    assert "- run: .ci/run\n" in workflow
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    released = [line for line in changelog.splitlines() if re.match(r"## \d", line)]
+    date = released[0].rpartition("(")[2].removesuffix(")")
+    assert released[0] == f"## {ssagan_tf.__version__} ({date})"
+    assert f"\nversion: {ssagan_tf.__version__}\ndate-released: {date}\n" in citation
