@@ -79,8 +79,8 @@ class Network(keras.Model):
           ValueError: A layer was quantized in another way, which a network's file cannot describe.
         """
         modes = {}
-        for layer in self._flatten_layers():
-            if layer is self or (mode := layer.quantization_mode) is None:
+        for layer in self._sublayers():
+            if (mode := layer.quantization_mode) is None:
                 continue
             config = getattr(layer, "quantization_config", None)
             if mode not in QUANTIZERS or _details(config) != _details(QUANTIZERS[mode]()):
@@ -99,13 +99,17 @@ class Network(keras.Model):
         """
         layers = {
             layer.path.removeprefix(f"{self.path}/"): layer
-            for layer in self._flatten_layers()
+            for layer in self._sublayers()
             if isinstance(layer, keras.layers.Dense)
         }
         for path, mode in modes.items():
             if path not in layers or not isinstance(mode, str) or mode not in QUANTIZERS:
                 raise ValueError(f"there is no layer {str(path)[:50]!r} to make {str(mode)[:20]!r}")
             layers[path].quantize(mode)
+
+    def _sublayers(self) -> Iterable[keras.layers.Layer]:
+        """The layers at any depth. Keras has no public way: `layers` has the outermost only."""
+        return self._flatten_layers(include_self=False)
 
     def check_input(self, shape: tuple) -> None:
         """Raises ValueError unless `shape` is that of a batch of inputs."""
