@@ -47,7 +47,7 @@ from ssagan_tf.files import (
     replacing_file,
     sha256_of,
 )
-from ssagan_tf.options import OptionError, PrepareOptions, require
+from ssagan_tf.options import OptionError, PrepareOptions, original_names, require
 from ssagan_tf.progress import Report
 from ssagan_tf.remote import AnyPath, RemotePath, RemoteStorageError, as_path, why_unreachable
 from ssagan_tf.startup import load_tensorflow
@@ -232,7 +232,8 @@ def _write(
 
 def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
     """Digest of what the spool depends on: this version's reader, settings, and source files."""
-    digest = hashlib.sha256(json.dumps([READER_VERSION, settings_of(options)]).encode())
+    settings = original_names(settings_of(options))  # so that renaming one changes nothing
+    digest = hashlib.sha256(json.dumps([READER_VERSION, settings]).encode())
     for item in listing.items:
         digest.update(repr((item.name, item.video, item.split)).encode())
         for path in item.paths:
