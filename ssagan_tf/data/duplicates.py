@@ -10,7 +10,7 @@ from ssagan_tf.data.dataset_info import NearDuplicate
 from ssagan_tf.data.layouts.perceptual_hash import BITS, unpack
 from ssagan_tf.data.reading import ClipMetadata
 
-MAX_BITS = 30  # of 143 that may differ; see BUILD.md
+MAX_BITS = 30  # of 143 that may differ; see docs/design.md
 _BLOCK = 2048  # clips compared at once: bounds the memory
 
 

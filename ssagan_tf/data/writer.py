@@ -232,9 +232,8 @@ def _write(
 
 def _digest(options: PrepareOptions, listing: layouts.Listing) -> str:
     """Digest of what the spool depends on: this version's reader, settings, and source files."""
-    digest = hashlib.sha256(
-        json.dumps([READER_VERSION, original_names(settings_of(options))]).encode()
-    )
+    settings = original_names(settings_of(options))  # so that renaming one changes nothing
+    digest = hashlib.sha256(json.dumps([READER_VERSION, settings]).encode())
     for item in listing.items:
         digest.update(repr((item.name, item.video, item.split)).encode())
         for path in item.paths:

@@ -45,7 +45,8 @@ def procedural_clip(
     _check(seed, index, resolution, frames, wind)
     if wind == "any":
         return any_wind.synthetic_clip(seed, index, resolution, frames)
-    return np.stack(list(scene.Stage(scene.sample_scene(seed, index), resolution).frames(frames)))
+    renderer = scene.SceneRenderer(scene.sample_scene(seed, index), resolution)
+    return np.stack(list(renderer.frames(frames)))
 
 
 def clip_truth(
@@ -59,7 +60,7 @@ def clip_truth(
     _check(seed, index, resolution, frames, wind)
     if wind == "any":
         return any_wind.synthetic_truth(seed, index, resolution, frames)
-    return scene.Stage(scene.sample_scene(seed, index), resolution).truth(frames)
+    return scene.SceneRenderer(scene.sample_scene(seed, index), resolution).truth(frames)
 
 
 def video_name(index: int) -> str:

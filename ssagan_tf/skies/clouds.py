@@ -204,7 +204,7 @@ def _sample_layer(
     return dataclasses.replace(layer, velocity=(heading[0] * drift, heading[1] * drift))
 
 
-class Sheet:
+class LayerRenderer:
     """A layer in the view of a picture.
 
     Args:

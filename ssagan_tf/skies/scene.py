@@ -51,7 +51,7 @@ def sample_scene(seed: int, index: int) -> Scene:
     return Scene(camera, light, layers, water, land, stars, sample_lens(rng.part(6)))
 
 
-class Stage:
+class SceneRenderer:
     """Renders a scene at a resolution. Static parts are rendered once.
 
     Args:
@@ -80,10 +80,11 @@ class Stage:
         self._hidden = 1 - (1 - far) * (1 - near)
         self._far_share, self._near_share = far[..., None], near[..., None]
         seen = self._hidden < 1
-        self._sheets = [
-            clouds.Sheet(layer, view, camera, light.sunward(), seen) for layer in scene.layers
+        self._clouds = [
+            clouds.LayerRenderer(layer, view, camera, light.sunward(), seen)
+            for layer in scene.layers
         ]
-        self._surface = scene.sea and sea.Surface(scene.sea, view, camera)
+        self._water = scene.sea and sea.SeaRenderer(scene.sea, view, camera)
 
     def frames(self, number: int) -> Iterator[np.ndarray]:
         """Yields frames, `[side, side, 3]` uint8 each."""
@@ -100,7 +101,7 @@ class Stage:
         # At the horizon, a pixel has a cloud and its reflection, which move apart.
         known = free * ((self._view.above == 0) | (self._view.above == 1))
         for frame in range(number):
-            opaque = np.stack([sheet.draw(frame)[0] for sheet in self._sheets])
+            opaque = np.stack([layer.draw(frame)[0] for layer in self._clouds])
             opaque = opaque * self._clear[..., 0]
             most = opaque.argmax(axis=0)[None, ..., None]
             velocity.append(np.take_along_axis(each, most, axis=0)[0])
@@ -113,16 +114,16 @@ class Stage:
     def _light_of(self, frame: int) -> np.ndarray:
         light = self._scene.light
         picture = self._sky
-        for sheet in self._sheets:
-            opacity, brightness = sheet.draw(frame)
+        for layer in self._clouds:
+            opacity, brightness = layer.draw(frame)
             opacity = opacity[..., None]
             colour = mix(light.shade, light.lit, brightness[..., None])
             # Thin clouds in front of the sun glow.
             colour = screen(colour, (0.75 - 0.35 * opacity) * self._halo)
             picture = mix(picture, mix(light.horizon, colour, self._clear), opacity)
         picture = mix(picture, self._far, self._far_share)
-        if self._surface:
-            water = self._surface.draw(frame, picture)
+        if self._water:
+            water = self._water.draw(frame, picture)
             picture = mix(water, picture, self._above[..., None])
         return mix(picture, self._near, self._near_share)
 

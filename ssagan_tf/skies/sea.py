@@ -72,7 +72,7 @@ def sample_sea(rng: RandomStream, camera: Camera, light: Light) -> Sea:
     return Sea(tuple(waves), tuple(float(c) for c in deep), rng.uniform(0.55, 0.95))
 
 
-class Surface:
+class SeaRenderer:
     """A sea in the view of a picture."""
 
     def __init__(self, sea: Sea, view: View, camera: Camera):

@@ -66,13 +66,13 @@ def test_prepare_stores_drifts(tmp_path: Path) -> None:
     )
     writer.prepare(options)
     prepared = open_set(tmp_path / "set")
-    told: dict[str, float] = {}
+    drifts: dict[str, float] = {}
     for split in ("train", "test"):
         names = [name for _, some in pipeline.clips_in_order(prepared, split, 1) for name in some]
         names = [name.numpy().decode().partition("/")[0] for name in names]
-        told |= dict(zip(names, prepared.drifts(split), strict=True))
-    assert told == pytest.approx(speeds, rel=0.15, abs=1e-4)
-    assert sorted(prepared.info.drifts) == sorted(told.values())
+        drifts |= dict(zip(names, prepared.drifts(split), strict=True))
+    assert drifts == pytest.approx(speeds, rel=0.15, abs=1e-4)
+    assert sorted(prepared.info.drifts) == sorted(drifts.values())
     assert DatasetInfo.from_json(prepared.info.to_json()) == prepared.info
     # Drifts are not part of the fingerprint.
     plain = without_drifts(prepared.info)
@@ -91,8 +91,8 @@ def with_drifts(info: DatasetInfo, drifts: Sequence[float] = DRIFTS) -> DatasetI
     splits = {}
     for name, split in info.splits.items():
         [shard] = split.shards
-        told = (dataclasses.replace(shard, drifts=of[name]),)
-        splits[name] = dataclasses.replace(split, shards=told)
+        shards = (dataclasses.replace(shard, drifts=of[name]),)
+        splits[name] = dataclasses.replace(split, shards=shards)
     return dataclasses.replace(info, layout="frames", splits=splits)
 
 

@@ -151,8 +151,8 @@ def test_a_remote_set_equals_a_local_one(
     here = writer.prepare(options(pictures, tmp_path / "set"))
     info = writer.prepare(options(there / "pictures", there / "set"))
     assert len(info.splits["train"].shards) > 1
-    said = [dataclasses.replace(i, settings={}, skipped=()) for i in (here, info)]
-    assert said[0] == said[1]
+    infos = [dataclasses.replace(i, settings={}, skipped=()) for i in (here, info)]
+    assert infos[0] == infos[1]
     assert {(s.item, s.kind) for s in info.skipped} == {(s.item, s.kind) for s in here.skipped}
     assert {path.name for path in (there / "set").iterdir()} == {
         path.name for path in (tmp_path / "set").iterdir()
@@ -166,8 +166,8 @@ def test_a_remote_set_equals_a_local_one(
         *(pipeline.training_batches(one, batch=2, seed=1).take(3) for one in sets), strict=True
     ):
         np.testing.assert_array_equal(batch, other)
-    near = cache.copy_to_cache(sets[1], tmp_path / "near")
-    assert near.folder.parent == tmp_path / "near"
+    cached = cache.copy_to_cache(sets[1], tmp_path / "cached")
+    assert cached.folder.parent == tmp_path / "cached"
     clips = evaluation_clips.open_footage(options(there / "set", ""), "all")
     frames = evaluation_clips.open_footage(options(there / "pictures", ""), "all")
     assert len(clips.clips) == len(frames.clips) == len(list(clips.stream([0, 1, 2]))) + 1 == 4
@@ -189,8 +189,8 @@ def test_a_damaged_remote_set(tmp_path: Path, there: RemotePath) -> None:
     (tmp_path / "copies").mkdir()
     [line] = salvage.write_salvaged(prepared, tmp_path / "copies")
     assert line.startswith(f"1 of the {shard.clips} records of {there}/set/{shard.name}")
-    mended = salvage.open_salvaged(prepared, tmp_path / "copies")
-    assert len(list(tf.data.TFRecordDataset(mended.paths("train")))) == shard.clips - 1
+    salvaged = salvage.open_salvaged(prepared, tmp_path / "copies")
+    assert len(list(tf.data.TFRecordDataset(salvaged.paths("train")))) == shard.clips - 1
     (there / "set" / shard.name).unlink()
     with pytest.raises(DataError, match="not found; prepare the set again"):
         open_set(there / "set")

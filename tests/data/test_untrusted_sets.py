@@ -54,7 +54,7 @@ def others(room: Path) -> dict[str, bytes | str]:
 
 
 @pytest.fixture
-def strange(synthetic_set: Path, room: Path) -> Path:
+def altered(synthetic_set: Path, room: Path) -> Path:
     """A set to alter."""
     return Path(shutil.copytree(synthetic_set, room / "set"))
 
@@ -95,9 +95,9 @@ def name_frame(folder: Path, frame: bytes) -> None:
     ],
     ids=ascii,
 )
-def test_shard_names(strange: Path, room: Path, name: object) -> None:
-    (strange / "out").symlink_to(room / "precious")
-    rename_shard(strange, name)
+def test_shard_names(altered: Path, room: Path, name: object) -> None:
+    (altered / "out").symlink_to(room / "precious")
+    rename_shard(altered, name)
     before = others(room)
     train = ("--network=vgan", "--resolution=64", f"--run_dir={room / 'mine' / 'run'}")
     for program, *arguments in (
@@ -109,32 +109,32 @@ def test_shard_names(strange: Path, room: Path, name: object) -> None:
             f"--generated=a={room / 'precious'}",
         ),
     ):
-        line = programs.complaint(programs.run(program, f"--data={strange}", *arguments), 1)
+        line = programs.complaint(programs.run(program, f"--data={altered}", *arguments), 1)
         assert line.isprintable()
         assert FILE_NAME in line
     assert others(room) == before
     assert not list((room / "mine").iterdir())
 
 
-def test_links_within_the_set(strange: Path, room: Path) -> None:
+def test_links_within_the_set(altered: Path, room: Path) -> None:
     """Shards may be links, and in subfolders of the set."""
-    (strange / TRAIN).rename(room / "precious" / TRAIN)
-    (strange / TRAIN).symlink_to(room / "precious" / TRAIN)
-    (strange / "more").mkdir()
-    (strange / TEST).rename(strange / "more" / "test")
+    (altered / TRAIN).rename(room / "precious" / TRAIN)
+    (altered / TRAIN).symlink_to(room / "precious" / TRAIN)
+    (altered / "more").mkdir()
+    (altered / TEST).rename(altered / "more" / "test")
     redescribe(
-        strange, lambda values: values["splits"]["test"]["shards"][0].update(name="more/test")
+        altered, lambda values: values["splits"]["test"]["shards"][0].update(name="more/test")
     )
-    assert verify_set(strange).problems == ()
+    assert verify_set(altered).problems == ()
 
 
-def test_a_shard_that_is_a_pipe(strange: Path) -> None:
-    (strange / TEST).unlink()
-    os.mkfifo(strange / TEST)
-    redescribe(strange, lambda values: values["splits"]["test"]["shards"][0].update(bytes=0))
+def test_a_shard_that_is_a_pipe(altered: Path) -> None:
+    (altered / TEST).unlink()
+    os.mkfifo(altered / TEST)
+    redescribe(altered, lambda values: values["splits"]["test"]["shards"][0].update(bytes=0))
     with pytest.raises(DataError, match=f"{TEST} is not a regular file"):
-        open_set(strange)
-    assert f"{strange / TEST} is not a regular file" in verify_set(strange).problems
+        open_set(altered)
+    assert f"{altered / TEST} is not a regular file" in verify_set(altered).problems
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ def test_a_shard_that_is_a_pipe(strange: Path) -> None:
     ],
     ids=["open", "deep", "within", "many", "latin"],
 )
-def test_descriptions(strange: Path, text: str, monkeypatch) -> None:
+def test_descriptions(altered: Path, text: str, monkeypatch) -> None:
     monkeypatch.setattr(limits, "DESCRIPTION_VALUES", 150_000)
-    (strange / FILE_NAME).write_text(text, encoding="latin-1")
+    (altered / FILE_NAME).write_text(text, encoding="latin-1")
     with pytest.raises(DataError, match=f"cannot use .*{FILE_NAME}: .*; prepare the set again"):
-        open_set(strange)
+        open_set(altered)
 
 
 @pytest.mark.parametrize(
@@ -165,30 +165,30 @@ def test_descriptions(strange: Path, text: str, monkeypatch) -> None:
     ],
     ids=str,
 )
-def test_values(strange: Path, name: str, value: object) -> None:
+def test_values(altered: Path, name: str, value: object) -> None:
     def change(values: dict) -> None:
         of = values if name in values else values["splits"]["test"]["shards"][0]
         of[name] = value
 
-    redescribe(strange, change)
+    redescribe(altered, change)
     with pytest.raises(DataError, match="cannot use") as raised:
-        open_set(strange)
+        open_set(altered)
     assert str(raised.value).isprintable()
 
 
-def test_too_long_a_description(strange: Path, monkeypatch) -> None:
+def test_too_long_a_description(altered: Path, monkeypatch) -> None:
     monkeypatch.setattr(limits, "DESCRIPTION_BYTES", 100)
     with pytest.raises(DataError, match="has more than 100 bytes"):
-        open_set(strange)
+        open_set(altered)
 
 
-def test_copies_of_a_run(strange: Path, tmp_path: Path) -> None:
+def test_copies_of_a_run(altered: Path, tmp_path: Path) -> None:
     negative = f'{{"{TEST}": {{"of": "", "clips": -1, "damaged": []}}}}'
     others = ("[" * 9999, "[]", f'{{"{TEST}": {{"clips": 1}}}}', f'{{"{TEST}": 1}}')
     for text in (negative, *others):
         (tmp_path / salvage.COPIES_FILE).write_text(text)
         with pytest.raises(DataError, match=r"cannot read .*copies.json: .*; remove it"):
-            salvage.open_salvaged(open_set(strange), tmp_path)
+            salvage.open_salvaged(open_set(altered), tmp_path)
 
 
 # Clip names.
@@ -203,11 +203,11 @@ def test_copies_of_a_run(strange: Path, tmp_path: Path) -> None:
     ids=ascii,
 )
 @pytest.mark.parametrize("key", [schema.NAME, schema.VIDEO])
-def test_clip_names(strange: Path, room: Path, name: bytes, key: str) -> None:
-    rename_clip(strange, name, key)
+def test_clip_names(altered: Path, room: Path, name: bytes, key: str) -> None:
+    rename_clip(altered, name, key)
     before = others(room)
     done = programs.run(
-        *("evaluate", f"--data={strange}", f"--output={room / 'mine' / 'report'}"),
+        *("evaluate", f"--data={altered}", f"--output={room / 'mine' / 'report'}"),
         *("--save_clips=frames", f"--generated=a={room / 'precious'}"),
     )
     line = programs.complaint(done, 1)
@@ -215,7 +215,7 @@ def test_clip_names(strange: Path, room: Path, name: bytes, key: str) -> None:
     assert line.isprintable()
     assert others(room) == before
     assert not list((room / "mine").iterdir())
-    [problem, *_] = verify_set(strange).problems
+    [problem, *_] = verify_set(altered).problems
     assert f"{TEST}: record 0 is not a clip: " in problem
 
 
@@ -248,25 +248,25 @@ def test_videos_whose_stem_is_not_a_valid_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [2**60, 2**63, 2**64 - 1, limits.RECORD_BYTES + 1])
-def test_records_that_claim_a_huge_size(strange: Path, length: int, tmp_path: Path) -> None:
+def test_records_that_claim_a_huge_size(altered: Path, length: int, tmp_path: Path) -> None:
     """TensorFlow would abort."""
-    content = (strange / TEST).read_bytes()
-    at = 16 + len(contents(strange, TEST)[0])
-    (strange / TEST).write_bytes(content[:at] + bombs.record(length))
-    described(strange, TEST)
+    content = (altered / TEST).read_bytes()
+    at = 16 + len(contents(altered, TEST)[0])
+    (altered / TEST).write_bytes(content[:at] + bombs.record(length))
+    described(altered, TEST)
     why = f"{TEST}: record 1 claims {length:,} bytes"
-    prepared = open_set(strange)
+    prepared = open_set(altered)
     with pytest.raises(DataError, match=why), pipeline.reading_errors(prepared):
         list(pipeline.clips_in_order(prepared, "test", batch=1))
     with pytest.raises(DataError, match=f"{why}; prepare the set again"):
         record_index.find_records(prepared, "test")
-    assert f"{strange / TEST}: record 1 claims {length:,} bytes" in verify_set(strange).problems
-    found = list(tfrecord_format.read_records(strange / TEST))
+    assert f"{altered / TEST}: record 1 claims {length:,} bytes" in verify_set(altered).problems
+    found = list(tfrecord_format.read_records(altered / TEST))
     assert [record.intact for record in found] == [True, False]
 
-    (strange / TRAIN).write_bytes(bombs.record(length))
-    described(strange, TRAIN, clips=4)
-    prepared = open_set(strange)
+    (altered / TRAIN).write_bytes(bombs.record(length))
+    described(altered, TRAIN, clips=4)
+    prepared = open_set(altered)
     with (
         pytest.raises(DataError, match=f"record . claims {length:,}"),
         pipeline.reading_errors(prepared),
@@ -277,15 +277,15 @@ def test_records_that_claim_a_huge_size(strange: Path, length: int, tmp_path: Pa
 @pytest.mark.parametrize(
     "frame", [bombs.jpeg(60_000, 60_000), bombs.png(60_000, 60_000), bombs.jpeg(8_000, 8_000)]
 )
-def test_frames_that_claim_a_huge_size(strange: Path, frame: bytes) -> None:
-    name_frame(strange, frame)
-    prepared = open_set(strange)
+def test_frames_that_claim_a_huge_size(altered: Path, frame: bytes) -> None:
+    name_frame(altered, frame)
+    prepared = open_set(altered)
     why = f"{TEST}: record 0 of 2 is corrupt"
     with pytest.raises(DataError, match=why), pipeline.reading_errors(prepared):
         list(pipeline.clips_in_order(prepared, "test", batch=1))
-    [problem, *_] = verify_set(strange).problems
+    [problem, *_] = verify_set(altered).problems
     assert "frame 2 is " in problem
-    footage = open_footage(PrepareOptions(source=str(strange)), "test")
+    footage = open_footage(PrepareOptions(source=str(altered)), "test")
     with pytest.raises(DataError, match=f"{TEST}: record 0: frame 2 is .*; prepare the set again"):
         next(footage.stream([0]))
 
@@ -467,12 +467,12 @@ def test_a_photo_named_like_the_parent_folder(tmp_path: Path, monkeypatch) -> No
     ]
 
 
-def test_stored_frames_must_be_jpegs(strange: Path) -> None:
+def test_stored_frames_must_be_jpegs(altered: Path) -> None:
     """Only JPEGs are decoded, by the JPEG decoder."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 64)).save(buffer, "PNG")
-    name_frame(strange, buffer.getvalue())
-    prepared = open_set(strange)
+    name_frame(altered, buffer.getvalue())
+    prepared = open_set(altered)
     why = f"{TEST}: record 0 of 2 is corrupt"
     with pytest.raises(DataError, match=why), pipeline.reading_errors(prepared):
         list(pipeline.clips_in_order(prepared, "test", batch=1))

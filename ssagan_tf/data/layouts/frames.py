@@ -11,7 +11,7 @@ from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import PICTURES, SourceFolder, shortest_unique, suffix_of
-from ssagan_tf.data.layouts.layout import Layout
+from ssagan_tf.data.layouts.layout import LayoutSpec
 from ssagan_tf.data.layouts.motion import choose_stride
 from ssagan_tf.data.layouts.sequences import (
     FileSequence,
@@ -143,4 +143,4 @@ def _sequences(folder: SourceFolder, skipped: list[Skipped]) -> list[FileSequenc
     return found
 
 
-LAYOUT = Layout("folders of numbered pictures", list_frames, PICTURES)
+LAYOUT = LayoutSpec("folders of numbered pictures", list_frames, PICTURES)

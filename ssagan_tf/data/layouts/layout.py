@@ -18,7 +18,7 @@ ListItems = Callable[
 
 
 @dataclasses.dataclass(frozen=True)
-class Layout:
+class LayoutSpec:
     """How footage is organised in a source.
 
     Attributes:

@@ -19,7 +19,7 @@ from ssagan_tf.options import FRAMES, PrepareOptions
 
 SIDE = 128
 STRIDES = (1, 2, 3, 4, 6, 8, 12, 16)  # that `auto` chooses from
-FLOW_SIDE, FLOW_STRIDE = 64, 4  # size and stride of the frames for optical flow; see BUILD.md
+FLOW_SIDE, FLOW_STRIDE = 64, 4  # size and stride of the frames for optical flow; see docs/design.md
 MAX_FRAMES = 1024  # of a video that `auto` looks at
 
 

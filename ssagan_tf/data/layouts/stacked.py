@@ -19,7 +19,7 @@ from ssagan_tf.data.layouts.folders import (
     suffix_of,
     without_suffix,
 )
-from ssagan_tf.data.layouts.layout import Layout
+from ssagan_tf.data.layouts.layout import LayoutSpec
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 from ssagan_tf.remote import AnyPath, RemoteStorageError, as_path
@@ -145,6 +145,6 @@ def _looks_stacked(source: AnyPath, files: Sequence[str]) -> bool:
     return False
 
 
-LAYOUT = Layout(
+LAYOUT = LayoutSpec(
     "pictures of stacked frames", list_stacked, PICTURES, fits=_looks_stacked, takes_list=True
 )

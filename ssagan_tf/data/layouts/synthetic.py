@@ -10,7 +10,7 @@ from ssagan_tf.data.dataset_info import Skipped
 from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import SourceFolder
-from ssagan_tf.data.layouts.layout import Layout
+from ssagan_tf.data.layouts.layout import LayoutSpec
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.remote import AnyPath
 
@@ -54,4 +54,4 @@ def list_synthetic(
     return map(SyntheticClip, range(options.synthetic_clips))
 
 
-LAYOUT = Layout("nothing", list_synthetic)
+LAYOUT = LayoutSpec("nothing", list_synthetic)

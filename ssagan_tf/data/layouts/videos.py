@@ -17,7 +17,7 @@ from ssagan_tf.data.layouts.folders import (
     suffix_of,
     without_suffix,
 )
-from ssagan_tf.data.layouts.layout import Layout
+from ssagan_tf.data.layouts.layout import LayoutSpec
 from ssagan_tf.data.layouts.motion import choose_stride
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import PrepareOptions
@@ -80,4 +80,4 @@ def list_videos(
         yield VideoFile(name, path, folder.split, os.path.join(source, folder.path, file))
 
 
-LAYOUT = Layout("video files", list_videos, VIDEOS)
+LAYOUT = LayoutSpec("video files", list_videos, VIDEOS)
