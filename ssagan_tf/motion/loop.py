@@ -58,7 +58,7 @@ def count_phases(
     height, width = mask.shape
     small = _scaled(mask, min(1.0, 128 / max(height, width)))
     speeds = np.linalg.norm(field.velocities(*small.shape), axis=-1) / small.shape[1]
-    # The aspect of `small` is rounded, so this is only about in widths.
+    # Approximate, as the pixels of `small` are not exactly square.
     fastest = (
         float(np.percentile(speeds[small > 0.5], _SPEED_PERCENTILE)) if (small > 0.5).any() else 0.0
     )

@@ -193,8 +193,8 @@ def _sky_of(picture: _Reduced) -> np.ndarray:
                 land[region] = 1
             else:
                 doubt = doubt or share > _MIN_DOUBT
-        beside = cv2.dilate(land, np.ones((7, 7), np.uint8)) > 0
-        sky = np.minimum(sky, np.where(beside, found, 1))
+        adjacent = cv2.dilate(land, np.ones((7, 7), np.uint8)) > 0
+        sky = np.minimum(sky, np.where(adjacent, found, 1))
         if not doubt:
             break
     return sky
@@ -265,18 +265,18 @@ def _is_ground(region: np.ndarray, sky: np.ndarray, picture: _Reduced) -> bool:
     solid = region.astype(np.uint8)
     wide = np.ones((15, 15), np.uint8)
     outline = cv2.dilate(solid, np.ones((3, 3))) > cv2.erode(solid, np.ones((3, 3)))
-    beside = (cv2.dilate(solid, wide) > 0) & (sky > 0.5)
-    if not beside.any():
-        beside = sky > 0.5
-    if not beside.any():
+    adjacent = (cv2.dilate(solid, wide) > 0) & (sky > 0.5)
+    if not adjacent.any():
+        adjacent = sky > 0.5
+    if not adjacent.any():
         return True
     light, _, hue = np.median(picture.lab[region], axis=0)
-    light_beside, _, hue_beside = np.median(picture.lab[beside], axis=0)
-    ratio = light / max(light_beside, 1.0)
+    light_adjacent, _, hue_adjacent = np.median(picture.lab[adjacent], axis=0)
+    ratio = light / max(light_adjacent, 1.0)
     sharpness = np.percentile(picture.gradient[outline], 25)  # clouds have soft edges somewhere
     evidence = 0.85 * np.clip(np.log2(sharpness / 4 + 1e-6), -2, 2)
     evidence += 4 * (0.4 - min(ratio, 1.3))
-    evidence += 3 * np.clip((hue - hue_beside) / 20, 0, 1)
+    evidence += 3 * np.clip((hue - hue_adjacent) / 20, 0, 1)
     evidence -= 3 * np.clip((-hue - 5) / 10, 0, 2)  # deep blue is sky
     evidence += 1 if region[-1].any() else 0
     return bool(evidence > 0)
