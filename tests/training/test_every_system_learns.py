@@ -1,4 +1,4 @@
-"""Every system, trained for about a minute with its published recipe, learns to make clips."""
+"""Every system, trained for a minute or two with its published recipe, learns something."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tests.programs import run
 
 pytestmark = pytest.mark.long
 
-# About a minute each on two cores. A step of SSA-GAN has five discriminator updates.
+# One to two minutes each on two cores. A step of SSA-GAN has five discriminator updates.
 STEPS = {
-    "ssagan": 150,
-    "ssagan_stage2": 150,
+    "ssagan": 250,
+    "ssagan_stage2": 250,
     "mdgan_stage1": 400,
     "mdgan_stage2": 400,
     "vgan": 250,
