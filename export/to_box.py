@@ -191,7 +191,7 @@ def _measures(path: Path, name: str) -> dict[str, Any]:
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
     """Figures and their intervals, to four digits."""
-    names = {STILL, *(measure.figure for measure in METRICS)}
+    names = {STILL, *(measure.key for measure in METRICS)}
     kept = {key: value for key, value in row.items() if _is_of(key, names)}
     return {key: _rounded(value) for key, value in kept.items()}
 
@@ -214,11 +214,11 @@ def _not_better(measures: Mapping[str, Any], name: str) -> list[str]:
         rows = evaluation["rows"]
         for (ours, kind), baseline in itertools.product(kinds.items(), _NEED_NO_NETWORK):
             worse = [
-                measure.figure
+                measure.key
                 for measure in METRICS
                 if measure.section is not LOOPS  # neither row is one
-                and _distance(measure.better, rows[baseline].get(measure.figure))
-                <= _distance(measure.better, rows[ours].get(measure.figure))
+                and _distance(measure.better, rows[baseline].get(measure.key))
+                <= _distance(measure.better, rows[ours].get(measure.key))
                 < math.inf
             ]
             if worse:
