@@ -136,7 +136,7 @@ def test_a_single_key_is_named(state, key: str) -> None:
     others = {name: array for name, array in state.items() if name != key}
     assert refusal(others).endswith(f"missing: {key}")
     larger = {**state, key: np.zeros([size + 1 for size in state[key].shape], "float32")}
-    assert f"of the wrong shape: {key} " in refusal(larger)
+    assert f"of the wrong shape: {key}: " in refusal(larger)
     assert f"unexpected: {key}x" in refusal({**state, f"{key}x": state[key]})
 
 
