@@ -318,7 +318,7 @@ def test_comparison_with_the_truth_of_procedural_skies(
             moving=np.ones(shape[1:], "f4"),
         )
 
-    monkeypatch.setattr(skies, "truth", truth)
+    monkeypatch.setattr(skies, "stored_clip_truth", truth)
     settings = {"data": str(synthetic_set), "model": str(model), "baselines": ("pan",)}
     evaluate(**settings, loop_metrics=True, output=str(tmp_path / "o"))
     content = metrics(tmp_path / "o")
@@ -351,7 +351,7 @@ def test_comparison_with_the_truth_of_procedural_skies(
     assert {line["angle_error"] for line in lines} == {""}
     assert {line["pumping_contrast"] for line in lines} == {"1"}
 
-    monkeypatch.setattr(skies, "truth", lambda *_: None)
+    monkeypatch.setattr(skies, "stored_clip_truth", lambda *_: None)
     evaluate(**settings, direction="better", output=str(tmp_path / "none"))
     rows = metrics(tmp_path / "none")["rows"]
     assert "angle_error" not in rows[0]

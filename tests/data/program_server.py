@@ -48,7 +48,7 @@ def serve() -> None:
     from ssagan_tf import cli
     from tests.programs import run
 
-    cli._exit = sys.exit  # it would end this process
+    cli._exit = lambda code, _: sys.exit(code)  # it would end this process
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # libraries may print, too
     for line in sys.stdin:

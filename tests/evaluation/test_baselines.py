@@ -119,7 +119,7 @@ def truths(monkeypatch) -> list[tuple[str, int]]:
         moving = (np.mgrid[:SIDE, :SIDE][0] < 34).astype(np.float32)
         return skies.Truth(velocity, velocity[..., 0], moving)
 
-    monkeypatch.setattr(skies, "truth", truth)
+    monkeypatch.setattr(skies, "stored_clip_truth", truth)
     return asked
 
 
