@@ -267,7 +267,7 @@ def test_mask(animate, tmp_path) -> None:
         (["--save_motion=folder.png"], 2, "--save_motion=folder.png: is a directory"),
         (["--repeat=2", "--output=o.gif"], 2, "--repeat=2: a gif file repeats forever"),
         (["--secnds=3"], 2, "Did you mean: seconds"),
-        (["--fit=crop"], 2, "--fit is no setting of animate"),
+        (["--fit=crop"], 2, "--fit is not a setting of animate"),
         (["--seconds=1", "--fps=0.5"], 2, "--seconds=1.0: is less than 2 frames"),
     ],
 )

@@ -89,7 +89,7 @@ def test_damaged_runs_are_skipped(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs/bad").mkdir(parents=True)
     (tmp_path / "runs/bad/flags.cfg").write_text("--no_such_flag=1\n")
-    assert list(find_models(DemoOptions())) == list(box.boxes())
+    assert list(find_models(DemoOptions())) == list(box.bundled_models())
     [line] = capsys.readouterr().out.splitlines()
     assert line.startswith("skipped: cannot read the run in runs/bad: ")
     with pytest.raises(DataError, match="cannot read the run in runs/bad"):

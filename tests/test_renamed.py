@@ -9,6 +9,7 @@ from pathlib import Path
 from ssagan_tf.data import layouts, writer
 from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo
 from ssagan_tf.data.evaluation_clips import open_footage
+from ssagan_tf.data.reading import READER_VERSION
 from ssagan_tf.data.sharding import settings_of
 from ssagan_tf.options import PrepareOptions
 
@@ -30,6 +31,8 @@ def test_a_prepared_set(synthetic_set: Path, tmp_path: Path) -> None:
 def test_the_plan_of_an_interrupted_prepare() -> None:
     """Its digest is what it was, so that what is finished is used."""
     options = PrepareOptions(source="footage", output="set")
-    content = json.dumps([1, settings_of(options)]).replace("static_threshold", "still")
+    content = json.dumps([READER_VERSION, settings_of(options)]).replace(
+        "static_threshold", "still"
+    )
     nothing = layouts.Listing("frames", (), ())
     assert writer._digest(options, nothing) == hashlib.sha256(content.encode()).hexdigest()

@@ -296,7 +296,7 @@ def test_generate_uses_it_by_default(place: Path, run: Path, photo: Path, capsys
         return np.stack(list(video.read_video(Path(output))))
 
     clip = generate_clip("a.mp4")
-    assert "1 photo(s), stretch to 64×64, 32 frames each, by box64" in capsys.readouterr().out
+    assert "1 photo(s), stretch to 64×64, 32 frames each, model: box64" in capsys.readouterr().out
     assert clip.shape == (32, 64, 86, 3)
     again = generate_clip("b.mp4", model="box64")
     # Sums depend on the order of threads in their last bits, and so do pixels by one level.

@@ -73,7 +73,7 @@ def test_full_disk_for_onnx(model: str, tmp_path: Path) -> None:
 
 
 def test_no_room_to_load(model: str) -> None:
-    with largest_file(500), pytest.raises(DataError, match=r"too large in .* \(TMPDIR names"):
+    with largest_file(500), pytest.raises(DataError, match=r"too large in .* \(set TMPDIR"):
         load_generator(Path(model))
 
 

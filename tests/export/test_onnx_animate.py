@@ -117,14 +117,14 @@ def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: P
         (["--model=other.onnx"], 1, "other.onnx: expected a generator written by to_onnx"),
         (["--model=one.onnx"], 1, "one.onnx: expected a generator written by to_onnx"),
         (["--model=jpegs.onnx"], 1, "jpegs.onnx: expected a generator written by to_onnx"),
-        (["--model=m.onnx", "--run_dir=r"], 2, "--run_dir is no setting of onnx_animate"),
+        (["--model=m.onnx", "--run_dir=r"], 2, "--run_dir is not a setting of onnx_animate"),
         (["--image=no.png"], 1, "cannot read the image no.png"),
         (["--image=black.png"], 1, "black.png: nothing would move: no sky was found"),
         (["--output=o.avi"], 2, "--output=o.avi: must end in .mp4"),
         (["--mask=black.png", "--output=black.png"], 2, "--output=black.png: must end in"),
-        (["--save_motion=photo.png"], 2, "--save_motion=photo.png: is read, too"),
+        (["--save_motion=photo.png"], 2, "--save_motion=photo.png: is also an input"),
         (["--require_gpu"], 1, "--require_gpu: ONNX Runtime has no GPU provider"),
-        (["--fit=crop"], 2, "--fit is no setting of onnx_animate"),
+        (["--fit=crop"], 2, "--fit is not a setting of onnx_animate"),
     ],
 )
 def test_bad_input_gets_one_line(arguments, code, message, place: Path) -> None:

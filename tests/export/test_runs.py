@@ -29,7 +29,7 @@ STEPS = 3
 def run(tmp_path: Path, synthetic_set: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run with averaged weights, of the smallest networks."""
     tiny.install(monkeypatch.setattr)
-    for method in ("at", "on_train_begin"):  # no samples
+    for method in ("on_step", "on_train_begin"):  # no samples
         monkeypatch.setattr(callbacks.WriteSamples, method, lambda *arguments, **more: None)
     options = TrainOptions(
         data=str(synthetic_set),

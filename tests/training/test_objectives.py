@@ -139,7 +139,7 @@ def test_every_metric_is_logged_and_checked(tmp_path) -> None:
     assert [line["new_loss"] for line in lines] == [1.0, 3.0]
     assert not any(STOP in line for line in lines)
     [events] = (tmp_path / "tensorboard").glob("events.*")
-    assert b"new_loss" in events.read_bytes()
+    assert b"loss/new loss" in events.read_bytes()
     with pytest.raises(NonFiniteError, match="the new_loss became nan"):
         guard.on_train_batch_end(1, {"new_loss": float("nan"), "old": 1.0})
 
