@@ -43,7 +43,7 @@ def prepare(options: PrepareOptions) -> None:
         print("resuming an interrupted prepare, unless settings or source files have changed")
     start = time.monotonic()
     with Progress("listing", None) as progress:
-        info = work(progress.at)
+        info = work(progress.update)
     for line in summary(info):
         print(line)
     print(f"wrote {options.output} in {time.monotonic() - start:.0f} s")

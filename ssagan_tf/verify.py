@@ -33,7 +33,7 @@ def verify(options: VerifyOptions) -> None:
     print(f"verifying {options.data}", flush=True)
     start = time.monotonic()
     with Progress("checking records", None) as progress:
-        result = verification.verify_set(options.data, options.workers, progress.at)
+        result = verification.verify_set(options.data, options.workers, progress.update)
     for problem in result.problems:
         print(problem)
     if result.problems:

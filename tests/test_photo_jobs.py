@@ -14,7 +14,7 @@ from ssagan_tf.options import OptionError, PhotosToVideos
 
 def photos(*names: object) -> list[str]:
     options = PhotosToVideos(image=tuple(map(str, names)), output="videos")
-    return [job.photo for job in photo_jobs.plan(options)]
+    return [job.photo for job in photo_jobs.plan_jobs(options)]
 
 
 @pytest.mark.parametrize("folder", ["plain", "a [folder] 50% #1", "[ab]", "wh*t?"])
@@ -79,7 +79,7 @@ def test_photos_of_any_name(tmp_path, capsys, kind) -> None:
     assert len(longest) == 1
     output = tmp_path / "videos"
     options = PhotosToVideos(image=tuple(map(str, inputs)), output=str(output), format=kind)
-    jobs = photo_jobs.plan(options)
+    jobs = photo_jobs.plan_jobs(options)
     if kind == "webp":
         for job in [job for job in jobs if job.photo == str(longest[0])]:
             with pytest.raises(DataError, match="File name too long"):
@@ -88,7 +88,7 @@ def test_photos_of_any_name(tmp_path, capsys, kind) -> None:
     for job in jobs:
         job.check()
     clip = np.zeros((1, 2, 64, 64, 3), np.uint8)
-    photo_jobs.make(jobs, lambda photos: clip.repeat(len(photos), 0), 64, "stretch", 12)
+    photo_jobs.run_jobs(jobs, lambda photos: clip.repeat(len(photos), 0), 64, "stretch", 12)
     suffix = "" if kind == "frames" else f".{kind}"
     written = {path.name.removesuffix(suffix) for path in output.iterdir()}
     expected = {name if name != ".." else "...png" for name in ODD}
@@ -97,15 +97,15 @@ def test_photos_of_any_name(tmp_path, capsys, kind) -> None:
     assert all(line.isprintable() for line in said)
 
 
-@pytest.mark.parametrize("ending", [*video.ENDINGS, ""])
+@pytest.mark.parametrize("ending", [*video.SUFFIXES, ""])
 def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
     video.write_image(tmp_path / "a.png", np.zeros((8, 12, 3), np.uint8))
     output = str(tmp_path / f"b{ending}")
     options = PhotosToVideos(image=(str(tmp_path / "a.png"),), output=output)
-    [job] = photo_jobs.plan(options)
+    [job] = photo_jobs.plan_jobs(options)
     job.check()
     clip = np.arange(96, dtype=np.uint8).reshape(32, 1, 1, 3).repeat(8, 1).repeat(8, 2)
-    job.write(clip, (8, 12), "stretch", 12)
+    job.write_clip(clip, (8, 12), "stretch", 12)
     if ending:
         with Image.open(output) if ending != ".mp4" else av.open(output) as written:
             frames = written.streams.video[0].frames if ending == ".mp4" else written.n_frames
@@ -118,7 +118,7 @@ def test_a_video_is_what_its_name_ends_in(tmp_path, ending) -> None:
 
 def test_other_endings_are_refused(tmp_path) -> None:
     with pytest.raises(OptionError, match=r"must end in \.mp4, \.gif, \.webp, or be a folder"):
-        photo_jobs.plan(PhotosToVideos(image=("a.jpg",), output=str(tmp_path / "a.avi")))
+        photo_jobs.plan_jobs(PhotosToVideos(image=("a.jpg",), output=str(tmp_path / "a.avi")))
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_no_photo_is_replaced_by_its_video(tmp_path, monkeypatch, output, extra)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "x").mkdir()
     with pytest.raises(OptionError, match=r"a\.webp: is read, too, and would be replaced"):
-        photo_jobs.plan(PhotosToVideos(image=("a.webp",), output=output, **extra))
+        photo_jobs.plan_jobs(PhotosToVideos(image=("a.webp",), output=output, **extra))

@@ -449,7 +449,7 @@ def test_wrong_arguments_are_value_errors(tmp_path):
 
 def test_strip_shows_the_frames_asked_for():
     clip = np.stack([np.full((16, 16, 3), 8 * t, np.uint8) for t in range(32)])
-    result = video.strip([("input", clip[:1]), ("real", clip), ("real", clip)], times=4)
+    result = video.contact_strip([("input", clip[:1]), ("real", clip), ("real", clip)], times=4)
     assert result.dtype == np.uint8
     top, left = result.shape[0] - 3 * 18, result.shape[1] - 4 * 18
     cells = result[top:, left:].reshape(3, 18, 4, 18, 3)[:, :16, :, :16]
@@ -465,7 +465,7 @@ def test_strip_shows_the_frames_asked_for():
 def test_strip_refuses_mixed_sizes():
     for clips in ([], [("a", noise(3, 8, 8, 3)), ("b", noise(3, 9, 8, 3))]):
         with pytest.raises(ValueError, match="clips of one size"):
-            video.strip(clips)
+            video.contact_strip(clips)
 
 
 def test_no_framework_is_imported():

@@ -47,7 +47,7 @@ def contact_sheet(clips: Sequence[SpooledClip]) -> np.ndarray:
         side = min(_SIDE, len(frames[0]))
         label = f"{clip.name[-_LABEL:]}\n{clip.motion:.4f}"
         rows.append((label, np.stack([video.fit(frame, side, "stretch") for frame in frames])))
-    return video.strip(rows)
+    return video.contact_strip(rows)
 
 
 def _draw_motion(

@@ -112,7 +112,7 @@ def read_all(
 
 
 def _start_worker() -> None:
-    terminal.settle()
+    terminal.harden_streams()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 

@@ -19,7 +19,7 @@ from ssagan_tf.data.layouts.clip import PIXELS, Clip, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.options import FRAMES, PrepareOptions
 from ssagan_tf.skies.any_wind import synthetic_clip
-from tests.recorded import record
+from tests.sample_videos import record
 
 PLAIN = PrepareOptions(resolution=64)
 

@@ -39,10 +39,10 @@ def names(listing: layouts.Listing) -> list[str]:
 def clip_names(given: PrepareOptions) -> list[str]:
     """The clips of all items."""
     items = layouts.list_items(given).items
-    return sorted(clip.name for item in items for clip in clips_of(item, given))
+    return sorted(clip.name for item in items for clip in make_clips(item, given))
 
 
-def clips_of(item: layouts.Item, given: PrepareOptions) -> list[layouts.Clip]:
+def make_clips(item: layouts.Item, given: PrepareOptions) -> list[layouts.Clip]:
     return [one for one in item.clips(given) if isinstance(one, layouts.Clip)]
 
 
@@ -223,7 +223,7 @@ def test_times_in_names(tmp_path: Path) -> None:
         f"{tmp_path.name}/20240502081505",
     ]
     assert [len(item.files) for item in items] == [40, 61, 38]
-    assert {clip.start for item in items for clip in clips_of(item, given)} == {
+    assert {clip.start for item in items for clip in make_clips(item, given)} == {
         *(20240501235805, 20240502000457, 20240502081505)
     }
     [half, *_] = (one for item in items for one in item.by_clips())
@@ -254,7 +254,7 @@ def test_a_change_of_size_is_a_gap(tmp_path: Path, write_pictures) -> None:
     write_pictures(tmp_path / "A", [70])
     given = options(tmp_path)
     [item] = layouts.list_items(given).items
-    assert [clip.name for clip in clips_of(item, given)] == ["A/0", "A/35"]
+    assert [clip.name for clip in make_clips(item, given)] == ["A/0", "A/35"]
     assert passed_over(item, given) == {
         "A/32": "frames of different sizes: 16×24 after 16×16",
         "A/67": "frames of different sizes: 16×16 after 16×24",
@@ -269,7 +269,7 @@ def test_a_broken_picture_is_reported_and_a_gap(tmp_path: Path, write_pictures) 
     broken.write_bytes(broken.read_bytes()[:300])
     given = options(tmp_path, layout="frames")
     [item] = layouts.list_items(given).items
-    assert [clip.name for clip in clips_of(item, given)] == ["A/0", "A/41"]
+    assert [clip.name for clip in make_clips(item, given)] == ["A/0", "A/41"]
     [(name, reason)] = passed_over(item, given).items()
     assert name == "A/32"
     assert reason.startswith(f"broken picture: {broken}: ")

@@ -461,7 +461,7 @@ def test_a_photo_named_like_the_parent_folder(tmp_path: Path, monkeypatch) -> No
     from ssagan_tf.options import GenerateOptions
 
     given = GenerateOptions(image=("...jpg", "b.jpg"), output=str(tmp_path / "out"))
-    assert [job.path for job in photo_jobs.plan(given)] == [
+    assert [job.path for job in photo_jobs.plan_jobs(given)] == [
         tmp_path / "out" / "...jpg",
         tmp_path / "out" / "b",
     ]

@@ -48,7 +48,7 @@ class VideoFile:
                     stride = choose_stride(pictures, options)
                 frames = (
                     Frame(index * stride, Picture(image), time=time)
-                    for index, (image, time) in enumerate(video.read_timed(path, stride))
+                    for index, (image, time) in enumerate(video.read_video_with_times(path, stride))
                 )
                 for clip in cut(frames, self.name, self.video, options, encoder):
                     if isinstance(clip, Skipped) and clip.kind == "too short" and stride > 1:
