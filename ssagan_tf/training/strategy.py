@@ -69,7 +69,7 @@ def _multi_worker(replicas: int) -> tf.distribute.Strategy:
         raise OptionError(
             "strategy",
             "multi_worker",
-            f"needs the environment variable {CLUSTER}, which differs by host; see docs/training.md",
+            f"needs the environment variable {CLUSTER} on each host; see docs/training.md",
         )
     if replicas:
         raise OptionError("replicas", replicas, "workers use all GPUs of their host; leave it out")
