@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 
 from ssagan_tf import video
-from ssagan_tf.animation import Animation, ClipsOf, animated, number_of_frames, reduced
+from ssagan_tf.animation import Animation, ClipGenerator, animated, number_of_frames, reduced
 from ssagan_tf.data.layouts.folders import VIDEOS
 from ssagan_tf.evaluation.metrics.stability import pumping
 from ssagan_tf.motion.transfer import NothingMovesError
@@ -131,12 +131,12 @@ def row(name: str, pictures: Sequence[np.ndarray]) -> np.ndarray:
     return cv2.putText(line, name, (4, 14), 0, 0.45, (255, 255, 0), 1, cv2.LINE_AA)
 
 
-def run(photos: dict[str, np.ndarray], clips_of: ClipsOf, side: int, output: Path) -> str:
+def run(photos: dict[str, np.ndarray], make_clips: ClipGenerator, side: int, output: Path) -> str:
     """Measures the loops of all photos, writes `loops.png` and `loops.json`; returns the table."""
     figures, rows, still = {}, [], {}
     for photo_name, photo in photos.items():
         try:
-            animation = animated(photo, clips_of, side, MotionOptions())
+            animation = animated(photo, make_clips, side, MotionOptions())
         except NothingMovesError as nothing:
             still[photo_name] = str(nothing)
             print(f"{photo_name}: nothing moves: {nothing}", flush=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from ssagan_tf import skies
 from ssagan_tf.motion import field, optical_flow, transfer
-from ssagan_tf.motion.moving_mask import horizon_of
+from ssagan_tf.motion.moving_mask import horizon_height
 
 PRIOR_SEED, TEST_SEED = 65, 66  # of the skies; the benchmark's is 64
 SIDE, MIN_OPACITY = 64, 0.3  # clouds below this opacity are not seen to move
@@ -29,7 +29,7 @@ def truth(seed: int, index: int) -> tuple[np.ndarray, np.ndarray, float] | None:
     seen = (np.median(known.opacity, axis=0) > MIN_OPACITY) & (known.moving > 0.99)
     if seen.mean() < 0.02:
         return None
-    return np.median(known.velocity, axis=0), seen, horizon_of(known.moving)
+    return np.median(known.velocity, axis=0), seen, horizon_height(known.moving)
 
 
 def prior(number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +48,7 @@ def prior(number: int) -> tuple[np.ndarray, np.ndarray]:
     return np.mean(found, axis=0), np.std(found, axis=0)
 
 
-def table(number: int, clips_of: Callable[[np.ndarray], np.ndarray]) -> str:
+def table(number: int, make_clips: Callable[[np.ndarray], np.ndarray]) -> str:
     """Formats angle errors and speed ratios of the prior, of optical flow, and of the transfer."""
     results: dict[str, list[tuple[float, float]]] = {}
     for index in range(number):
@@ -57,12 +57,12 @@ def table(number: int, clips_of: Callable[[np.ndarray], np.ndarray]) -> str:
             continue
         velocities, seen, horizon = known
         real = skies.procedural_clip(TEST_SEED, index, SIDE, wind="canonical")
-        [generated] = clips_of(real[:1])
-        found = {"usual wind, no clip": field.usual(horizon).at(SIDE, SIDE)}
+        [generated] = make_clips(real[:1])
+        found = {"usual wind, no clip": field.prior_mean(horizon).at(SIDE, SIDE)}
         for name, clip in (("true clip", real), ("network's clip", generated)):
             found[f"{name}, flow of each pixel"] = optical_flow.velocities(clip[:14], 2)
             try:
-                motion = transfer.estimate(clip, real[0])
+                motion = transfer.estimate_motion(clip, real[0])
             except transfer.NothingMovesError:
                 continue
             found[f"{name}, transfer"] = motion.field.at(SIDE, SIDE)

@@ -24,8 +24,8 @@ def compare(options: CompareOptions) -> None:
       DataError: A clip cannot be read, or the video cannot be written.
     """
     require(options, "systems", "output")
-    if Path(options.output).suffix.lower() not in video.ENDINGS:
-        raise OptionError("output", options.output, f"must end in {' or '.join(video.ENDINGS)}")
+    if Path(options.output).suffix.lower() not in video.SUFFIXES:
+        raise OptionError("output", options.output, f"must end in {' or '.join(video.SUFFIXES)}")
     video.check_encoder(options.output)
     folders = open_folders("systems", options.systems)
     common = clips_in_all(folders)

@@ -102,7 +102,7 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
         signal.signal(number, _stop)
     with scratch(_FOLDER, KEPT, _DISK) as room:
         maker = Maker(models, compute, room, options.fps)
-        app = make_app(maker, list(models), room, access=access, called=place.called())
+        app = make_app(maker, list(models), room, access=access, called=place.allowed_hosts())
         if access:
             print(
                 f"warning: --host={options.host} opens the page to others on the network, without "

@@ -66,14 +66,14 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         # What is compared, and whether all of it can be used.
         networks = _load(sources, compute)
         queries = _attention_queries(options, networks)
-        footage = open_footage(_reading_options(options), options.split, progress.at)
+        footage = open_footage(_reading_options(options), options.split, progress.update)
         folders, mirrored = requested.open_folders()
         selection = Selection(
             footage,
             sample_indices(len(footage.clips), options.max_clips, options.seed),
             [*folders, *mirrored.values()],
             skip=options.incomplete == "skip",
-            report=progress.at,
+            report=progress.update,
         )
         sides = {name: network.options.resolution for name, network in networks.items()}
         size = selection.size(sides, options.size)
@@ -83,7 +83,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         selected = metrics.select(_available(options, real))
         about = conditions(options, footage, real, sides, selected)
         for name, value in about.items():
-            progress.say(f"{name}: {value}")
+            progress.print(f"{name}: {value}")
         save = None
         if options.save_clips != "none":
             save = ClipWriter(output / "clips", options.save_clips, options.fps, real.names)
@@ -96,7 +96,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
             PROTOCOLS[options.protocol],
             selected,
             batch=options.batch_size,
-            report=progress.at,
+            report=progress.update,
             save=save,
         )
         clips_per_second = len(real) / (time.monotonic() - began)

@@ -46,7 +46,7 @@ def draw_strips(runs: str, output: str, blind_seed: int | None = None) -> list[P
     paths = []
     for number, clip in enumerate(clips_in(real), 1):
         clips = [(labels[row], read_clip(folders[row] / clip)) for row in rows]
-        picture = video.strip([("real", read_clip(real / clip)), *clips], FRAMES_SHOWN)
+        picture = video.contact_strip([("real", read_clip(real / clip)), *clips], FRAMES_SHOWN)
         paths.append(target / f"strips_{number}.png")
         _write_small(picture, paths[-1])
     return paths

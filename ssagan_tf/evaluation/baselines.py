@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.motion.optical_flow import velocities
 from ssagan_tf.motion.sky_segmentation import find_sky
-from ssagan_tf.motion.warping import warped
+from ssagan_tf.motion.warping import warp
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float
 
@@ -55,18 +55,18 @@ def constant_wind(real: np.ndarray) -> np.ndarray:
     photo = real[0]
     height, width = photo.shape[:2]
     field = np.broadcast_to(np.float32([WIND * width, 0]), (height, width, 2))
-    return warped(photo, field, range(len(real)), find_sky(photo))
+    return warp(photo, field, range(len(real)), find_sky(photo))
 
 
 def real_motion(real: np.ndarray) -> np.ndarray:
     """The photo, moved by the median over time of the real clip's velocity at each pixel."""
-    return warped(real[0], velocities(real), range(len(real)))
+    return warp(real[0], velocities(real), range(len(real)))
 
 
 def true_motion(real: np.ndarray, position: int, clips: RealClips) -> np.ndarray:
     """The photo, moved by the median over time of the true velocity at each pixel."""
     truth = clips.truth(position)
-    return warped(real[0], truth.velocity[0], range(len(real)), truth.moving)
+    return warp(real[0], truth.velocity[0], range(len(real)), truth.moving)
 
 
 def other_clip(real: np.ndarray, position: int, clips: RealClips) -> np.ndarray:

@@ -21,7 +21,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.real_clips import REAL
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
 from ssagan_tf.progress import Report
-from ssagan_tf.user_paths import same_name
+from ssagan_tf.user_paths import normalized_name
 
 
 def named_paths(setting: str, values: Iterable[str]) -> dict[str, str]:
@@ -192,7 +192,7 @@ def _by_alias(names: Sequence[str], all_names: set[str]) -> dict[str, str]:
 
 
 def _aliases(name: str) -> list[str]:
-    name = same_name(name)
+    name = normalized_name(name)
     without_start = os.path.dirname(name)
     aliases = {name, without_start, os.path.basename(without_start)}
     aliases |= {alias.replace("/", "_") for alias in aliases}

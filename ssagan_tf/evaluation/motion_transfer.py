@@ -53,9 +53,9 @@ class Transfer:
 
     def _moved(self, position: int, photo: np.ndarray, guide: np.ndarray) -> np.ndarray:
         try:
-            motion = transfer.estimate(guide, photo)
+            motion = transfer.estimate_motion(guide, photo)
         except NothingMovesError as error:
             self.still[position] = str(error)
             return np.broadcast_to(photo, (FRAMES, *photo.shape))
-        frames = transfer.frames(photo, motion, FRAMES, loop=self._loop, fps=_LOOP_FPS)
+        frames = transfer.render_frames(photo, motion, FRAMES, loop=self._loop, fps=_LOOP_FPS)
         return np.stack(list(frames))

@@ -77,7 +77,7 @@ class Report:
             for pick, position in self._picks(system.name).items():
                 clips = self._clips(systems, real, position, batch)
                 path = self._folder / "strips" / f"{system.name}_{pick}.png"
-                video.write_image(path, video.strip(list(clips.items())))
+                video.write_image(path, video.contact_strip(list(clips.items())))
                 name = real.names[position]
                 self.add_picture(f"{system.name}: {pick} clip by MSE, {name}", path)
         rows = [

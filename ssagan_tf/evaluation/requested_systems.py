@@ -36,8 +36,8 @@ class RequestedSystems:
 
     def __init__(self, options: EvaluateOptions):
         self._options = options
-        self.runs = named_paths("run_dir", user_paths.paths(options.run_dir))
-        self.models = named_paths("model", user_paths.paths(options.model))
+        self.runs = named_paths("run_dir", user_paths.split_paths(options.run_dir))
+        self.models = named_paths("model", user_paths.split_paths(options.model))
         folders = named_paths("generated", options.generated)
         mirrored = named_paths("generated_mirrored", options.generated_mirrored)
         check_names(options.baselines)

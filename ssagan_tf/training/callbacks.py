@@ -265,7 +265,7 @@ class WriteSamples(EverySteps):
             for r, f in zip(real, fake, strict=True)
             for row in (("input", r[:1]), ("real", r), ("generated", f))
         ]
-        video.write_image(self._folder / f"{name}.png", video.strip(rows))
+        video.write_image(self._folder / f"{name}.png", video.contact_strip(rows))
         self._log.write_gif(step, "input | real | generated", frames, self._fps)
         self._progress.say(
             f"step {step}: content loss on {len(self._clips)} {self._split} clips {loss:.4f}; "

@@ -188,7 +188,7 @@ def _fit(
     ):
         if strategy.has_other_hosts(devices):
             gan.must_stop = lambda: bool(interruption.signal)
-        progress.say("compiling; the first step takes a while")
+        progress.print("compiling; the first step takes a while")
         run_callbacks = [
             callbacks.StopOnNonFinite(),
             *(_writing_callbacks(gan, prepared, options, checkpoints, progress) if writes else ()),

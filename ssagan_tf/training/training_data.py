@@ -56,7 +56,7 @@ def synthetic_set(
     )
     if strategy.is_chief(devices):
         with Progress("synthetic clouds", None) as progress:
-            writer.prepare(clouds, progress.at)
+            writer.prepare(clouds, progress.update)
     strategy.mean_of_workers(devices)
     return open_set(clouds.output)
 
@@ -68,8 +68,8 @@ def without_damaged_records(
     folder = run_dir / SALVAGE_FOLDER
     if strategy.is_chief(devices):
         with Progress("checking records", None) as progress:
-            for line in salvage.write_salvaged(prepared, folder, progress.at):
-                progress.say(f"skipped: {line}")
+            for line in salvage.write_salvaged(prepared, folder, progress.update):
+                progress.print(f"skipped: {line}")
     strategy.mean_of_workers(devices)
     return salvage.open_salvaged(prepared, folder)
 
@@ -79,7 +79,7 @@ def local_copy(prepared: PreparedSet, options: TrainOptions) -> PreparedSet:
     if not options.cache:
         return prepared
     with Progress("copying the set", None) as progress:
-        return cache.copy_to_cache(prepared, Path(options.cache), progress.at)
+        return cache.copy_to_cache(prepared, Path(options.cache), progress.update)
 
 
 def check_clips(prepared: PreparedSet, model: ModelOptions, options: TrainOptions) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import loop_quality
 from ssagan_tf import video
-from tests.drifting import clouds
+from tests.drifting_clips import clouds
 
 
 def still(photos: np.ndarray) -> np.ndarray:

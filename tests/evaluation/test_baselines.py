@@ -12,7 +12,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation import baselines
 from ssagan_tf.evaluation.real_clips import RealClips
 from ssagan_tf.motion.sky_segmentation import find_sky
-from ssagan_tf.motion.warping import warped
+from ssagan_tf.motion.warping import warp
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_uint8
 
@@ -74,7 +74,7 @@ def test_constant_wind_moves_only_the_sky() -> None:
         np.testing.assert_array_equal(found[position, 0], photo)
         np.testing.assert_array_equal(found[position, :, 38:], np.stack([photo[38:]] * FRAMES))
         field = np.full((SIDE, SIDE, 2), (baselines.WIND * SIDE, 0))
-        [at_20] = warped(photo, field, [20])
+        [at_20] = warp(photo, field, [20])
         np.testing.assert_allclose(found[position, 20, 4:30], at_20[4:30], atol=1)  # rounded
         assert np.abs(found[position, 20, :30].astype(int) - photo[:30]).mean() > 2
 

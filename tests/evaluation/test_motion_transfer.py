@@ -16,10 +16,10 @@ from ssagan_tf.evaluation.motion_transfer import Transfer
 from ssagan_tf.evaluation.protocols import PAPER, STANDARD
 from ssagan_tf.evaluation.systems import Generator, System
 from ssagan_tf.motion import transfer
-from ssagan_tf.motion.warping import warped
+from ssagan_tf.motion.warping import warp
 from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_float, to_uint8
-from tests.drifting import clouds
+from tests.drifting_clips import clouds
 
 SIDE = 64
 RIGHT = (0.6, 0.2)  # pixels a frame at that side
@@ -89,9 +89,9 @@ def test_clips_are_made_as_by_animate(side: int, loop: bool) -> None:
     assert (made.shape, made.dtype) == (real.shape, np.dtype("f4"))
     for photo, clip in zip(real[:, 0], to_uint8(made), strict=True):
         small = video.fit(photo, SIDE, "stretch")
-        motion = transfer.estimate(drifted(small, RIGHT), photo)
+        motion = transfer.estimate_motion(drifted(small, RIGHT), photo)
         # A loop as animate shows it takes 8 seconds.
-        frames = transfer.frames(photo, motion, FRAMES, loop=loop, fps=4)
+        frames = transfer.render_frames(photo, motion, FRAMES, loop=loop, fps=4)
         np.testing.assert_array_equal(clip, np.stack(list(frames)))
         assert (clip[:, side * 7 // 8 :] == photo[side * 7 // 8 :]).all()
         if not loop:

@@ -13,7 +13,7 @@ pytest.importorskip("fastapi", reason="the extra 'study' is not installed")
 from ssagan_tf.study.design import draw_pairs
 from ssagan_tf.study.server import make_app
 from ssagan_tf.study.store import Store, create
-from tests.asgi import ask
+from tests.asgi_requests import ask
 
 JSON = ("Content-Type", "application/json")
 

@@ -9,7 +9,7 @@ from ssagan_tf.evaluation.metrics import METRICS, select
 from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.protocols import PROTOCOLS
 from ssagan_tf.pixels import to_float
-from tests.drifting import drifting
+from tests.drifting_clips import drifting
 
 EVERY = pytest.mark.parametrize("metric", METRICS, ids=[metric.key for metric in METRICS])
 

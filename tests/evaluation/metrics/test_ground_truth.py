@@ -8,7 +8,7 @@ from ssagan_tf.evaluation.metrics.ground_truth import angle_between
 from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.protocols import PAPER
 from ssagan_tf.skies.truth import Truth
-from tests.drifting import drifting
+from tests.drifting_clips import drifting
 
 COMPUTE = {metric.key: metric.compute for metric in METRICS}
 TRUE = (0.9, 0.3)

@@ -8,7 +8,7 @@ from ssagan_tf.evaluation.metrics import METRICS
 from ssagan_tf.evaluation.metrics.metric import Clip, Pair
 from ssagan_tf.evaluation.metrics.stability import contrast, flicker, pumping, seam, sharpness
 from ssagan_tf.evaluation.protocols import PAPER
-from tests.drifting import drifting
+from tests.drifting_clips import drifting
 
 COMPUTE = {metric.key: metric.compute for metric in METRICS}
 
