@@ -3,6 +3,7 @@
 Timed are a step with n discriminator updates, one with n + 1, and the generator's forward pass. The
 difference of the first two is one update, including the clips generated for it. The last of the n
 updates shares its clips with the generator's update; their forward pass counts as the generator's.
+Seconds are CPU time, the minimum of several rounds, which other load on the machine affects least.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ ROUNDS = 8  # in each, all three are timed one after the other
 
 
 def step_time(folder: str) -> dict[str, Any]:
-    """Weights of a run's networks, and seconds of a step's parts."""
+    """Returns the weights of a run's networks, and CPU seconds of a step's parts."""
     load_tensorflow()
     import tensorflow as tf
 
@@ -75,16 +75,16 @@ def step_time(folder: str) -> dict[str, Any]:
 
 
 def _timed(functions: list[Callable[[], Any]]) -> list[float]:
-    """Median seconds of each, taken in turn so that other load on the machine meets all alike."""
+    """Least CPU seconds of each function. They take turns, so that other load affects all alike."""
     for function in functions:
         function()  # compiles
     seconds: list[list[float]] = [[] for _ in functions]
     for _ in range(ROUNDS):
         for function, taken in zip(functions, seconds, strict=True):
-            began = time.perf_counter()
+            began = time.process_time()
             function()
-            taken.append(time.perf_counter() - began)
-    return [median(each) for each in seconds]
+            taken.append(time.process_time() - began)
+    return [min(each) for each in seconds]
 
 
 if __name__ == "__main__":
