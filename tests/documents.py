@@ -81,7 +81,11 @@ def _paths(span: str) -> Iterator[str]:
         return
     first, name = Path(span).parts[0], Path(span).name
     homes = [ROOT, PACKAGE, *([ROOT / "configs"] if name.endswith(".cfg") else [])]
-    is_path = "/" in span and any((home / first).is_dir() for home in homes)
+    # What programs write, such as runs/, is in a checkout only once they have run.
+    written = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    is_path = "/" in span and any(
+        (home / first).is_dir() for home in homes if home is not ROOT or first not in written
+    )
     is_file = re.search(r"\.(py|cfg|md|toml)$", name)
     if (is_path or is_file) and not any((home / span).exists() for home in homes):
         yield f"file: {span}"
