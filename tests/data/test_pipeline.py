@@ -104,7 +104,9 @@ print("\\n".join(test_pipeline.stream({str(synthetic_set)!r}, 15, **test_pipelin
     assert run.stdout.split() == stream(synthetic_set, 15, **CHANGES)
 
 
-@pytest.mark.parametrize("start", [1, 5, 9, 10, 27])
+@pytest.mark.parametrize(
+    "start", [1, 9, *(pytest.param(start, marks=pytest.mark.long) for start in (5, 10, 27))]
+)
 @pytest.mark.slow
 def test_resuming_gives_the_same_batches(synthetic_set: Path, start: int) -> None:
     whole = stream(synthetic_set, 35, **CHANGES)

@@ -376,7 +376,7 @@ def is_dense(layer: keras.layers.Layer) -> bool:
     return isinstance(layer, keras.layers.Dense)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int4"])
+@pytest.mark.parametrize("mode", ["int8", pytest.param("int4", marks=pytest.mark.long)])
 def test_quantized(mode: str, tmp_path: Path) -> None:
     """q, k and v are small in the file, and the output is nearly the same."""
     network = models.build_generator(MODEL)
@@ -404,6 +404,7 @@ def test_quantized(mode: str, tmp_path: Path) -> None:
     assert {str(kernel.dtype) for kernel in kernels} == {"int8"}
 
 
+@pytest.mark.long
 def test_two_quantized_stages(tmp_path: Path) -> None:
     options = {"resolution": 64, "base_filters": 1, "ssa_layers": "conv4"}
     stages = [

@@ -175,7 +175,7 @@ def test_killed_and_restarted(serve, visit, tmp_path: Path) -> None:
     assert served.process.returncode == 130
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_fifty_subjects_at_once(serve, visit, tmp_path: Path, capsys) -> None:
     served = serve(pairs=1)
 

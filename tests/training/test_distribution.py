@@ -69,7 +69,8 @@ def attention() -> layers.SpatialSelfAttention:
     return layers.SpatialSelfAttention(gate="projected", memory=1, dtype="float64")
 
 
-@pytest.mark.parametrize("first", [2, 3, 4])  # of four clips: the other replica may have none
+# Of four clips: the other replica may have none.
+@pytest.mark.parametrize("first", [pytest.param(2, marks=pytest.mark.long), 3, 4])
 @pytest.mark.parametrize(
     ("make", "frames", "side"),
     [(batch_norm, None, 4), (batch_norm, 8, 4), (attention, None, 12)],
