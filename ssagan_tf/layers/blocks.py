@@ -173,6 +173,13 @@ class ConvolutionBlock(keras.layers.Layer):
             config["ssa"] = {**config["ssa"], **({"convolutions": quantized} if quantized else {})}
         return config
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ConvolutionBlock:
+        if "scale_stddev" in config:  # as files of version 0.1 call it
+            config = {**config, "bn_gamma_stddev": config["scale_stddev"]}
+            del config["scale_stddev"]
+        return super().from_config(config)
+
 
 def _normal(mean: float, stddev: float) -> keras.initializers.Initializer:
     return keras.initializers.RandomNormal(mean, stddev)

@@ -356,10 +356,10 @@ def test_killed_at_random_moments(
 
     def start(output: Path) -> subprocess.Popen:
         code = (
-            "from ssagan_tf.data import arrangement, writer\n"
+            "from ssagan_tf.data import sharding, writer\n"
             "from ssagan_tf.options import PrepareOptions\n"
             "if __name__ == '__main__':\n"
-            "    arrangement.SHARD_CLIPS = 8\n"
+            "    sharding.SHARD_CLIPS = 8\n"
             f"    writer.prepare(PrepareOptions(output={str(output)!r}, workers=2, **{arguments}))"
         )
         (tmp_path / "program.py").write_text(code)

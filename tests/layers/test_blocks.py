@@ -55,3 +55,11 @@ def test_checkpointing_changes_nothing(options: dict, transposed: bool, frames: 
         assert all((one != other).numpy().any() for one, other in zip(state, start, strict=True))
         found.append([*results, *state])
     assert_exact(*found)
+
+
+def test_configs_of_version_0_1() -> None:
+    block = ConvolutionBlock(4, (1, 4, 4), (1, 2, 2), "same", bn_gamma_stddev=0.25)
+    config = block.get_config()
+    old = {("scale_stddev" if name == "bn_gamma_stddev" else name): config[name] for name in config}
+    assert "scale_stddev" in old
+    assert ConvolutionBlock.from_config(old).get_config() == config
