@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -174,6 +175,25 @@ def test_nothing_unpickles_or_runs_what_it_reads(path: Path) -> None:
         assert named.get("weights_only", "True") == "True"
         assert named.get("safe_mode", "True") == "True"
         assert named.get("shell", "False") == "False"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "registry"),
+    [
+        ("METRICS", "ssagan_tf/evaluation/metrics", "__init__.py"),
+        ("LAYOUT", "ssagan_tf/data/layouts", "listing.py"),
+        ("TARGET", "export/parity", "__init__.py"),
+    ],
+)
+def test_every_module_with_an_entry_is_registered(name: str, folder: str, registry: str) -> None:
+    text = (ROOT / folder / registry).read_text()
+    modules = [
+        path.stem
+        for path in (ROOT / folder).glob("*.py")
+        if re.search(rf"^{name} = ", path.read_text(), re.MULTILINE)
+    ]
+    assert len(modules) > 1
+    assert not [module for module in modules if f"{module}.{name}" not in text]
 
 
 def test_nothing_is_called_utils() -> None:

@@ -77,7 +77,7 @@ def test_written_flags_are_read_back_as_the_same_options(tmp_path) -> None:
         (lambda: options.PrepareOptions(frame_stride=0), "frame_stride=0"),
         (lambda: options.TrainOptions(learning_rate=0.0), "learning_rate=0.0"),
         (lambda: options.TrainOptions(batch_size=0), "batch_size=0"),
-        (lambda: options.TrainOptions(adversarial="hinge"), "adversarial=hinge"),
+        (lambda: options.TrainOptions(adversarial="none"), "adversarial=none: must be one of"),
         (lambda: options.GenerateOptions(fps=0.0), "fps=0.0"),
         (lambda: options.DemoOptions(port=70000), "port=70000: must be between"),
         (lambda: export_options.SavedModelOptions(warm_up=("1", "x")), "warm_up="),

@@ -1,6 +1,7 @@
 """The networks, by registered name.
 
-To add one: a file with a generator and a discriminator, and an entry in `REGISTRY`.
+To add one: a file with a generator and a discriminator, an entry in `REGISTRY`, and in `options/`
+its name in the help of `network` and its recipe.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The registered variants of the U-Net: SSA-GAN, MD-GAN, and SSA-GAN (b).
 
-To add one: an entry in `UNET_VARIANTS`.
+To add one: an entry in `UNET_VARIANTS`, and in `options/` its name in the help of `network` and its
+recipe.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ from ssagan_tf import flags, video
 from ssagan_tf.models import REGISTRY
 from ssagan_tf.options import ModelOptions, TrainOptions
 
+# The systems of the paper's Tables 3 and 4. Other networks may have a row.
+PUBLISHED = ("ssagan", "ssagan_stage2", "mdgan_stage1", "mdgan_stage2", "vgan", "rnngan")
+
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_rows_train_with_the_published_recipe(name: str, tmp_path: Path) -> None:
@@ -32,9 +35,9 @@ def test_rows_train_with_the_published_recipe(name: str, tmp_path: Path) -> None
         assert getattr(training, setting) == value
 
 
-def test_every_network_has_a_row() -> None:
+def test_every_published_system_has_a_row() -> None:
     settings = " ".join(setting for system in SYSTEMS.values() for setting in system.settings)
-    assert all(f"--network={network}" in settings for network in REGISTRY)
+    assert all(f"--network={network}" in settings for network in PUBLISHED)
     assert all(system.first_stage in ("", *SYSTEMS) for system in SYSTEMS.values())
 
 

@@ -488,12 +488,12 @@ def test_each_synthetic_clip_is_a_video() -> None:
 def test_auto_refuses_ambiguous_sources(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").touch()
     Image.new("RGB", (8, 8)).save(tmp_path / "1.png")
-    with pytest.raises(OptionError, match=r"auto: .* files for stacked, frames and videos; choose"):
+    with pytest.raises(OptionError, match=r"auto: .* files for .*frames.* and videos; choose"):
         layouts.list_items(options(tmp_path))
 
 
 def test_auto_without_footage(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"expected .* folders of numbered pictures, or vid"):
+    with pytest.raises(DataError, match=r"expected .*folders of numbered pictures.* video files"):
         layouts.list_items(options(tmp_path))
 
 

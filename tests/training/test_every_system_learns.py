@@ -13,12 +13,9 @@ from tests.programs import run
 pytestmark = pytest.mark.long
 
 # One to two minutes each on two cores. A step of SSA-GAN has five discriminator updates.
-STEPS = {
-    "ssagan": 250,
-    "ssagan_stage2": 250,
+STEPS = dict.fromkeys(REGISTRY, 250) | {
     "mdgan_stage1": 400,
     "mdgan_stage2": 400,
-    "vgan": 250,
     "rnngan": 450,
 }
 # Second stages learn more slowly: SSA-GAN's falls by 14 % in these steps.

@@ -167,3 +167,21 @@ class Item(Protocol):
             message becomes the reason of a `Skipped`.
           RemoteStorageError: Its storage fails; the item may be fine.
         """
+
+
+@dataclasses.dataclass(frozen=True)
+class FileItem:
+    """Base class of items that are a single file. Subclasses define `clips`.
+
+    Attributes:
+      path: The file; the others are those of `Item`.
+    """
+
+    name: str
+    video: str
+    split: str | None
+    path: str
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (self.path,)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ssagan_tf import limits, video
 from ssagan_tf.data.dataset_info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture, read_picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, FileItem, FrameEncoder, Picture, read_picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import (
     PICTURES,
@@ -29,17 +29,8 @@ _TRIED = 32  # pictures to open until one is not broken
 
 
 @dataclasses.dataclass(frozen=True)
-class StackedPicture:
+class StackedPicture(FileItem):
     """A picture of square frames; the last one is repeated if there are fewer than 32."""
-
-    name: str
-    video: str
-    split: str | None
-    path: str
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return (self.path,)
 
     def clips(
         self, options: PrepareOptions, encoder: FrameEncoder = JPEGS

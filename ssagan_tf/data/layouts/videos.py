@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from ssagan_tf import video
 from ssagan_tf.data.dataset_info import Skipped
-from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
+from ssagan_tf.data.layouts.clip import JPEGS, Clip, FileItem, FrameEncoder, Picture
 from ssagan_tf.data.layouts.cutting import Frame, cut
 from ssagan_tf.data.layouts.folders import (
     VIDEOS,
@@ -25,17 +25,8 @@ from ssagan_tf.remote import AnyPath, as_path, local_copy
 
 
 @dataclasses.dataclass(frozen=True)
-class VideoFile:
+class VideoFile(FileItem):
     """A video file, cut into clips."""
-
-    name: str
-    video: str
-    split: str | None
-    path: str
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return (self.path,)
 
     def clips(
         self, options: PrepareOptions, encoder: FrameEncoder = JPEGS
