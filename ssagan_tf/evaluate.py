@@ -35,7 +35,7 @@ from ssagan_tf.progress import Progress
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 from ssagan_tf.training.generator_source import Source
-from ssagan_tf.training.learning_curve import learning_curve
+from ssagan_tf.training.learning_curve import LearningCurve, learning_curve
 
 _BASELINES = "\n".join(
     textwrap.fill(f"{baseline.name}: {baseline.description}", 96, subsequent_indent="    ")
@@ -63,6 +63,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
     requested = RequestedSystems(options)
     sources = _find_generators(requested, options.checkpoint)
     fit = _common_fit(options.fit, sources.values())
+    curves = {name: learning_curve(source.run) for name, source in sources.items() if source.run}
     require_extra("evaluate", "matplotlib")
     with replacing_folder(options.output) as output, Progress("evaluate", None) as progress:
         # What is compared, and whether all of it can be used.
@@ -109,7 +110,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
         report.draw_clips(systems, real, options.batch_size, options.fps)
         if networks:
             _report_attention(networks, queries, report, output, real)
-        _report_learning_curves(sources, report, output)
+        _report_learning_curves(curves, report, output)
         report.write()
     for line in terminal_lines(table):
         print(line)
@@ -211,9 +212,10 @@ def _report_attention(
             report.add_picture(f"{name}: what ({x}, {y}) of {real.names[0]} attends to", path)
 
 
-def _report_learning_curves(sources: Mapping[str, Source], report: Report, output: Path) -> None:
+def _report_learning_curves(
+    curves: Mapping[str, LearningCurve], report: Report, output: Path
+) -> None:
     """Adds a plot with the learning curves of all runs."""
-    curves = {name: learning_curve(source.run) for name, source in sources.items() if source.run}
     losses = {name: curve.loss for name, curve in curves.items() if curve.loss}
     if losses:
         stills = {curve.still for curve in curves.values()}
