@@ -136,7 +136,7 @@ def _common_fit(fit: str, sources: Iterable[Source]) -> str:
     fits = {source.how() for source in sources if source.run}
     if len(fits) > 1:
         raise OptionError(
-            "fit", fit, f"the runs differ in it: {' and '.join(sorted(fits))}; give one"
+            "fit", fit, f"the runs use {' and '.join(sorted(fits))}; give one of them"
         )
     return fits.pop() if fits else "stretch"
 

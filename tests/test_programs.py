@@ -203,7 +203,7 @@ def test_synthetic_data(tmp_path: Path) -> None:
         ("train", ["--network=vgan", "--flagfile=demo.cfg"], 2, "give --network after it"),
         ("prepare", ["--motion_target=1", "--source=s", "--output=o"], 2, "--frame_stride=auto"),
         ("evaluate", ["--motion_target=1", "--data=s", "--output=o"], 2, "--frame_stride=auto"),
-        ("train", ["--strategy=mirrored", "--data=d", "--run_dir=r"], 2, "there is no GPU"),
+        ("train", ["--strategy=mirrored", "--data=d", "--run_dir=r"], 2, "no GPU found"),
         (
             "generate",
             ["--run_dir=r", "--model=box", "--image=a", "--output=a.mp4"],

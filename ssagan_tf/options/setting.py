@@ -174,4 +174,4 @@ def require(section: Section, *names: str) -> None:
     """Raises OptionError unless these settings were given."""
     for name in names:
         if not getattr(section, name):
-            raise OptionError(name, "", "is needed; see --help")
+            raise OptionError(name, "", "is required; see --help")

@@ -138,7 +138,7 @@ class TrainOptions(Section):
     )
     ranking: Literal["both", "generator"] = setting(
         "both",
-        "Which networks have the ranking loss. both: the generator minimises it and the "
+        "Which networks use the ranking loss. both: the generator minimises it and the "
         "discriminator maximises it, as in MD-GAN. generator: the generator only.",
         in_recipe=True,
     )
@@ -164,7 +164,7 @@ class TrainOptions(Section):
     )
     ema_ramp_up: Literal["auto", "on", "off"] = setting(
         "auto",
-        "Whether that decay starts low, min(--ema_decay, (1 + step) / (10 + step)), and also "
+        "Whether --ema_decay starts low, at min(--ema_decay, (1 + step) / (10 + step)), and also "
         "applies to the moving statistics of batch norm. auto: on, except for resumed runs that "
         "were started before this setting existed.",
     )
@@ -177,7 +177,7 @@ class TrainOptions(Section):
     )
     canonical_threshold: float = setting(
         0.0003,
-        "Mean horizontal velocity from which on a clip counts as drifting, as a fraction of the "
+        "Lowest mean horizontal velocity at which a clip counts as drifting, as a fraction of the "
         "width per frame.",
         between(0.0, 1.0),
         only_with={"canonical_motion": ("both", "drop")},
@@ -216,7 +216,7 @@ class TrainOptions(Section):
     checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
     keep_checkpoints: int = setting(
         3,
-        "Newest checkpoints to keep, in addition to the one of least content loss on test clips.",
+        "Newest checkpoints to keep, in addition to the one with the lowest content loss on test clips.",
         at_least(1),
         may_change=True,
     )

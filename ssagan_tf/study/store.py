@@ -178,7 +178,7 @@ class Store:
         # there is none.
         if os.path.lexists(journal := f"{self._file.resolve()}-journal"):
             raise DataError(
-                f"cannot use {path} as a study: {journal} is not from this program; move it away"
+                f"cannot use {path} as a study: {journal} was not written by this program; move it away"
             )
         try:
             with self._open() as database:

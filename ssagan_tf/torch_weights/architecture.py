@@ -98,7 +98,7 @@ def _network(shapes: Mapping[str, Shape], up: dict[int, Shape], what: str) -> st
     ]
     fitting = [name for name in fitting if UNET_VARIANTS[name].ssa == attends] or fitting
     if len(fitting) > 1:
-        raise OptionError("network", "", f"is needed: {what} fits {' and '.join(fitting)}")
+        raise OptionError("network", "", f"is required: {what} fits {' and '.join(fitting)}")
     return fitting[0]
 
 

@@ -88,7 +88,7 @@ def find(options: SourceOptions, otherwise: str = "") -> Source:
     """
     model = options.model or ("" if options.run_dir else otherwise)
     if bool(options.run_dir) == bool(model):
-        raise OptionError("run_dir", options.run_dir, "give either --run_dir or --model")
+        raise OptionError("run_dir", options.run_dir, "give either --run_dir or --model, not both")
     if options.run_dir:
         return Source(open_run(options.run_dir), None, options.checkpoint)
     if options.checkpoint:

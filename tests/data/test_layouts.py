@@ -500,7 +500,7 @@ def test_auto_without_footage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"source": ""}, "source=: is needed; see --help"),
+        ({"source": ""}, "source=: is required; see --help"),
         ({"source": "x" * 300}, "source=x+: cannot be reached: File name too long"),
         ({"source": "a", "layout": "synthetic"}, "source=a: is not used with --layout=synthetic"),
         ({"source": "nowhere"}, "source=nowhere: no such folder"),

@@ -110,7 +110,7 @@ def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: P
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--model="], 2, "--model=: is needed"),
+        (["--model="], 2, "--model=: is required"),
         (["--model=no.onnx"], 1, "no.onnx: not found; give a FILE.onnx written by to_onnx"),
         (["--model=photo.png"], 1, "photo.png: expected a FILE.onnx"),
         (["--model=text.onnx"], 1, "cannot load text.onnx: "),

@@ -117,7 +117,7 @@ def test_runs_that_cannot_be_bundled(data: DatasetInfo, run: Path, tmp_path: Pat
         ("footage", "was trained on footage"),
         ("went on", "was started with --init_from=runs/other"),
         ("begun", "is not finished; finish it, or give --checkpoint=newest"),
-        ("nowhere", "is not a run of train"),
+        ("nowhere", "is not a training run"),
     ):
         with pytest.raises(DataError, match=match):
             make_box(tmp_path / name, tmp_path / "box")

@@ -29,7 +29,7 @@ CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 
 
 def test_generators_from_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="not found"):
         load_generator(tmp_path / "missing.keras")
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(DataError, match=r"is not a \.keras file"):

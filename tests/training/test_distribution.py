@@ -190,7 +190,7 @@ def test_hosts_and_replicas_share_each_batch(synthetic_set: Path, hosts: int) ->
     ("kind", "replicas", "config", "message"),
     [
         ("one_device", 2, None, "--strategy=one_device has"),
-        ("mirrored", 0, None, "there is no GPU; to try it, --replicas=2"),
+        ("mirrored", 0, None, "no GPU found; to try it, --replicas=2"),
         ("multi_worker", 0, None, "needs the environment variable TF_CONFIG"),
         ("auto", 0, "{not json", "cannot read the environment variable TF_CONFIG"),
         ("auto", 0, '{"cluster": 3}', "cannot read the environment variable TF_CONFIG"),

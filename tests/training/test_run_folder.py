@@ -137,7 +137,7 @@ def test_clips_that_drift_otherwise(begun) -> None:
     canonical = dataclasses.replace(train, canonical_motion="both")
     run_folder.write_settings(model, COMPUTE, canonical, other)
     run_folder.check_same_run(model, COMPUTE, canonical, other)
-    with pytest.raises(OptionError, match=r"data=.*: records another motion of its clips"):
+    with pytest.raises(OptionError, match=r"data=.*: has other drifts recorded"):
         run_folder.check_same_run(model, COMPUTE, canonical, data)
 
 
@@ -161,7 +161,7 @@ def test_damaged_settings(begun, line: str) -> None:
         file.write(line + "\n")
     with pytest.raises(DataError, match="cannot read the run"):
         run_folder.open_run(train.run_dir)
-    with pytest.raises(DataError, match="is not a run of train"):
+    with pytest.raises(DataError, match="is not a training run"):
         run_folder.open_run("nowhere")
 
 
