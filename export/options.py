@@ -95,8 +95,8 @@ class OnnxOptions(SourceOptions):
     opset: Literal["17", "18"] = setting("18", "ONNX opset version.")
     attention_memory: int = setting(
         2048,
-        "Memory limit in MiB for the weights of one attention module at batch size 16. If they need "
-        "more, they are computed in blocks.",
+        "Memory limit in MiB for the weights of one attention module at batch size 16. If they "
+        "need more, they are computed in blocks.",
         at_least(1),
     )
 

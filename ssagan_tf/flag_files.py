@@ -52,7 +52,7 @@ class CommandLine:
     """A command line with its flag files read.
 
     Attributes:
-      arguments: In order; a later one replaces an earlier one of the same name.
+      arguments: Its arguments in order; a later one replaces an earlier one of the same name.
       notes: Lines to tell the user: where a file was found, which settings were left out.
       warnings: Lines about what the user should change.
     """

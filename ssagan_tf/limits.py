@@ -55,7 +55,7 @@ def read_bytes(path: AnyPath, limit: int) -> bytes:
     """Reads a file of limited size.
 
     Args:
-      path: Of the file.
+      path: Path of the file.
       limit: Its largest size in bytes.
 
     Raises:

@@ -26,16 +26,16 @@ from tests.training import faults
 
 # JAX, which Keras imports where it is installed, sets this, and programs run by tests inherit it.
 os.environ.pop(startup.LOG_LEVEL, None)
-# What is loaded by now is never garbage: looking through it, again and again, takes minutes.
+# What is loaded by now is never garbage, and scanning it repeatedly takes minutes.
 gc.collect()
 gc.freeze()
-# Two devices, for the tests of tf.distribute. Can be said only before anything is computed.
+# Two devices, for the tests of tf.distribute. This must be set before anything is computed.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
 
-LONG = 10  # trials, from which on long tests are run
+LONG = 10  # long tests run with this many trials or more
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

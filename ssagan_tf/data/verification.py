@@ -70,7 +70,7 @@ def verify_set(
     """Checks a prepared set, and collects all problems.
 
     Args:
-      folder: Of the set.
+      folder: Folder of the set.
       workers: Threads that check records; 0: one per core. Decoding releases the GIL.
       report: Called with the progress in clips.
 

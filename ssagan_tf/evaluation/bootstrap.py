@@ -60,8 +60,8 @@ class Bootstrap:
 
     Args:
       videos: Name of the video of each clip. With a single video there is no interval.
-      seed: Of the resamples.
-      resamples: Number of them.
+      seed: Seed of the resampling.
+      resamples: Number of resamples.
     """
 
     def __init__(self, videos: Sequence[str], seed: int, resamples: int = RESAMPLES):

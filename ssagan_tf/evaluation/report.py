@@ -39,7 +39,7 @@ class Report:
       folder: The folder.
       table: The estimates.
       conditions: What they depend on, in words.
-      side: Of the frames, in pixels.
+      side: Side of the frames in pixels.
       left_out: Clips that are missing or broken, and so in no row.
       skipped: Items of the data that are not clips.
     """

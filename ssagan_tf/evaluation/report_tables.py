@@ -20,7 +20,7 @@ def main_table(table: Table, side: int) -> list[str]:
 
     Args:
       table: The estimates.
-      side: Of the frames, in pixels; published rows are those of this size, or all.
+      side: Side of the frames in pixels; published rows are those of this size, or all.
     """
     metrics = [metric for metric in table.scores.metrics if metric.over_protocol_frames]
     rows = [[each.row.name, *_cells(metrics, each.protocol)] for each in table.rows]

@@ -48,7 +48,7 @@ class Scores:
 
     Attributes:
       metrics: What was computed.
-      names: Of the clips.
+      names: Names of the clips.
       videos: Name of the video of each clip.
       real: Values of the real clips by themselves, for the metrics that have them (`also_real`).
       seconds: How long each part of the work took.

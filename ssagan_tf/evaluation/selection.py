@@ -26,7 +26,7 @@ class Selection:
       report: Called with the progress.
 
     Attributes:
-      indices: Of the clips that all systems have.
+      indices: Indices of the clips that all systems have.
       found: For each folder, the names of these clips in it.
       left_out: What is missing, broken or not in the data, one line each.
 

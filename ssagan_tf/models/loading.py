@@ -36,7 +36,7 @@ def load_network(path: Path, compute: ComputeOptions | None = None) -> Network:
       compute: How it is computed; by default as it was saved.
 
     Raises:
-      DataError: The file is missing or damaged, or contains something else than such a network.
+      DataError: The file is missing or damaged, or contains anything but such a network.
     """
     if not path.is_file():
         raise DataError(f"{path}: not found; give a .keras file written by train or import_torch")

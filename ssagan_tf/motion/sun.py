@@ -23,7 +23,7 @@ class Sun:
 
     Attributes:
       x, y: Centre, in widths and heights of the picture.
-      radius: In widths.
+      radius: Radius in widths of the picture.
     """
 
     x: float

@@ -216,7 +216,8 @@ class TrainOptions(Section):
     checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
     keep_checkpoints: int = setting(
         3,
-        "Newest checkpoints to keep, in addition to the one with the lowest content loss on test clips.",
+        "Newest checkpoints to keep, in addition to the one with the lowest content loss on test "
+        "clips.",
         at_least(1),
         may_change=True,
     )

@@ -26,7 +26,7 @@ class Land:
     """Everything static in a scene.
 
     Attributes:
-      camera: Of the clip.
+      camera: Camera of the clip.
       kinds: Names of the kinds of things.
       distant: Things whose coordinates are directions, the farthest first.
       nearby: Things whose coordinates are those of the picture, the farthest first.
@@ -55,8 +55,8 @@ def sample_land(rng: RandomStream, camera: Camera, light: Light, water: bool) ->
 
     Args:
       rng: Random stream.
-      camera: Of the clip.
-      light: Of the clip.
+      camera: Camera of the clip.
+      light: Light of the clip.
       water: Whether the ground is a sea or lake, which is not part of the land.
     """
     site = sample_site(rng.part(0), camera, light, water)

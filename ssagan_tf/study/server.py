@@ -54,7 +54,7 @@ def make_app(
       access: Token that visitors must present once, as `/?access=TOKEN`; empty: none.
       subjects: Number of subjects with personal links, `/?subject=INVITATION`; nobody else may
         take part. 0: each browser is a subject.
-      called: By which names the server may be addressed: arguments of the `Guard`; by default
+      called: Names by which the server may be addressed: arguments of the `Guard`; by default
         those of this machine alone.
     """
     # Without FastAPI's documentation pages.

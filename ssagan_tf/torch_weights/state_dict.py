@@ -180,7 +180,7 @@ def _listed(kind: str, keys: list[str]) -> str:
 
 
 def describe(network: Network) -> str:
-    """The network in words."""
+    """Describes a network in a few words, for messages."""
     options = network.options
     part = "discriminator " if isinstance(network, Discriminator) else ""
     words = [

@@ -34,7 +34,7 @@ class Source:
 
     @property
     def about(self) -> str:
-        """Which generator it is, in words."""
+        """Describes which generator it is."""
         if self.box:
             return self.box.about
         return self.name + (f", checkpoint {self.checkpoint}" if self.checkpoint else "")

@@ -125,7 +125,7 @@ def check_same_run(
 
 
 def _refuse_links(folder: Path, train: TrainOptions) -> None:
-    """Refuses links: a run writes and removes files in its own folder only, whoever started it."""
+    """Refuses links: a run must not write or remove files outside its own folder."""
     parts = (FLAGS_FILE, INFO_FILE, METRICS_FILE, GENERATOR_FILE, STAGE1_FILE, STAGE1_RECORD)
     parts += (CHECKPOINTS, SAMPLES, TENSORBOARD, SALVAGE_FOLDER)
     parts += (SYNTHETIC_FOLDER,) if train.data == SYNTHETIC else ()

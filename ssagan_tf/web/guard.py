@@ -49,7 +49,7 @@ class Limits:
       body: Bytes of the body of a request.
       larger: Bytes of the body by path, for paths with another limit.
       bodies: Bytes of all bodies in memory at once.
-      seconds: In which a body must arrive.
+      seconds: Seconds in which a body must arrive.
     """
 
     body: int = 4096
@@ -230,7 +230,7 @@ def remember(response: Response, scope: Scope, name: str, value: str) -> None:
     """Sets a cookie that scripts cannot read and requests of other sites' pages do not carry.
 
     Lax, not Strict: with Strict, a visitor who follows the link from a mail would arrive without
-    the cookie and be taken for somebody new.
+    the cookie and be taken for someone new.
     """
     response.set_cookie(
         name,

@@ -28,10 +28,10 @@ class Frame:
     """A frame to cut clips from.
 
     Attributes:
-      number: In its folder or video.
+      number: Its number in its folder or video.
       picture: None if it is broken.
-      broken: Why, if it is.
-      time: In seconds, if known.
+      broken: Why it is broken; empty if it is not.
+      time: Time in seconds, if known.
     """
 
     number: int

@@ -38,9 +38,9 @@ class NumberedFile:
     """A picture in a sequence.
 
     Attributes:
-      number: In its name. A time is one, too: 20240501121105.
+      number: The number in its name. A time counts as a number: 20240501121105.
       position: The number again, or the time in seconds.
-      name: Of the file.
+      name: Name of the file.
     """
 
     number: int
@@ -53,9 +53,9 @@ class FileSequence:
     """A sequence of pictures.
 
     Attributes:
-      affixes: What their names have before and after the number.
+      affixes: What comes before and after the number in their names.
       files: All of them in order.
-      precision: Of the times in their names, in seconds; 0 if they are numbers.
+      precision: Precision of the times in their names, in seconds; 0 if they are numbers.
     """
 
     affixes: tuple[str, str]
@@ -88,7 +88,7 @@ class FileSequence:
 def find_sequences(files: Iterable[str]) -> tuple[list[FileSequence], dict[str, str]]:
     """Sorts pictures into sequences.
 
-    Names are sorted by time or, unless all that are alike but for digits have one, by the last
+    Names that differ only in digits are sorted by time if all of them have one, else by the last
     number.
 
     Args:
