@@ -1,7 +1,7 @@
 """Atomic writes (a file or folder appears complete or not at all), locks, and their errors.
 
 On Windows, locks are those of `msvcrt`, and temporary files of killed processes are not removed:
-whether their process is still running cannot be asked there without harm. Where Python has neither
+whether their process is still running cannot be checked there safely. Where Python has neither
 `fcntl` nor `msvcrt`, there are no locks, and two processes may write to one folder.
 """
 

@@ -162,7 +162,7 @@ class _Reader:
                 break
             if match := _FLAGFILE.match(text):
                 name = (next(rest, "") if match[1] is None else match[1]).strip()
-                if not name:  # as absl has it
+                if not name:  # as absl handles it
                     continue
                 path = self._find(name, within)
                 groups.append(_Group(*self.expand(_read(path, within), (*within, path))))

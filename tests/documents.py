@@ -232,10 +232,8 @@ def _settings(span: str) -> Iterator[str]:
 def _flags_of_all() -> list[dict[str, Any]]:
     benchmarks = [f"benchmarks.{file.stem}" for file in (ROOT / "benchmarks").glob("*.py")]
     named = [_known_flags(module) for module in [*_scripts().values(), *benchmarks]]
-    others = [
-        _known_flags("export.to_box"),
-        {"trials": None},
-    ]  # `--trials` is defined in tests/conftest.py
+    pytest_option = {"trials": None}  # defined in tests/conftest.py
+    others = [_known_flags("export.to_box"), pytest_option]
     return [*named, *others]
 
 

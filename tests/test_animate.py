@@ -55,7 +55,7 @@ def test_the_function_has_the_name_of_the_program(monkeypatch) -> None:
     assert load("animate").main
     assert ssagan_tf.animate is animation.animate
     generate = load("generate")
-    assert ssagan_tf.generate is generate  # others are what they were
+    assert ssagan_tf.generate is generate  # others are unchanged
 
 
 def test_the_function_has_the_settings_of_the_program() -> None:

@@ -48,7 +48,7 @@ def noise(*shape: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second stage and a first one, ours, and the former's export."""
+    """A folder with our first and second stage, and the second one's state dict."""
     folder = tmp_path_factory.mktemp("import")
     for name, options in (("second", SMALL), ("first", FIRST)):
         network = ssagan_tf.build_generator(options)
@@ -115,7 +115,7 @@ def test_a_discriminator(tmp_path: Path) -> None:
 
 
 class Anything:
-    """What a checkpoint must not make us run."""
+    """A class whose code a checkpoint must not be able to run."""
 
     def __reduce__(self) -> tuple:
         return (exec, ("raise SystemExit('ran')",))

@@ -263,7 +263,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, monkeypatch, name: str) -> None
     line = complaint(run("train", f"--{name}={bad}", cwd=tmp_path), 2)
     assert line == rf"train: '--{name}=caf\udce9' is not utf-8 text; rename the file or folder"
     arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
-    with monkeypatch.context() as patch:  # deep in the work
+    with monkeypatch.context() as patch:  # in the middle of the work
         patch.setattr(Path, "is_dir", lambda path: print(end=bad.encode()))
         result = run("generate", *arguments, cwd=tmp_path)
     line = r"generate: expected a UTF-8 name, got caf\udce9"

@@ -1,4 +1,4 @@
-"""What programs print, wherever it goes: each in a process of its own, without TensorFlow."""
+"""Output of the programs on terminals and pipes of all kinds, each in a new process."""
 
 from __future__ import annotations
 

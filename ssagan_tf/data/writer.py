@@ -58,8 +58,8 @@ _DIGEST_FILE = "plan"  # in the spool: digest of the settings and source files i
 def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> DatasetInfo:
     """Writes a prepared set; `dataset_info.json` comes last and marks it as complete.
 
-    Resumes an interrupted `prepare` with the same settings and source files. Leftovers of one with
-    others are removed; no other file is.
+    Resumes an interrupted `prepare` with the same settings and source files. Leftovers of
+    one with others are removed; no other files are.
 
     Args:
       options: What to read and where to write.

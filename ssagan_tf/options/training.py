@@ -307,7 +307,7 @@ class TrainOptions(Section):
     def check_new_run(self) -> None:
         """Raises OptionError for combinations that can only be a mistake.
 
-        A resumed run is not held to it: it keeps what it was started with.
+        Not for resumed runs, which keep the settings they were started with.
         """
         refuse_without_effect(self)
         if self.ranking != "both" and not self.lambda_rank:

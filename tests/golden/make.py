@@ -233,7 +233,7 @@ def main() -> None:
         for each in KEPT:
             tar.add(WORK / each, each, filter=anonymous)
 
-    # What is to be seen of them, from where the test has them: unpacked somewhere else.
+    # Expected values, read as the test reads them: from files unpacked somewhere else.
     copy = WORK / "copy"
     with tarfile.open(archive) as tar:
         tar.extractall(copy, filter="data")

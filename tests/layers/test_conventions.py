@@ -251,7 +251,7 @@ def test_fully_masked_clip() -> None:
     assert_exact([whole[1:], output[1:]], [layer(clip[1:])] * 2)
 
 
-@pytest.mark.parametrize("extra", [False, True], ids=["mask", "beside attention_mask"])
+@pytest.mark.parametrize("extra", [False, True], ids=["mask", "with attention_mask"])
 def test_keras_mask(extra: bool) -> None:
     """Frames and positions masked by `Masking` count as if they were not there."""
     layer = awake((None, 5, 4, 6, 3), gate="gamma")
@@ -490,7 +490,7 @@ def test_another_formula() -> None:
 
 
 class Mean(SpatialSelfAttention):
-    """An attention of its own: the mean of the values over all positions."""
+    """A custom attention: the mean of the values over all positions."""
 
     def attend(self, clip, frames=None):
         value = self.value(clip)

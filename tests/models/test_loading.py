@@ -157,7 +157,7 @@ OPTIONS = {
     "astronomic": ({"resolution": 2**9000, "base_filters": 2**9000}, "resolution=1861"),
     "astronomic filters": ({"base_filters": 2**9000}, "more weights than"),
     "many filters": ({"base_filters": 64}, "more weights than"),
-    "no number": ({"base_filters": "8"}, "base_filters=8: must be a whole number"),
+    "not a number": ({"base_filters": "8"}, "base_filters=8: must be a whole number"),
     "a list": ({"base_filters": [8]}, "must be a whole number"),
     "negative": ({"base_filters": -8}, "must be at least 1"),
     "infinite": ({"ssa_ratio": float("inf")}, "must be a finite number"),

@@ -114,7 +114,7 @@ def test_clips_do_not_depend_on_the_batch(options: ModelOptions) -> None:
 @pytest.mark.usefixtures("float64")
 @pytest.mark.slow
 def test_float64_is_float64(options: ModelOptions) -> None:
-    """No number passes through another float on its way, forward or in the gradient."""
+    """No value is cast to another float type, in the forward pass or in the gradient."""
     generator, discriminator = (
         ssagan_tf.build_generator(options),
         ssagan_tf.build_discriminator(options),
@@ -162,7 +162,7 @@ def test_wrong_input_is_refused(options: ModelOptions) -> None:
 
 
 def test_options_name_every_network_and_gate() -> None:
-    """`options` imports nothing, so what it says of the networks is held to them here."""
+    """`options` does not import the networks, so this checks what it says about them."""
     fields = {field.name: field for field in dataclasses.fields(ModelOptions)}
     named = re.findall(r"\w+", fields["network"].metadata["help"])
     assert set(models.REGISTRY) <= set(named)
@@ -404,7 +404,7 @@ def alive(options: ModelOptions) -> keras.Model:
     generator = ssagan_tf.build_generator(options)
     draws = np.random.default_rng(1)
     for weight in generator.trainable_weights:
-        # As at first, but for what starts as 0.
+        # As initialised, except for weights that start at 0.
         value = {"kernel": 0.02, "gamma": 0.1}.get(weight.name, 0.1) * draws.standard_normal(
             weight.shape
         )

@@ -1,4 +1,4 @@
-"""Movies as other programs read them: FFmpeg by PyAV, Pillow, and the bytes themselves."""
+"""Written videos, as other programs read them: FFmpeg (PyAV), Pillow, and the bytes themselves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RED_BT709, GREEN_BT709, BLUE_BT709 = 0.2126, 0.7152, 0.0722  # ITU-R BT.709, 3.2
 
 
 def drifting(count: int, height: int = 36, width: int = 64) -> Iterator[np.ndarray]:
-    """A smooth picture that goes to the right, over ground that stands still."""
+    """A smooth picture that drifts to the right, above static ground."""
     rng = np.random.default_rng(0)
     blurred = cv2.GaussianBlur(rng.normal(size=(height, width, 3)), (0, 0), 6)
     sky = 128 + 60 * blurred / np.abs(blurred).max()

@@ -1,4 +1,4 @@
-"""The demo's page as strangers see it: Gradio behind the front and the guard, in this process."""
+"""The demo's page as untrusted visitors see it: Gradio behind the front and the guard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that strangers make go again."""
+"""Temporary files are deleted when they are old, or too large in total."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PREFIX = "ssagan-test-"
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch) -> Path:
-    """Where temporary folders are made."""
+    """The folder in which temporary folders are made."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     return tmp_path
