@@ -24,7 +24,7 @@ PRECISE = "attention_weights"  # name scope of operations that must not be compu
 
 
 @contextlib.contextmanager
-def suited_layers(memory: int) -> Iterator[None]:
+def channels_first_layers(memory: int) -> Iterator[None]:
     """Makes layers that are traced in this context build graphs that suit ONNX.
 
     Args:

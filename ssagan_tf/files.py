@@ -155,12 +155,12 @@ def check_new_folder(path: str | os.PathLike[str]) -> None:
     with errors_of_writing(path):
         target = Path(path)
         if target.is_dir() and any(target.iterdir()):
-            raise not_empty(path)
+            raise not_empty_error(path)
         if target.exists() and not target.is_dir():
             raise DataError(f"cannot write to {path}: it is not a directory")
 
 
-def not_empty(folder: str | os.PathLike[str]) -> DataError:
+def not_empty_error(folder: str | os.PathLike[str]) -> DataError:
     """Returns the error about an output folder that has files in it."""
     return DataError(f"{folder} is not empty; choose another folder, or empty it first")
 

@@ -104,22 +104,22 @@ def lines_of(data: bytes) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", "//"))]
 
 
-def names_a_file(line: str) -> bool:
+def includes_another_file(line: str) -> bool:
     """Whether a line includes another flag file."""
     return bool(_FLAGFILE.match(line))
 
 
 def shipped_config(name: str) -> Path | None:
     """Finds a shipped flag file by name, such as `demo.cfg` or `configs/demo.cfg`."""
-    asked = Path(name)
-    if asked.suffix != ".cfg" or asked.parent not in (Path(), Path(CONFIGS)):
+    requested = Path(name)
+    if requested.suffix != ".cfg" or requested.parent not in (Path(), Path(CONFIGS)):
         return None
     checkout = Path(ssagan_tf.__file__).parents[1]
     if (checkout / "setup.cfg").is_file():
-        found: Traversable = checkout / CONFIGS / asked.name
+        found: Traversable = checkout / CONFIGS / requested.name
     else:
         try:
-            found = importlib.resources.files(f"{ssagan_tf.__name__}.{CONFIGS}") / asked.name
+            found = importlib.resources.files(f"{ssagan_tf.__name__}.{CONFIGS}") / requested.name
         except ModuleNotFoundError:  # an installation without them
             return None
     return Path(str(found)) if found.is_file() else None

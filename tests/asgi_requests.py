@@ -46,7 +46,7 @@ def scope(
     }
 
 
-async def asked(app: Any, request: dict[str, Any], parts: Sequence[bytes | float]) -> Answer:
+async def send_request(app: Any, request: dict[str, Any], parts: Sequence[bytes | float]) -> Answer:
     """Sends a request.
 
     Args:
@@ -86,8 +86,8 @@ def ask(
     parts: Sequence[bytes | float] = (),
     **more: Any,
 ) -> Answer:
-    """Sends a request and waits for the response; see `asked`."""
-    return asyncio.run(asked(app, scope(method, target, headers, **more), parts))
+    """Sends a request and waits for the response; see `send_request`."""
+    return asyncio.run(send_request(app, scope(method, target, headers, **more), parts))
 
 
 class Running:
@@ -126,7 +126,9 @@ class Running:
 
     def ask(self, method: str = "GET", target: str = "/", headers=(), parts=(), **more) -> Answer:
         """Sends a request and waits for the response."""
-        return self.run(lambda app: asked(app, scope(method, target, headers, **more), parts))
+        return self.run(
+            lambda app: send_request(app, scope(method, target, headers, **more), parts)
+        )
 
     def close(self) -> None:
         """Shuts down the application and its tasks."""

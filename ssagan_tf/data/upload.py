@@ -27,7 +27,7 @@ from ssagan_tf.data.output_folder import (
     is_output_file,
 )
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import errors_of_writing, locked_folder, not_empty
+from ssagan_tf.files import errors_of_writing, locked_folder, not_empty_error
 from ssagan_tf.progress import Report
 from ssagan_tf.remote import RemotePath
 
@@ -48,7 +48,7 @@ def check_output(output: RemotePath, settings: Mapping[str, Any]) -> None:
         if not _is_uploaded(local_set, files) or read_info(local_set).settings != settings:
             raise _other_set(output)
     if not all(map(is_output_file, files)):
-        raise not_empty(output)
+        raise not_empty_error(output)
 
 
 def is_interrupted(output: RemotePath) -> bool:
@@ -136,7 +136,7 @@ def _upload(local_set: Path, output: RemotePath, report: Report) -> None:
     if FILE_NAME in files:
         raise _other_set(output)
     if not all(map(is_output_file, files)):
-        raise not_empty(output)
+        raise not_empty_error(output)
 
     marker = local_set.parent / OWNER
     is_owner = OWNER in files and marker.exists() and _read(files[OWNER]) == marker.read_bytes()

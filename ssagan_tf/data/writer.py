@@ -42,7 +42,7 @@ from ssagan_tf.files import (
     LOCK_FILE,
     errors_of_writing,
     locked_folder,
-    not_empty,
+    not_empty_error,
     refuse_links,
     replacing_file,
     sha256_of,
@@ -120,7 +120,7 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
         return
     with errors_of_writing(output):
         if not interrupted and any(output.iterdir()):
-            raise not_empty(output)
+            raise not_empty_error(output)
 
 
 def is_interrupted(output: AnyPath) -> bool:

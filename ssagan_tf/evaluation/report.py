@@ -154,7 +154,10 @@ class Report:
             return []
         layers = list(dict.fromkeys(layer for row in self._gammas.values() for layer in row))
         rows = [
-            [layer, *(report_tables.number(g.get(layer), ".4g") for g in self._gammas.values())]
+            [
+                layer,
+                *(report_tables.format_number(g.get(layer), ".4g") for g in self._gammas.values()),
+            ]
             for layer in layers
         ]
         table = markdown.table(["after layer", *self._gammas], rows)

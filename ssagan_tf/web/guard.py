@@ -166,7 +166,7 @@ class Guard:
                 # The token leaves the address bar.
                 rest = [pair for pair in request.query_params.multi_items() if pair[0] != ACCESS]
                 answer = RedirectResponse(f"/?{urlencode(rest)}" if rest else "/", 303)
-                remember(answer, scope, self._cookie, self._token)
+                set_cookie(answer, scope, self._cookie, self._token)
                 return answer
         if request.method == "POST":
             return _response(403, "access denied: open the link that you were given")
@@ -226,7 +226,7 @@ def cookie_name(what: str, secret: object) -> str:
     return f"{what}_{hashlib.sha256(str(secret).encode()).hexdigest()[:12]}"
 
 
-def remember(response: Response, scope: Scope, name: str, value: str) -> None:
+def set_cookie(response: Response, scope: Scope, name: str, value: str) -> None:
     """Sets a cookie that scripts cannot read and requests of other sites' pages do not carry.
 
     Lax, not Strict: with Strict, a visitor who follows the link from a mail would arrive without
