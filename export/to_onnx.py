@@ -33,7 +33,7 @@ def to_onnx(options: OnnxOptions) -> None:
     """Writes the file `options.output`, or nothing if anything fails.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: The generator cannot be read, the extra `onnx` is not installed, or the file cannot
         be written.
     """

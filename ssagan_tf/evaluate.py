@@ -55,7 +55,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
     """Writes the evaluation, or nothing if a clip is missing or broken.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: Clips, a run or a generator cannot be used, or the output cannot be written.
     """
     require(options, "data", "output")

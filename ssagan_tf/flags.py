@@ -116,7 +116,7 @@ def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
     defaults: `options.resolve`.
 
     Raises:
-      options.OptionError: A value is impossible.
+      options.OptionError: A value is invalid.
     """
     given = {
         field.name: _from_flag(values[field.name].value)

@@ -233,7 +233,7 @@ def test_the_motion_is_saved(animate, tmp_path, ending, direction) -> None:
 
 
 def test_mask(animate, tmp_path) -> None:
-    mask = np.zeros((30, 49, 3), np.uint8)  # another size, the same aspect but for rounding
+    mask = np.zeros((30, 49, 3), np.uint8)  # another size, the same aspect up to rounding
     mask[20:] = 255
     video.write_image(tmp_path / "mask.png", mask)
     result = animate("--mask=mask.png", "--output=o", "--seconds=2", "--fps=4")

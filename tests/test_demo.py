@@ -102,7 +102,7 @@ def test_damaged_runs_are_skipped(
 
 @pytest.fixture
 def address(model: Path, tmp_path: Path) -> Iterator[str]:
-    """The running program, with proxies set that lead nowhere; it cleans up at the end."""
+    """The running program, with unreachable proxies; it cleans up at the end."""
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
     (tmp_path / SCRATCH).mkdir()
     process = subprocess.Popen(

@@ -109,7 +109,7 @@ def test_it_ends_with_the_weights_of_a_run_that_was_not_killed(
             ]
             weights.append({name: reader.get_tensor(name) for name in names})
     assert weights[0].keys() == weights[1].keys()
-    # Made by a process whose user wants another Keras.
+    # Written by a process with other user settings of Keras.
     assert {value.dtype.name for value in weights[0].values()} == {"float32", "int64"}
     for name, value in weights[0].items():
         np.testing.assert_array_equal(value, weights[1][name], err_msg=name)

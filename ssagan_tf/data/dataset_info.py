@@ -40,7 +40,7 @@ class Shard:
         in sets of older versions.
 
     Raises:
-      ValueError: A value is impossible.
+      ValueError: A value is invalid.
     """
 
     name: str

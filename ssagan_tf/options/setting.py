@@ -18,7 +18,7 @@ SectionT = TypeVar("SectionT", bound="Section")
 
 
 class OptionError(ValueError):
-    """A setting with an impossible value (exit code 2). Message: ``name=value: why``."""
+    """A setting with an invalid value (exit code 2). Message: ``name=value: why``."""
 
     def __init__(self, name: str, value: Any, why: str):
         typed = ",".join(value) if isinstance(value, tuple) else value
@@ -42,7 +42,7 @@ def setting(
     Args:
       default: The value when nothing is given. Its type is the annotation's.
       help: One or two sentences for `--help`.
-      check: Refuses impossible values.
+      check: Returns what is wrong with a value, or None.
       may_change: Whether a resumed run may be given another value.
       in_recipe: Whether it belongs to a network's recipe, as losses and the optimizer do.
       only_with: Other settings with the values of them that this one needs to have an effect, any
@@ -144,7 +144,7 @@ def resolve(section: type[SectionT], choice: str, given: Mapping[str, Any]) -> S
       given: Values by name.
 
     Raises:
-      OptionError: There is no such recipe, or a value is impossible.
+      OptionError: There is no such recipe, or a value is invalid.
     """
     if section.recipes and choice not in section.recipes:
         raise OptionError(

@@ -286,7 +286,7 @@ class TrainOptions(Section):
           **given: Settings by name.
 
         Raises:
-          OptionError: There is no such network, or a value is impossible.
+          OptionError: There is no such network, or a value is invalid.
         """
         return resolve(cls, network, given)
 

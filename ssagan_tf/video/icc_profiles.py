@@ -180,7 +180,7 @@ def _matrix_profile(chromaticities: Chromaticities, gamma: float) -> bytes | Non
       gamma: Exponent from values to light; 0: the curve of sRGB.
 
     Returns:
-      The profile; None for sRGB itself, and for impossible primaries.
+      The profile; None for sRGB itself, and for invalid primaries.
     """
     if chromaticities == PRIMARIES[BT709] and not gamma:
         return None

@@ -158,7 +158,7 @@ def one_more_input(model: Any) -> None:
 
 
 def larger(model: Any) -> None:
-    """In step with itself."""
+    """Claims a larger resolution, consistently in shapes and metadata."""
     image, clip = ["N", 2048, 2048, 3], ["N", 32, 2048, 2048, 3]
     ends(image=("image", FLOAT, image), clip=("clip", FLOAT, clip))(model)
     noted(resolution=2048)(model)

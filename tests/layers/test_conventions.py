@@ -208,7 +208,7 @@ def test_a_mask_is_exact(memory: int, flat: bool) -> None:
     found = gradients(layer, clip, attention_mask=mask)
     inner = gradients(layer, clip[:, :, 3:21])
     assert_exact([found[0][:, :, 3:21]], [inner[0]])
-    # What is in the bars moves nothing between them.
+    # The content of the bars does not change anything between them.
     noise = np.where(between[:, None, ..., None], clip, 100.0)
     assert_exact([layer(noise, attention_mask=mask)[:, :, 3:21]], [inner[0]])
     unknown = tf.function(
@@ -266,14 +266,14 @@ def test_keras_mask(extra: bool) -> None:
     first, scores = layer(masked, return_attention_scores=True, **arguments)
     assert_exact([first], [output])
     assert not np.asarray(scores).reshape(2, 24, 4, 6)[..., 4:].any()
-    # The same by a mask of frames, and what is under it does not matter.
+    # The same with a mask of frames; masked values do not matter.
     clip[:, 3:] = 7
     by_frames = layer(clip[:, :, :, :4], mask=np.array([[True] * 3 + [False] * 2] * 2))
     assert_exact([by_frames[:, :3]], [output[:, :3, :, :4]])
 
 
 def test_moments_with_a_mask() -> None:
-    """Batch norm of the projected gate uses only what is not masked."""
+    """Batch norm of the projected gate ignores masked values."""
     layer = awake((None, 4, 3, 3, 2), gate="projected")
     clip = draws(2, 4, 3, 3, 2)
     frames = np.array([[True, True, True, False]] * 2)

@@ -1,6 +1,6 @@
 """Imported PyTorch networks give their stored results: in float64, to its rounding.
 
-What they gave is stored (`python -m benchmarks.torch_references`), so PyTorch is not needed here.
+Their outputs are stored (`python -m benchmarks.torch_references`), so PyTorch is not needed here.
 """
 
 from __future__ import annotations

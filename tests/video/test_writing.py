@@ -238,7 +238,7 @@ def test_gif_has_no_bands(tmp_path, monkeypatch, ground) -> None:
     frame = sky(240, 320, ground)
 
     def bands() -> float:
-        """How steep the error's steps are when the eye has mixed the colours."""
+        """Measures how visible bands are: the steps of the error, blurred as the eye does."""
         video.write_video(tmp_path / "a.gif", [frame], 25)
         error = by_pillow(tmp_path / "a.gif")[0][0].astype(float) - frame
         blurred = cv2.GaussianBlur(error[: 240 - ground], (0, 0), 4)
@@ -294,7 +294,7 @@ def test_frames_are_not_kept_in_memory(tmp_path, ending, repeat) -> None:
     most = 0
 
     class Frame(np.ndarray):
-        """Has no values to be compared, so that it goes into a set."""
+        """A frame compared by identity, so that it can be in a set."""
 
         __hash__ = object.__hash__
         __eq__ = object.__eq__
