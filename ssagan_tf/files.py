@@ -79,10 +79,10 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     check_new_file(path)
     with errors_of_writing(path):
-        temporary = _temporary_beside(target := Path(path).resolve())
+        temporary = _temporary_next_to(target := Path(path).resolve())
     try:
         with errors_of_writing(path):
-            temporary.touch()  # an unwritable folder shows before the work, not after it
+            temporary.touch()  # an unwritable folder fails before the work, not after it
         with errors_of_writing(path, temporary):
             yield temporary
         with errors_of_writing(path):
@@ -121,7 +121,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     check_new_folder(path)
     with errors_of_writing(path):
         target = Path(path).resolve()
-        temporary = _temporary_beside(target)
+        temporary = _temporary_next_to(target)
     try:
         with errors_of_writing(path):
             temporary.mkdir()
@@ -196,7 +196,7 @@ def refuse_links(paths: Iterable[Path], advice: str) -> None:
                 raise DataError(f"{each} is a symbolic link{advice}")
 
 
-def _temporary_beside(target: Path) -> Path:
+def _temporary_next_to(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(_temporary_name(target.name))
     # A killed process with the same ID may have left one.

@@ -76,8 +76,8 @@ def read_command_line(
     that one; otherwise by its name among the shipped ones. Files are read as absl reads them, but
     may also have a byte order mark, UTF-16, and the line ends of other systems.
 
-    What a file sets of a network's recipe counts only for the network that the file names. It is
-    left out where the command line, or a file that includes it, ends up with another network.
+    Recipe settings in a file apply only to the network that the file names. They are left out if
+    the command line, or a file that includes it, ends up with another network.
 
     Args:
       arguments: The command line, without the program.
@@ -228,9 +228,9 @@ class _Reader:
         """Path of a flag file that is named on the command line or in another file."""
         path = user_paths.resolve(name)
         if within:
-            beside = os.path.join(os.path.dirname(within[-1]), path)
-            if os.path.exists(beside):
-                return beside
+            next_to_it = os.path.join(os.path.dirname(within[-1]), path)
+            if os.path.exists(next_to_it):
+                return next_to_it
         if not os.path.lexists(path) and (shipped := shipped_config(name)):
             self.notes.append(f"--flagfile={name}: using the shipped {shipped}")
             return str(shipped)

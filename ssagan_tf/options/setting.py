@@ -45,8 +45,8 @@ def setting(
       check: Returns what is wrong with a value, or None.
       may_change: Whether a resumed run may be given another value.
       in_recipe: Whether it belongs to a network's recipe, as losses and the optimizer do.
-      only_with: Other settings with the values of them that this one needs to have an effect, any
-        one of them; those that the section does not have do not count.
+      only_with: Other settings, each with its values that give this one an effect; one of them is
+        enough. Settings that the section does not have are ignored.
       remote: Whether it may be a remote address.
       paths: For a tuple: whether it holds PATH or NAME=PATH.
       any_bytes: Whether it may be bytes that are not UTF-8, as file names may be: it is never

@@ -47,8 +47,8 @@ class TrainOptions(Section):
     `TrainOptions()` is the paper's recipe for SSA-GAN (Sec. 4), whichever network it trains. For
     another network's own recipe use `TrainOptions.for_network("vgan", steps=100)`.
 
-    On the command line `--network` brings its recipe along. Typed settings replace parts of it;
-    what a flag file sets of a recipe counts only for the network that the file names.
+    On the command line `--network` brings its recipe along. Typed settings override it; recipe
+    settings in a flag file apply only to the network that the file names.
     """
 
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = RECIPES

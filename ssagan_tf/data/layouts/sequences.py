@@ -145,7 +145,7 @@ def _by_number(files: Sequence[str]) -> _Found:
     parts = {file: re.split(r"([0-9]+)", os.path.splitext(file)[0]) for file in files}
     column = len(parts[files[0]]) - 2
     if len({"".join(part[:column]) for part in parts.values()}) == len(files) > 1:
-        # No two names are; but several numbers that increase together count the same pictures.
+        # All names differ in that; but numbers that increase together count the same pictures.
         numbers = sorted([int(digits) for digits in part[1::2]] for part in parts.values())
         if all(a[0] < b[0] and a[1:] < b[1:] for a, b in itertools.pairwise(numbers)):
             numbered = [_numbered_file(part[1], file) for file, part in parts.items()]
