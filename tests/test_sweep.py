@@ -15,7 +15,7 @@ import pytest
 from ssagan_tf import sweep
 from tests import programs
 
-# In the place of `train`: as its configuration says.
+# Replaces `train`, and behaves as the configuration says.
 TRAIN = """
 import pathlib, signal, sys, time
 config, run_dir, *arguments = (argument.partition("=")[2] for argument in sys.argv[1:])

@@ -161,7 +161,7 @@ def test_a_bar_in_a_narrow_terminal(monkeypatch, width: int, colour: bool) -> No
         bar.print(f"step 2: sample {long}")
     shown = screen.getvalue()
     assert "200/500" in shown
-    assert long in shown  # in one piece, to be copied
+    assert long in shown  # not wrapped, so that it can be copied
     assert "\nmore" not in shown
     assert ("\x1b[3" in shown or "\x1b[9" in shown) == colour
 

@@ -78,7 +78,7 @@ def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
         "flicker": 1.0,
         "seam": 0.5,
     }
-    # The card says where baselines without a network are as good.
+    # The card lists where baselines without a network do as well.
     assert card["limits"][-4:] == [
         f"On sky48, {baseline}, which needs no network, does at least as well as {kind} in "
         f"motion_ratio, moving_auc."

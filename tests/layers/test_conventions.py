@@ -334,11 +334,11 @@ def test_quantized_output_is_close(mode: str, error: float, gate: str, tmp_path)
     assert 0 < rms(after - before) < error * rms(before - clip)
     with pytest.raises(ValueError, match=f"attention/query is quantized to {mode}"):
         layer.projections()
-    # As it is saved, cloned and made of its settings.
+    # After saving, cloning and rebuilding from its config.
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(clip), after)
-    if mode != "float8":  # whose weights Keras lists in another order
+    if mode != "float8":  # Keras lists its weights in another order
         copy = keras.models.clone_model(model)
         copy.set_weights(model.get_weights())
         np.testing.assert_array_equal(copy(clip), after)

@@ -73,7 +73,7 @@ def test_the_generator_of_a_run_has_both_stages(runs: Path) -> None:
     photo = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
     np.testing.assert_array_equal(whole(photo), whole.second(first(photo)))
     assert np.abs(whole(photo) - first(photo)).max() > 0.01
-    # From a checkpoint what the file gives, averages included.
+    # The checkpoint gives the same clips as the file, averages included.
     again = checkpoint.load_generator(open_run(runs / "second"), which="newest")
     np.testing.assert_array_equal(again(photo), whole(photo))
 

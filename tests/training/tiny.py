@@ -81,4 +81,4 @@ def install(setattr_: Any = setattr) -> None:
     """Replaces all networks that training builds."""
     setattr_(models, "build_generator", build(TinyGenerator))
     setattr_(models, "build_discriminator", build(TinyDiscriminator))
-    setattr_(models.UNet, "largest_kernel", 0)  # their checkpoints hold next to nothing
+    setattr_(models.UNet, "largest_kernel", 0)  # their checkpoints are tiny

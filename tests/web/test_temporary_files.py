@@ -90,7 +90,7 @@ with temporary_files({PREFIX!r}, 100.0, 100) as room:
     assert (left / "sky.jpg").exists()
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "kept").touch()
-    (place / f"{PREFIX}link").symlink_to(elsewhere)  # set by somebody else
+    (place / f"{PREFIX}link").symlink_to(elsewhere)  # made by another user
     with temporary_files(PREFIX, 100.0, 100) as room:
         assert not left.exists()
         with temporary_files(PREFIX, 100.0, 100) as other:  # one that runs is left alone
