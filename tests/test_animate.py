@@ -117,7 +117,7 @@ def test_speed_is_relative_to_the_width() -> None:
         ({"mask": np.ones((60, 97))}, "expected a uint8 mask, got float64"),
         (
             {"mask": np.ones((50, 50), np.uint8)},
-            "its size 50×50 does not match the photo's aspect ratio (97×60)",
+            "its size 50×50 does not match the photo's aspect ratio",
         ),
         ({"mask": landscape()}, "expected a mask of shape"),
         ({"photo": plain(90, 140, 220)}, "as smooth as fog"),
