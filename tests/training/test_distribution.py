@@ -189,7 +189,7 @@ def test_hosts_and_replicas_share_each_batch(synthetic_set: Path, hosts: int) ->
 @pytest.mark.parametrize(
     ("kind", "replicas", "config", "message"),
     [
-        ("one_device", 2, None, "--strategy=one_device has"),
+        ("one_device", 2, None, "--strategy=one_device uses"),
         ("mirrored", 0, None, "no GPU found; to try it, --replicas=2"),
         ("multi_worker", 0, None, "needs the environment variable TF_CONFIG"),
         ("auto", 0, "{not json", "cannot read the environment variable TF_CONFIG"),
