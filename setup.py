@@ -6,6 +6,6 @@
 from setuptools import find_packages, setup
 
 INSIDE = find_packages(include=["ssagan_tf", "ssagan_tf.*"])
-BESIDE = find_packages(include=["configs", "export", "export.*"])
+OUTSIDE = find_packages(include=["configs", "export", "export.*"])
 
-setup(packages=[*INSIDE, *(f"ssagan_tf.{name}" for name in BESIDE)])
+setup(packages=[*INSIDE, *(f"ssagan_tf.{name}" for name in OUTSIDE)])

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.box_trials`: short trainings to choose the bundled model's recipe.
+"""`python -m benchmarks.box_trials`: short training runs to choose the bundled model's recipe.
 
     python -m benchmarks.box_trials --trial=NAME --data=SET --runs=FOLDER    trains or resumes one
     python -m benchmarks.box_trials --table                                  all results so far

@@ -20,7 +20,7 @@ from ssagan_tf.motion import field, optical_flow, transfer
 from ssagan_tf.motion.moving_mask import horizon_height
 
 PRIOR_SEED, TEST_SEED = 65, 66  # of the skies; the benchmark's is 64
-SIDE, MIN_OPACITY = 64, 0.3  # clouds below this opacity are not seen to move
+SIDE, MIN_OPACITY = 64, 0.3  # the motion of clouds below this opacity is not visible
 
 
 def truth(seed: int, index: int) -> tuple[np.ndarray, np.ndarray, float] | None:

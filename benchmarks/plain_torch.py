@@ -206,7 +206,7 @@ class Discriminator(nn.Module):
     Args:
       resolution: Side of the frames, 64·2^k.
       base_filters: Filters of the 128² network's first convolution.
-      spectral_norm: Of all convolutions.
+      spectral_norm: Whether all convolutions have spectral normalisation.
     """
 
     def __init__(self, resolution: int = 128, base_filters: int = 32, spectral_norm: bool = False):

@@ -3,7 +3,7 @@
     python -m benchmarks.torch_references
 
 writes `tests/torch_weights/references/*.json`, a few kB each. Weights and inputs are generated from
-names and shapes (`made_up_state`, `made_up_inputs`), so only part of each output is stored: a
+names and shapes (`random_state_dict`, `random_inputs`), so only part of each output is stored: a
 sample of its values, and weighted sums of all of them.
 """
 
@@ -61,7 +61,7 @@ CASES = {
 }
 
 
-def made_up_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+def random_state_dict(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     """Returns a state dict of float32 arrays that depend only on their keys and shapes.
 
     They come from `RandomState`, whose stream is the same in every version of NumPy.
@@ -95,7 +95,7 @@ def made_up_state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray
     return state
 
 
-def made_up_inputs(case: Case) -> np.ndarray:
+def random_inputs(case: Case) -> np.ndarray:
     """Returns clips or images in [-1, 1] that differ, float64 values that float32 represents."""
     inputs = np.random.RandomState(1).uniform(-1, 1, case.input_shape).astype("float32")
     offsets = np.linspace(-0.5, 0.5, len(inputs), dtype="float32")
@@ -140,10 +140,10 @@ def main() -> None:
             variant = plain_torch.Variant(**case.variant, spectral_norm=case.spectral_norm)
             network = plain_torch.Generator(case.resolution, 1, variant=variant)
         shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-        state = made_up_state(shapes)
+        state = random_state_dict(shapes)
         network.load_state_dict({key: torch.tensor(value) for key, value in state.items()})
         network.double()
-        inputs = torch.tensor(np.moveaxis(made_up_inputs(case), -1, 1))
+        inputs = torch.tensor(np.moveaxis(random_inputs(case), -1, 1))
         results: dict[str, Any] = {}
         for mode in ("inference", "training"):
             with torch.no_grad():

@@ -24,7 +24,7 @@ PRECISE = "attention_weights"  # name scope of operations that must not be compu
 
 
 @contextlib.contextmanager
-def suited_layers(memory: int) -> Iterator[None]:
+def channels_first_layers(memory: int) -> Iterator[None]:
     """Makes layers that are traced in this context build graphs that suit ONNX.
 
     Args:
@@ -42,8 +42,8 @@ def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: 
       module: The layer, which has the projections.
       clip: `[B, T, H, W, C]`, or the slices of a static clip of `frames` frames.
       frames: As in `static_clip.py`.
-      memory: Most MiB for the attention weights of 16 clips. If they need more, they are computed
-        in blocks of query rows.
+      memory: Limit in MiB for the attention weights of 16 clips. If they need more, they are
+        computed in blocks of query rows.
 
     Returns:
       `o` in Eq. 2, with the shape of the clip.

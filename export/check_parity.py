@@ -82,7 +82,7 @@ def check_parity(options: ParityOptions) -> None:
     """Prints the table.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: A model cannot be read, was exported from another generator, or differs too much.
     """
     paths = {target: Path(path) for target in TARGETS if (path := getattr(options, target.flag))}

@@ -16,7 +16,7 @@ _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER = 33  # bytes in the signature and the IHDR chunk, which has the size
 
 
-def squares(files: Any, side: int, how: str, most_pixels: int) -> Any:
+def decode_squares(files: Any, side: int, how: str, most_pixels: int) -> Any:
     """Decodes photos and makes them square.
 
     Args:

@@ -22,7 +22,7 @@ def onnx_animate(options: OnnxAnimateOptions) -> None:
     """Writes a video for each photo, skipping photos that fail.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: OpenCV or ONNX Runtime is not installed, the model cannot be read, or a required
         GPU is missing. Also, once the others are written, if photos cannot be read, have nothing
         that could move, or their videos cannot be written.

@@ -21,7 +21,7 @@ def onnx_generate(options: OnnxGenerateOptions) -> None:
     """Writes a video for each photo, or nothing if a photo cannot be read.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: A photo or the model cannot be read, a required GPU is missing, or an output cannot
         be written.
     """

@@ -47,7 +47,7 @@ def check(path: Path) -> None:
             _check_node(node)
         for tensor in _tensors(graph):
             if tensor.external_data or any(tensor.data_location):
-                raise ValueError("its weights are in other files, which to_onnx never does")
+                raise ValueError("its weights are in external files, which to_onnx never writes")
 
 
 def _check_node(node: Any) -> None:

@@ -95,8 +95,8 @@ class OnnxOptions(SourceOptions):
     opset: Literal["17", "18"] = setting("18", "ONNX opset version.")
     attention_memory: int = setting(
         2048,
-        "Most memory in MiB for the weights of one attention module at batch size 16. If they need "
-        "more, they are computed in blocks.",
+        "Memory limit in MiB for the weights of one attention module at batch size 16. If they "
+        "need more, they are computed in blocks.",
         at_least(1),
     )
 
@@ -158,7 +158,7 @@ class ServerOptions(Section):
         "HOST:PORT. TensorFlow Serving listens on 8500 for gRPC and on 8501 for REST.",
         lambda v: "must be HOST:PORT, without a protocol" if "://" in v else None,
     )
-    api: Literal["grpc", "rest"] = setting("grpc", "What the server speaks at this port.")
+    api: Literal["grpc", "rest"] = setting("grpc", "API that the server offers at this port.")
     name: str = setting("ssagan", "Name of the model in models.config.")
     version: int = setting(0, "Version of the model; 0: the latest.", at_least(0))
     signature: Literal["encoded", "serving_default"] = setting(

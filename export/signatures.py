@@ -10,7 +10,7 @@ from ssagan_tf.models import Network
 from ssagan_tf.options import FRAMES
 from ssagan_tf.pixels import to_float
 
-from .decode_photos import squares
+from .decode_photos import decode_squares
 
 JPEG_QUALITY = 95
 
@@ -52,7 +52,7 @@ class ServedGenerator(tf.Module):
         files = [tf.TensorSpec((None,), tf.string, "image_bytes")]
 
         def video(image_bytes):
-            clip = tensor(to_float(squares(image_bytes, side, how, most_pixels)))["clip"]
+            clip = tensor(to_float(decode_squares(image_bytes, side, how, most_pixels)))["clip"]
             return tf.cast(tf.round(tf.clip_by_value((clip + 1.0) * 127.5, 0.0, 255.0)), tf.uint8)
 
         @tf.function(autograph=False, input_signature=files)

@@ -63,7 +63,7 @@ def to_box(options: BoxOptions) -> None:
     """Writes both files, or neither.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: The run is not finished or was not trained on procedural skies only, an evaluation
         cannot be read, or the files cannot be written.
     """

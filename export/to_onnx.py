@@ -33,7 +33,7 @@ def to_onnx(options: OnnxOptions) -> None:
     """Writes the file `options.output`, or nothing if anything fails.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: The generator cannot be read, the extra `onnx` is not installed, or the file cannot
         be written.
     """
@@ -88,7 +88,7 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
     import tensorflow as tf
     import tf2onnx
 
-    from .channels_first import suited_layers
+    from .channels_first import channels_first_layers
 
     image = tf.TensorSpec((None, *generator.input_axes), tf.float32, "image")
 
@@ -96,7 +96,7 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
     def run(image):
         return {"clip": generator(image, training=False)}
 
-    with suited_layers(attention_memory):
+    with channels_first_layers(attention_memory):
         model, _ = tf2onnx.convert.from_function(run, [image], opset=opset)
     return model
 

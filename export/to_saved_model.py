@@ -30,7 +30,7 @@ def to_saved_model(options: SavedModelOptions, compute: ComputeOptions) -> None:
     """Writes the folder `options.output`, or nothing if anything fails.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: The generator cannot be read, or the folder cannot be written.
     """
     require(options, "output")

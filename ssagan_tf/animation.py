@@ -193,6 +193,6 @@ def check_mask(mask: np.ndarray, photo: np.ndarray) -> None:
     difference = abs(mask_width * height / (mask_height * width) - 1)
     if difference > _ASPECT_TOLERANCE and abs(mask_width - mask_height * width / height) > 1:
         raise ValueError(
-            f"its size {mask_width}×{mask_height} has another aspect ratio than the photo's "
-            f"{width}×{height}; a mask must cover the whole photo"
+            f"its size {mask_width}×{mask_height} does not match the photo's aspect ratio "
+            f"({width}×{height}); a mask must cover the whole photo"
         )

@@ -23,7 +23,7 @@ from ssagan_tf.flag_files import Argument, read_command_line
 from ssagan_tf.flags import setting_names
 from ssagan_tf.options import OptionError, Section, renamed_settings
 from ssagan_tf.safe_names import escaped
-from ssagan_tf.startup import reach_directly
+from ssagan_tf.startup import bypass_proxies
 
 _SURROGATES = re.compile("[\ud800-\udfff]")  # bytes that are not UTF-8, as Python decodes them
 # Errors without a file name. ENOENT: no usable temporary folder was found.
@@ -59,7 +59,7 @@ def run(
     if any(re.fullmatch(r"-h|--?help(short|full)?", argument) for argument in argv[1:]):
         print(help_text(_command(argv[0], f"{package}.{name}"), about, sections))
         _exit(0, name)
-    reach_directly()
+    bypass_proxies()
     # It warns about home folders that are not writable.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     values = flags.FlagValues()  # absl's global one can be filled only once per process

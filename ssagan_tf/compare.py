@@ -20,7 +20,7 @@ def compare(options: CompareOptions) -> None:
     """Writes the video.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: A clip cannot be read, or the video cannot be written.
     """
     require(options, "systems", "output")

@@ -22,7 +22,7 @@ def missing_extra(error: ImportError, extra: str, otherwise: str = "") -> DataEr
     """The error to raise when a package that belongs to an extra cannot be imported.
 
     Args:
-      error: From the import.
+      error: The exception that the import raised.
       extra: Name of the extra in `setup.cfg`.
       otherwise: An alternative to installing it, starting with a comma.
     """

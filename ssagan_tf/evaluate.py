@@ -55,7 +55,7 @@ def evaluate(options: EvaluateOptions, compute: ComputeOptions) -> None:
     """Writes the evaluation, or nothing if a clip is missing or broken.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: Clips, a run or a generator cannot be used, or the output cannot be written.
     """
     require(options, "data", "output")
@@ -137,7 +137,7 @@ def _common_fit(fit: str, sources: Iterable[Source]) -> str:
     fits = {source.how() for source in sources if source.run}
     if len(fits) > 1:
         raise OptionError(
-            "fit", fit, f"the runs differ in it: {' and '.join(sorted(fits))}; give one"
+            "fit", fit, f"the runs use {' and '.join(sorted(fits))}; give one of them"
         )
     return fits.pop() if fits else "stretch"
 

@@ -1,7 +1,7 @@
 """Atomic writes (a file or folder appears complete or not at all), locks, and their errors.
 
 On Windows, locks are those of `msvcrt`, and temporary files of killed processes are not removed:
-whether their process is still running cannot be asked there without harm. Where Python has neither
+whether their process is still running cannot be checked there safely. Where Python has neither
 `fcntl` nor `msvcrt`, there are no locks, and two processes may write to one folder.
 """
 
@@ -79,10 +79,10 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         return
     check_new_file(path)
     with errors_of_writing(path):
-        temporary = _temporary_beside(target := Path(path).resolve())
+        temporary = _temporary_next_to(target := Path(path).resolve())
     try:
         with errors_of_writing(path):
-            temporary.touch()  # an unwritable folder shows before the work, not after it
+            temporary.touch()  # an unwritable folder fails before the work, not after it
         with errors_of_writing(path, temporary):
             yield temporary
         with errors_of_writing(path):
@@ -121,7 +121,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     check_new_folder(path)
     with errors_of_writing(path):
         target = Path(path).resolve()
-        temporary = _temporary_beside(target)
+        temporary = _temporary_next_to(target)
     try:
         with errors_of_writing(path):
             temporary.mkdir()
@@ -155,12 +155,12 @@ def check_new_folder(path: str | os.PathLike[str]) -> None:
     with errors_of_writing(path):
         target = Path(path)
         if target.is_dir() and any(target.iterdir()):
-            raise not_empty(path)
+            raise not_empty_error(path)
         if target.exists() and not target.is_dir():
             raise DataError(f"cannot write to {path}: it is not a directory")
 
 
-def not_empty(folder: str | os.PathLike[str]) -> DataError:
+def not_empty_error(folder: str | os.PathLike[str]) -> DataError:
     """Returns the error about an output folder that has files in it."""
     return DataError(f"{folder} is not empty; choose another folder, or empty it first")
 
@@ -196,7 +196,7 @@ def refuse_links(paths: Iterable[Path], advice: str) -> None:
                 raise DataError(f"{each} is a symbolic link{advice}")
 
 
-def _temporary_beside(target: Path) -> Path:
+def _temporary_next_to(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(_temporary_name(target.name))
     # A killed process with the same ID may have left one.

@@ -52,7 +52,7 @@ class CommandLine:
     """A command line with its flag files read.
 
     Attributes:
-      arguments: In order; a later one replaces an earlier one of the same name.
+      arguments: Its arguments in order; a later one replaces an earlier one of the same name.
       notes: Lines to tell the user: where a file was found, which settings were left out.
       warnings: Lines about what the user should change.
     """
@@ -76,8 +76,8 @@ def read_command_line(
     that one; otherwise by its name among the shipped ones. Files are read as absl reads them, but
     may also have a byte order mark, UTF-16, and the line ends of other systems.
 
-    What a file sets of a network's recipe counts only for the network that the file names. It is
-    left out where the command line, or a file that includes it, ends up with another network.
+    Recipe settings in a file apply only to the network that the file names. They are left out if
+    the command line, or a file that includes it, ends up with another network.
 
     Args:
       arguments: The command line, without the program.
@@ -104,22 +104,22 @@ def lines_of(data: bytes) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", "//"))]
 
 
-def names_a_file(line: str) -> bool:
+def includes_another_file(line: str) -> bool:
     """Whether a line includes another flag file."""
     return bool(_FLAGFILE.match(line))
 
 
 def shipped_config(name: str) -> Path | None:
     """Finds a shipped flag file by name, such as `demo.cfg` or `configs/demo.cfg`."""
-    asked = Path(name)
-    if asked.suffix != ".cfg" or asked.parent not in (Path(), Path(CONFIGS)):
+    requested = Path(name)
+    if requested.suffix != ".cfg" or requested.parent not in (Path(), Path(CONFIGS)):
         return None
     checkout = Path(ssagan_tf.__file__).parents[1]
     if (checkout / "setup.cfg").is_file():
-        found: Traversable = checkout / CONFIGS / asked.name
+        found: Traversable = checkout / CONFIGS / requested.name
     else:
         try:
-            found = importlib.resources.files(f"{ssagan_tf.__name__}.{CONFIGS}") / asked.name
+            found = importlib.resources.files(f"{ssagan_tf.__name__}.{CONFIGS}") / requested.name
         except ModuleNotFoundError:  # an installation without them
             return None
     return Path(str(found)) if found.is_file() else None
@@ -162,7 +162,7 @@ class _Reader:
                 break
             if match := _FLAGFILE.match(text):
                 name = (next(rest, "") if match[1] is None else match[1]).strip()
-                if not name:  # as absl has it
+                if not name:  # as absl handles it
                     continue
                 path = self._find(name, within)
                 groups.append(_Group(*self.expand(_read(path, within), (*within, path))))
@@ -228,9 +228,9 @@ class _Reader:
         """Path of a flag file that is named on the command line or in another file."""
         path = user_paths.resolve(name)
         if within:
-            beside = os.path.join(os.path.dirname(within[-1]), path)
-            if os.path.exists(beside):
-                return beside
+            next_to_it = os.path.join(os.path.dirname(within[-1]), path)
+            if os.path.exists(next_to_it):
+                return next_to_it
         if not os.path.lexists(path) and (shipped := shipped_config(name)):
             self.notes.append(f"--flagfile={name}: using the shipped {shipped}")
             return str(shipped)

@@ -116,7 +116,7 @@ def read(section: type[SectionT], values: flags.FlagValues) -> SectionT:
     defaults: `options.resolve`.
 
     Raises:
-      options.OptionError: A value is impossible.
+      options.OptionError: A value is invalid.
     """
     given = {
         field.name: _from_flag(values[field.name].value)
@@ -171,7 +171,7 @@ def from_file(path: str, alone: bool = False) -> flags.FlagValues:
         arguments = [f"--flagfile={path}"]
         if alone:
             arguments = flag_files.lines_of(limits.read_bytes(Path(path), limits.NOTE_BYTES))
-            if any(map(flag_files.names_a_file, arguments)):
+            if any(map(flag_files.includes_another_file, arguments)):
                 raise ValueError(f"{path} includes another flag file")
         values(["", *flag_files.read_command_line(arguments).texts])
     except flags.Error as error:

@@ -126,7 +126,7 @@ def _stage(network: Network, options: ImportOptions) -> Network:
 def _read(path: Path) -> dict[str, np.ndarray]:
     """Reads the state dict in a file as float32 arrays, without running code that may be in it."""
     if not path.is_file():
-        raise DataError(f"{path}: no such file; give a checkpoint written by torch.save")
+        raise DataError(f"{path}: not found; give a checkpoint written by torch.save")
     torch = _torch()
     try:
         _refuse_compressed(path)

@@ -17,45 +17,45 @@ from ssagan_tf.options import FRAMES
 from ssagan_tf.remote import AnyPath, length_of
 
 PICTURE_PIXELS = 250_000_000
-"""Of a photo, frame or stack: phones reach 201 million. That is 0.75 GB in RGB; decoding takes 2 GB
-for JPEG and PNG, 4 for WebP, 5 for JPEG 2000. Pillow itself refuses twice as many."""
+"""Pixels of a photo, frame or stack: phones reach 201 million. That is 0.75 GB in RGB; decoding
+takes 2 GB for JPEG and PNG, 4 for WebP, 5 for JPEG 2000. Pillow itself refuses twice as many."""
 VIDEO_PIXELS = 8192 * 8192
-"""Of a video frame; 8K has half. That is 0.2 GB in RGB, and a decoder holds several frames."""
+"""Pixels of a video frame; 8K has half. That is 0.2 GB in RGB; a decoder holds several frames."""
 CLIP_PIXELS = FRAMES * 8192 * 4608
-"""Of all frames of a clip that is kept as pixels, for evaluation or from a server: 8K of any aspect
-ratio, 3.6 GB."""
+"""Pixels of all frames of a clip that is kept as pixels, for evaluation or from a server: 8K of any
+aspect ratio, 3.6 GB."""
 VIDEO_FRAMES = 4_000_000
-"""Of a video: 37 hours at 30 frames per second."""
+"""Frames of a video: 37 hours at 30 frames per second."""
 VIDEO_SAMPLES = 16_000_000
 """Video frames and audio packets that an mp4 claims: two days of both. FFmpeg allocates at least 24
 bytes for each, whether it exists or not: 0.5 GB."""
 VIDEO_TABLES = 256 << 20
 """Bytes of the sample tables of an mp4: `VIDEO_SAMPLES` take about 200 MB."""
 PICTURE_BYTES = 1 << 30
-"""Of a picture's file: about as many pixels of 48 bits, uncompressed."""
+"""Bytes of a picture's file: as many pixels of 48 bits need about that, uncompressed."""
 RECORD_BYTES = 1 << 30
-"""Of a record: 32 JPEGs of 32 MB. Protocol buffers themselves are limited to 2 GiB."""
+"""Bytes of a record: 32 JPEGs of 32 MB. Protocol buffers themselves are limited to 2 GiB."""
 FRAME_BYTES = RECORD_BYTES // FRAMES - 1024
-"""Of a JPEG that is stored in a record unchanged; it may have any data after the image."""
+"""Bytes of a JPEG that is stored in a record unchanged; any data may follow the image."""
 DESCRIPTION_BYTES, DESCRIPTION_VALUES = 256 << 20, 16_000_000
-"""Of `dataset_info.json`, which lists each skipped file: two million of them. A value takes at
-least 64 bytes of memory, and three of the file."""
+"""Bytes and values of `dataset_info.json`, which lists each skipped file: two million of them. A
+value takes at least 64 bytes of memory, and three of the file."""
 LIST_BYTES = 256 << 20
-"""Of a list of pictures: four million names of 64 characters."""
+"""Bytes of a list of pictures: four million names of 64 characters."""
 NOTE_BYTES = 1 << 20
-"""Of a small file of a run: flags.cfg, best.json, stage1.json."""
+"""Bytes of a small file of a run: flags.cfg, best.json, stage1.json."""
 NOTE_VALUES = 10_000
 """Values in such a file, or in a study's settings."""
 
 SUBJECTS = 10_000
-"""Of a study. Every browser counts as one, and takes about 200 bytes of disk per pair."""
+"""Subjects of a study. Every browser is one, and takes about 200 bytes of disk per pair."""
 
 
 def read_bytes(path: AnyPath, limit: int) -> bytes:
     """Reads a file of limited size.
 
     Args:
-      path: Of the file.
+      path: Path of the file.
       limit: Its largest size in bytes.
 
     Raises:

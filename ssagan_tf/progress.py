@@ -24,7 +24,7 @@ from ssagan_tf.safe_names import escaped
 
 SECONDS_BETWEEN_LINES = 10.0
 
-Report = Callable[[str, int, int], None]
+ProgressCallback = Callable[[str, int, int], None]
 """Called with the stage, the finished steps and their total, such as `Progress.update`."""
 
 

@@ -49,7 +49,7 @@ def checked(name: object, what: str = "name") -> str:
     """Returns the name if it is valid, a relative path with slashes.
 
     Args:
-      name: As it was read.
+      name: The name as it was read.
       what: What kind of name it is, for the message.
 
     Raises:

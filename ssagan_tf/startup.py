@@ -28,7 +28,7 @@ def use_onednn() -> None:
     os.environ.setdefault(ONEDNN, "1")
 
 
-def reach_directly(*hosts: str) -> None:
+def bypass_proxies(*hosts: str) -> None:
     """Exempts this machine from the environment's proxies, by adding its names to no_proxy.
 
     Args:

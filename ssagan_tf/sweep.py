@@ -34,7 +34,7 @@ class SweepOptions(Section):
 
 
 def sweep(options: SweepOptions, arguments: Sequence[str]) -> None:
-    """Trains all, and reports at the end which failed.
+    """Trains all runs, and reports at the end which ones failed.
 
     Args:
       options: Which configurations, and the folder of the runs.
@@ -43,7 +43,7 @@ def sweep(options: SweepOptions, arguments: Sequence[str]) -> None:
     Raises:
       OptionError: No configuration is given, or two have the same name.
       DataError: At least one run failed; the others are finished.
-      Stopped: A signal came; the run that was being trained has saved its state.
+      Stopped: A signal was received; the run that was being trained has saved its state.
     """
     require(options, "configs")
     names = [Path(config).stem for config in options.configs]

@@ -1,4 +1,4 @@
-"""Requests to an ASGI application in this process, among them such as no client would send."""
+"""Sends requests to an ASGI application in this process, including malformed ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def scope(
     headers: Iterable[tuple[str, str]] = (),
     **more: Any,
 ) -> dict[str, Any]:
-    """A request's scope as uvicorn makes it; `Host` is 127.0.0.1:7860 unless given."""
+    """Returns a request's scope as uvicorn makes it; `Host` is 127.0.0.1:7860 unless given."""
     given = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     if not any(name == b"host" for name, _ in given):
         given.append((b"host", b"127.0.0.1:7860"))
@@ -46,13 +46,14 @@ def scope(
     }
 
 
-async def asked(app: Any, request: dict[str, Any], parts: Sequence[bytes | float]) -> Answer:
+async def send_request(app: Any, request: dict[str, Any], parts: Sequence[bytes | float]) -> Answer:
     """Sends a request.
 
     Args:
-      app: ASGI application.
-      request: Its scope.
-      parts: Of the body; a number waits so many seconds. Ends after the last, unless it is inf.
+      app: The ASGI application.
+      request: The scope of the request.
+      parts: Parts of the body; a number is a pause in seconds. The body ends after the last part,
+        unless that is infinity.
     """
     left, answer = list(parts or [b""]), Answer()
 
@@ -85,15 +86,15 @@ def ask(
     parts: Sequence[bytes | float] = (),
     **more: Any,
 ) -> Answer:
-    """`asked`, waited for."""
-    return asyncio.run(asked(app, scope(method, target, headers, **more), parts))
+    """Sends a request and waits for the response; see `send_request`."""
+    return asyncio.run(send_request(app, scope(method, target, headers, **more), parts))
 
 
 class Running:
-    """An application that is started, in an event loop of its own.
+    """A started application in an event loop of its own.
 
     Args:
-      make: Makes it, within the loop.
+      make: Makes the application, within the loop.
     """
 
     def __init__(self, make: Callable[[], Any]):
@@ -124,11 +125,13 @@ class Running:
         return self._loop.run_until_complete(call(self._app))
 
     def ask(self, method: str = "GET", target: str = "/", headers=(), parts=(), **more) -> Answer:
-        """As `ask`."""
-        return self.run(lambda app: asked(app, scope(method, target, headers, **more), parts))
+        """Sends a request and waits for the response."""
+        return self.run(
+            lambda app: send_request(app, scope(method, target, headers, **more), parts)
+        )
 
     def close(self) -> None:
-        """Shuts it down, and what it has begun."""
+        """Shuts down the application and its tasks."""
 
         async def shut_down(app: Any) -> None:
             await self._want("shutdown")

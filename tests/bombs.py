@@ -1,4 +1,4 @@
-"""Small files that claim to be large, byte by byte."""
+"""Builds small files that claim to be large, byte by byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ssagan_tf.data.tfrecord_format import masked_crc32c
 
 
 def png(width: int, height: int) -> bytes:
-    """Whole but for its pixels."""
+    """A PNG whose pixel data are far too short for its size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -25,7 +25,7 @@ def png(width: int, height: int) -> bytes:
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """A small picture whose header has another size."""
+    """A small picture whose header claims another size."""
     buffer = io.BytesIO()
     Image.new("RGB", (64, 64)).save(buffer, "JPEG")
     content = bytearray(buffer.getvalue())
@@ -35,7 +35,7 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 def grey_jpeg(width: int, height: int) -> bytes:
-    """Whole, and no bomb: a large photo of one grey, in a hundredth of a byte a pixel."""
+    """Not a bomb: a valid large photo in a single grey, at a hundredth of a byte per pixel."""
     buffer = io.BytesIO()
     Image.new("L", (8, 8), 128).save(buffer, "JPEG")
     content = bytearray(buffer.getvalue())
@@ -48,7 +48,7 @@ def grey_jpeg(width: int, height: int) -> bytes:
 
 
 def tiff(side: int) -> bytes:
-    """A picture of 16×16 in one tile of another size."""
+    """A 16×16 picture in one tile of another size."""
     tags = {256: 16, 257: 16, 258: 8, 259: 5, 262: 1, 277: 1, 322: side, 323: side, 324: 8, 325: 50}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4)
@@ -79,13 +79,13 @@ def webp(width: int, height: int) -> bytes:
 
 
 def box(kind: bytes, *content: bytes) -> bytes:
-    """Of an mp4."""
+    """A box of an mp4."""
     data = b"".join(content)
     return struct.pack(">I4s", 8 + len(data), kind) + data
 
 
 def full(kind: bytes, *numbers: int | bytes) -> bytes:
-    """A box with a version, 0, and flags, none."""
+    """A full box of an mp4: version 0 and no flags precede the content."""
     parts = [n if isinstance(n, bytes) else struct.pack(">I", n) for n in numbers]
     return box(kind, bytes(4), *parts)
 
@@ -99,15 +99,15 @@ def mp4(
     edits: int = 0,
     more: bytes = b"",
 ) -> bytes:
-    """A track of so many samples, in its tables or in a fragment; they lack.
+    """An mp4 whose tables or fragment claim samples that it does not contain.
 
     Args:
-      samples: In all, and of each chunk.
-      fragments: Whether they are in a fragment.
-      kind: Of the track: a video is of Motion JPEG, sound is uncompressed.
-      chunks: Where samples lie.
-      edits: Each shows all.
-      more: Boxes before the table of samples.
+      samples: Number of samples claimed, in all and for each chunk.
+      fragments: Whether a fragment claims them instead of the tables.
+      kind: Type of the track: `vide` is Motion JPEG, `soun` is uncompressed audio.
+      chunks: Number of chunk offsets.
+      edits: Number of edits, each of which shows the whole track.
+      more: Boxes before the sample size table.
     """
     size = struct.pack(">HH", 64, 64)
     sound = box(b"twos", bytes(6), b"\0\1", bytes(8), b"\0\1\0\x10", bytes(4), b"\xac\x44\0\0")
@@ -152,6 +152,6 @@ def mp4(
 
 
 def record(length: int) -> bytes:
-    """A record that claims a length, with the right checksum for it."""
+    """A TFRecord record that claims a length, with a valid checksum of that length."""
     head = struct.pack("<Q", length)
     return head + struct.pack("<I", masked_crc32c(head)) + bytes(100)

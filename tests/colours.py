@@ -1,4 +1,4 @@
-"""Colours by the formulas of the standards, in float64, and profiles that say so, byte by byte."""
+"""Colours computed in float64 by the standards' formulas, and ICC profiles built byte by byte."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FROM_P3 = [
     [-0.0196376, -0.0786361, 1.0982735],
 ]
 FROM_ADOBE = [[1.3983557, -0.3983557, 0], [0, 1, 0], [0, -0.0429290, 1.0429290]]
-# Colorants adapted to D50, as the profiles have them that come with phones and cameras.
+# Colorants adapted to D50, as in the profiles of phones and cameras.
 P3 = [(0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)]
 ADOBE = [(0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457)]
 # IEC 61966-2-1 from XYZ of D50, by Bradford.
@@ -22,26 +22,26 @@ FROM_XYZ += [[0.0719453, -0.2289914, 1.4052427]]
 
 
 def light(values: np.ndarray) -> np.ndarray:
-    """sRGB's curve: values in [0, 1] -> light."""
+    """Converts sRGB values in [0, 1] to linear light."""
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 def shown(of_light: np.ndarray) -> np.ndarray:
-    """Light of sRGB's primaries -> its levels, in [0, 255]."""
+    """Converts linear light with sRGB's primaries to sRGB levels in [0, 255]."""
     of_light = np.clip(of_light, 0, 1)
     curve = np.where(of_light <= 0.0031308, of_light * 12.92, 1.055 * of_light ** (1 / 2.4) - 0.055)
     return 255 * curve
 
 
 def pq(values: np.ndarray) -> np.ndarray:
-    """cd/m² of SMPTE ST 2084."""
+    """Converts PQ values (SMPTE ST 2084) to cd/m²."""
     root = values ** (32 / 2523)
     above = np.maximum(root - 107 / 128, 0)
     return 10000 * (above / (2413 / 128 - 2392 / 128 * root)) ** (8192 / 1305)
 
 
 def from_lab(lab: np.ndarray) -> np.ndarray:
-    """CIELAB of D50, `[..., 3]` -> levels of sRGB."""
+    """Converts CIELAB with white D50, `[..., 3]`, to sRGB levels."""
     lab = np.asarray(lab, np.float64)
     y = (lab[..., 0] + 16) / 116
     f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], -1)
@@ -73,7 +73,7 @@ def _curve(gamma: float) -> bytes:
 
 
 def rgb_profile(colorants: list[tuple[float, ...]], gamma: float = 0.0) -> bytes:
-    """Of a display; gamma 0: sRGB's curve."""
+    """Returns the profile of a display; gamma 0 is sRGB's curve."""
     tags = {
         f"{name}XYZ".encode(): _xyz(colour) for name, colour in zip("rgb", colorants, strict=True)
     }
@@ -87,7 +87,7 @@ def grey_profile(gamma: float) -> bytes:
 
 
 def cmyk_profile(corners: np.ndarray) -> bytes:
-    """Of a printer, by CIELAB of all mixtures of full inks, `[2, 2, 2, 2, 3]`."""
+    """Returns the profile of a printer from the CIELAB colours of mixed inks, `[2, 2, 2, 2, 3]`."""
     ramp = bytes(range(256))
     encoded = np.rint(np.asarray(corners) * (2.55, 1, 1) + (0, 128, 128)).astype(np.uint8)
     one = [65536, 0, 0, 0, 65536, 0, 0, 0, 65536]

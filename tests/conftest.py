@@ -26,16 +26,16 @@ from tests.training import faults
 
 # JAX, which Keras imports where it is installed, sets this, and programs run by tests inherit it.
 os.environ.pop(startup.LOG_LEVEL, None)
-# What is loaded by now is never garbage: looking through it, again and again, takes minutes.
+# What is loaded by now is never garbage, and scanning it repeatedly takes minutes.
 gc.collect()
 gc.freeze()
-# Two devices, for the tests of tf.distribute. Can be said only before anything is computed.
+# Two devices, for the tests of tf.distribute. This must be set before anything is computed.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
 
-LONG = 10  # trials, from which on long tests are run
+LONG = 10  # long tests run with this many trials or more
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,7 +59,7 @@ def _same_draws() -> None:
 
 @pytest.fixture
 def float64() -> Iterator[None]:
-    """Networks and layers that are built compute in float64."""
+    """Networks and layers built in the test compute in float64."""
     keras.config.set_dtype_policy("float64")
     yield
     keras.config.set_dtype_policy("float32")
@@ -67,14 +67,14 @@ def float64() -> Iterator[None]:
 
 @pytest.fixture
 def quick_float64(float64, monkeypatch) -> None:
-    """Likewise, with all convolutions as products of patches: TensorFlow has no quick gradients of
-    3D convolutions in float64. For tests of what is around them."""
+    """Like `float64`, with all convolutions as products of patches, whose gradients are faster in
+    float64 than TensorFlow's 3D convolutions. For tests of everything but convolutions."""
     monkeypatch.setattr(im2col, "UP_TO_POSITIONS", 10**6)
 
 
 @pytest.fixture
 def only_zeros(monkeypatch) -> None:
-    """Networks of zeros, where weights do not matter: drawing the paper's takes seconds."""
+    """Initialises weights with zeros, for tests in which they do not matter: faster."""
     monkeypatch.setattr(
         keras.initializers.RandomNormal,
         "__call__",
@@ -101,7 +101,7 @@ def synthetic_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def train_apart() -> Iterator[faults.Train]:
-    """Trains in a process of its own, with a fault on demand."""
+    """Trains in a new process, optionally with an injected fault."""
     with faults.runs() as train:
         yield train
 
@@ -117,7 +117,7 @@ def footage() -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """The system's Chromium, headless; of all hosts, it finds this machine only."""
+    """The system's Chromium, headless; it can reach no host but this machine."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     names = ("chromium", "chromium-browser", "google-chrome")
     if (path := next(filter(None, map(shutil.which, names)), None)) is None:
@@ -138,7 +138,7 @@ def write_pictures() -> Callable[..., None]:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number in numbers:
-            # To and fro: a jump would be a scene cut.
+            # Back and forth: a jump would be a scene cut.
             moving = [abs(speed * number % 510 - 255) for speed in (1, 7)]
             colour = (*moving, sum(map(ord, folder.name)) % 256)
             name = f"{folder.name}_frames_{number:08d}.{suffix}"

@@ -16,8 +16,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ssagan_tf"
 OUTSIDE = {"configs", "export"}  # at the top of the checkout, installed inside the package
-ROOTS = ("ssagan_tf", "benchmarks", *OUTSIDE)  # of the project's modules
-WRITTEN = {"flags.cfg", "report.md"}  # by programs
+ROOTS = ("ssagan_tf", "benchmarks", *OUTSIDE)  # top-level packages of the project
+WRITTEN = {"flags.cfg", "report.md"}  # files that programs write
 OF_ALL = {"flagfile", "help"}
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -28,11 +28,11 @@ _NAME = re.compile(rf"(?:{'|'.join(ROOTS)})(?:\.\w+)+(?=\(|$)")
 
 
 def problems(page: Path, text: str) -> list[str]:
-    """What a page names that does not exist.
+    """Lists everything that a page names but that does not exist.
 
     Args:
-      page: Where it is, which relative links start from.
-      text: Its Markdown.
+      page: Path of the page; relative links start there.
+      text: Markdown of the page.
     """
     prose = _FENCE.sub("", text)
     spans = [" ".join(span.split()) for span in _SPAN.findall(prose)]
@@ -50,7 +50,7 @@ def problems(page: Path, text: str) -> list[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors that GitHub gives the headings of a page."""
+    """Returns the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
     plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
     return {heading.strip().replace(" ", "-") for heading in plain}
@@ -147,7 +147,7 @@ def _scripts() -> dict[str, str]:
 
 
 def _commands(text: str) -> Iterator[str]:
-    """Of all commands in shell text that start a program of this project."""
+    """Yields problems of the commands in shell text that start a program of this project."""
     joined = text.replace("\\\n", " ")
     for command in re.split(r"\n|&&|\|", re.sub(r"(?m)(^|\s)#.*$", "", joined)):
         try:
@@ -224,7 +224,7 @@ def _flags(module: str, arguments: list[str]) -> Iterator[str]:
 
 
 def _settings(span: str) -> Iterator[str]:
-    """Of a code span that begins with a setting, whichever program's it is."""
+    """Yields problems of a code span that begins with a setting of any program."""
     if not span.startswith("--"):
         return
     for argument in span.split():
@@ -236,7 +236,8 @@ def _settings(span: str) -> Iterator[str]:
 def _flags_of_all() -> list[dict[str, Any]]:
     benchmarks = [f"benchmarks.{file.stem}" for file in (ROOT / "benchmarks").glob("*.py")]
     named = [_known_flags(module) for module in [*_scripts().values(), *benchmarks]]
-    others = [_known_flags("export.to_box"), {"trials": None}]  # the latter of tests/conftest.py
+    pytest_option = {"trials": None}  # defined in tests/conftest.py
+    others = [_known_flags("export.to_box"), pytest_option]
     return [*named, *others]
 
 

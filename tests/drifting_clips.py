@@ -10,7 +10,7 @@ def drifting(velocity: tuple[float, float], side: int = 64, frames: int = 8) -> 
     """A grey texture that drifts: `[frames, side, side, 3]` uint8.
 
     Args:
-      velocity: Pixels a frame, to the right and down.
+      velocity: Pixels per frame, to the right and down.
     """
     rng = np.random.default_rng(0)
     waves = rng.normal(0, 1, (12, 2)) * 0.25

@@ -1,9 +1,9 @@
-"""How numbers are judged.
+"""Assertions about numerical accuracy.
 
-Two ways to compute the same are held against each other in float64, where they may differ by its
-rounding only: `assert_exact`. In float32 they are not held against each other, since how far apart
-they are depends on the kernels that a CPU gets; each is held against float64, and the fast way may
-be off by a small multiple of what the plain one is: `assert_as_good`.
+Two ways to compute the same thing are compared with each other in float64, where they may differ
+by rounding only: `assert_exact`. In float32 their difference depends on the kernels chosen for the
+CPU, so each is compared with the float64 result, and the fast way may be off by a small multiple of
+the plain way's error: `assert_as_good`.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ import tensorflow as tf
 from ssagan_tf.models import Network
 from ssagan_tf.options import ComputeOptions
 
-# Some million roundings of float64, which deep networks multiply; a wrong term is far above.
+# A few million float64 roundings, which deep networks amplify; a wrong term exceeds this by far.
 EXACT = 1e-9
-# How many times the plain way's error a fast one may have in float32, and how many roundings of
-# the largest number more: the plain way may happen to be exact.
+# The error allowed for the fast way in float32: TIMES the plain way's error plus ROUNDINGS
+# roundings of the largest number, because the plain way may happen to be exact.
 TIMES, ROUNDINGS = 4, 16
-FEW = 64  # numbers of an array that is not judged by itself
+FEW = 64  # arrays with fewer numbers are judged together
 EPSILON = float(np.finfo("float32").eps)
 
 
 def arrays(values: Sequence[Any]) -> list[np.ndarray]:
-    """As float64."""
+    """Converts tensors to float64 arrays."""
     return [np.asarray(keras.ops.convert_to_numpy(value), "float64") for value in values]
 
 
 def assert_exact(got: Sequence[Any], expected: Sequence[Any], bound: float = EXACT) -> None:
-    """Both are float64 and equal but for rounding.
+    """Asserts that both are float64 and equal up to rounding.
 
-    Relative to the largest number of each array. What is zero but for rounding, such as the
-    gradient of a key's bias, is measured by the largest number of all arrays.
+    The tolerance is relative to the largest number of each array. Arrays that are zero up to
+    rounding, such as the gradient of a key's bias, are compared with the largest number of all.
     """
     for value in (*got, *expected):
         assert keras.backend.standardize_dtype(value.dtype) == "float64"
@@ -56,18 +56,18 @@ def assert_as_good(
     exact: Sequence[Any],
     slack: Sequence[float] | None = None,
 ) -> None:
-    """The fast way's float32 numbers are about as near to the exact ones as the plain way's.
+    """Asserts that the fast way's float32 results are about as accurate as the plain way's.
 
-    How lucky a way is with a few numbers says nothing: small arrays, such as gradients of biases,
-    are judged as one. And the plain way's relative error is taken of the array or of all arrays
-    together, whichever is more. What is zero but for rounding, as the gradient of a key's bias is,
-    is what is left of sums of large numbers: it has their scale.
+    A few numbers may be accurate by luck, so small arrays, such as gradients of biases, are judged
+    together, and the plain way's relative error is that of the array or that of all arrays
+    together, whichever is larger. Arrays that are zero up to rounding, such as the gradient of a
+    key's bias, are remainders of sums of large numbers, so their errors are relative to those.
 
     Args:
       fast: float32 arrays.
       plain: The same, computed the plain way.
       exact: The same in float64.
-      slack: What each array may be off by besides, as a root mean square.
+      slack: Additional error allowed for each array, as a root mean square.
     """
     slack = [0.0] * len(exact) if slack is None else list(slack)
     few = [array.size < FEW for array in arrays(exact)]
@@ -97,11 +97,11 @@ def _few_joined(way: list[np.ndarray], few: list[bool]) -> list[np.ndarray]:
 
 
 def assert_equal(ways: Callable[[str], tuple[Sequence[Any], Sequence[Any]]]) -> None:
-    """Two ways are exact in float64, and the first is as good as the second in float32.
+    """Asserts that two ways agree in float64, and that the first one is as good in float32.
 
     Args:
-      ways: Of a dtype; gives the numbers of the fast way and of the plain one. What they start from
-        are float32 numbers, whatever the dtype (`draws`).
+      ways: Takes a dtype and returns the results of the fast way and of the plain one. Their
+        inputs must be float32 numbers, whatever the dtype (`draws`).
     """
     fast, plain = ways("float64")
     assert_exact(fast, plain)
@@ -109,7 +109,7 @@ def assert_equal(ways: Callable[[str], tuple[Sequence[Any], Sequence[Any]]]) -> 
 
 
 def draws(*shape: int, seed: int = 0, dtype: str = "float64") -> tf.Tensor:
-    """Normal float32 numbers, in the type that is asked for."""
+    """Returns normally distributed float32 numbers, cast to `dtype`."""
     random = np.random.default_rng(seed)
     return tf.constant(random.standard_normal(shape, "float32").astype(dtype))
 
@@ -117,21 +117,21 @@ def draws(*shape: int, seed: int = 0, dtype: str = "float64") -> tf.Tensor:
 def fill(
     weights: Sequence[keras.Variable], value: Callable[[np.ndarray], np.ndarray] | None = None
 ) -> None:
-    """Gives each weight float32 numbers of its own: draws, or a function of them."""
+    """Sets each weight to random float32 numbers, or to a function of them."""
     for seed, weight in enumerate(weights):
         drawn = draws(*weight.shape, seed=seed).numpy()
         weight.assign(np.float32(drawn if value is None else value(drawn)))
 
 
 def assert_rounded(got: Any, exact: Any, dtype: str, operations: int = 16) -> None:
-    """What went through a 16-bit format is off by about the rounding of a few operations in it."""
+    """Asserts that 16-bit results are off by about the rounding of a few operations."""
     error, scale = (rms(array) for array in arrays([np.subtract(got, exact), exact]))
     rounding = {"bfloat16": 2**-8, "float16": 2**-11}[dtype]
     assert 0 < error < operations * rounding * scale
 
 
 def in_float64(network: Network) -> Network:
-    """A copy of a network with the same weights."""
+    """Returns a float64 copy of a network with the same weights."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float64")
     try:
@@ -141,25 +141,25 @@ def in_float64(network: Network) -> Network:
 
 
 def rms(array: np.ndarray) -> float:
-    """Root mean square: a measure of errors that no single number decides."""
+    """Returns the root mean square, an error measure that no single number dominates."""
     return float(np.sqrt(np.mean(np.square(array))))
 
 
 def rounding_response(
     function: Callable[..., Sequence[Any]], arguments: Sequence[np.ndarray], times: int = 4
 ) -> list[float]:
-    """How far the results of a float64 function move when its arguments are rounded to float32.
+    """Measures how much a float64 function changes when its arguments are rounded to float32.
 
-    Whoever computes in float32 rounds more often than once, so this is a floor for the error, and
-    the one measure of it where a function multiplies rounding, as batch norm over few values does.
+    Computing in float32 rounds more than once, so this is a lower bound on the error. It is the
+    only usable one where a function amplifies rounding, as batch norm over few values does.
 
     Args:
-      function: Of float64 arrays; gives several.
-      arguments: Where to look.
-      times: Random roundings that are tried; the greatest response counts.
+      function: Takes float64 arrays and returns several.
+      arguments: The arguments at which it is measured.
+      times: Number of random roundings to try; the largest change counts.
 
     Returns:
-      A root mean square for each result.
+      The root mean square of the change of each result.
     """
     exact = arrays(function(*arguments))
     found = np.zeros(len(exact))
@@ -174,12 +174,14 @@ def rounding_response(
 def value_and_gradients(
     function: Callable[..., Any], arguments: Sequence[Any], batch: Any = "known"
 ) -> list[tf.Tensor]:
-    """The output of a function, and gradients of a sum that weighs each number differently.
+    """Returns the output of a function, and the gradients of a weighted sum of it.
+
+    The sum weights each number differently.
 
     Args:
-      function: Of tensors or variables; gives one tensor.
-      arguments: Tensors, which the gradients are of.
-      batch: None: in a graph where the size of the first axis is unknown.
+      function: Takes tensors or variables and returns one tensor.
+      arguments: Tensors to compute the gradients for.
+      batch: None: compute in a graph where the size of the first axis is unknown.
     """
     arguments = list(arguments)
 

@@ -1,6 +1,6 @@
-"""What networks, their files and a step of training are like, in words and numbers.
+"""Describes networks, their files and a training step as plain values that can be compared.
 
-`python -m tests.network_snapshots FILE.json` describes those of another process.
+`python -m tests.network_snapshots FILE.json` writes the description from a process of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ssagan_tf.training.optimizer import make_optimizer
 
 
 def describe() -> dict[str, Any]:
-    """Of networks of each kind, of two stages in one, and of a step that trains the second."""
+    """Describes each kind of network, two joined stages, and a step that trains the second one."""
     keras.utils.set_random_seed(0)
     small = ModelOptions(resolution=64, base_filters=1)
     kinds = {name: dataclasses.replace(small, network=name) for name in models.REGISTRY}

@@ -9,4 +9,4 @@ from ssagan_tf import startup
 startup.use_onednn()
 # Ignore the user's Keras settings, and use no proxy for the servers of tests.
 os.environ |= {"KERAS_BACKEND": "tensorflow", "KERAS_HOME": startup.NO_FOLDER}
-startup.reach_directly()
+startup.bypass_proxies()

@@ -1,4 +1,4 @@
-"""Programs as a user runs them: in this process, or in one of their own where that is the point."""
+"""Runs programs as a user does: in this process or, where that matters, in a new one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Result = subprocess.CompletedProcess[str]
 
 
 def command(program: str, *arguments: object) -> list[str]:
-    """Of `python -m`, for a program of the package."""
+    """Returns the `python -m` command of a program of the package."""
     return [sys.executable, "-m", f"ssagan_tf.{program}", *map(str, arguments)]
 
 
 def run_apart(program: str, *arguments: object, cwd: Path = ROOT) -> Result:
-    """In a process of its own, which loads the libraries for seconds and shows what they say."""
+    """Runs a program in a new process: slow, but shows what the libraries print."""
     return subprocess.run(
         command(program, *arguments),
         cwd=cwd,
@@ -34,7 +34,7 @@ def run_apart(program: str, *arguments: object, cwd: Path = ROOT) -> Result:
 
 
 def run(program: str, *arguments: object, cwd: Path = ROOT, package: str = "ssagan_tf") -> Result:
-    """The same in this process, where the libraries are loaded already."""
+    """Runs a program in this process, where the libraries are already loaded."""
     module = importlib.import_module(f"{package}.{program}")
     given, output, errors = list(map(str, arguments)), io.StringIO(), io.StringIO()
     with (
@@ -51,7 +51,7 @@ def run(program: str, *arguments: object, cwd: Path = ROOT, package: str = "ssag
 
 
 def complaint(result: Result, code: int) -> str:
-    """The one line of an error."""
+    """Checks the exit code, and returns the error message, which must be one line."""
     assert result.returncode == code, result.stderr
     [line] = result.stderr.splitlines()
     return line

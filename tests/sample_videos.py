@@ -12,7 +12,7 @@ import numpy as np
 
 
 def planes(values: Sequence[np.ndarray | float], size: tuple[int, int], pixels: str, **tags: int):
-    """A frame of the given values of its planes, each a number or an array."""
+    """Makes a frame from the values of its planes, each a number or an array."""
     frame = av.VideoFrame(size[1], size[0], pixels)
     for plane, value in zip(frame.planes, values, strict=True):
         kind = np.dtype("u1" if frame.format.components[0].bits == 8 else "<u2")
@@ -38,14 +38,14 @@ def record(
     """Writes a video.
 
     Args:
-      path: Its ending says which kind.
-      frames: RGB arrays, or frames of FFmpeg's, whose tags the stream gets.
-      codec, pixels: FFmpeg's names.
-      times: Of the frames in 1/rate seconds; by default one after the other.
+      path: Path of the file; its suffix selects the format.
+      frames: RGB arrays, or FFmpeg frames, whose colour tags are copied to the stream.
+      codec, pixels: FFmpeg's names of the codec and the pixel format.
+      times: Times of the frames in 1/rate seconds; consecutive by default.
       rate: Frames per second.
-      start: Packets left out at the beginning.
-      of_stream: Is given the stream before it is used.
-      options: Of the codec.
+      start: Number of packets to leave out at the beginning.
+      of_stream: Called with the stream before anything is encoded.
+      options: Options of the codec.
     """
     with av.open(str(path), "w") as container:
         stream, packets = None, 0
@@ -75,7 +75,7 @@ def record(
 
 
 def filtered(frames: Iterable[np.ndarray], *filters: str) -> list[np.ndarray]:
-    """What FFmpeg's filters make of RGB frames."""
+    """Applies FFmpeg's filters to RGB frames."""
     result = []
     for image in frames:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image))

@@ -1,4 +1,4 @@
-"""Machines unlike the one at hand."""
+"""Simulates unusual machines: proxies, a user's Keras settings, read-only folders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-AWKWARD = "a räume's [folder] #1 50%"  # what a folder may be called
+AWKWARD = "a räume's [folder] #1 50%"  # a folder name that breaks naive code
 KERAS = {"floatx": "float16", "image_data_format": "channels_first", "epsilon": 1e-3}
 NOWHERE = "http://127.0.0.1:9"
 _VARIABLES = ("http_proxy", "https_proxy", "all_proxy")
@@ -19,7 +19,7 @@ _OURS = ("KERAS_HOME", "KERAS_BACKEND", "no_proxy", "NO_PROXY")  # what `pinned`
 
 
 def elsewhere(home: Path, backend: str = "tensorflow") -> dict[str, str]:
-    """An environment whose proxies lead nowhere, and whose home wants another Keras."""
+    """Returns an environment with unreachable proxies and a keras.json with other settings."""
     (home / ".keras").mkdir()
     settings = json.dumps({**KERAS, "backend": backend})
     (home / ".keras" / "keras.json").write_text(settings, encoding="utf-8")
@@ -29,7 +29,7 @@ def elsewhere(home: Path, backend: str = "tensorflow") -> dict[str, str]:
 
 @contextlib.contextmanager
 def read_only(folder: Path) -> Iterator[None]:
-    """Within, nothing can be written to a folder and what is in it; no user may who isn't root."""
+    """Makes a folder and its contents read-only within this context, even for root."""
     inside = [folder, *folder.rglob("*")]
     modes = {path: path.stat().st_mode for path in inside}
     for path in inside:

@@ -55,7 +55,7 @@ def test_the_function_has_the_name_of_the_program(monkeypatch) -> None:
     assert load("animate").main
     assert ssagan_tf.animate is animation.animate
     generate = load("generate")
-    assert ssagan_tf.generate is generate  # others are what they were
+    assert ssagan_tf.generate is generate  # others are unchanged
 
 
 def test_the_function_has_the_settings_of_the_program() -> None:
@@ -117,7 +117,7 @@ def test_speed_is_relative_to_the_width() -> None:
         ({"mask": np.ones((60, 97))}, "expected a uint8 mask, got float64"),
         (
             {"mask": np.ones((50, 50), np.uint8)},
-            "its size 50×50 has another aspect ratio than the photo's 97×60",
+            "its size 50×50 does not match the photo's aspect ratio",
         ),
         ({"mask": landscape()}, "expected a mask of shape"),
         ({"photo": plain(90, 140, 220)}, "as smooth as fog"),
@@ -233,7 +233,7 @@ def test_the_motion_is_saved(animate, tmp_path, ending, direction) -> None:
 
 
 def test_mask(animate, tmp_path) -> None:
-    mask = np.zeros((30, 49, 3), np.uint8)  # another size, the same aspect but for rounding
+    mask = np.zeros((30, 49, 3), np.uint8)  # another size, the same aspect up to rounding
     mask[20:] = 255
     video.write_image(tmp_path / "mask.png", mask)
     result = animate("--mask=mask.png", "--output=o", "--seconds=2", "--fps=4")

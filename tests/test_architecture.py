@@ -33,7 +33,7 @@ PROGRAMS = {
         "sweep",
     ),
 }
-ALWAYS = {"options", "errors"}  # import nothing else of ours
+ALWAYS = {"options", "errors"}  # import no other module of ours
 # What each room may import of ours; rooms further down the list import from those above.
 ROOMS = {
     "options": {"options"},

@@ -20,8 +20,8 @@ EXAMPLE = ROOT / "docs" / "attention_anywhere.py"
 
 
 def apart(backend: str) -> str:
-    """What it prints in a process of its own, as another backend needs."""
-    # One thread: PyTorch's would spend more on waiting for each other than on the work.
+    """Runs the example in a new process, as another backend needs, and returns its output."""
+    # One thread: PyTorch's threads would wait for each other longer than they work.
     more = {"KERAS_BACKEND": backend, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     run = subprocess.run(
         [sys.executable, EXAMPLE], env={**os.environ, **more}, capture_output=True, text=True

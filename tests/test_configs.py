@@ -83,7 +83,7 @@ BASELINES = {
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_the_baselines_state_the_recipes_of_their_networks(name: str, monkeypatch) -> None:
-    """They state all of it, so that they stay the same whatever the recipes become."""
+    """They state all of it, so they stay the same if the recipes change."""
     monkeypatch.chdir(ROOT)
     network, resolution, steps = BASELINES[name]
     recipe = options.RECIPES[network]
@@ -124,7 +124,7 @@ def test_other_names_are_not_those_of_shipped_configs(name: str, tmp_path, monke
 
 
 def test_shipped_configs_of_an_installed_package(tmp_path: Path, monkeypatch) -> None:
-    """There they are the package ssagan_tf.configs."""
+    """Installed, they are the package ssagan_tf.configs."""
     package = tmp_path / "installed_ssagan"
     (package / "configs").mkdir(parents=True)
     (package / "__init__.py").touch()

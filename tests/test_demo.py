@@ -71,7 +71,7 @@ def test_makes_a_video_a_gif_and_a_strip(model: Path, photo: Path, tmp_path: Pat
     assert video.read_image(strip).shape[0] > 2 * 96
     assert Path(mp4).name == "sky.mp4"
 
-    # What was made long ago is cleared away.
+    # Old files are deleted.
     os.utime(Path(mp4).parent, (0, 0))
     again, _, _ = maker.generate(str(photo), "generator.keras", "auto")
     assert Path(again).is_file()
@@ -102,7 +102,7 @@ def test_damaged_runs_are_skipped(
 
 @pytest.fixture
 def address(model: Path, tmp_path: Path) -> Iterator[str]:
-    """The running program, with proxies set that lead nowhere; it cleans up at the end."""
+    """The running program, with unreachable proxies; it cleans up at the end."""
     pytest.importorskip("gradio", reason="the extra 'demo' is not installed")
     (tmp_path / SCRATCH).mkdir()
     process = subprocess.Popen(

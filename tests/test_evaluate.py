@@ -367,7 +367,7 @@ def test_comparison_with_the_truth_of_procedural_skies(
         ({"data": ""}, OptionError, "data=: "),
         ({"generated": ()}, OptionError, "give --run_dir, --model or --generated"),
         ({}, DataError, "d: no such folder"),
-        ({"run_dir": "r"}, DataError, "r is not a run of train"),
+        ({"run_dir": "r"}, DataError, "r is not a training run"),
         ({"checkpoint": "best"}, OptionError, "checkpoint=best: needs --run_dir"),
         ({"attention_at": ("1", "2")}, OptionError, "attention_at=1,2: needs a generator"),
         ({"transfer": True}, OptionError, "transfer=True: needs a generator: give --run_dir"),

@@ -83,7 +83,7 @@ import ssagan_tf.files, ssagan_tf.verify, ssagan_tf.prepare
 
 
 class FakeMsvcrt:
-    """Windows' locks, by those of POSIX. A locked byte cannot be read on Windows."""
+    """Imitates Windows' locks with those of POSIX. On Windows, a locked byte cannot be read."""
 
     LK_NBLCK = 2
 

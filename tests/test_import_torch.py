@@ -48,7 +48,7 @@ def noise(*shape: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second stage and a first one, ours, and the former's export."""
+    """A folder with our first and second stage, and the second one's state dict."""
     folder = tmp_path_factory.mktemp("import")
     for name, options in (("second", SMALL), ("first", FIRST)):
         network = ssagan_tf.build_generator(options)
@@ -115,7 +115,7 @@ def test_a_discriminator(tmp_path: Path) -> None:
 
 
 class Anything:
-    """What a checkpoint must not make us run."""
+    """A class whose code a checkpoint must not be able to run."""
 
     def __reduce__(self) -> tuple:
         return (exec, ("raise SystemExit('ran')",))
@@ -214,7 +214,7 @@ def test_a_damaged_file(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"state_dict": "a.pth"}, "output=: is needed"),
+        ({"state_dict": "a.pth"}, "output=: is required"),
         ({"output": "a.keras"}, "give either --state_dict or --export"),
         ({"state_dict": "a", "export": "b", "output": "c.keras"}, "give either"),
         ({"state_dict": "a.pth", "output": "a.h5"}, "output=a.h5: must end in .keras"),
@@ -234,7 +234,9 @@ def test_settings_that_do_not_go_together(options: dict, message: str) -> None:
 def test_the_model_is_asked_for_where_the_file_fits_two(folder: Path, tmp_path: Path) -> None:
     convert(export=folder / "first.keras", output=tmp_path / "first.pth")
     output = tmp_path / "out.keras"
-    with pytest.raises(OptionError, match=r"^network=: is needed: .* fits mdgan_stage1 and mdgan_"):
+    with pytest.raises(
+        OptionError, match=r"^network=: is required: .* fits mdgan_stage1 and mdgan_"
+    ):
         convert(state_dict=tmp_path / "first.pth", output=output)
     assert not output.exists()
     convert(state_dict=tmp_path / "first.pth", output=output, network="mdgan_stage1")

@@ -35,7 +35,7 @@ VIDEOS = {
 
 
 def test_decompression_bombs_take_no_memory(tmp_path: Path) -> None:
-    """All in one new process, where nothing else has allocated any."""
+    """All in one new process, so that the peak memory is theirs alone."""
     for name, content in {**PICTURES, **VIDEOS}.items():
         assert len(content) < 4096
         (tmp_path / name).write_bytes(content)

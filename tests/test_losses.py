@@ -173,7 +173,7 @@ def ranking_by_formula(real: list, negative: list, anchor: list) -> float:
 def test_ranking_loss_against_its_formula() -> None:
     triple = features(0), features(1), features(2)
     expected = ranking_by_formula(*triple)
-    assert abs(expected - 2 * np.log(2)) > 0.01  # not what equal distances give
+    assert abs(expected - 2 * np.log(2)) > 0.01  # not the value at equal distances
     equal(losses.ranking_loss(*triple), expected)
 
 

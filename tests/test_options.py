@@ -132,7 +132,7 @@ def test_a_programs_own_setting_takes_precedence() -> None:
 
 
 def test_an_untrusted_flag_file_is_read_as_absl_reads_it(tmp_path) -> None:
-    """But opened only once, so that what was checked is what is used."""
+    """It is opened only once, so that the content that was checked is used."""
     path = tmp_path / "flags.cfg"
     text = "# a\r// b\r\n\n \t\n  --seed=7 \r--flip\n--run_dir\na b\u2028#\n--steps=3\x0b"
     path.write_bytes(text.encode())
@@ -152,7 +152,7 @@ def test_networks_have_recipes_of_their_own(tmp_path) -> None:
     train = flags.read(options.TrainOptions, flags.from_file(str(path)))
     assert (train.discriminator_updates, train.lambda_con) == (5, 1.0)
     assert train.lambda_first_frame == 10.0
-    # What a run saved stays, whatever the recipes become.
+    # Settings saved by a run stay the same if the recipes change.
     plain = options.TrainOptions()
     path.write_text("--network=rnngan\n" + "\n".join(flags.to_lines(plain)))
     assert flags.read(options.TrainOptions, flags.from_file(str(path))) == plain

@@ -25,12 +25,12 @@ def test_patterns_in_folders_of_any_name(tmp_path, monkeypatch, folder, whole) -
     monkeypatch.chdir(tmp_path)
     place = tmp_path / folder if whole else folder
     (tmp_path / folder).mkdir()
-    (tmp_path / "a").mkdir()  # which [ab] would stand for
+    (tmp_path / "a").mkdir()  # which the pattern [ab] matches
     for name in ("1.jpg", "2.jpg", "[1].jpg", "note.txt"):
         (tmp_path / folder / name).touch()
     (tmp_path / "a" / "9.jpg").touch()
     assert photos(f"{place}/?.jpg") == [f"{place}/1.jpg", f"{place}/2.jpg"]
-    assert photos(f"{place}/[1].jpg") == [f"{place}/[1].jpg"]  # is there
+    assert photos(f"{place}/[1].jpg") == [f"{place}/[1].jpg"]  # exists
     assert photos(f"{place}/[2].jpg") == [f"{place}/2.jpg"]
     assert photos(f"{place}/[3].jpg", "x.jpg") == [f"{place}/[3].jpg", "x.jpg"]  # for the message
 
@@ -76,7 +76,7 @@ def test_photos_with_unusual_names(tmp_path, capsys, kind) -> None:
     inputs = [tmp_path / f"{name}.png" for name in ODD]
     for path in inputs:
         path.write_bytes(video.encode_png(photo))
-    # One name is too long for what it becomes: said before the work.
+    # One name is too long for its video: reported before the work.
     longest = [path for path in inputs if len(os.fsencode(path.name)) == 255]
     assert len(longest) == 1
     output = tmp_path / "videos"

@@ -90,10 +90,10 @@ def test_summary_says_why_there_are_no_test_clips(info: DatasetInfo, why: str | 
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        ([], 2, "--source=: is needed; see --help"),
-        (["--output=set"], 2, "--source=: is needed; see --help"),
-        (["--source=empty"], 2, "--output=: is needed; see --help"),
-        (["--layout=synthetic"], 2, "--output=: is needed; see --help"),
+        ([], 2, "--source=: is required; see --help"),
+        (["--output=set"], 2, "--source=: is required; see --help"),
+        (["--source=empty"], 2, "--output=: is required; see --help"),
+        (["--layout=synthetic"], 2, "--output=: is required; see --help"),
         (["--source=empty", "--layout=synthetic", "--output=set"], 2, "omit one of them"),
         (["--output=full", "--source=broken"], 1, "full is not empty"),
         (["--output=set", "--source=nowhere"], 2, "--source=nowhere: no such folder"),

@@ -109,7 +109,7 @@ def test_it_ends_with_the_weights_of_a_run_that_was_not_killed(
             ]
             weights.append({name: reader.get_tensor(name) for name in names})
     assert weights[0].keys() == weights[1].keys()
-    # Made by a process whose user wants another Keras.
+    # Written by a process with other user settings of Keras.
     assert {value.dtype.name for value in weights[0].values()} == {"float32", "int64"}
     for name, value in weights[0].items():
         np.testing.assert_array_equal(value, weights[1][name], err_msg=name)
@@ -203,7 +203,7 @@ def test_synthetic_data(tmp_path: Path) -> None:
         ("train", ["--network=vgan", "--flagfile=demo.cfg"], 2, "give --network after it"),
         ("prepare", ["--motion_target=1", "--source=s", "--output=o"], 2, "--frame_stride=auto"),
         ("evaluate", ["--motion_target=1", "--data=s", "--output=o"], 2, "--frame_stride=auto"),
-        ("train", ["--strategy=mirrored", "--data=d", "--run_dir=r"], 2, "there is no GPU"),
+        ("train", ["--strategy=mirrored", "--data=d", "--run_dir=r"], 2, "no GPU found"),
         (
             "generate",
             ["--run_dir=r", "--model=box", "--image=a", "--output=a.mp4"],
@@ -263,7 +263,7 @@ def test_names_that_are_not_utf8(tmp_path: Path, monkeypatch, name: str) -> None
     line = complaint(run("train", f"--{name}={bad}", cwd=tmp_path), 2)
     assert line == rf"train: '--{name}=caf\udce9' is not utf-8 text; rename the file or folder"
     arguments = ["--model=m.keras", "--image=a.jpg", "--output=a.mp4"]
-    with monkeypatch.context() as patch:  # deep in the work
+    with monkeypatch.context() as patch:  # in the middle of the work
         patch.setattr(Path, "is_dir", lambda path: print(end=bad.encode()))
         result = run("generate", *arguments, cwd=tmp_path)
     line = r"generate: expected a UTF-8 name, got caf\udce9"

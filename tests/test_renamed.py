@@ -29,7 +29,7 @@ def test_a_prepared_set(synthetic_set: Path, tmp_path: Path) -> None:
 
 
 def test_the_plan_of_an_interrupted_prepare() -> None:
-    """Its digest is what it was, so that what is finished is used."""
+    """Its digest is unchanged, so finished work is reused."""
     options = PrepareOptions(source="footage", output="set")
     content = json.dumps([READER_VERSION, settings_of(options)]).replace(
         "static_threshold", "still"

@@ -29,7 +29,7 @@ def test_no_proxy_for_this_machine(variable: str, monkeypatch) -> None:
     monkeypatch.setenv(variable, "corp.example, 10.1.2.3")
     assert not urllib.request.proxy_bypass("localhost")
     for _ in range(2):
-        startup.reach_directly("127.0.0.2")
+        startup.bypass_proxies("127.0.0.2")
     for host in (*HOSTS, "corp.example", "10.1.2.3"):
         assert urllib.request.proxy_bypass(host), host
     assert not urllib.request.proxy_bypass("example.org")
@@ -39,7 +39,7 @@ def test_no_proxy_for_this_machine(variable: str, monkeypatch) -> None:
 
 def test_no_proxy_for_any_host_is_kept(monkeypatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
-    startup.reach_directly()
+    startup.bypass_proxies()
     assert os.environ["NO_PROXY"] == "*"
     assert urllib.request.proxy_bypass("example.org")
 

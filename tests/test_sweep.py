@@ -15,7 +15,7 @@ import pytest
 from ssagan_tf import sweep
 from tests import programs
 
-# In the place of `train`: as its configuration says.
+# Replaces `train`, and behaves as the configuration says.
 TRAIN = """
 import pathlib, signal, sys, time
 config, run_dir, *arguments = (argument.partition("=")[2] for argument in sys.argv[1:])
@@ -91,6 +91,6 @@ def test_a_signal_lets_the_run_save_and_ends_the_sweep(write_config) -> None:
 
 
 def test_refuses_no_configs_and_duplicate_names(write_config) -> None:
-    assert "--configs=: is needed" in programs.complaint(programs.run("sweep"), code=2)
+    assert "--configs=: is required" in programs.complaint(programs.run("sweep"), code=2)
     line = programs.complaint(run(["a.cfg", "other/a.cfg"]), code=2)
     assert line == "sweep: --configs=a.cfg,other/a.cfg: duplicate name a; rename one file"

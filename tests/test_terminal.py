@@ -1,4 +1,4 @@
-"""What programs print, wherever it goes: each in a process of its own, without TensorFlow."""
+"""Output of the programs on terminals and pipes of all kinds, each in a new process."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_bar_in_a_narrow_terminal(monkeypatch, width: int, colour: bool) -> No
         bar.print(f"step 2: sample {long}")
     shown = screen.getvalue()
     assert "200/500" in shown
-    assert long in shown  # in one piece, to be copied
+    assert long in shown  # not wrapped, so that it can be copied
     assert "\nmore" not in shown
     assert ("\x1b[3" in shown or "\x1b[9" in shown) == colour
 

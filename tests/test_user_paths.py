@@ -1,4 +1,4 @@
-"""Paths as people give them."""
+"""Paths as users type them."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def test_names_in_another_unicode_form(tmp_path: Path, there: str, typed: str) -
     assert user_paths.resolve(f"{tmp_path / typed / typed}/") == f"{found}/"
     assert user_paths.resolve(str(tmp_path / typed / "é")) == str(
         tmp_path / there / "é"
-    )  # to be written
+    )  # a new file
     assert user_paths.split_paths(f"A={tmp_path / typed}") == [f"A={tmp_path / there}"]
     (tmp_path / typed).mkdir()
-    # Which exists as well.
+    # Now the typed form exists as well.
     assert user_paths.resolve(str(tmp_path / typed)) == str(tmp_path / typed)
 
 

@@ -108,7 +108,7 @@ def train_command(system: str, seed: int, data: str, runs: str) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    """Runs a program to its end. When this one is told to stop, that one is, and saves."""
+    """Runs a program to its end. A signal to stop is passed on, so that it can save."""
     with subprocess.Popen(command) as process:
         signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         code = process.wait()
@@ -151,7 +151,7 @@ def _evaluate(
 
 
 def _flags(folder: Path) -> list[str]:
-    """All settings that a run was trained with, but for paths."""
+    """All settings that a run was trained with, except paths."""
     paths = ("data", "run_dir", "stage1", "init_from", "cache")
     lines = (folder / "flags.cfg").read_text().splitlines()
     names = {line: line.removeprefix("--").partition("=")[0] for line in lines}

@@ -24,7 +24,7 @@ def animate(options: ServingAnimateOptions) -> None:
     """Writes a video for each photo, skipping photos that fail.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: The server returns no clip. Also, once the others are written, if photos cannot be
         read, have nothing that could move, or their videos cannot be written.
     """

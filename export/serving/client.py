@@ -20,7 +20,7 @@ def client(options: ClientOptions) -> None:
     """Writes a video for each photo.
 
     Raises:
-      OptionError: A setting is missing or impossible.
+      OptionError: A setting is missing or invalid.
       DataError: A photo cannot be read, the server returns no clip, or a video cannot be written.
     """
     require(options, "server")

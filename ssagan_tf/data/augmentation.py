@@ -40,7 +40,7 @@ class Augmentation:
         the threshold, and without canonical motion, it is random.
 
         Args:
-          drift: Of the clip.
+          drift: Drift of the clip.
           random: A random number in [0, 1).
         """
         if self.canonical_motion == "off":
@@ -56,7 +56,7 @@ class Augmentation:
           clip: `[32, H, W, 3]` uint8.
           base: Seed of the run.
           index: Position of the clip in the run.
-          drift: Of the stored clip.
+          drift: Drift of the clip as it is stored.
 
         Returns:
           A clip of the same shape and type.

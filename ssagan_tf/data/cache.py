@@ -9,11 +9,11 @@ from pathlib import Path
 from ssagan_tf.data.dataset_info import SPLITS, PreparedSet, shard_problem
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file, sha256_of
-from ssagan_tf.progress import Report
+from ssagan_tf.progress import ProgressCallback
 
 
 def copy_to_cache(
-    prepared: PreparedSet, folder: Path, report: Report = lambda *_: None
+    prepared: PreparedSet, folder: Path, report: ProgressCallback = lambda *_: None
 ) -> PreparedSet:
     """Copies the shards of a set, except those that have been copied before.
 

@@ -31,7 +31,7 @@ class Shard:
     """One TFRecord file.
 
     Attributes:
-      name: Of the file.
+      name: Name of the file.
       clips: Number of its records.
       bytes: Size of the file.
       sha256: Checksum of the file.
@@ -40,7 +40,7 @@ class Shard:
         in sets of older versions.
 
     Raises:
-      ValueError: A value is impossible.
+      ValueError: A value is invalid.
     """
 
     name: str
@@ -240,7 +240,7 @@ def _check_counts(*counts: int) -> None:
 
 
 def read_info(folder: str | PathLike[str]) -> DatasetInfo:
-    """Reads the description of a prepared set, without a look at its shards.
+    """Reads the description of a prepared set, without looking at its shards.
 
     Raises:
       DataError: It is not a prepared set, or of another format version.
@@ -267,7 +267,7 @@ def read_info(folder: str | PathLike[str]) -> DatasetInfo:
 
 
 def shard_problem(folder: AnyPath, shard: Shard, *, truncated: bool = False) -> str | None:
-    """Returns why a shard is missing or has the wrong size; None if neither is so.
+    """Returns why a shard is missing or has the wrong size; None if it is fine.
 
     Args:
       folder: Where it is.
@@ -292,7 +292,7 @@ def open_set(folder: str | PathLike[str], *, truncated: bool = False) -> Prepare
     """Opens a prepared set, and checks that its shards exist and have the right size.
 
     Args:
-      folder: Of the set.
+      folder: Folder of the set.
       truncated: Whether the sizes of shards may differ.
 
     Raises:

@@ -21,7 +21,7 @@ from ssagan_tf.data.layouts.clip import Picture
 from ssagan_tf.data.record_index import RecordLocation, find_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.options import FRAMES, PrepareOptions
-from ssagan_tf.progress import Report
+from ssagan_tf.progress import ProgressCallback
 from ssagan_tf.remote import as_path, no_such_folder
 from ssagan_tf.startup import load_tensorflow
 
@@ -64,7 +64,9 @@ class Footage(Protocol):
         """Returns names of clips in the other splits, if known without reading them."""
 
 
-def open_footage(options: PrepareOptions, split: str, report: Report = lambda *_: None) -> Footage:
+def open_footage(
+    options: PrepareOptions, split: str, report: ProgressCallback = lambda *_: None
+) -> Footage:
     """Opens the clips of a folder or a prepared set.
 
     Args:
@@ -97,7 +99,7 @@ class _FolderFootage:
     fit = ""
     synthetic_settings = None
 
-    def __init__(self, options: PrepareOptions, split: str, report: Report):
+    def __init__(self, options: PrepareOptions, split: str, report: ProgressCallback):
         self._options = options
         listing = layouts.list_items(options)
         items = [item for item in listing.items if item.split in (split, None) or split == "all"]

@@ -16,7 +16,7 @@ from ssagan_tf.remote import AnyPath
 SPOOL = ".spool"  # local: the clips read so far; marks unfinished work
 OWNER = ".owner"  # remote: identifies who is uploading
 RESUME = "finished work is kept; run the same command to resume"
-_OTHER_FILES = (FILE_NAME, OWNER, inspection.SHEET, inspection.HISTOGRAM)  # besides shards
+_OTHER_FILES = (FILE_NAME, OWNER, inspection.SHEET, inspection.HISTOGRAM)  # in addition to shards
 
 
 def is_output_file(name: str) -> bool:

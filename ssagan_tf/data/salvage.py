@@ -13,14 +13,14 @@ from ssagan_tf.data.dataset_info import SPLITS, PreparedSet, Shard
 from ssagan_tf.data.tfrecord_format import read_records
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file, sha256_of
-from ssagan_tf.progress import Report
+from ssagan_tf.progress import ProgressCallback
 from ssagan_tf.remote import AnyPath
 
 COPIES_FILE = "copies.json"  # for each copied shard, which records are left out
 
 
 def write_salvaged(
-    prepared: PreparedSet, folder: Path, report: Report = lambda *_: None
+    prepared: PreparedSet, folder: Path, report: ProgressCallback = lambda *_: None
 ) -> list[str]:
     """Copies the intact records of damaged shards.
 

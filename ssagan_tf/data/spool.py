@@ -1,8 +1,8 @@
 """A spool file: the clips of one item, kept until all items are read.
 
 It has the frames one after the other, the metadata of the clips as JSON, and a tail with the offset
-of the JSON and a checksum, by which damaged and foreign files are recognised. It is plain data:
-reading it runs no code.
+of the JSON and a checksum, to detect files that are damaged or not ours. It is plain data: reading
+it runs no code.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ from ssagan_tf.data.output_folder import (
     is_output_file,
 )
 from ssagan_tf.errors import DataError
-from ssagan_tf.files import errors_of_writing, locked_folder, not_empty
-from ssagan_tf.progress import Report
+from ssagan_tf.files import errors_of_writing, locked_folder, not_empty_error
+from ssagan_tf.progress import ProgressCallback
 from ssagan_tf.remote import RemotePath
 
 _SET = "set"
@@ -48,7 +48,7 @@ def check_output(output: RemotePath, settings: Mapping[str, Any]) -> None:
         if not _is_uploaded(local_set, files) or read_info(local_set).settings != settings:
             raise _other_set(output)
     if not all(map(is_output_file, files)):
-        raise not_empty(output)
+        raise not_empty_error(output)
 
 
 def is_interrupted(output: RemotePath) -> bool:
@@ -108,7 +108,7 @@ def staging_folder(output: RemotePath, digest: str) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def upload_set(local_set: Path, output: RemotePath, report: Report) -> None:
+def upload_set(local_set: Path, output: RemotePath, report: ProgressCallback) -> None:
     """Uploads a set; `dataset_info.json` comes last, as on a local disk.
 
     Args:
@@ -127,7 +127,7 @@ def upload_set(local_set: Path, output: RemotePath, report: Report) -> None:
         raise KeyboardInterrupt(RESUME) from None
 
 
-def _upload(local_set: Path, output: RemotePath, report: Report) -> None:
+def _upload(local_set: Path, output: RemotePath, report: ProgressCallback) -> None:
     what = f"uploading to {output}"
     files = _list(output)
     if _is_uploaded(local_set, files):  # killed when only the marker was left to be removed
@@ -136,7 +136,7 @@ def _upload(local_set: Path, output: RemotePath, report: Report) -> None:
     if FILE_NAME in files:
         raise _other_set(output)
     if not all(map(is_output_file, files)):
-        raise not_empty(output)
+        raise not_empty_error(output)
 
     marker = local_set.parent / OWNER
     is_owner = OWNER in files and marker.exists() and _read(files[OWNER]) == marker.read_bytes()

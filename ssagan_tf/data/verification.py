@@ -21,7 +21,7 @@ from ssagan_tf.data.frame_decoding import decode_frames
 from ssagan_tf.data.tfrecord_format import FOOTER, HEADER, find_records, read_records
 from ssagan_tf.files import sha256_of
 from ssagan_tf.options import FRAMES
-from ssagan_tf.progress import Report
+from ssagan_tf.progress import ProgressCallback
 from ssagan_tf.remote import AnyPath, as_path
 from ssagan_tf.startup import load_tensorflow
 
@@ -65,12 +65,12 @@ class _OrderedMap:
 
 
 def verify_set(
-    folder: str | os.PathLike[str], workers: int = 0, report: Report = lambda *_: None
+    folder: str | os.PathLike[str], workers: int = 0, report: ProgressCallback = lambda *_: None
 ) -> Verification:
     """Checks a prepared set, and collects all problems.
 
     Args:
-      folder: Of the set.
+      folder: Folder of the set.
       workers: Threads that check records; 0: one per core. Decoding releases the GIL.
       report: Called with the progress in clips.
 

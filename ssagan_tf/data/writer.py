@@ -42,24 +42,24 @@ from ssagan_tf.files import (
     LOCK_FILE,
     errors_of_writing,
     locked_folder,
-    not_empty,
+    not_empty_error,
     refuse_links,
     replacing_file,
     sha256_of,
 )
 from ssagan_tf.options import OptionError, PrepareOptions, original_names, require
-from ssagan_tf.progress import Report
+from ssagan_tf.progress import ProgressCallback
 from ssagan_tf.remote import AnyPath, RemotePath, RemoteStorageError, as_path, why_unreachable
 from ssagan_tf.startup import load_tensorflow
 
 _DIGEST_FILE = "plan"  # in the spool: digest of the settings and source files it is made from
 
 
-def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> DatasetInfo:
+def prepare(options: PrepareOptions, report: ProgressCallback = lambda *_: None) -> DatasetInfo:
     """Writes a prepared set; `dataset_info.json` comes last and marks it as complete.
 
-    Resumes an interrupted `prepare` with the same settings and source files. Leftovers of one with
-    others are removed; no other file is.
+    Resumes an interrupted `prepare` with the same settings and source files. Leftovers of
+    one with others are removed; no other files are.
 
     Args:
       options: What to read and where to write.
@@ -73,7 +73,7 @@ def prepare(options: PrepareOptions, report: Report = lambda *_: None) -> Datase
     return plan(options)(report)
 
 
-def plan(options: PrepareOptions) -> Callable[[Report], DatasetInfo]:
+def plan(options: PrepareOptions) -> Callable[[ProgressCallback], DatasetInfo]:
     """Checks settings, source and output before any work is done.
 
     Returns:
@@ -120,7 +120,7 @@ def check_output(options: PrepareOptions, output: AnyPath) -> None:
         return
     with errors_of_writing(output):
         if not interrupted and any(output.iterdir()):
-            raise not_empty(output)
+            raise not_empty_error(output)
 
 
 def is_interrupted(output: AnyPath) -> bool:
@@ -143,7 +143,7 @@ def list_usable(options: PrepareOptions) -> layouts.Listing:
     return listing
 
 
-def _prepare_local(options: PrepareOptions, output: Path, report: Report) -> DatasetInfo:
+def _prepare_local(options: PrepareOptions, output: Path, report: ProgressCallback) -> DatasetInfo:
     if (output / FILE_NAME).exists():  # killed while the spool was being removed
         _remove_spool(output)
         return open_set(output).info
@@ -151,7 +151,9 @@ def _prepare_local(options: PrepareOptions, output: Path, report: Report) -> Dat
     return _prepare_listed(options, listing, _digest(options, listing), output, report)
 
 
-def _prepare_remote(options: PrepareOptions, output: RemotePath, report: Report) -> DatasetInfo:
+def _prepare_remote(
+    options: PrepareOptions, output: RemotePath, report: ProgressCallback
+) -> DatasetInfo:
     listing = list_usable(options)
     digest = _digest(options, listing)
     with upload.staging_folder(output, digest) as folder:
@@ -170,7 +172,11 @@ def _prepare_remote(options: PrepareOptions, output: RemotePath, report: Report)
 
 
 def _prepare_listed(
-    options: PrepareOptions, listing: layouts.Listing, digest: str, output: Path, report: Report
+    options: PrepareOptions,
+    listing: layouts.Listing,
+    digest: str,
+    output: Path,
+    report: ProgressCallback,
 ) -> DatasetInfo:
     created = not output.exists()
     with errors_of_writing(output):
@@ -201,7 +207,7 @@ def _prepare_listed(
 
 
 def _write(
-    options: PrepareOptions, output: Path, listing: layouts.Listing, report: Report
+    options: PrepareOptions, output: Path, listing: layouts.Listing, report: ProgressCallback
 ) -> DatasetInfo:
     clips: list[SpooledClip] = []
     skipped = list(listing.skipped)

@@ -37,8 +37,6 @@ MASK_SIDE = 1024
 """Longer side in pixels of the mask that is displayed and painted on."""
 
 _Result = TypeVar("_Result")
-Report = Callable[[float], None]
-"""Called with the finished share of the work, in [0, 1]."""
 
 
 class VisitorError(DataError):
@@ -107,7 +105,12 @@ class Maker:
         self._load = functools.lru_cache(maxsize=2)(lambda name: models[name].load(compute))
 
     def animate(
-        self, photo: str, mask: str, model: str, options: MotionOptions, report: Report
+        self,
+        photo: str,
+        mask: str,
+        model: str,
+        options: MotionOptions,
+        report: Callable[[float], None],
     ) -> tuple[str, str]:
         """Makes a photo move, at its own size.
 
@@ -116,7 +119,7 @@ class Maker:
           mask: Path of a picture of what moves (white); empty: sky and water are found.
           model: Name of the model.
           options: How the photo moves.
-          report: Called as the work proceeds.
+          report: Called with the finished share of the work, in [0, 1].
 
         Returns:
           Paths of the mp4, and of a PNG that shows what moves in it, at most `MASK_SIDE` a side.

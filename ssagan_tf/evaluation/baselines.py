@@ -81,7 +81,7 @@ class Baseline:
     """A baseline.
 
     Attributes:
-      name: As in `--baselines`, and of its row.
+      name: Its name in `--baselines` and in the table.
       description: For the help of `evaluate` and the report.
       make: Makes its clip from the real one, or from that, its position and all real clips.
       sees_all_clips: Whether `make` takes the position and all real clips as well.

@@ -29,7 +29,7 @@ class Mirrored:
 
     @property
     def still(self) -> dict[int, str]:
-        """Why nothing moves in some clips, as the system says."""
+        """Reasons why nothing moves in some clips, as reported by the system."""
         return still_clips(self._system)
 
     def clips(self, positions: Sequence[int], real: np.ndarray) -> np.ndarray:

@@ -29,7 +29,9 @@ class Estimate:
     spread: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, value: float, resampled: np.ndarray, clips: int | None = None) -> Estimate:
+    def from_resamples(
+        cls, value: float, resampled: np.ndarray, clips: int | None = None
+    ) -> Estimate:
         """Makes an estimate from the value and those of the resamples (empty: no interval)."""
         if not np.isfinite(value):
             return cls(None, None, resampled, clips)
@@ -50,7 +52,7 @@ class Estimate:
             return Estimate(None, None, np.array([]))
         with np.errstate(invalid="ignore"):  # infinite minus infinite
             resampled = self.resampled - other.resampled
-        return Estimate.of(self.value - other.value, resampled)
+        return Estimate.from_resamples(self.value - other.value, resampled)
 
 
 class Bootstrap:
@@ -60,8 +62,8 @@ class Bootstrap:
 
     Args:
       videos: Name of the video of each clip. With a single video there is no interval.
-      seed: Of the resamples.
-      resamples: Number of them.
+      seed: Seed of the resampling.
+      resamples: Number of resamples.
     """
 
     def __init__(self, videos: Sequence[str], seed: int, resamples: int = RESAMPLES):
@@ -91,7 +93,7 @@ class Bootstrap:
             for values in (numerator, denominator)
         )
         resampled = np.divide(tops, bottoms, out=np.full_like(tops, np.nan), where=bottoms != 0)
-        return Estimate.of(numerator.sum() / denominator.sum(), resampled, clips)
+        return Estimate.from_resamples(numerator.sum() / denominator.sum(), resampled, clips)
 
     def median(self, values: np.ndarray, spread: tuple[float, float] | None = None) -> Estimate:
         """Median over clips of a value per clip.
@@ -110,7 +112,7 @@ class Bootstrap:
             _weighted_medians(ranked, self._counts[first : first + _BLOCK][:, video_of])
             for first in range(0, len(self._counts), _BLOCK)
         ]
-        estimate = Estimate.of(
+        estimate = Estimate.from_resamples(
             np.median(ranked), np.concatenate(resampled) if resampled else np.array([]), len(ranked)
         )
         estimate = self._unless_one_video(estimate, valid)

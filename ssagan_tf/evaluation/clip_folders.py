@@ -20,7 +20,7 @@ from ssagan_tf.data.layouts.videos import VideoFile
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.real_clips import REAL
 from ssagan_tf.options import FRAMES, OptionError, PrepareOptions
-from ssagan_tf.progress import Report
+from ssagan_tf.progress import ProgressCallback
 from ssagan_tf.user_paths import normalized_name
 
 
@@ -133,7 +133,7 @@ def _numbered_pictures(folder: str) -> int:
 
 
 def check_clips(
-    folder: ClipFolder, wanted: Mapping[str, str], report: Report = lambda *_: None
+    folder: ClipFolder, wanted: Mapping[str, str], report: ProgressCallback = lambda *_: None
 ) -> tuple[dict[str, str], dict[str, tuple[int, int]]]:
     """Reads every clip once.
 

@@ -1,4 +1,4 @@
-"""What the numbers of an evaluation depend on, in words: `conditions` in metrics.json."""
+"""Describes what the numbers of an evaluation depend on: `conditions` in metrics.json."""
 
 from __future__ import annotations
 

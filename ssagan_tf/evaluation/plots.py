@@ -104,7 +104,7 @@ def draw_learning_curves(
 
     Args:
       path: PNG to write.
-      losses: By the name of the run: loss by the number of clips that its generator has seen.
+      losses: For each run, by name: losses by the number of clips that its generator has seen.
       still: Loss of the photo repeated as a still clip, where it is the same for all runs.
     """
     figure = _figure(8.0, 4.5)

@@ -30,7 +30,7 @@ class RealClips:
     Args:
       footage: The clips to read.
       indices: Which of them, ascending.
-      size: Of the frames. Footage of another size is made square by `fit`.
+      size: Size of the frames. Footage of another size is made square by `fit`.
       fit: `stretch`, `crop` or `letterbox`.
     """
 
@@ -48,7 +48,7 @@ class RealClips:
 
     @property
     def fitting(self) -> str:
-        """How the frames were resized, in words."""
+        """Describes how the frames were resized."""
         height, width = self.size
         others = [f"{w}×{h}" for h, w in self.stored_sizes if (h, w) != self.size]
         made = f" (made square by {self._footage.fit})" if self._footage.fit else ""

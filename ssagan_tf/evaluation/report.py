@@ -39,7 +39,7 @@ class Report:
       folder: The folder.
       table: The estimates.
       conditions: What they depend on, in words.
-      side: Of the frames, in pixels.
+      side: Side of the frames in pixels.
       left_out: Clips that are missing or broken, and so in no row.
       skipped: Items of the data that are not clips.
     """
@@ -154,7 +154,10 @@ class Report:
             return []
         layers = list(dict.fromkeys(layer for row in self._gammas.values() for layer in row))
         rows = [
-            [layer, *(report_tables.number(g.get(layer), ".4g") for g in self._gammas.values())]
+            [
+                layer,
+                *(report_tables.format_number(g.get(layer), ".4g") for g in self._gammas.values()),
+            ]
             for layer in layers
         ]
         table = markdown.table(["after layer", *self._gammas], rows)

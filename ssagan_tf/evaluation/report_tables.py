@@ -20,7 +20,7 @@ def main_table(table: Table, side: int) -> list[str]:
 
     Args:
       table: The estimates.
-      side: Of the frames, in pixels; published rows are those of this size, or all.
+      side: Side of the frames in pixels; published rows are those of this size, or all.
     """
     metrics = [metric for metric in table.scores.metrics if metric.over_protocol_frames]
     rows = [[each.row.name, *_cells(metrics, each.protocol)] for each in table.rows]
@@ -28,7 +28,7 @@ def main_table(table: Table, side: int) -> list[str]:
     rows += [
         [
             f"*{row['name']} (reported: Table {row['table']}, {row['data']})*",
-            *(f"*{number(row.get(metric.key), metric.format)}*" for metric in metrics),
+            *(f"*{format_number(row.get(metric.key), metric.format)}*" for metric in metrics),
         ]
         for row in reported_rows()
         if row["table"] in tables
@@ -72,7 +72,7 @@ def terminal_lines(table: Table) -> list[str]:
         real = {REAL: table.real} if any(metric.has_real_row for metric in metrics) else {}
         for name, estimates in {**real, **rows}.items():
             cells = [
-                f"{metric.key} {number(estimates[metric.key].value, metric.format)}"
+                f"{metric.key} {format_number(estimates[metric.key].value, metric.format)}"
                 for metric in metrics
                 if metric.key in estimates
             ]
@@ -80,7 +80,7 @@ def terminal_lines(table: Table) -> list[str]:
     return lines
 
 
-def number(value: float | None, spec: str) -> str:
+def format_number(value: float | None, spec: str) -> str:
     """A number in a table; a dash if there is none."""
     return "–" if value is None else f"{value:{spec}}"
 
@@ -132,7 +132,7 @@ def _cells(
             cells.append("")
             continue
         spec = ("+" if difference else "") + metric.format
-        cell = number(estimate.value, spec)
+        cell = format_number(estimate.value, spec)
         if estimate.interval:
             low, high = estimate.interval
             if difference and low * high > 0:

@@ -98,8 +98,8 @@ class RequestedSystems:
         Args:
           networks: The generators, by name.
           sources: Where they were loaded from, in words.
-          folders: As opened.
-          mirrored: Likewise.
+          folders: The folders of clips, from `open_folders`.
+          mirrored: The folders of the other direction, from `open_folders`.
           selection: The clips found in the folders.
           real: The real clips.
 

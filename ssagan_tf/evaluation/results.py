@@ -48,7 +48,7 @@ class Table:
     Attributes:
       real: Estimates for the real clips by themselves.
       videos: Number of videos.
-      seed: Of the resamples.
+      seed: Seed of the resampling.
     """
 
     scores: Scores

@@ -20,6 +20,7 @@ from ssagan_tf.evaluation.protocols import EvaluationProtocol
 from ssagan_tf.evaluation.real_clips import REAL, RealClips
 from ssagan_tf.evaluation.systems import System, still_clips
 from ssagan_tf.pixels import to_uint8
+from ssagan_tf.progress import ProgressCallback
 
 SaveClip = Callable[[str, str, np.ndarray], None]
 """Takes the name of a row, that of a clip, and its frames `[32, H, W, 3]` uint8."""
@@ -48,7 +49,7 @@ class Scores:
 
     Attributes:
       metrics: What was computed.
-      names: Of the clips.
+      names: Names of the clips.
       videos: Name of the video of each clip.
       real: Values of the real clips by themselves, for the metrics that have them (`also_real`).
       seconds: How long each part of the work took.
@@ -70,7 +71,7 @@ def score(
     metrics: Sequence[Metric],
     *,
     batch: int,
-    report: Callable[[str, int, int], None] = lambda *_: None,
+    report: ProgressCallback = lambda *_: None,
     save: SaveClip | None = None,
 ) -> Scores:
     """Compares the clips of every system with the real ones.

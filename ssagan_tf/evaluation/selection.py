@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ssagan_tf.data.evaluation_clips import Footage
 from ssagan_tf.errors import DataError
 from ssagan_tf.evaluation.clip_folders import ClipFolder, check_clips, match
 from ssagan_tf.evaluation.metrics.similarity import WINDOW
 from ssagan_tf.evaluation.real_clips import Size
+from ssagan_tf.progress import ProgressCallback
 
 _NAMED = 5  # clips named in an error
 
@@ -26,7 +27,7 @@ class Selection:
       report: Called with the progress.
 
     Attributes:
-      indices: Of the clips that all systems have.
+      indices: Indices of the clips that all systems have.
       found: For each folder, the names of these clips in it.
       left_out: What is missing, broken or not in the data, one line each.
 
@@ -41,7 +42,7 @@ class Selection:
         folders: Sequence[ClipFolder],
         *,
         skip: bool,
-        report: Callable[[str, int, int], None] = lambda *_: None,
+        report: ProgressCallback = lambda *_: None,
     ):
         names = [clip.name for clip in footage.clips]
         self._footage, self._folders = footage, folders

@@ -28,7 +28,7 @@ class System(Protocol):
     """A row of the table: anything that makes clips.
 
     Attributes:
-      name: Of the row.
+      name: Name of the row.
       description: Where its clips come from.
 
     Optional attributes: `needs_whole_batches`, if clips depend on the others of their batch, so
@@ -43,7 +43,7 @@ class System(Protocol):
         """Makes its clips for some of the real ones.
 
         Args:
-          positions: Of the clips among the real ones.
+          positions: Positions of the clips among the real ones.
           real: These clips, `[B, 32, H, W, 3]` uint8.
 
         Returns:
@@ -81,11 +81,11 @@ class Generator:
     Photos of another size are resized to its own, and its clips to theirs.
 
     Args:
-      name: Of the row.
+      name: Name of the row.
       source: Where the network was loaded from.
       network: A Keras model.
-      statistics: Of batch norm. `running`: as in inference. `batch`: in training mode, as the
-        released code evaluates its first stage; what training would update (moving statistics,
+      statistics: Batch norm statistics. `running`: as in inference. `batch`: in training mode, as
+        the released code evaluates its first stage; what training would update (moving statistics,
         vectors of spectral norm) is restored after each batch.
       batch: Clips per batch. With `batch` statistics the last batch is filled up with the first
         clips, so that its moments are over as many clips.

@@ -40,15 +40,15 @@ class SpatialSelfAttention(keras.layers.Layer):
         learned scalar γ, initially 0, so the layer starts as the identity; `"none"` (Sec. 5.4):
         o + x; `"projected"` (released code): BN(W·o) + x with W a 1×1×1 convolution,
         initially zero.
-      kernel_initializer: For the three convolutions.
-      memory: Most MiB that the attention maps of a batch may take. If they need more, they are
+      kernel_initializer: Initializer of the kernels of the three convolutions.
+      memory: Limit in MiB for the attention maps of a batch. If they need more, they are
         computed in blocks, and again in the gradient: as exact, and a fifth slower in training.
         In a graph where H or W is unknown, the gradient always computes them again.
-      bias_initializer: For the three convolutions, as the following.
-      kernel_regularizer: For the projection, too.
-      bias_regularizer: For the projection, too.
-      kernel_constraint: For the projection, too.
-      bias_constraint: For the projection, too.
+      bias_initializer: Initializer of the biases of the three convolutions.
+      kernel_regularizer: Regularizer of these kernels and the kernel of the projected gate.
+      bias_regularizer: Regularizer of these biases and the bias of the projected gate.
+      kernel_constraint: Constraint on these kernels and the kernel of the projected gate.
+      bias_constraint: Constraint on these biases and the bias of the projected gate.
 
     Call arguments:
       inputs: `[B, T, H, W, C]`; integers are cast to the compute dtype.
@@ -352,7 +352,7 @@ _FORMULA: contextvars.ContextVar[Formula | None] = contextvars.ContextVar("formu
 def attention_by(formula: Formula) -> Iterator[None]:
     """Within this context, every `SpatialSelfAttention` called in this thread uses `formula`.
 
-    For exporters whose runtime is faster with another formula, and for looking at what goes into
+    For exporters whose runtime is faster with another formula, and for inspecting the input of
     the attention. No layer is changed. Compiled functions keep the formula that they were traced
     with. Subclasses that override `attend` keep their own.
 

@@ -62,7 +62,7 @@ def spatial_attention(
       query: `[B, T, H, W, C̄]`.
       key: `[B, T, H, W, C̄]`.
       value: `[B, T, H, W, C]`.
-      memory: In MiB. Where H and W are known, a batch of unknown size counts as 16 clips.
+      memory: Limit in MiB. Where H and W are known, a batch of unknown size counts as 16 clips.
       attention_mask: Positions that keys and values may come from, `[B, H·W]` or `[B, H, W]`, where
         B may be 1 for all clips; None means all. Where a clip has none, its o is 0.
 

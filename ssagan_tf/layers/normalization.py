@@ -21,12 +21,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
     variance is an average of biased variances, as in Keras; PyTorch's `running_var` is an average
     of unbiased ones, which are larger by n / (n - 1) for n values per channel.
 
-    Call arguments, besides those of Keras' layer:
+    Call arguments, in addition to those of Keras' layer:
       frames: If given, the input holds the slices of a static clip (`static_clip.py`), and the
         moments are those of the whole clip.
       update: Whether training updates the moving statistics: a layer that is computed again for its
         gradient must not update them twice.
-      mask: With a mask, training is that of Keras' layer, on each replica separately.
+      mask: With a mask, training works like Keras' layer, on each replica separately.
     """
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5, **kwargs):

@@ -1,6 +1,6 @@
 """The replicas of `tf.distribute` that train together. On other backends there is only one.
 
-With `dynamic_blocks.py`, the only module of the layers that depends on the backend.
+This and `dynamic_blocks.py` are the only modules of the layers that depend on the backend.
 """
 
 from __future__ import annotations

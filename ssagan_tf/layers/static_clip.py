@@ -1,4 +1,4 @@
-"""Static clips: one frame repeated, of which only the distinct slices are computed. Exact.
+"""Static clips: one frame repeated. Only the distinct slices are computed. Exact.
 
 A zero-padded convolution in time changes a constant clip at its ends only: in between, all slices
 of the result are equal. Such a clip of T frames is held as 2b + 1 slices, `[B, 2b+1, H, W, C]`: b

@@ -21,7 +21,7 @@ class BaselineGenerator(Network):
     """Image `[B, S, S, 3]` → clip `[B, 32, S, S, 3]`.
 
     Args:
-      options: Of the settings, `network`, `resolution` and `base_filters` are used.
+      options: Settings; only `network`, `resolution` and `base_filters` are used.
       compute: How it is computed; its precision is the layer argument `dtype`.
     """
 

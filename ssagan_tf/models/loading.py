@@ -36,12 +36,12 @@ def load_network(path: Path, compute: ComputeOptions | None = None) -> Network:
       compute: How it is computed; by default as it was saved.
 
     Raises:
-      DataError: The file is missing or damaged, or contains something else than such a network.
+      DataError: The file is missing or damaged, or contains anything but such a network.
     """
     if not path.is_file():
-        raise DataError(f"{path}: no such file; give a .keras file of train or import_torch")
+        raise DataError(f"{path}: not found; give a .keras file written by train or import_torch")
     if path.suffix != ".keras":
-        raise DataError(f"{path} is not a .keras file; give one of train or import_torch")
+        raise DataError(f"{path} is not a .keras file; give one written by train or import_torch")
     try:
         network = _read(path)
     except Exception as error:  # zip, JSON, HDF5 and Keras raise many kinds

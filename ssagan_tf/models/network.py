@@ -24,7 +24,7 @@ class Network(keras.Model):
 
     Args:
       options: The settings of the architecture; the paper's 128² network by default.
-      compute: How it is computed, but for the precision, which is the layer argument `dtype`.
+      compute: How it is computed, except for the precision, which is the layer argument `dtype`.
 
     Attributes:
       largest_kernel: Weights of the largest kernel for one base filter; they grow with the square.

@@ -103,9 +103,9 @@ class UNet(Network):
     def call(self, inputs: Any, training: bool | None = None, static_clip: bool = True) -> Any:
         """Returns the clip that follows an image, or that refines a clip.
 
-        An image is repeated to a static clip, of which the encoder computes only the distinct
-        slices (`layers/static_clip.py`), or with `static_clip=False` all frames. The results are
-        equal but for rounding.
+        An image is repeated to a static clip. The encoder computes only its distinct slices
+        (`layers/static_clip.py`), or with `static_clip=False` all frames. The results are equal
+        up to rounding.
         """
         self.check_input(inputs.shape)
         x, frames = inputs, FRAMES

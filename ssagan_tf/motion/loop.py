@@ -35,7 +35,7 @@ _CORRELATION_SIDE = 256  # pixels
 _PHASE_WAVES = ((0.9, 0.5, 0.1), (-0.6, 1.1, 0.35), (1.4, -1.0, 0.8))
 _PATCH_WAVES = ((3.1, 1.7, 0.2), (-2.3, 3.7, 0.7), (4.9, -2.9, 0.45), (1.3, 5.3, 0.9))
 _FADE = 0.5  # share of half a cycle in which a patch changes from one copy to the other
-_CLOUD_CONTRAST = 40.0  # of 255, from which on a brighter cloud is kept the longest
+_CLOUD_CONTRAST = 40.0  # of 255; a cloud brighter by this much is kept the longest
 _STRIP = 32  # rows
 _CACHE_BYTES = 2**28  # for the frames of a phase; otherwise they are computed again each time
 

@@ -23,7 +23,7 @@ class Sun:
 
     Attributes:
       x, y: Centre, in widths and heights of the picture.
-      radius: In widths.
+      radius: Radius in widths of the picture.
     """
 
     x: float
@@ -53,7 +53,7 @@ class Sun:
     def glow(self, photo: np.ndarray, source: np.ndarray) -> np.ndarray:
         """Returns the light around the sun, which stands still.
 
-        It is what rings around the centre have in common, and decreases with the radius.
+        It is the light that rings around the centre have in common; it decreases with the radius.
 
         Args:
           photo: `[H, W, 3]` uint8.

@@ -66,7 +66,7 @@ class EvaluateOptions(SourceOptions):
         paths=True,
     )
     baselines: tuple[str, ...] = setting(
-        (), "Rows of more of the baselines that are listed above, separated by commas."
+        (), "Further baselines to add as rows, from the list above, separated by commas."
     )
     transfer: bool = setting(
         False,

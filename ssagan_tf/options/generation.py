@@ -21,8 +21,8 @@ class SourceOptions(Section):
     )
     checkpoint: str = setting(
         "",
-        "Checkpoint of the run: best (least content loss on test clips), newest, or a step such as "
-        "5000. Empty: generator.keras, or the newest checkpoint if the run is not finished.",
+        "Checkpoint of the run: best (lowest content loss on test clips), newest, or a step such "
+        "as 5000. Empty: generator.keras, or the newest checkpoint if the run is not finished.",
         lambda v: (
             None
             if v in ("", "best", "newest") or v.isdecimal()

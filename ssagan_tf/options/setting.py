@@ -18,7 +18,7 @@ SectionT = TypeVar("SectionT", bound="Section")
 
 
 class OptionError(ValueError):
-    """A setting with an impossible value (exit code 2). Message: ``name=value: why``."""
+    """A setting with an invalid value (exit code 2). Message: ``name=value: why``."""
 
     def __init__(self, name: str, value: Any, why: str):
         typed = ",".join(value) if isinstance(value, tuple) else value
@@ -42,11 +42,11 @@ def setting(
     Args:
       default: The value when nothing is given. Its type is the annotation's.
       help: One or two sentences for `--help`.
-      check: Refuses impossible values.
+      check: Returns what is wrong with a value, or None.
       may_change: Whether a resumed run may be given another value.
       in_recipe: Whether it belongs to a network's recipe, as losses and the optimizer do.
-      only_with: Other settings with the values of them that this one needs to have an effect, any
-        one of them; those that the section does not have do not count.
+      only_with: Other settings, each with its values that give this one an effect; one of them is
+        enough. Settings that the section does not have are ignored.
       remote: Whether it may be a remote address.
       paths: For a tuple: whether it holds PATH or NAME=PATH.
       any_bytes: Whether it may be bytes that are not UTF-8, as file names may be: it is never
@@ -144,7 +144,7 @@ def resolve(section: type[SectionT], choice: str, given: Mapping[str, Any]) -> S
       given: Values by name.
 
     Raises:
-      OptionError: There is no such recipe, or a value is impossible.
+      OptionError: There is no such recipe, or a value is invalid.
     """
     if section.recipes and choice not in section.recipes:
         raise OptionError(
@@ -174,4 +174,4 @@ def require(section: Section, *names: str) -> None:
     """Raises OptionError unless these settings were given."""
     for name in names:
         if not getattr(section, name):
-            raise OptionError(name, "", "is needed; see --help")
+            raise OptionError(name, "", "is required; see --help")

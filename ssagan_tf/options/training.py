@@ -47,8 +47,8 @@ class TrainOptions(Section):
     `TrainOptions()` is the paper's recipe for SSA-GAN (Sec. 4), whichever network it trains. For
     another network's own recipe use `TrainOptions.for_network("vgan", steps=100)`.
 
-    On the command line `--network` brings its recipe along. Typed settings replace parts of it;
-    what a flag file sets of a recipe counts only for the network that the file names.
+    On the command line `--network` brings its recipe along. Typed settings override it; recipe
+    settings in a flag file apply only to the network that the file names.
     """
 
     recipes: ClassVar[Mapping[str, Mapping[str, Any]]] = RECIPES
@@ -138,7 +138,7 @@ class TrainOptions(Section):
     )
     ranking: Literal["both", "generator"] = setting(
         "both",
-        "Which networks have the ranking loss. both: the generator minimises it and the "
+        "Which networks use the ranking loss. both: the generator minimises it and the "
         "discriminator maximises it, as in MD-GAN. generator: the generator only.",
         in_recipe=True,
     )
@@ -164,7 +164,7 @@ class TrainOptions(Section):
     )
     ema_ramp_up: Literal["auto", "on", "off"] = setting(
         "auto",
-        "Whether that decay starts low, min(--ema_decay, (1 + step) / (10 + step)), and also "
+        "Whether --ema_decay starts low, at min(--ema_decay, (1 + step) / (10 + step)), and also "
         "applies to the moving statistics of batch norm. auto: on, except for resumed runs that "
         "were started before this setting existed.",
     )
@@ -177,7 +177,7 @@ class TrainOptions(Section):
     )
     canonical_threshold: float = setting(
         0.0003,
-        "Mean horizontal velocity from which on a clip counts as drifting, as a fraction of the "
+        "Lowest mean horizontal velocity at which a clip counts as drifting, as a fraction of the "
         "width per frame.",
         between(0.0, 1.0),
         only_with={"canonical_motion": ("both", "drop")},
@@ -216,7 +216,8 @@ class TrainOptions(Section):
     checkpoint_every: int = setting(250, "Steps between checkpoints.", at_least(1), may_change=True)
     keep_checkpoints: int = setting(
         3,
-        "Newest checkpoints to keep, in addition to the one of least content loss on test clips.",
+        "Newest checkpoints to keep, in addition to the one with the lowest content loss on test "
+        "clips.",
         at_least(1),
         may_change=True,
     )
@@ -285,7 +286,7 @@ class TrainOptions(Section):
           **given: Settings by name.
 
         Raises:
-          OptionError: There is no such network, or a value is impossible.
+          OptionError: There is no such network, or a value is invalid.
         """
         return resolve(cls, network, given)
 
@@ -306,7 +307,7 @@ class TrainOptions(Section):
     def check_new_run(self) -> None:
         """Raises OptionError for combinations that can only be a mistake.
 
-        A resumed run is not held to it: it keeps what it was started with.
+        Not for resumed runs, which keep the settings they were started with.
         """
         refuse_without_effect(self)
         if self.ranking != "both" and not self.lambda_rank:

@@ -72,8 +72,8 @@ def stored_clip_truth(name: str, settings: Mapping[str, Any], resolution: int) -
     """Returns the motion of a clip in a prepared set.
 
     Args:
-      name: Of the clip.
-      settings: Of the set.
+      name: Name of the clip.
+      settings: Settings of the set.
       resolution: Height and width of the frames.
 
     Returns:

@@ -28,7 +28,7 @@ class Camera:
 
     @property
     def horizon(self) -> float:
-        """Where it crosses the middle of the picture: 0 at the top, 1 at the bottom."""
+        """Height of the horizon in the middle of the picture: 0 is the top, 1 the bottom."""
         return 0.5 + self.focal[1] * float(np.tan(self.pitch)) / float(np.cos(self.roll))
 
 
@@ -49,9 +49,9 @@ class View:
     Below the horizon, they are the directions that a calm sea reflects.
 
     Args:
-      camera: Of the picture.
-      x: Of the pixels, `[H, W]`, from 0 at the left border to 1 at the right.
-      y: The same from top to bottom.
+      camera: Camera of the picture.
+      x: x of the pixels, `[H, W]`, from 0 at the left border to 1 at the right.
+      y: y of the pixels, from 0 at the top to 1 at the bottom.
 
     Attributes:
       up: Sine of the elevation, negative below the horizon; `[H, W]`, like all of these.

@@ -26,8 +26,8 @@ class Layer:
     """A layer of cloud, whose pattern is a random field of variance 1.
 
     Attributes:
-      kind: Of cloud.
-      key: Of the random stream for the pattern.
+      kind: Kind of cloud.
+      key: Key of the random stream for the pattern.
       wall: Whether it is upright and far away, as towers are, instead of overhead.
       size: Periods of the texture per unit of the layer's coordinates.
       velocity: Periods per frame to the right and forward (for a wall, down).
@@ -39,12 +39,12 @@ class Layer:
       along: Direction of the streaks in radians.
       swirl: Displacement of the pattern by warping, in periods.
       cover: Added to the field; there is cloud where the sum is positive.
-      firmness: Of the edges.
-      opacity: Where it is thickest.
+      firmness: Firmness of the edges.
+      opacity: Opacity where it is thickest.
       bulge: Height of clouds over their width, which hides that the layer is flat.
-      top: Of a wall, tangent of the elevation that most of it reaches.
+      top: For a wall, the tangent of the elevation that most of it reaches.
       relief: Strength of light and shade.
-      brightness: Of the lit side; 1 is white.
+      brightness: Brightness of the lit side; 1 is white.
     """
 
     kind: str
@@ -162,7 +162,7 @@ def sample_layers(rng: RandomStream, camera: Camera, overcast: float) -> tuple[L
 
     Args:
       rng: Random stream.
-      camera: Of the clip; velocities are scaled to its picture.
+      camera: Camera of the clip; velocities are scaled to its picture.
       overcast: From 0, a clear day, to 1, a grey one.
     """
     weights = {
@@ -209,8 +209,8 @@ class LayerRenderer:
 
     Args:
       layer: The layer.
-      view: Of the picture.
-      camera: Of the picture.
+      view: View of the picture.
+      camera: Camera of the picture.
       sunward: Horizontal unit vector towards the sun.
       seen: `[H, W]` bool: where clouds are not hidden by land. Elsewhere none are drawn.
     """

@@ -30,13 +30,13 @@ class Ground:
       edge: Its upper edge.
       level: The horizon of its perspective.
       aspect, focal: Width over height of the picture, and its focal length in heights.
-      colours: Of its patches.
+      colours: Colours of its patches.
       haze: Colour at the horizon.
       hazy: Fraction of haze there.
       patches: Number of patches per unit of width, at one height of the picture from the camera.
       sharp: Sharpness of the patches.
       tufts: Number of tufts in the texture per width.
-      contrast: Of the tufts.
+      contrast: Contrast of the tufts.
       furrows: Number of rows of plants; 0: none.
       turned: Their direction.
       fade: Change of brightness towards the camera.
@@ -106,7 +106,7 @@ def sample_ground(rng: RandomStream, site: Site, kind: str, edge: Outline | None
         "grass": 0.3, "field": 0.2, "sand": 0.08, "rocks": 0.6, "snow": 0.07, "road": 0.3,
         "plaza": 0.1, "patchwork": 0.15, "forest": 0.5,
     }[kind]  # fmt: skip
-    # A near hill, or the plain up to the horizon.
+    # A nearby hill, or the plain up to the horizon.
     hill = rng.uniform(0.02, 0.12) if rng.chance(0.3) else rng.uniform(0.0, 0.01)
     edge = edge or Outline(
         level=site.level,

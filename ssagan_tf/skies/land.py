@@ -15,7 +15,7 @@ from ssagan_tf.skies.shapes import Canvas
 from ssagan_tf.skies.site import sample_site
 
 
-class Thing(Protocol):
+class Paintable(Protocol):
     """Something that can be painted."""
 
     def paint(self, canvas: Canvas) -> None: ...
@@ -26,7 +26,7 @@ class Land:
     """Everything static in a scene.
 
     Attributes:
-      camera: Of the clip.
+      camera: Camera of the clip.
       kinds: Names of the kinds of things.
       distant: Things whose coordinates are directions, the farthest first.
       nearby: Things whose coordinates are those of the picture, the farthest first.
@@ -34,8 +34,8 @@ class Land:
 
     camera: Camera
     kinds: tuple[str, ...]
-    distant: tuple[Thing, ...]
-    nearby: tuple[Thing, ...]
+    distant: tuple[Paintable, ...]
+    nearby: tuple[Paintable, ...]
 
     def far(self, view: View) -> tuple[np.ndarray, np.ndarray]:
         """Renders distant things as a function of direction, so that water can reflect them.
@@ -55,8 +55,8 @@ def sample_land(rng: RandomStream, camera: Camera, light: Light, water: bool) ->
 
     Args:
       rng: Random stream.
-      camera: Of the clip.
-      light: Of the clip.
+      camera: Camera of the clip.
+      light: Light of the clip.
       water: Whether the ground is a sea or lake, which is not part of the land.
     """
     site = sample_site(rng.part(0), camera, light, water)
@@ -70,7 +70,7 @@ def sample_land(rng: RandomStream, camera: Camera, light: Light, water: bool) ->
     return Land(camera, tuple(kinds), tuple(parts.distant), tuple(parts.nearby))
 
 
-def _painted(things: tuple[Thing, ...], canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
+def _painted(things: tuple[Paintable, ...], canvas: Canvas) -> tuple[np.ndarray, np.ndarray]:
     for thing in things:
         thing.paint(canvas)
     return canvas.result()

@@ -27,9 +27,9 @@ class Lens:
       vignette: Relative loss of light in the corners.
       softness: Standard deviation of the blur in widths of the picture.
       noise: Standard deviation of the sensor noise, in [0, 1], at 64×64.
-      quality: Of JPEG compression; 0: none.
+      quality: Quality of the JPEG compression; 0: none.
       bars: Height of the black bars at top and bottom, in heights of the picture.
-      key: Of the random stream for the noise.
+      key: Key of the random stream for the noise.
     """
 
     exposure: float

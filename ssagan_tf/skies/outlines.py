@@ -18,8 +18,8 @@ class Outline:
 
     Attributes:
       level: The y of its lowest parts; it falls below this at its ends.
-      height: Of its highest parts above the level.
-      length: Of its largest features.
+      height: Height of its highest parts above the level.
+      length: Length of its largest features.
       offset: Position in the noise.
       sharp: From 0, round hills, to 1, peaks.
       rough: Amplitude of features relative to those twice as large.

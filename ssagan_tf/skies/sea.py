@@ -19,7 +19,7 @@ class Wave:
       number: Wave vector to the right and forward, in radians.
       slope: Its largest slope.
       rate: Radians per frame.
-      phase: At frame 0, in radians.
+      phase: Phase at frame 0, in radians.
     """
 
     number: tuple[float, float]

@@ -1,4 +1,4 @@
-"""Arrangements of buildings: skylines, villages, cities, streets, and parts of near ones."""
+"""Arrangements of buildings: skylines, villages, cities, streets, and close-ups of buildings."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def sample_street(rng: RandomStream, site: Site) -> tuple:
 
 
 def sample_roof(rng: RandomStream, site: Site) -> tuple:
-    """Samples a near roof or house front, cut off by the border."""
+    """Samples a roof or house front close to the camera, cut off by the border."""
     right = rng.chance(0.5)
     found: list[Any] = []
 

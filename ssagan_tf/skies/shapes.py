@@ -18,8 +18,8 @@ class Canvas:
     """A picture to paint shapes on, one over the other.
 
     Args:
-      x: Of the pixels, `[H, W]`; increases with the column.
-      y: Of the pixels, downwards. Where water reflects, it decreases again below the horizon.
+      x: x of the pixels, `[H, W]`; increases with the column.
+      y: y of the pixels, downwards. Where water reflects, it decreases again below the horizon.
       pixel: Side of a pixel.
     """
 
@@ -41,7 +41,7 @@ class Canvas:
 
     @classmethod
     def of_picture(cls, camera: Camera, side: int) -> Canvas:
-        """For near things: x and y of the picture, rotated so that the horizon is level."""
+        """For nearby things: x and y of the picture, rotated so that the horizon is level."""
         x, y = axes(side)
         cos, sin = np.cos(camera.roll), np.sin(camera.roll)
         aspect = camera.focal[1] / camera.focal[0]

@@ -39,7 +39,7 @@ class Site:
     """The place of the camera.
 
     Attributes:
-      camera, light: Of the clip.
+      camera, light: Camera and light of the clip.
       level: The y of the ground in the distance: the horizon, or the lower border.
       aspect: Width over height of the picture before it is made square.
       eye: Height of the camera above the ground in metres.
@@ -72,7 +72,7 @@ class Site:
         """Returns the colour of a surface in this light.
 
         Args:
-          colour: In full daylight.
+          colour: Its colour in full daylight.
           sun: Direct light on it, 0 to 1.
           far: Fraction of haze in front of it.
         """

@@ -76,7 +76,7 @@ def sample_ridge(
       rng: Random stream.
       site: Has the level of its foot.
       kind: "mountains", "snow", "hills", "forest", "desert", "fields".
-      height: Of its highest parts, in heights of the picture.
+      height: Height of its highest parts, in heights of the picture.
       far: Fraction of haze in front of it.
       **outline: Attributes of its `Outline` that are not random.
     """

@@ -15,8 +15,8 @@ class Truth:
       velocity: `[T, H, W, 2]` float32, pixels per frame to the right and down: of the most opaque
         cloud layer (of any layer where there is no cloud); in water, of its reflection. 0 where
         land hides the sky, and at the horizon.
-      opacity: Of all clouds, `[T, H, W]` float32 in [0, 1]; 0 in water, at the horizon, and where
-        land hides them.
+      opacity: Opacity of all clouds, `[T, H, W]` float32 in [0, 1]; 0 in water, at the horizon,
+        and where land hides them.
       moving: Fraction of each pixel that is sky or water, `[H, W]` float32.
     """
 

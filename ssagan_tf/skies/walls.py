@@ -89,10 +89,10 @@ class StreetFront:
       near, end: x at which it begins (outside the picture) and ends.
       top, foot: Extent up and down at unit distance from the vanishing point.
       walls: Colour of each house.
-      heights: Of each house, relative to `top`.
+      heights: Height of each house relative to `top`.
       columns: Number of windows per unit of the logarithm of the distance.
       rows: Number of storeys.
-      windows: Of all houses.
+      windows: Windows of all houses.
     """
 
     vanishing: tuple[float, float]

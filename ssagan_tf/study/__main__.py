@@ -26,7 +26,7 @@ def study(options: StudyOptions) -> None:
     """Serves the study until it is interrupted, or writes its report.
 
     Raises:
-      OptionError: A setting is missing, impossible, or differs from that of the study.
+      OptionError: A setting is missing, invalid, or differs from that of the study.
       DataError: Clips cannot be read, or the store or the port cannot be used.
     """
     require(options, "store")

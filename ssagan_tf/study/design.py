@@ -62,7 +62,7 @@ def draw_pairs(
       pairs: Number of pairs per case.
       catch_pairs: Number of catch pairs. They show real clips, or those of the first system if
         none is named `real`.
-      seed: Of the random choice.
+      seed: Seed of the random choice.
 
     Raises:
       OptionError: There are too few clips.

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ssagan_tf.errors import missing_extra
 from ssagan_tf.study.store import Store, StudyFullError
-from ssagan_tf.web.guard import NO_ACCESS, Guard, Limits, cookie_name, remember
+from ssagan_tf.web.guard import NO_ACCESS, Guard, Limits, cookie_name, set_cookie
 
 try:
     from fastapi import Depends, FastAPI, HTTPException, Request, Response
@@ -54,7 +54,7 @@ def make_app(
       access: Token that visitors must present once, as `/?access=TOKEN`; empty: none.
       subjects: Number of subjects with personal links, `/?subject=INVITATION`; nobody else may
         take part. 0: each browser is a subject.
-      called: By which names the server may be addressed: arguments of the `Guard`; by default
+      called: Names by which the server may be addressed: arguments of the `Guard`; by default
         those of this machine alone.
     """
     # Without FastAPI's documentation pages.
@@ -91,7 +91,7 @@ def make_app(
             if given in invited:
                 # The redirect removes the invitation from the address bar.
                 response: Response = RedirectResponse("/", 303)
-                remember(response, request.scope, subject_cookie, given)
+                set_cookie(response, request.scope, subject_cookie, given)
                 return response
             if subject not in invited:
                 return HTMLResponse(NO_ACCESS, 403)
@@ -99,7 +99,7 @@ def make_app(
         # The subject is fixed here, so that two tabs or a double click start only one, and a
         # browser stays the same subject as long as it keeps the cookie.
         subject = subject or secrets.token_urlsafe(24)
-        remember(response, request.scope, subject_cookie, subject)
+        set_cookie(response, request.scope, subject_cookie, subject)
         return response
 
     @app.get("/page.css")

@@ -99,7 +99,7 @@ def create(
 
     Args:
       path: The file.
-      settings: With which the study was made; must include `seed`.
+      settings: Settings of the study; must include `seed`.
       pairs: All pairs.
       videos: mp4s by system and clip.
 
@@ -178,7 +178,8 @@ class Store:
         # there is none.
         if os.path.lexists(journal := f"{self._file.resolve()}-journal"):
             raise DataError(
-                f"cannot use {path} as a study: {journal} is not from this program; move it away"
+                f"cannot use {path} as a study: {journal} was not written by this program; "
+                "move it away"
             )
         try:
             with self._open() as database:

@@ -26,13 +26,13 @@ def infer_network(
 ) -> tuple[type[Network], ModelOptions]:
     """Infers the class and options of the network.
 
-    Single keys that are missing or of the wrong shape don't mislead it; `load_state_dict` reports
+    Single keys that are missing or of the wrong shape do not mislead it; `load_state_dict` reports
     them.
 
     Args:
       shapes: The shape of each array, by key.
       what: The name of the state dict in error messages.
-      network: Registered name; by default it is found out.
+      network: Registered name; inferred by default.
       skips: As in `ModelOptions`. Which additive skips a network has cannot be inferred.
       ssa_layers: As in `ModelOptions`. Not inferred either: an attention module that is not in the
         file may be missing by mistake.
@@ -98,7 +98,7 @@ def _network(shapes: Mapping[str, Shape], up: dict[int, Shape], what: str) -> st
     ]
     fitting = [name for name in fitting if UNET_VARIANTS[name].ssa == attends] or fitting
     if len(fitting) > 1:
-        raise OptionError("network", "", f"is needed: {what} fits {' and '.join(fitting)}")
+        raise OptionError("network", "", f"is required: {what} fits {' and '.join(fitting)}")
     return fitting[0]
 
 

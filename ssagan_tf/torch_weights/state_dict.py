@@ -33,12 +33,12 @@ class Entry:
     shape: tuple[int, ...]
 
     def to_torch(self) -> np.ndarray:
-        """The variable's value as PyTorch has it."""
+        """Returns the variable's value in PyTorch's layout."""
         value = np.asarray(self.variable).reshape(self.unpacked)
         return np.ascontiguousarray(value.transpose(self.axes)).reshape(self.shape)
 
     def assign(self, array: np.ndarray) -> None:
-        """Sets the variable to a value as PyTorch has it."""
+        """Sets the variable to a value in PyTorch's layout."""
         transposed = array.reshape([self.unpacked[axis] for axis in self.axes])
         value = transposed.transpose(np.argsort(self.axes)).reshape(self.variable.shape)
         self.variable.assign(value.astype(self.variable.dtype))
@@ -180,7 +180,7 @@ def _listed(kind: str, keys: list[str]) -> str:
 
 
 def describe(network: Network) -> str:
-    """The network in words."""
+    """Describes a network in a few words, for messages."""
     options = network.options
     part = "discriminator " if isinstance(network, Discriminator) else ""
     words = [

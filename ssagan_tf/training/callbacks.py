@@ -278,7 +278,7 @@ def side_by_side(real: np.ndarray, fake: np.ndarray) -> np.ndarray:
 
     Args:
       real: uint8 `[N, T, H, W, 3]`.
-      fake: Of the same shape.
+      fake: The same shape.
 
     Returns:
       uint8 `[T, N·H, 3·W, 3]`.

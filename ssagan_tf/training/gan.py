@@ -23,7 +23,7 @@ from ssagan_tf.training.ema import ExponentialMovingAverages
 from ssagan_tf.training.objectives import Metrics, Objective
 from ssagan_tf.training.optimizer import make_optimizer
 
-STOP = "stop"  # in a step's metrics, where several hosts train: whether one was told to stop
+STOP = "stop"  # in a step's metrics, where several hosts train: whether one was asked to stop
 
 
 class NonFiniteError(Exception):

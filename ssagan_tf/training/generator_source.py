@@ -34,7 +34,7 @@ class Source:
 
     @property
     def about(self) -> str:
-        """Which generator it is, in words."""
+        """Describes which generator it is."""
         if self.box:
             return self.box.about
         return self.name + (f", checkpoint {self.checkpoint}" if self.checkpoint else "")
@@ -88,7 +88,7 @@ def find(options: SourceOptions, otherwise: str = "") -> Source:
     """
     model = options.model or ("" if options.run_dir else otherwise)
     if bool(options.run_dir) == bool(model):
-        raise OptionError("run_dir", options.run_dir, "give either --run_dir or --model")
+        raise OptionError("run_dir", options.run_dir, "give either --run_dir or --model, not both")
     if options.run_dir:
         return Source(open_run(options.run_dir), None, options.checkpoint)
     if options.checkpoint:

@@ -18,7 +18,7 @@ class LearningCurve:
     """Content loss during training.
 
     Attributes:
-      loss: By the number of clips that the generator was updated on.
+      loss: Loss by the number of clips that the generator was updated on.
       still: Loss of the photo repeated as a still clip, on the same clips; None if unknown.
     """
 

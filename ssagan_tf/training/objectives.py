@@ -131,7 +131,7 @@ class Objective:
         return {**terms, "generator_loss": loss}
 
     def __str__(self) -> str:
-        """The generator's loss in words."""
+        """Formats the generator's loss as a sum of weighted terms."""
         options = self._options
         weights = {
             f"{options.adversarial} adversarial": options.lambda_adv,

@@ -53,7 +53,7 @@ def open_run(folder: str | Path) -> Run:
     folder = Path(folder)
     path = folder / FLAGS_FILE
     if not path.is_file():
-        raise DataError(f"{folder} is not a run of train: {FLAGS_FILE} not found")
+        raise DataError(f"{folder} is not a training run: {FLAGS_FILE} not found")
     try:
         values = flags.from_file(str(path), alone=True)
         sections = [flags.read(kind, values) for kind in SECTIONS]
@@ -119,13 +119,13 @@ def check_same_run(
         raise OptionError(
             "data",
             train.data,
-            f"records another motion of its clips than when the run in {folder} was started; "
+            f"has other drifts recorded for its clips than when the run in {folder} was started; "
             "restore the set, or use another --run_dir",
         )
 
 
 def _refuse_links(folder: Path, train: TrainOptions) -> None:
-    """Refuses links: a run writes and removes files in its own folder only, whoever started it."""
+    """Refuses links: a run must not write or remove files outside its own folder."""
     parts = (FLAGS_FILE, INFO_FILE, METRICS_FILE, GENERATOR_FILE, STAGE1_FILE, STAGE1_RECORD)
     parts += (CHECKPOINTS, SAMPLES, TENSORBOARD, SALVAGE_FOLDER)
     parts += (SYNTHETIC_FOLDER,) if train.data == SYNTHETIC else ()

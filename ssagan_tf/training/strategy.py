@@ -35,7 +35,7 @@ def make_strategy(kind: str, replicas: int) -> tf.distribute.Strategy:
             kind = "multi_worker"
     if kind == "one_device":
         if replicas > 1:
-            raise OptionError("replicas", replicas, "--strategy=one_device has a single one")
+            raise OptionError("replicas", replicas, "--strategy=one_device uses a single device")
         return tf.distribute.get_strategy()
     if kind == "mirrored":
         return tf.distribute.MirroredStrategy(_devices(replicas))
@@ -51,7 +51,7 @@ def _devices(replicas: int) -> list[str]:
         raise OptionError(
             "strategy",
             "mirrored",
-            "there is no GPU; to try it, --replicas=2 splits the CPU into two devices",
+            "no GPU found; to try it, --replicas=2 splits the CPU into two devices",
         )
     try:
         tf.config.set_logical_device_configuration(
@@ -72,7 +72,9 @@ def _multi_worker(replicas: int) -> tf.distribute.Strategy:
             f"needs the environment variable {CLUSTER} on each host; see docs/training.md",
         )
     if replicas:
-        raise OptionError("replicas", replicas, "workers use all GPUs of their host; leave it out")
+        raise OptionError(
+            "replicas", replicas, "each worker uses all GPUs of its host; leave it out"
+        )
     print(f"waiting for the {workers} workers in {CLUSTER}", flush=True)
     try:
         return tf.distribute.MultiWorkerMirroredStrategy()

@@ -43,7 +43,7 @@ def display_size(frame: av.VideoFrame, stream: av.VideoStream) -> tuple[int, int
 
 
 def deinterlaced(frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Deinterlaces frames from the first interlaced one on; their number stays the same."""
+    """Deinterlaces frames, starting at the first interlaced one; their number stays the same."""
     graph = kind = None
     for frame in frames:
         now = frame.width, frame.height, frame.format.name

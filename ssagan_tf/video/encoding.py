@@ -208,7 +208,7 @@ def _set_last_delay(written: BinaryIO, packet: bytes, delay: int) -> None:
     Args:
       written: The GIF, in which one byte follows its last packet.
       packet: That packet. A first packet has the GIF's header and its palette before the frame.
-      delay: In 1/100 s.
+      delay: Delay in 1/100 s.
     """
     header = 13 + 3 * 2 ** (1 + packet[10] % 8) if packet.startswith(b"GIF") else 0
     written.seek(-1 - len(packet) + header + 4, io.SEEK_END)

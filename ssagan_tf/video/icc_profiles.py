@@ -176,11 +176,11 @@ def _matrix_profile(chromaticities: Chromaticities, gamma: float) -> bytes | Non
     """Builds an ICC profile (ICC.1, version 2) from three primaries.
 
     Args:
-      chromaticities: Of white and the primaries.
+      chromaticities: Chromaticities of white and the primaries.
       gamma: Exponent from values to light; 0: the curve of sRGB.
 
     Returns:
-      The profile; None for sRGB itself, and for impossible primaries.
+      The profile; None for sRGB itself, and for invalid primaries.
     """
     if chromaticities == PRIMARIES[BT709] and not gamma:
         return None

@@ -21,7 +21,7 @@ _TOLERANCE_FACTOR, _TOLERANCE_LEVELS = 1.5, 1.0
 
 
 def quantize_frames(frames: Iterable[TimedFrame]) -> Iterator[av.VideoFrame]:
-    """Reduces frames to the palette of the first one, until it fits no longer; then to a new one.
+    """Reduces frames to the palette of the first one, until it no longer fits; then to a new one.
 
     Ordered dithering: static parts do not flicker, and files are smaller than with error diffusion.
 

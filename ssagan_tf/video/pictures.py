@@ -157,7 +157,7 @@ def open_image(file: BinaryIO, *formats: str) -> Iterator[Image.Image]:
         if not formats or "HEIF" in formats:
             _check_header(file)
         with _QUIET, Image.open(file, formats=_available(formats or _FORMATS)) as image:
-            # Pillow refuses twice as many, or this many unless somebody resets the warnings.
+            # Pillow refuses twice as many, or this many unless something resets the warnings.
             if image.width * image.height > limits.PICTURE_PIXELS:
                 raise Image.DecompressionBombError
             if image.format == "TIFF":

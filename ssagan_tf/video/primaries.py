@@ -27,7 +27,7 @@ def to_xyz(chromaticities: Chromaticities) -> tuple[np.ndarray, np.ndarray]:
     """Returns the matrix from linear RGB to XYZ, and XYZ of white with Y = 1.
 
     Raises:
-      ValueError: The chromaticities are impossible.
+      ValueError: The chromaticities are invalid.
     """
     x, y = np.reshape(chromaticities, (4, 2)).T
     if y.min() <= 0:

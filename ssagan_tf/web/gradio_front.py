@@ -146,7 +146,7 @@ class GradioFront:
     async def _call(
         self, scope: Scope, receive: Receive, send: Send, others: Callable[[Any], dict[str, Any]]
     ) -> Response | None:
-        """Passes on a call: its data, and of its other fields those that are known."""
+        """Passes on a call: its data, and the other fields that are known."""
         message = await receive()  # complete, thanks to the guard
         try:
             sent = json.loads(message["body"])

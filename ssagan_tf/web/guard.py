@@ -49,7 +49,7 @@ class Limits:
       body: Bytes of the body of a request.
       larger: Bytes of the body by path, for paths with another limit.
       bodies: Bytes of all bodies in memory at once.
-      seconds: In which a body must arrive.
+      seconds: Seconds in which a body must arrive.
     """
 
     body: int = 4096
@@ -166,7 +166,7 @@ class Guard:
                 # The token leaves the address bar.
                 rest = [pair for pair in request.query_params.multi_items() if pair[0] != ACCESS]
                 answer = RedirectResponse(f"/?{urlencode(rest)}" if rest else "/", 303)
-                remember(answer, scope, self._cookie, self._token)
+                set_cookie(answer, scope, self._cookie, self._token)
                 return answer
         if request.method == "POST":
             return _response(403, "access denied: open the link that you were given")
@@ -226,11 +226,11 @@ def cookie_name(what: str, secret: object) -> str:
     return f"{what}_{hashlib.sha256(str(secret).encode()).hexdigest()[:12]}"
 
 
-def remember(response: Response, scope: Scope, name: str, value: str) -> None:
+def set_cookie(response: Response, scope: Scope, name: str, value: str) -> None:
     """Sets a cookie that scripts cannot read and requests of other sites' pages do not carry.
 
     Lax, not Strict: with Strict, a visitor who follows the link from a mail would arrive without
-    the cookie and be taken for somebody new.
+    the cookie and be taken for someone new.
     """
     response.set_cookie(
         name,

@@ -134,7 +134,7 @@ def serve(
             unsent = self.transport.get_write_buffer_size()
             answering = self.cycle is not None and not self.cycle.response_complete
             state = (self.cycle, unsent, self._resumed)
-            # While nothing of a response is unsent, it is the server that is slow.
+            # If nothing is waiting to be sent, it is the server that is slow.
             stalls = state == self._last_state and (unsent > 0 or not answering)
             self._last_state = state
             half_sent = self.conn.their_state is h11.SEND_BODY  # a request that was refused

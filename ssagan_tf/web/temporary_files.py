@@ -21,7 +21,7 @@ class TemporaryFiles:
     """A folder of files that are deleted after a while.
 
     Args:
-      folder: Path.
+      folder: Path of the folder.
       max_age: Seconds for which files are kept.
       max_bytes: Total size; the oldest files are deleted first.
     """

@@ -62,7 +62,7 @@ def test_plain_algorithm_is_what_pytorch_counts(resolution: int, base_filters: i
 
 
 def work(op: tf.Operation) -> int:
-    """Operations of a node of a graph."""
+    """Counts the operations of a graph node."""
     shapes = [tensor.shape for tensor in op.inputs]
     if op.type == "Conv3D":
         return 2 * math.prod(op.outputs[0].shape) * math.prod(shapes[1][:-1])

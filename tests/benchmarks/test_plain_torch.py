@@ -1,4 +1,4 @@
-"""The networks we are measured against are the same networks."""
+"""The PyTorch networks of the benchmarks compute the same as ours."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _one_thread() -> None:
 
 
 def with_varied_weights(network: ssagan_tf.models.Network) -> ssagan_tf.models.Network:
-    """Gives every weight a value of its own: γ is 0 at first, moving means as well."""
+    """Gives every weight a different value: γ and moving means start at 0."""
     draw = np.random.default_rng(1)
     for weight in network.weights:
         value = np.array(weight)

@@ -34,7 +34,7 @@ build_meta.build_wheel("../../rebuilt")
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what is packaged, built: a wheel in built/, and that of the sdist in rebuilt/."""
+    """A copy of the packaged files, with its wheel in built/ and its sdist's wheel in rebuilt/."""
     pytest.importorskip("setuptools", reason="setuptools is not installed")
     root = tmp_path_factory.mktemp("checkout")
     for name in FILES:

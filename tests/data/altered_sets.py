@@ -1,4 +1,4 @@
-"""Alters prepared sets, and their descriptions to match, as somebody else could."""
+"""Alters prepared sets and their descriptions consistently, as an attacker could."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Runs programs one after the other in another process, which loads the libraries only once.
 
-`python -m tests.data.program_server` reads a program from each line of its input. It is for those
-that read S3: the library for that must not be loaded by the tests, as it aborts at their end.
+`python -m tests.data.program_server` reads a program from each line of its input. It is for
+programs that read S3: TensorFlow's S3 library aborts at exit, so the tests must not load it.
 """
 
 from __future__ import annotations

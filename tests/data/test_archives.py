@@ -1,6 +1,6 @@
 """Artificial archives of each layout, with all irregularities of real ones.
 
-Each clip that is kept is named, and all that is not is counted with its reason.
+The tests name every clip that is kept, and count what is skipped by its reason.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def sky() -> np.ndarray:
 def outcome(source: Path, output: Path, **settings: object) -> tuple[list[str], dict[str, int]]:
     """Names of the clips in both splits, and how many items were skipped for each reason.
 
-    A set made of the archive is whole, and evaluation reads the same clips from the archive.
+    The set made from the archive must be intact, and evaluation must read the same clips.
     """
     common = {"resolution": 64, "workers": 1, "near_duplicates": "ignore"}
     given = PrepareOptions(source=str(source), output=str(output), **{**common, **settings})
@@ -54,7 +54,7 @@ def write_frames(
 
 @pytest.mark.slow
 def test_clouds(tmp_path: Path, sky: np.ndarray) -> None:
-    """Both depths, gaps, short ones, strays, mixed sizes; both rules."""
+    """Folders of both depths, gaps, short runs, stray files, mixed sizes; both clip rules."""
     root = tmp_path / "in"
     write_frames(root / "sky_train" / "A" / "A_1", sky, range(86, 186))  # three clips
     write_frames(root / "sky_train" / "A" / "2", sky, [*range(1, 41), *range(50, 90)])  # a gap

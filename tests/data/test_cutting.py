@@ -165,7 +165,7 @@ def test_too_short(scenes: list[np.ndarray]) -> None:
 
 
 def _sliding(frames: int, pixels: int) -> np.ndarray:
-    """A triangle wave that moves by so many pixels per frame, so that changes are proportional."""
+    """A triangle wave that moves by `pixels` per frame, so that changes are proportional."""
     ramp = np.abs(np.arange(1024) % 256 - 128)
     columns = np.arange(128)[None] + pixels * np.arange(frames)[:, None]
     rows = ramp[columns % 256].astype(np.uint8)
@@ -205,7 +205,7 @@ def test_frame_stride_auto_of_folders_and_videos(tmp_path: Path, write_pictures)
 
 
 def test_stride_of_real_videos(footage: Path, request: pytest.FixtureRequest) -> None:
-    """Like those of the list, which are from the mean change instead of the median."""
+    """They resemble those of the manifest, chosen by the mean change instead of the median."""
     with (footage / "videos" / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     some = rows if request.config.getoption("--trials") > 2 else rows[::23]

@@ -86,7 +86,7 @@ def test_drift_of_synthetic_clips_is_not_measured(synthetic_set: Path) -> None:
 
 
 def with_drifts(info: DatasetInfo, drifts: Sequence[float] = DRIFTS) -> DatasetInfo:
-    """As if from footage: with these drifts for training clips; test clips drift to the left."""
+    """Sets the drifts of the training clips, as if measured; test clips drift to the left."""
     of = {"train": tuple(drifts), "test": (-0.01,) * info.splits["test"].clips}
     splits = {}
     for name, split in info.splits.items():

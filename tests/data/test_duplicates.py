@@ -21,7 +21,7 @@ from ssagan_tf.skies.any_wind import synthetic_clip
 
 
 def again(picture: np.ndarray) -> np.ndarray:
-    """Compressed again, with low quality."""
+    """Compresses a picture again, with low quality."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=30)
     return np.array(Image.open(io.BytesIO(buffer.getvalue())))

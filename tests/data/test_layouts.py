@@ -205,7 +205,7 @@ def test_what_is_skipped_and_why(tmp_path: Path, write_pictures) -> None:
 
 
 def test_times_in_names(tmp_path: Path) -> None:
-    """A picture about every ten seconds, in several formats, without one and without a night."""
+    """A picture about every ten seconds, in several formats; one and a night are missing."""
     began = datetime.datetime(2024, 5, 1, 23, 58, 5)
     times = [began + datetime.timedelta(seconds=10 * n + n % 3) for n in range(140) if n != 40]
     for number, time in enumerate(times):
@@ -500,7 +500,7 @@ def test_auto_without_footage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"source": ""}, "source=: is needed; see --help"),
+        ({"source": ""}, "source=: is required; see --help"),
         ({"source": "x" * 300}, "source=x+: cannot be reached: File name too long"),
         ({"source": "a", "layout": "synthetic"}, "source=a: is not used with --layout=synthetic"),
         ({"source": "nowhere"}, "source=nowhere: no such folder"),

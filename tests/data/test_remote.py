@@ -38,7 +38,7 @@ without_io = pytest.mark.skipif(
 
 @pytest.fixture
 def there() -> RemotePath:
-    """A new folder."""
+    """A new remote folder."""
     return as_path(f"ram://{uuid.uuid4().hex}/folder")
 
 
@@ -197,7 +197,7 @@ def test_a_damaged_remote_set(tmp_path: Path, there: RemotePath) -> None:
 
 
 class Line:
-    """The connection: records uploads, and can be cut."""
+    """The connection to remote storage: records uploads, and can be cut."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.sent: list[str] = []

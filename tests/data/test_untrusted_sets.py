@@ -358,7 +358,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 
 def as_planted(content: bytes) -> bytes:
-    """With the tail that an older version read, which unpickled the data before it."""
+    """A spool file as an older version wrote it, which unpickled the data before the tail."""
     planted = pickle.dumps(_Planted())
     return planted + bytes(8)
 

@@ -47,7 +47,7 @@ def test_an_intact_set(synthetic_set: Path, capsys: pytest.CaptureFixture) -> No
 
 
 def test_all_damage_is_reported(copy: Path) -> None:
-    """Several kinds at once: all are reported."""
+    """Several kinds of damage at once are all reported."""
     content = bytearray((copy / TRAIN).read_bytes())
     ends, at = [], 0
     for record in read_records(copy / TRAIN):

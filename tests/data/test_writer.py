@@ -396,7 +396,7 @@ def test_killed_at_random_moments(
 @pytest.mark.parametrize("setting", ["output", "source"])
 def test_missing_settings(tmp_path: Path, setting: str) -> None:
     given = dataclasses.replace(options(tmp_path, tmp_path / "set"), **{setting: ""})
-    with pytest.raises(OptionError, match=f"{setting}=: is needed"):
+    with pytest.raises(OptionError, match=f"{setting}=: is required"):
         writer.prepare(given)
 
 

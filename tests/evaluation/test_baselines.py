@@ -108,7 +108,7 @@ def test_real_motion_of_a_still_clip_is_still() -> None:
 
 @pytest.fixture
 def truths(monkeypatch) -> list[tuple[str, int]]:
-    """Replaces the truth of procedural skies. Returns a list of what was asked for."""
+    """Replaces the truth of procedural skies. Returns a list of the requests for it."""
     asked = []
 
     def truth(name: str, settings: dict, resolution: int):

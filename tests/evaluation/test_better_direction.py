@@ -12,7 +12,7 @@ from ssagan_tf.pixels import to_float, to_uint8
 
 
 class Made:
-    """Clips made before."""
+    """A system with precomputed clips."""
 
     def __init__(self, clips: np.ndarray, name: str = "made"):
         self.name, self.description, self._clips = name, f"about {name}", clips

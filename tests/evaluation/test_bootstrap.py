@@ -130,7 +130,7 @@ def test_no_interval_if_the_clips_that_count_are_of_one_video() -> None:
         assert (estimate.value, estimate.interval, estimate.clips) == (2.0, None, 2)
         assert over(two).interval
         assert (over(two).minus(estimate).value, over(two).minus(estimate).interval) == (1.0, None)
-    # Clips that are all alike are another matter.
+    # That differs from clips with equal values.
     assert bootstrap.mean(np.full(4, 0.5)).interval == (0.5, 0.5)
 
 

@@ -57,14 +57,14 @@ def sky(side: int, shift: int = 0) -> np.ndarray:
 
 
 def fog(side: int) -> np.ndarray:
-    """A uniform clip, in which nothing can be seen to move."""
+    """A uniform clip, in which no motion is visible."""
     return np.full((FRAMES, side, side, 3), 180, np.uint8)
 
 
 def velocity_metrics(
     system: System, real: np.ndarray, velocity: tuple[float, float]
 ) -> dict[str, float]:
-    """Of a system's clip, if the true velocity is this one wherever there is sky."""
+    """Velocity metrics of a system's clip, given the true velocity of the sky."""
     side = real.shape[1]
     moving = np.zeros((side, side), "f4")
     moving[: side * 5 // 8] = 1

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.decode_photos import squares
+from export.decode_photos import decode_squares
 from ssagan_tf import video
 from tests.export.photo_files import BAD, GOOD, encoded, photo
 
@@ -20,7 +20,9 @@ MOST_PIXELS = 10**6
 def graph(how: str):
     files = tf.TensorSpec((None,), tf.string)
     return tf.function(
-        lambda x: squares(x, SIDE, how, MOST_PIXELS), autograph=False, input_signature=[files]
+        lambda x: decode_squares(x, SIDE, how, MOST_PIXELS),
+        autograph=False,
+        input_signature=[files],
     )
 
 
@@ -65,4 +67,4 @@ def test_messages_about_other_formats_and_sizes() -> None:
 
 def test_unknown_fit() -> None:
     with pytest.raises(ValueError, match="must be one of stretch"):
-        squares(tf.constant([GOOD["jpeg"]]), SIDE, "auto", MOST_PIXELS)
+        decode_squares(tf.constant([GOOD["jpeg"]]), SIDE, "auto", MOST_PIXELS)

@@ -136,9 +136,9 @@ def test_missing_and_damaged_files(exports: Exports, tmp_path: Path) -> None:
     ("changes", "error", "message"),
     [
         ({"output": "m.bin"}, OptionError, "must end in .onnx"),
-        ({"output": ""}, OptionError, "output=: is needed"),
+        ({"output": ""}, OptionError, "output=: is required"),
         ({"model": ""}, OptionError, "either --run_dir or --model"),
-        ({}, DataError, "no such file"),
+        ({}, DataError, "not found"),
     ],
 )
 def test_wrong_settings(changes: dict, error: type, message: str, tmp_path, monkeypatch) -> None:

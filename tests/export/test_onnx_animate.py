@@ -92,8 +92,8 @@ def test_same_frames_as_animate(how: tuple[str, ...], place: Path, monkeypatch) 
 @pytest.mark.slow
 @pytest.mark.numeric
 def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: Path) -> None:
-    """Clips differ by 1e-6, which seldom tips a pixel to the next level; the motion is a smooth
-    field, fitted to the median over time of a flow over many pixels. So most frames are the same.
+    """Clips differ by 1e-6, which rarely changes a pixel's level, and the motion is a smooth field,
+    fitted to the median over time of the flow of many pixels. So most frames are the same.
     """
     # The light, too, as it follows the clip however little of its change is motion.
     how = ("--image=photo.png", "--seconds=1", "--fps=6", "--noloop", "--speed=4", "--light=1")
@@ -110,7 +110,7 @@ def test_frames_differ_by_a_level_from_those_by_keras(exports: Exports, place: P
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--model="], 2, "--model=: is needed"),
+        (["--model="], 2, "--model=: is required"),
         (["--model=no.onnx"], 1, "no.onnx: not found; give a FILE.onnx written by to_onnx"),
         (["--model=photo.png"], 1, "photo.png: expected a FILE.onnx"),
         (["--model=text.onnx"], 1, "cannot load text.onnx: "),

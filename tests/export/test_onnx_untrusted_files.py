@@ -87,14 +87,14 @@ def sparse(model: Any) -> None:
 
 
 REFUSED = {
-    "above the folder": (external("../secret"), "its weights are in other files"),
-    "absolute": (external("/etc/passwd"), "its weights are in other files"),
-    "in the folder": (external("weights.bin"), "its weights are in other files"),
-    "a link": (external("link"), "its weights are in other files"),
-    "memory": (external("*/_ORT_MEM_ADDR_/*"), "its weights are in other files"),
-    "of an attribute": (external_attribute, "its weights are in other files"),
-    "nowhere": (external_without_a_place, "its weights are in other files"),
-    "a place alone": (a_place_only, "its weights are in other files"),
+    "above the folder": (external("../secret"), "its weights are in external files"),
+    "absolute": (external("/etc/passwd"), "its weights are in external files"),
+    "in the folder": (external("weights.bin"), "its weights are in external files"),
+    "a link": (external("link"), "its weights are in external files"),
+    "memory": (external("*/_ORT_MEM_ADDR_/*"), "its weights are in external files"),
+    "of an attribute": (external_attribute, "its weights are in external files"),
+    "nowhere": (external_without_a_place, "its weights are in external files"),
+    "a place alone": (a_place_only, "its weights are in external files"),
     "a context": (operator("com.microsoft", "EPContext"), r"b'com.microsoft.EPContext' is not"),
     "an operator": (operator("own", "Run"), r"b'own.Run' is not a standard ONNX operator"),
     "a graph inside": (own_graph, "has a subgraph"),
@@ -131,7 +131,7 @@ def test_a_tensor_hidden_behind_another(tmp_path: Path) -> None:
     elsewhere(hidden.graph.initializer[1], "../secret")
     content = hidden.SerializeToString() + still().SerializeToString()
     (tmp_path / "m.onnx").write_bytes(content)
-    refused(tmp_path / "m.onnx", "its weights are in other files")
+    refused(tmp_path / "m.onnx", "its weights are in external files")
 
 
 def ends(image: Any = None, clip: Any = None) -> Callable[[Any], None]:
@@ -158,7 +158,7 @@ def one_more_input(model: Any) -> None:
 
 
 def larger(model: Any) -> None:
-    """In step with itself."""
+    """Claims a larger resolution, consistently in shapes and metadata."""
     image, clip = ["N", 2048, 2048, 3], ["N", 32, 2048, 2048, 3]
     ends(image=("image", FLOAT, image), clip=("clip", FLOAT, clip))(model)
     noted(resolution=2048)(model)

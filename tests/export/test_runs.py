@@ -71,7 +71,7 @@ def test_averaged_weights_are_exported(run: Path, tmp_path: Path) -> None:
     raw, averaged = make_clips(run, image)
     assert np.abs(averaged - raw).max() > 1e-2
 
-    def assert_averaged(clip: np.ndarray) -> None:  # that the numbers are right is tested elsewhere
+    def assert_averaged(clip: np.ndarray) -> None:  # other tests check the numbers
         assert rms(clip - averaged) < 1e-3 * rms(averaged - raw)
 
     # generator.keras of the finished run

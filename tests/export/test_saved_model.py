@@ -202,9 +202,9 @@ def test_16_bit_kernels() -> None:
     ("changes", "error", "message"),
     [
         ({"output": "models/new"}, OptionError, "must end in a version number"),
-        ({"output": ""}, OptionError, "output=: is needed"),
+        ({"output": ""}, OptionError, "output=: is required"),
         ({"model": ""}, OptionError, "either --run_dir or --model"),
-        ({"model": "nowhere.keras"}, DataError, "no such file"),
+        ({"model": "nowhere.keras"}, DataError, "not found"),
     ],
 )
 def test_wrong_settings(changes: dict, error: type, message: str, tmp_path, monkeypatch) -> None:

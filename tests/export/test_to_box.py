@@ -78,7 +78,7 @@ def test_the_card(run: Path, tmp_path: Path, monkeypatch) -> None:
         "flicker": 1.0,
         "seam": 0.5,
     }
-    # The card says where baselines without a network are as good.
+    # The card lists where baselines without a network do as well.
     assert card["limits"][-4:] == [
         f"On sky48, {baseline}, which needs no network, does at least as well as {kind} in "
         f"motion_ratio, moving_auc."
@@ -117,7 +117,7 @@ def test_runs_that_cannot_be_bundled(data: DatasetInfo, run: Path, tmp_path: Pat
         ("footage", "was trained on footage"),
         ("went on", "was started with --init_from=runs/other"),
         ("begun", "is not finished; finish it, or give --checkpoint=newest"),
-        ("nowhere", "is not a run of train"),
+        ("nowhere", "is not a training run"),
     ):
         with pytest.raises(DataError, match=match):
             make_box(tmp_path / name, tmp_path / "box")

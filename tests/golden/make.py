@@ -1,6 +1,6 @@
 """Made the golden files, once, with the code at commit 82db51e: `python -m tests.golden.make NAME`.
 
-They stand for the files that users have, which every later version must be able to read. A golden
+They represent the files that users have, which every later version must be able to read. A golden
 test that fails means that a format has changed and that code to read the old one (a migration) is
 missing. NEVER make files again to get a test to pass, and never change a value in a NAME.json.
 
@@ -233,7 +233,7 @@ def main() -> None:
         for each in KEPT:
             tar.add(WORK / each, each, filter=anonymous)
 
-    # What is to be seen of them, from where the test has them: unpacked somewhere else.
+    # Expected values, read as the test reads them: from files unpacked somewhere else.
     copy = WORK / "copy"
     with tarfile.open(archive) as tar:
         tar.extractall(copy, filter="data")

@@ -1,4 +1,4 @@
-"""What is compared of golden files: plain values, read with the programs as a user runs them.
+"""Reads the values of golden files that are compared, with the programs as a user runs them.
 
 `make.py` stored these values once; the test computes them again. Little is imported from inside the
 package, so that it can be reorganised.

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.numeric, pytest.mark.slow]
 
 HERE = Path(__file__).parent
 # Machines round float32 differently. What nobody can see is allowed: a quarter of a grey level of a
-# picture, whose 256 levels lie in [-1, 1].
+# picture, whose 256 levels span [-1, 1].
 PIXEL_TOLERANCE = 2 / 255 / 4
 SCORE_TOLERANCE = 1 / 255 / 4  # the same, for scores in [0, 1]
 # Sums over whole numbers in a different order: a few ulps of float32.
@@ -32,7 +32,7 @@ ROUNDING = 1e-5
 
 @pytest.fixture(params=sorted(path.stem for path in HERE.glob("*.json")))
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, dict[str, Any]]:
-    """The files, in a folder where they were not made, and what was observed of them then."""
+    """The files, unpacked in another folder than they were made in, and their expected values."""
     with tarfile.open(HERE / f"{request.param}.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
     return tmp_path, json.loads((HERE / f"{request.param}.json").read_text(encoding="utf-8"))

@@ -107,7 +107,7 @@ def test_starts_as_the_identity_and_gamma_learns() -> None:
     assert_exact([gradient], [np.asarray(expected)])
 
 
-# A gradient of the least steps that rounding allows: a central difference of fourth order.
+# A central difference of fourth order, with the smallest step that rounding allows.
 STEP = 1e-3
 STENCIL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 

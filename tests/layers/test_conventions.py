@@ -208,7 +208,7 @@ def test_a_mask_is_exact(memory: int, flat: bool) -> None:
     found = gradients(layer, clip, attention_mask=mask)
     inner = gradients(layer, clip[:, :, 3:21])
     assert_exact([found[0][:, :, 3:21]], [inner[0]])
-    # What is in the bars moves nothing between them.
+    # The content of the bars does not change anything between them.
     noise = np.where(between[:, None, ..., None], clip, 100.0)
     assert_exact([layer(noise, attention_mask=mask)[:, :, 3:21]], [inner[0]])
     unknown = tf.function(
@@ -251,7 +251,7 @@ def test_fully_masked_clip() -> None:
     assert_exact([whole[1:], output[1:]], [layer(clip[1:])] * 2)
 
 
-@pytest.mark.parametrize("extra", [False, True], ids=["mask", "beside attention_mask"])
+@pytest.mark.parametrize("extra", [False, True], ids=["mask", "with attention_mask"])
 def test_keras_mask(extra: bool) -> None:
     """Frames and positions masked by `Masking` count as if they were not there."""
     layer = awake((None, 5, 4, 6, 3), gate="gamma")
@@ -266,14 +266,14 @@ def test_keras_mask(extra: bool) -> None:
     first, scores = layer(masked, return_attention_scores=True, **arguments)
     assert_exact([first], [output])
     assert not np.asarray(scores).reshape(2, 24, 4, 6)[..., 4:].any()
-    # The same by a mask of frames, and what is under it does not matter.
+    # The same with a mask of frames; masked values do not matter.
     clip[:, 3:] = 7
     by_frames = layer(clip[:, :, :, :4], mask=np.array([[True] * 3 + [False] * 2] * 2))
     assert_exact([by_frames[:, :3]], [output[:, :3, :, :4]])
 
 
 def test_moments_with_a_mask() -> None:
-    """Batch norm of the projected gate uses only what is not masked."""
+    """Batch norm of the projected gate ignores masked values."""
     layer = awake((None, 4, 3, 3, 2), gate="projected")
     clip = draws(2, 4, 3, 3, 2)
     frames = np.array([[True, True, True, False]] * 2)
@@ -334,11 +334,11 @@ def test_quantized_output_is_close(mode: str, error: float, gate: str, tmp_path)
     assert 0 < rms(after - before) < error * rms(before - clip)
     with pytest.raises(ValueError, match=f"attention/query is quantized to {mode}"):
         layer.projections()
-    # As it is saved, cloned and made of its settings.
+    # After saving, cloning and rebuilding from its config.
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(again(clip), after)
-    if mode != "float8":  # whose weights Keras lists in another order
+    if mode != "float8":  # Keras lists its weights in another order
         copy = keras.models.clone_model(model)
         copy.set_weights(model.get_weights())
         np.testing.assert_array_equal(copy(clip), after)
@@ -490,7 +490,7 @@ def test_another_formula() -> None:
 
 
 class Mean(SpatialSelfAttention):
-    """An attention of its own: the mean of the values over all positions."""
+    """A custom attention: the mean of the values over all positions."""
 
     def attend(self, clip, frames=None):
         value = self.value(clip)

@@ -29,7 +29,7 @@ CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 
 
 def test_generators_from_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such file"):
+    with pytest.raises(DataError, match="not found"):
         load_generator(tmp_path / "missing.keras")
     (tmp_path / "photo.jpg").touch()
     with pytest.raises(DataError, match=r"is not a \.keras file"):
@@ -157,7 +157,7 @@ OPTIONS = {
     "astronomic": ({"resolution": 2**9000, "base_filters": 2**9000}, "resolution=1861"),
     "astronomic filters": ({"base_filters": 2**9000}, "more weights than"),
     "many filters": ({"base_filters": 64}, "more weights than"),
-    "no number": ({"base_filters": "8"}, "base_filters=8: must be a whole number"),
+    "not a number": ({"base_filters": "8"}, "base_filters=8: must be a whole number"),
     "a list": ({"base_filters": [8]}, "must be a whole number"),
     "negative": ({"base_filters": -8}, "must be at least 1"),
     "infinite": ({"ssa_ratio": float("inf")}, "must be a finite number"),

@@ -76,7 +76,7 @@ def test_shapes_and_keras_round_trip(options: ModelOptions, tmp_path) -> None:
     assert (len(generator.input_axes) == 4) == models.REGISTRY[options.network].takes_clip
     number = 2 if options.resolution == 64 else 1
     images = noise(number, *generator.input_axes)
-    # Moving statistics and power iterations move: what is saved is not what is built.
+    # Updates moving statistics and power iterations, so that saved and initial values differ.
     clips = generator(images, training=True)
     assert tuple(clips.shape) == (len(images), 32, options.resolution, options.resolution, 3)
     assert np.abs(clips).max() <= 1
@@ -114,7 +114,7 @@ def test_clips_do_not_depend_on_the_batch(options: ModelOptions) -> None:
 @pytest.mark.usefixtures("float64")
 @pytest.mark.slow
 def test_float64_is_float64(options: ModelOptions) -> None:
-    """No number passes through another float on its way, forward or in the gradient."""
+    """No value is cast to another float type, in the forward pass or in the gradient."""
     generator, discriminator = (
         ssagan_tf.build_generator(options),
         ssagan_tf.build_discriminator(options),
@@ -162,7 +162,7 @@ def test_wrong_input_is_refused(options: ModelOptions) -> None:
 
 
 def test_options_name_every_network_and_gate() -> None:
-    """`options` imports nothing, so what it says of the networks is held to them here."""
+    """`options` does not import the networks, so this checks what it says about them."""
     fields = {field.name: field for field in dataclasses.fields(ModelOptions)}
     named = re.findall(r"\w+", fields["network"].metadata["help"])
     assert set(models.REGISTRY) <= set(named)
@@ -333,7 +333,7 @@ def test_unknown_layer() -> None:
 
 
 def seen_by_layer(generator: keras.Model, monkeypatch) -> dict[str, tuple[list, np.ndarray]]:
-    """What each layer reads, in parts, and what it gives, for one input."""
+    """Returns the inputs and the output of each layer for one input of the network."""
     seen = {}
     for block in (*generator.encoder, *generator.decoder):
 
@@ -365,7 +365,7 @@ def test_order_of_joined_features(monkeypatch) -> None:
 @pytest.mark.parametrize("network", ["mdgan_stage1", "mdgan_stage2", "ssagan_stage2"])
 @pytest.mark.parametrize("resolution", [64, 128])
 def test_added_features(network: str, resolution: int, monkeypatch) -> None:
-    """Five additive skips (four at 64²); a second stage is without the two outer ones."""
+    """Five additive skips (four at 64²); a second stage lacks the two outer ones."""
     options = dataclasses.replace(NETWORKS[network], resolution=resolution)
     seen = seen_by_layer(ssagan_tf.build_generator(options), monkeypatch)
     levels = {64: 4, 128: 5}[resolution]
@@ -404,7 +404,7 @@ def alive(options: ModelOptions) -> keras.Model:
     generator = ssagan_tf.build_generator(options)
     draws = np.random.default_rng(1)
     for weight in generator.trainable_weights:
-        # As at first, but for what starts as 0.
+        # As initialised, except for weights that start at 0.
         value = {"kernel": 0.02, "gamma": 0.1}.get(weight.name, 0.1) * draws.standard_normal(
             weight.shape
         )
@@ -479,8 +479,8 @@ def test_static_clip_changes_nothing(options: ModelOptions) -> None:
 @pytest.mark.slow
 @pytest.mark.long
 def test_static_clip_in_float32(training: bool) -> None:
-    """Both ways are judged by float64. In training, rounding is multiplied by batch norm over few
-    values, which no way can help: so by how much is measured as well, of clips and state."""
+    """Compares both ways with float64. In training, batch norm over few values amplifies rounding
+    in either way, so that amplification is measured too, for clips and state."""
     images = photos(SMALL)
     generator = alive(SMALL)
     count = 1 + len(generator.non_trainable_weights) if training else None
@@ -505,7 +505,7 @@ RECOMPUTED = ["projected", "spectral", *BASELINES]
 
 @pytest.mark.parametrize("options", [EVERY[name] for name in RECOMPUTED], ids=RECOMPUTED)
 def test_every_block_supports_gradient_checkpointing(options: ModelOptions) -> None:
-    """Gradient checkpointing; what a block then gives is tested with the blocks."""
+    """All blocks are checkpointed; tests/layers/test_blocks.py tests their results."""
     generator = ssagan_tf.build_generator(options, ComputeOptions(remat=True))
     blocks = [layer for layer in generator._flatten_layers() if hasattr(layer, "frames_after")]
     assert len(blocks) > 8

@@ -165,7 +165,7 @@ def test_truth_of_a_cloud_layer_is_its_derivative(scenes):
 
 
 def test_velocities_at_the_horizon_are_bounded():
-    """The sky and its reflection move apart there; these are scenes where it was seen."""
+    """The sky and its reflection move apart there; these are scenes where it was visible."""
     for index in (94, 163, 180):
         truth = skies.clip_truth(64, index, 64, 1, wind="canonical")
         speed = np.hypot(*truth.velocity[0].T).T

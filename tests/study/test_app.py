@@ -104,7 +104,7 @@ def test_an_invalid_vote(store: Store, body: bytes) -> None:
 
 
 def test_personal_links(store: Store) -> None:
-    """One link is one subject, whatever happens to the cookies; nobody else is admitted."""
+    """One link is one subject, even without its cookies; nobody else is admitted."""
     app = make_app(store, access=store.access, subjects=2)
     entered = ask(app, target=f"/?access={store.access}&subject={store.invitation(2)}")
     assert entered.header("location") == f"/?subject={store.invitation(2)}"

@@ -107,10 +107,10 @@ def test_another_subject_can_neither_see_nor_change_anything(served, visit) -> N
     answer = you.vote(mine, "left")
     assert answer["counted"] is False
     assert answer["trial"] == yours
-    stranger = visit(served)
-    stranger.cookies.clear()
-    assert stranger.get("/api/state")[0] == 401
-    assert stranger.get(f"/media/{mine['left']}")[0] == 401
+    outsider = visit(served)
+    outsider.cookies.clear()
+    assert outsider.get("/api/state")[0] == 401
+    assert outsider.get(f"/media/{mine['left']}")[0] == 401
     assert votes(served.folder) == before
     for path in ("/docs", "/openapi.json", "/study.sqlite", "/../study.sqlite", "/api/votes"):
         assert me.get(path)[0] in (404, 405)

@@ -251,7 +251,9 @@ def test_an_untrusted_journal(store: Store) -> None:
     link = store.path.with_name("link.sqlite")
     link.symlink_to(store.path)
     for path in (store.path, link):
-        with pytest.raises(DataError, match=r"study\.sqlite-journal is not from this program"):
+        with pytest.raises(
+            DataError, match=r"study\.sqlite-journal was not written by this program"
+        ):
             Store(path)
     assert journal.read_bytes() == b"x"
 

@@ -1,6 +1,6 @@
 """Imported PyTorch networks give their stored results: in float64, to its rounding.
 
-What they gave is stored (`python -m benchmarks.torch_references`), so PyTorch is not needed here.
+Their outputs are stored (`python -m benchmarks.torch_references`), so PyTorch is not needed here.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def test_results_of_pytorch(name: str) -> None:
     assert (options.resolution, options.spectral_norm) == (case.resolution, case.spectral_norm)
     network = kind(options)
     network.build_variables()
-    torch_weights.load_state_dict(network, torch_references.made_up_state(shapes), name)
-    inputs = torch_references.made_up_inputs(case)
+    torch_weights.load_state_dict(network, torch_references.random_state_dict(shapes), name)
+    inputs = torch_references.random_inputs(case)
     for mode in ("inference", "training"):  # the latter moves statistics, so it is last
         result = np.asarray(network(inputs, training=mode == "training"))
         assert result.dtype == np.float64

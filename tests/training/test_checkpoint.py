@@ -58,7 +58,7 @@ def test_everything_comes_back(trained: GAN, tmp_path: Path) -> None:
     ["[ab]", "wh*t?", "back\\slash", "a{b,c}", "%d", "~", "a,b", "[!x]-räume", "-r", "$HOME"],
 )
 def test_folders_of_any_name(tmp_path: Path, monkeypatch, name: str) -> None:
-    """What is written there is found there, and nothing of other folders, which patterns fit."""
+    """Files are found in folders named like patterns, and not in folders that match them."""
     monkeypatch.chdir(tmp_path)
     networks = (tiny.build(kind)(MODEL) for kind in (tiny.TinyGenerator, tiny.TinyDiscriminator))
     gan = GAN(*networks, OPTIONS)
@@ -70,7 +70,7 @@ def test_folders_of_any_name(tmp_path: Path, monkeypatch, name: str) -> None:
     gan.generator_optimizer.iterations.assign(9)
     assert checkpoints.restore_latest()
     assert gan.step == checkpoints.latest_step == 7
-    for step in (8, 9):  # of all but the newest and the best nothing stays
+    for step in (8, 9):  # only the newest and the best remain
         gan.generator_optimizer.iterations.assign(step)
         checkpoints.save()
     files = {path.name.split(".")[0] for path in Path(name, "checkpoints").iterdir()}

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 MODEL = ModelOptions(resolution=64, base_filters=1, ssa_layers="conv4")
-# Between them every loss and every part of a state.
+# Together they cover every loss and every part of the state.
 RELEASED = TrainOptions(
     batch_size=2,
     discriminator_updates=1,
@@ -46,7 +46,7 @@ RELEASED = TrainOptions(
 RANKED = TrainOptions(batch_size=2, discriminator_updates=1, lambda_rank=1.0)
 
 
-@pytest.fixture(scope="module")  # a second one would mix up its exchanges with those of the first
+@pytest.fixture(scope="module")  # the all-reduces of a second one would interfere
 def two_replicas() -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 
@@ -190,8 +190,8 @@ def test_hosts_and_replicas_share_each_batch(synthetic_set: Path, hosts: int) ->
 @pytest.mark.parametrize(
     ("kind", "replicas", "config", "message"),
     [
-        ("one_device", 2, None, "--strategy=one_device has"),
-        ("mirrored", 0, None, "there is no GPU; to try it, --replicas=2"),
+        ("one_device", 2, None, "--strategy=one_device uses"),
+        ("mirrored", 0, None, "no GPU found; to try it, --replicas=2"),
         ("multi_worker", 0, None, "needs the environment variable TF_CONFIG"),
         ("auto", 0, "{not json", "cannot read the environment variable TF_CONFIG"),
         ("auto", 0, '{"cluster": 3}', "cannot read the environment variable TF_CONFIG"),
@@ -308,8 +308,8 @@ def test_two_processes_train_stop_and_resume_together(tmp_path: Path, synthetic_
     assert all(f"resuming at step {stopped} of {steps}" in log for log in logs)
     assert (run / "generator.keras").is_file()
 
-    # Along the way of a single process, as far as Adam lets it be said, which makes steps of one
-    # size of gradients that are rounding only: with its betas at most 1.6 times the rate.
+    # The weights must be close to those of a single process. Adam turns gradients that are only
+    # rounding into full steps, which its betas limit to 1.6 times the learning rate.
     apart = 2 * 2 * 1.6 * TrainOptions().learning_rate
     alone = tmp_path / "alone"
     [code] = wait(

@@ -54,7 +54,7 @@ def test_averages_equal_numpy(decay: float, ramp_up: str) -> None:
         np.testing.assert_allclose(mean.numpy(), value, rtol=1e-5, atol=1e-6, err_msg=now.path)
         seen["averaged" if is_averaged else "own"] += 1
     assert seen["averaged"] == len(averages.variables)
-    assert seen["own"] > 0  # spectral vectors go with the kernels of now
+    assert seen["own"] > 0  # spectral vectors belong to the current kernels
 
 
 def test_the_first_weights_are_forgotten() -> None:

@@ -189,7 +189,7 @@ def test_nan_stops_the_run(
     name, where, message, tmp_path: Path, synthetic_set: Path, monkeypatch
 ) -> None:
     inject_nan(monkeypatch, name, 3, where)
-    # Step 0 takes the content loss of samples, without the NaN.
+    # Step 0 computes the content loss of samples, without the NaN.
     monkeypatch.setattr(callbacks.WriteSamples, "on_step", lambda self, step: None)
     monkeypatch.setattr(callbacks.WriteSamples, "on_train_begin", lambda self, logs=None: None)
     with pytest.raises(DataError) as error:

@@ -73,7 +73,7 @@ def test_the_generator_of_a_run_has_both_stages(runs: Path) -> None:
     photo = np.random.default_rng(0).uniform(-1, 1, (1, 64, 64, 3)).astype("float32")
     np.testing.assert_array_equal(whole(photo), whole.second(first(photo)))
     assert np.abs(whole(photo) - first(photo)).max() > 0.01
-    # From a checkpoint what the file gives, averages included.
+    # The checkpoint gives the same clips as the file, averages included.
     again = checkpoint.load_generator(open_run(runs / "second"), which="newest")
     np.testing.assert_array_equal(again(photo), whole(photo))
 
@@ -141,7 +141,7 @@ def test_another_first_stage_is_refused(runs: Path, synthetic_set: Path, tmp_pat
         (SECOND, "", OptionError, "^stage1=: is required: ssagan_stage2 refines the clips"),
         (FIRST, "first", OptionError, "^stage1=.*first: mdgan_stage1 has a single stage; leave it"),
         (SECOND, "nowhere", DataError, "nowhere: first stage not found; give a run or a FILE"),
-        (SECOND, ".", DataError, "is not a run of train"),
+        (SECOND, ".", DataError, "is not a training run"),
         (SECOND, "photo.jpg", DataError, r"photo\.jpg is not a \.keras file"),
         (SECOND, "second.keras", DataError, "has no generator that takes photos"),
         (SECOND, "second", OptionError, "^stage1=.*second: has two stages: ssagan_stage2 and its"),

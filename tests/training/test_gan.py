@@ -156,8 +156,7 @@ def test_all_weights_are_trained(batch: tf.Tensor) -> None:
 
 @pytest.mark.slow
 def test_one_clip_can_be_overfitted() -> None:
-    """So far that it is plain that the network learns: to a fifth of where it began, and to less
-    than a photo that stands still."""
+    """The loss falls to a fifth of its initial value, and below that of repeating the photo."""
     model = ModelOptions(resolution=64, base_filters=4, ssa_layers="conv4,deconv2")
     options = TrainOptions(
         batch_size=1, discriminator_updates=1, learning_rate=2e-3, lambda_con=100.0
@@ -186,7 +185,7 @@ def test_spectral_vectors_move_in_training_only(batch: tf.Tensor) -> None:
 
 @pytest.mark.usefixtures("quick_float64")
 def test_the_released_recipe(batch: tf.Tensor) -> None:
-    """Its losses, computed from clips and scores in another way."""
+    """Compares its losses with independent formulas on clips and scores."""
     options = TrainOptions(
         batch_size=2,
         discriminator_updates=1,

@@ -103,7 +103,7 @@ def test_a_resumed_run_does_not_need_them(
     [
         (SECOND, "first", OptionError, "^init_from=.*first: ssagan_stage2, a second stage, starts"),
         (MODEL, "nowhere", DataError, "nowhere: generator not found; give a run or a FILE"),
-        (MODEL, ".", DataError, "is not a run of train"),
+        (MODEL, ".", DataError, "is not a training run"),
         (MODEL, "photo.jpg", DataError, r"photo\.jpg is not a \.keras file"),
         (MODEL, "damaged.keras", DataError, r"cannot load .*damaged\.keras"),
         (MODEL, "second.keras", DataError, "has no generator that takes photos"),

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.numeric
 
 FIRST = ModelOptions(network="mdgan_stage1", resolution=64, base_filters=1)
 # The weights of the terms that each network's generator minimises, from the publications. Networks
-# that are not listed are held to the weights of their own recipe.
+# that are not listed are compared with their own recipe.
 PUBLISHED = {
     "ssagan": {"adversarial_loss": 1.0, "content_loss": 1.0},
     "ssagan_stage2": {"adversarial_loss": 1.0, "content_loss": 1.0},
@@ -90,7 +90,7 @@ def test_every_network_is_trained_with_its_own_losses(network: str, batch: tf.Te
     total = sum(weight * float(metrics[name]) for name, weight in terms.items())
     # A sum of a few float32 numbers.
     np.testing.assert_allclose(metrics["generator_loss"], total, rtol=8 * np.finfo("float32").eps)
-    # Only terms with a weight are computed, but for the content loss, which is always reported.
+    # Only terms with a weight are computed, except the content loss, which is always reported.
     reported = {name for name in metrics if name.endswith("_loss")}
     assert reported == {*terms, "content_loss", "generator_loss", "discriminator_loss"}
     for variable, value in zip(learning, before, strict=True):

@@ -58,7 +58,7 @@ def test_only_a_new_run_refuses_settings_without_effect(begun, tmp_path) -> None
         run_folder.check_same_run(model, COMPUTE, new, data)
 
 
-def test_the_same_settings_go_on(begun) -> None:
+def test_the_same_settings_resume(begun) -> None:
     model, train, data = begun
     run_folder.check_same_run(model, COMPUTE, train, data)
     may_change = dataclasses.replace(train, steps=7, sample_every=3, data="moved", fps=5.0)
@@ -89,7 +89,7 @@ def test_other_settings_are_refused_by_name(begun, model_changes, train_changes,
         )
 
 
-def test_a_run_keeps_what_it_was_begun_with(begun, tmp_path) -> None:
+def test_a_run_keeps_its_start_settings(begun, tmp_path) -> None:
     model, train, data = begun
     given = dataclasses.replace(train, ema_ramp_up="auto")
     assert run_folder.with_start_settings(given) == train
@@ -101,7 +101,7 @@ def test_a_run_keeps_what_it_was_begun_with(begun, tmp_path) -> None:
     new = dataclasses.replace(from_other, run_dir=str(tmp_path / "new"))
     assert run_folder.with_start_settings(new).init_from == str(Path("other.keras").resolve())
     assert run_folder.with_start_settings(new).ema_ramp_up == "on"
-    # One that was begun before there was the setting.
+    # A run started before the setting existed.
     path = Path(train.run_dir) / "flags.cfg"
     path.write_text(path.read_text().replace("--ema_ramp_up=on\n", ""))
     old = run_folder.with_start_settings(given)
@@ -125,8 +125,8 @@ def test_other_clips_are_refused(begun) -> None:
         run_folder.check_same_run(model, COMPUTE, train, other)
 
 
-def test_clips_that_drift_otherwise(begun) -> None:
-    """Which are mirrored, and which left out, must stay the same; else it does not matter."""
+def test_changed_drifts(begun) -> None:
+    """They must not change which clips are mirrored or left out; otherwise they do not matter."""
     model, train, data = begun
     splits = {}
     for name, split in data.splits.items():
@@ -137,7 +137,7 @@ def test_clips_that_drift_otherwise(begun) -> None:
     canonical = dataclasses.replace(train, canonical_motion="both")
     run_folder.write_settings(model, COMPUTE, canonical, other)
     run_folder.check_same_run(model, COMPUTE, canonical, other)
-    with pytest.raises(OptionError, match=r"data=.*: records another motion of its clips"):
+    with pytest.raises(OptionError, match=r"data=.*: has other drifts recorded"):
         run_folder.check_same_run(model, COMPUTE, canonical, data)
 
 
@@ -161,7 +161,7 @@ def test_damaged_settings(begun, line: str) -> None:
         file.write(line + "\n")
     with pytest.raises(DataError, match="cannot read the run"):
         run_folder.open_run(train.run_dir)
-    with pytest.raises(DataError, match="is not a run of train"):
+    with pytest.raises(DataError, match="is not a training run"):
         run_folder.open_run("nowhere")
 
 
@@ -173,7 +173,7 @@ def test_damaged_settings(begun, line: str) -> None:
         *("--seed\n--flagfile=/dev/zero", "\x0b--flagfile=x", "#" * (2 << 20), "\xff\xfe"),
     ],
 )
-def test_settings_of_strangers(begun, text: str) -> None:
+def test_untrusted_settings(begun, text: str) -> None:
     """absl would read the other file, however long."""
     _, train, _ = begun
     with open(f"{train.run_dir}/flags.cfg", "a", encoding="latin-1") as file:

@@ -1,6 +1,6 @@
 """Tiny networks for tests of training, which build and run quickly.
 
-They have all that a state consists of: batch norm, spectral norm, weights that learn.
+They have every kind of state: batch norm, spectral norm, trainable weights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ssagan_tf.options import FRAMES
 
 @keras.saving.register_keras_serializable("tests")
 class TinyGenerator(Network):
-    """The photo, its colours mixed, 32 times; in a second stage the clip, its colours mixed."""
+    """Mixes the colours of the photo, repeated 32 times, or in a second stage of the clip."""
 
     def __init__(self, *arguments: Any, **kwargs: Any):
         super().__init__(*arguments, **kwargs)
@@ -81,4 +81,4 @@ def install(setattr_: Any = setattr) -> None:
     """Replaces all networks that training builds."""
     setattr_(models, "build_generator", build(TinyGenerator))
     setattr_(models, "build_discriminator", build(TinyDiscriminator))
-    setattr_(models.UNet, "largest_kernel", 0)  # their checkpoints hold next to nothing
+    setattr_(models.UNet, "largest_kernel", 0)  # their checkpoints are tiny

@@ -1,4 +1,4 @@
-"""Photos of all kinds are read as they are meant to be seen; what they say, the standards tell."""
+"""Photos of all kinds are read as their formats' standards say they should be displayed."""
 
 from __future__ import annotations
 

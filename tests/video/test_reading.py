@@ -1,4 +1,4 @@
-"""Videos as cameras and programs write them, read as they are meant to be seen."""
+"""Videos as cameras and programs write them are read as they are meant to be displayed."""
 
 from __future__ import annotations
 
@@ -296,7 +296,7 @@ def test_unsupported_matrices_are_refused(tmp_path, tag) -> None:
 
 
 def disc(width: int, height: int) -> np.ndarray:
-    """One of radius 24 in 96×72 square pixels, stored as so many others."""
+    """A disc of radius 24 in 96×72 square pixels, stored at any width and height."""
     y, x = (np.arange(height)[:, None] + 0.5) / height, (np.arange(width) + 0.5) / width
     inside = (96 * (x - 0.5)) ** 2 + (72 * (y - 0.5)) ** 2 < 24**2
     return np.where(inside[..., None], 230, 20).astype(np.uint8).repeat(3, 2)
@@ -378,7 +378,7 @@ def test_frames_too_large_once_their_pixels_are_square(tmp_path) -> None:
 
 
 def numbered(count: int, height: int = 16, width: int = 16) -> list[np.ndarray]:
-    """Frames of one grey each, which tells their number."""
+    """Frames of a single grey each, which identifies them."""
     return [np.full((height, width, 3), 20 + 5 * number, np.uint8) for number in range(count)]
 
 
@@ -395,7 +395,7 @@ def with_edits(data: bytes, edits: list[tuple[int, int]]) -> bytes:
 
     Args:
       data: The file.
-      edits: Of each the milliseconds that it lasts, and where it begins, in the track's units.
+      edits: For each, its duration in milliseconds and its start in the track's units.
     """
     entries = b"".join(struct.pack(">IiI", length, at, 1 << 16) for length, at in edits)
     box = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries

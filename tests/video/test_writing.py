@@ -1,4 +1,4 @@
-"""Movies as other programs read them: FFmpeg by PyAV, Pillow, and the bytes themselves."""
+"""Written videos, as other programs read them: FFmpeg (PyAV), Pillow, and the bytes themselves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RED_BT709, GREEN_BT709, BLUE_BT709 = 0.2126, 0.7152, 0.0722  # ITU-R BT.709, 3.2
 
 
 def drifting(count: int, height: int = 36, width: int = 64) -> Iterator[np.ndarray]:
-    """A smooth picture that goes to the right, over ground that stands still."""
+    """A smooth picture that drifts to the right, above static ground."""
     rng = np.random.default_rng(0)
     blurred = cv2.GaussianBlur(rng.normal(size=(height, width, 3)), (0, 0), 6)
     sky = 128 + 60 * blurred / np.abs(blurred).max()
@@ -238,7 +238,7 @@ def test_gif_has_no_bands(tmp_path, monkeypatch, ground) -> None:
     frame = sky(240, 320, ground)
 
     def bands() -> float:
-        """How steep the error's steps are when the eye has mixed the colours."""
+        """Measures how visible bands are: the steps of the error, blurred as the eye does."""
         video.write_video(tmp_path / "a.gif", [frame], 25)
         error = by_pillow(tmp_path / "a.gif")[0][0].astype(float) - frame
         blurred = cv2.GaussianBlur(error[: 240 - ground], (0, 0), 4)
@@ -294,7 +294,7 @@ def test_frames_are_not_kept_in_memory(tmp_path, ending, repeat) -> None:
     most = 0
 
     class Frame(np.ndarray):
-        """Has no values to be compared, so that it goes into a set."""
+        """A frame compared by identity, so that it can be in a set."""
 
         __hash__ = object.__hash__
         __eq__ = object.__eq__

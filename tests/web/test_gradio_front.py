@@ -1,4 +1,4 @@
-"""The demo's page as strangers see it: Gradio behind the front and the guard, in this process."""
+"""The demo's page as untrusted visitors see it: Gradio behind the front and the guard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ssagan_tf.errors import DataError
 from ssagan_tf.options import MotionOptions
 from ssagan_tf.web.gradio_front import GradioFront
 from ssagan_tf.web.temporary_files import TemporaryFiles
-from tests.asgi_requests import Answer, Running, ask, asked, scope
+from tests.asgi_requests import Answer, Running, ask, scope, send_request
 
 # Gradio's own.
 pytestmark = [
@@ -43,17 +43,17 @@ class Maker:
     """A stand-in that writes files, and fails on demand."""
 
     def __init__(self, room: TemporaryFiles):
-        self.room, self.asked, self.error = room, [], None
+        self.room, self.requests, self.error = room, [], None
 
     def animate(self, photo, mask, name, options, report) -> tuple[str, ...]:
         report(0.5)
-        return self._made("mp4", "png", asked=(photo, mask, name, vars(options)))
+        return self._made("mp4", "png", request=(photo, mask, name, vars(options)))
 
     def generate(self, photo: str, name: str, fit: str) -> tuple[str, ...]:
-        return self._made("mp4", "gif", "png", asked=(photo, name, fit))
+        return self._made("mp4", "gif", "png", request=(photo, name, fit))
 
-    def _made(self, *kinds: str, asked: tuple) -> tuple[str, ...]:
-        self.asked.append(asked)
+    def _made(self, *kinds: str, request: tuple) -> tuple[str, ...]:
+        self.requests.append(request)
         if self.error:
             raise self.error
         folder = self.room.folder / "made"
@@ -82,7 +82,7 @@ def app(maker: Maker) -> Iterator[Running]:
 @pytest.fixture
 def room(maker: Maker) -> Path:
     maker.error = None
-    maker.asked.clear()
+    maker.requests.clear()
     return maker.room.folder
 
 
@@ -125,10 +125,10 @@ def events(app: Running, sent: bytes) -> tuple[Answer, Answer]:
 
     async def both(app: Any) -> tuple[Answer, Answer]:
         headers = [ORIGIN, ("Content-Type", "application/json")]
-        joined = await asked(app, scope("POST", JOIN, headers), [sent])
+        joined = await send_request(app, scope("POST", JOIN, headers), [sent])
         if joined.status != 200:
             return joined, Answer()
-        return joined, await asked(app, scope("GET", f"{DATA}?session_hash=abc"), ())
+        return joined, await send_request(app, scope("GET", f"{DATA}?session_hash=abc"), ())
 
     return app.run(both)
 
@@ -154,7 +154,7 @@ def test_from_photo_to_video(app: Running, maker: Maker, room: Path) -> None:
     _, told_too = events(app, call(name, data=generated, fn_index=GENERATE))
     photo = str(room / name.removeprefix("/files/"))
     settings = {"seconds": 3, "speed": 0.5, "strength": 1, "light": 0.5, "direction": "left"}
-    assert maker.asked == [
+    assert maker.requests == [
         (photo, "", "cloud", {**vars(MotionOptions()), **settings}),
         (photo, "cloud", "stretch"),
     ]
@@ -201,7 +201,7 @@ def test_simultaneous_uploads(app: Running, room: Path) -> None:
 
     async def send_all(running: Any) -> list[Answer]:
         head = scope("POST", UPLOAD, [ORIGIN, FORM])
-        calls = (asked(running, dict(head), [form(("sky.png", each))]) for each in sent)
+        calls = (send_request(running, dict(head), [form(("sky.png", each))]) for each in sent)
         return await asyncio.gather(*calls)
 
     answers = app.run(send_all)
@@ -257,11 +257,11 @@ def test_large_uploads_are_refused_before_they_are_read(app: Running, room: Path
     ],
 )
 def test_invalid_calls(app: Running, maker: Maker, sent: bytes) -> None:
-    before = len(maker.asked)
+    before = len(maker.requests)
     answer, _ = events(app, sent)
     assert answer.status in (400, 404)
     assert json.loads(answer.body).keys() == {"detail"}
-    assert len(maker.asked) == before
+    assert len(maker.requests) == before
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_errors_reach_the_visitor(app: Running, maker: Maker, room: Path, change
     _, told = events(app, json.dumps(sent).encode())
     assert b'"success":false' in told.body
     assert said.encode() in told.body
-    assert len(maker.asked) == (changed == "unusable")
+    assert len(maker.requests) == (changed == "unusable")
 
 
 def test_calls_by_name(app: Running, maker: Maker, room: Path) -> None:
@@ -301,15 +301,15 @@ def test_calls_by_name(app: Running, maker: Maker, room: Path) -> None:
     async def both(app: Any) -> Answer:
         target, kind = "/gradio_api/call/animate", ("Content-Type", "application/json")
         body = json.dumps({"data": data, "session_hash": "../x"}).encode()
-        called = await asked(app, scope("POST", target, [kind, agent]), [body])
+        called = await send_request(app, scope("POST", target, [kind, agent]), [body])
         event = json.loads(called.body)["event_id"]
-        return await asked(app, scope("GET", f"{target}/{event}", [agent]), ())
+        return await send_request(app, scope("GET", f"{target}/{event}", [agent]), ())
 
     told = app.run(both).body.decode()
     assert "event: complete" in told
     assert "/files/made/sky.mp4" in told
     assert str(room) not in told
-    [(_, found, _, _)] = maker.asked
+    [(_, found, _, _)] = maker.requests
     assert found == str(room / mask.removeprefix("/files/"))
 
 

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("starlette", reason="neither extra 'demo' nor 'study' is installed")
 
 from ssagan_tf.web.guard import Guard, Limits, cookie_name
-from tests.asgi_requests import Answer, ask, asked, scope
+from tests.asgi_requests import Answer, ask, scope, send_request
 
 JSON = ("Content-Type", "application/json")
 FORM = ("Content-Type", "multipart/form-data; boundary=x")
@@ -72,7 +72,7 @@ def test_other_hosts_are_refused(hosts: list[str], inner: Application) -> None:
     request = scope(headers=[("Host", host) for host in hosts or ["-"]])
     if not hosts:
         request["headers"] = []
-    one_line(asyncio.run(asked(Guard(inner), request, ())), 421)
+    one_line(asyncio.run(send_request(Guard(inner), request, ())), 421)
     assert not inner.bodies
 
 
@@ -203,12 +203,12 @@ def test_total_size_of_bodies(inner: Application) -> None:
 
     async def three() -> list[int]:
         request = scope("POST", headers=[JSON])
-        slow = [asked(app, request, [b"12345678", float("inf"), b""]), asyncio.sleep(0.05)]
+        slow = [send_request(app, request, [b"12345678", float("inf"), b""]), asyncio.sleep(0.05)]
         first = asyncio.gather(*slow)
         await asyncio.sleep(0.05)
-        second = await asked(app, request, [b"12345678"])
+        second = await send_request(app, request, [b"12345678"])
         [first_answer, _] = await first
-        third = await asked(app, request, [b"12345678"])
+        third = await send_request(app, request, [b"12345678"])
         return [first_answer.status, second.status, third.status]
 
     assert asyncio.run(three()) == [408, 503, 200]

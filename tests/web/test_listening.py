@@ -1,4 +1,4 @@
-"""Clients who are slow, lie or stall, over real sockets."""
+"""Clients that are slow, malformed or stalled, over real sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that strangers make go again."""
+"""Temporary files are deleted when they are old, or too large in total."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PREFIX = "ssagan-test-"
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch) -> Path:
-    """Where temporary folders are made."""
+    """The folder in which temporary folders are made."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     return tmp_path
@@ -90,7 +90,7 @@ with temporary_files({PREFIX!r}, 100.0, 100) as room:
     assert (left / "sky.jpg").exists()
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "kept").touch()
-    (place / f"{PREFIX}link").symlink_to(elsewhere)  # set by somebody else
+    (place / f"{PREFIX}link").symlink_to(elsewhere)  # made by another user
     with temporary_files(PREFIX, 100.0, 100) as room:
         assert not left.exists()
         with temporary_files(PREFIX, 100.0, 100) as other:  # one that runs is left alone

@@ -17,7 +17,7 @@ from ssagan_tf.data.layouts.clip import JPEGS, Clip, FrameEncoder, Picture
 from ssagan_tf.data.layouts.perceptual_hash import clip_hashes
 from ssagan_tf.options import FRAMES, PrepareOptions
 
-CONTEXT = 8  # frames on either side (or for times, before) that tell what is usual
+CONTEXT = 8  # frames on either side (for times: before) that define the usual change
 MIN_CUT = 0.08  # a smaller change is not a cut, even in a static scene; see docs/design.md
 MAX_INTERVAL = 1.7  # times the usual interval between frames; a missing frame makes it 2
 IGNORED_CHANGES = 3  # largest ones of a clip: codecs refine the first frames of a static scene
@@ -28,10 +28,10 @@ class Frame:
     """A frame to cut clips from.
 
     Attributes:
-      number: In its folder or video.
+      number: Its number in its folder or video.
       picture: None if it is broken.
-      broken: Why, if it is.
-      time: In seconds, if known.
+      broken: Why it is broken; empty if it is not.
+      time: Time in seconds, if known.
     """
 
     number: int

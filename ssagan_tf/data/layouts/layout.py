@@ -24,7 +24,7 @@ class LayoutSpec:
     Attributes:
       expects: What the source should have, for messages.
       list_items: Lists the items.
-      suffixes: Of the files that it reads; empty if it needs no source.
+      suffixes: Suffixes of the files that it reads; empty if it needs no source.
       fits: Whether `--layout=auto` may choose it, given the source and the relative paths of the
         files with these suffixes.
       takes_list: Whether `--list` selects the files.

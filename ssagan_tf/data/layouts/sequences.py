@@ -38,9 +38,9 @@ class NumberedFile:
     """A picture in a sequence.
 
     Attributes:
-      number: In its name. A time is one, too: 20240501121105.
+      number: The number in its name. A time counts as a number: 20240501121105.
       position: The number again, or the time in seconds.
-      name: Of the file.
+      name: Name of the file.
     """
 
     number: int
@@ -53,9 +53,9 @@ class FileSequence:
     """A sequence of pictures.
 
     Attributes:
-      affixes: What their names have before and after the number.
+      affixes: What comes before and after the number in their names.
       files: All of them in order.
-      precision: Of the times in their names, in seconds; 0 if they are numbers.
+      precision: Precision of the times in their names, in seconds; 0 if they are numbers.
     """
 
     affixes: tuple[str, str]
@@ -88,7 +88,7 @@ class FileSequence:
 def find_sequences(files: Iterable[str]) -> tuple[list[FileSequence], dict[str, str]]:
     """Sorts pictures into sequences.
 
-    Names are sorted by time or, unless all that are alike but for digits have one, by the last
+    Names that differ only in digits are sorted by time if all of them have one, else by the last
     number.
 
     Args:
@@ -145,7 +145,7 @@ def _by_number(files: Sequence[str]) -> _Found:
     parts = {file: re.split(r"([0-9]+)", os.path.splitext(file)[0]) for file in files}
     column = len(parts[files[0]]) - 2
     if len({"".join(part[:column]) for part in parts.values()}) == len(files) > 1:
-        # No two names are; but several numbers that increase together count the same pictures.
+        # All names differ in that; but numbers that increase together count the same pictures.
         numbers = sorted([int(digits) for digits in part[1::2]] for part in parts.values())
         if all(a[0] < b[0] and a[1:] < b[1:] for a, b in itertools.pairwise(numbers)):
             numbered = [_numbered_file(part[1], file) for file, part in parts.items()]

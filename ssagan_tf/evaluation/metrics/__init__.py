@@ -1,7 +1,7 @@
 """The metrics. A new one is one entry in one of these files.
 
-An entry says what is computed for a clip, how it is averaged over clips, and its titles and words:
-tables, report sections, JSON, CSV and curves follow from it.
+An entry says what is computed for a clip, how it is averaged over clips, and how it is titled and
+described: tables, report sections, JSON, CSV and curves follow from it.
 """
 
 from __future__ import annotations

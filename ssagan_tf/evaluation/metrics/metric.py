@@ -125,10 +125,10 @@ class Metric:
     """A column of the tables. Everything that `evaluate` writes about it follows from this entry.
 
     Attributes:
-      name: Of its values per clip and per frame, as in clips.csv.
-      key: Of its value over all clips, as in metrics.json.
+      name: Name of its values per clip and per frame, as in clips.csv.
+      key: Key of its value over all clips, as in metrics.json.
       section: Where the report shows it.
-      title: Of its column.
+      title: Title of its column.
       better: Where good values are: ↑, ↓, or the value to be close to, such as `→ 1`.
       format: Format of its values in tables, such as `.3f`.
       compute: The value of a clip, or one per frame `[T]` or per step between frames `[T - 1]`.

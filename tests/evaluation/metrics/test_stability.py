@@ -75,7 +75,7 @@ def test_sharpness() -> None:
     patched[4] = 0
     assert relative(real, patched) == pytest.approx(0.75, abs=0.02)
     assert np.isnan(relative(real * 0, real))
-    # Of the Laplacian: a slope has none, a checker of ±a one of ±8a.
+    # The Laplacian of a slope is 0, that of a checkerboard of ±a is ±8a.
     slope = np.tile(np.arange(16, dtype="f4"), (1, 16, 1))
     assert sharpness(slope)[0] < 1
     checker = np.float32(3) * (-1) ** np.indices((1, 16, 16)).sum(axis=0)

@@ -101,7 +101,7 @@ def test_a_failing_server_gets_one_request(monkeypatch) -> None:
 
 
 def test_a_server_is_needed() -> None:
-    with pytest.raises(OptionError, match="server=: is needed"):
+    with pytest.raises(OptionError, match="server=: is required"):
         program.animate(dataclasses.replace(HOW, server=""))
 
 

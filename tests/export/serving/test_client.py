@@ -201,7 +201,7 @@ def test_another_service_at_the_port(model, photos) -> None:
 
 
 def test_a_server_is_needed() -> None:
-    with pytest.raises(OptionError, match="server=: is needed"):
+    with pytest.raises(OptionError, match="server=: is required"):
         client(ClientOptions(image=("a.jpg",), output="a.mp4"))
 
 
