@@ -315,7 +315,7 @@ def copy_weights(keras_network: Any, network: Generator | Discriminator) -> None
       keras_network: Built by `build_generator` or `build_discriminator`.
       network: Built with the same options; its weights are overwritten.
     """
-    from ssagan_tf.torch_weights import state_of  # it loads Keras
+    from ssagan_tf.torch_weights import to_state_dict  # it loads Keras
 
-    state = {key: torch.tensor(array) for key, array in state_of(keras_network).items()}
+    state = {key: torch.tensor(array) for key, array in to_state_dict(keras_network).items()}
     network.load_state_dict(state)
