@@ -325,7 +325,7 @@ def quantized(mode: str, **arguments) -> tuple[keras.Model, np.ndarray, np.ndarr
 
 
 @pytest.mark.parametrize(("mode", "error"), [("int8", 0.02), ("int4", 0.12), ("float8", 0.06)])
-@pytest.mark.parametrize("gate", ["none", "projected"])
+@pytest.mark.parametrize("gate", ["none", pytest.param("projected", marks=pytest.mark.long)])
 def test_quantized_output_is_close(mode: str, error: float, gate: str, tmp_path) -> None:
     model, clip, before = quantized(mode, gate=gate)
     layer = model.get_layer("attention")

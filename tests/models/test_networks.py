@@ -107,7 +107,7 @@ def test_clips_do_not_depend_on_the_batch(options: ModelOptions) -> None:
     "options",
     [
         dataclasses.replace(VARIANTS["projected"], spectral_norm=True),
-        *(NETWORKS[name] for name in BASELINES),
+        *(pytest.param(NETWORKS[name], marks=pytest.mark.long) for name in BASELINES),
     ],
     ids=["unet", *BASELINES],
 )
