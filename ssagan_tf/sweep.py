@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 import subprocess
 import sys
@@ -12,8 +11,7 @@ from pathlib import Path
 
 from ssagan_tf import cli
 from ssagan_tf.errors import DataError, Stopped
-from ssagan_tf.options import OptionError, Section, require
-from ssagan_tf.options.setting import setting
+from ssagan_tf.options import OptionError, SweepOptions, require
 
 ABOUT = """
 Trains a run for each configuration, one after the other, in RUNS/NAME for NAME.cfg. The same
@@ -21,16 +19,6 @@ command again resumes: finished runs are skipped. What follows -- is given to ev
 its configuration, such as -- --data=sets/mine --steps=2000.
 """
 _STOPPED = {128 + number: number for number in (signal.SIGINT, signal.SIGTERM)}
-
-
-@dataclasses.dataclass(frozen=True)
-class SweepOptions(Section):
-    """Runs to train, one after the other."""
-
-    configs: tuple[str, ...] = setting(
-        (), "Flag files of train, separated by commas, in the order in which they are trained."
-    )
-    runs: str = setting("runs", "Folder of the runs, one for each configuration, named like it.")
 
 
 def sweep(options: SweepOptions, arguments: Sequence[str]) -> None:
@@ -55,7 +43,7 @@ def sweep(options: SweepOptions, arguments: Sequence[str]) -> None:
         run_dir = Path(options.runs) / name
         print(f"sweep: run {number} of {len(names)}: {config} in {run_dir}", flush=True)
         began = time.monotonic()
-        code = _run(train_command(config, run_dir, arguments))
+        code = run_program(train_command(config, run_dir, arguments))
         if code in _STOPPED:
             raise Stopped(
                 f"stopped at run {number}; run the same command to resume", _STOPPED[code]
@@ -80,8 +68,8 @@ def train_command(config: str, run_dir: Path, arguments: Sequence[str]) -> list[
     return [sys.executable, "-m", "ssagan_tf.train", *settings]
 
 
-def _run(command: Sequence[str]) -> int:
-    """Exit code of a program; a signal to this one is passed on, so that it can save."""
+def run_program(command: Sequence[str]) -> int:
+    """Runs a program and returns its exit code. SIGTERM is passed on, so that it can save."""
     with subprocess.Popen(command) as process:
 
         def pass_on(number: int, frame: object) -> None:

@@ -29,10 +29,10 @@ from ssagan_tf.options import (
     ModelOptions,
     PrepareOptions,
     StudyOptions,
+    SweepOptions,
     TrainOptions,
     VerifyOptions,
 )
-from ssagan_tf.sweep import SweepOptions
 from ssagan_tf.training import callbacks
 from tests.programs import ROOT, complaint, run, run_apart
 from tests.surroundings import AWKWARD

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 from benchmarks.comparison.clips import mean_absolute_error, shown_clips
 from benchmarks.comparison.systems import BATCH, CLIPS_SEEN, COMMON, STEPS, SYSTEMS, row_name
 from benchmarks.environment import environment
+from ssagan_tf.sweep import run_program
 
 BENCHMARK = "procedural-skies-64-v1"
 RESULTS = Path(__file__).parent / "results"
@@ -108,11 +108,8 @@ def train_command(system: str, seed: int, data: str, runs: str) -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    """Runs a program to its end. A signal to stop is passed on, so that it can save."""
-    with subprocess.Popen(command) as process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        code = process.wait()
-    if code:
+    """Runs a program to its end, and ends with it if it fails or is told to stop."""
+    if code := run_program(command):
         sys.exit(code)
 
 

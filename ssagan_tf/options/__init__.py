@@ -38,7 +38,7 @@ from ssagan_tf.options.setting import (
 )
 from ssagan_tf.options.shared import ClipRule, Fit, Layout, Skips
 from ssagan_tf.options.sizes import CORE_RESOLUTION, FRAMES, LARGEST_RESOLUTION, outer_levels
-from ssagan_tf.options.training import RECIPES, TrainOptions
+from ssagan_tf.options.training import RECIPES, SweepOptions, TrainOptions
 
 __all__ = [
     "ADDRESS",
@@ -71,6 +71,7 @@ __all__ = [
     "SourceOptions",
     "Stride",
     "StudyOptions",
+    "SweepOptions",
     "TrainOptions",
     "VerifyOptions",
     "above_zero",

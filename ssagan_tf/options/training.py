@@ -326,3 +326,13 @@ def _short(value: Any) -> str:
     if isinstance(value, tuple):
         return ",".join(value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepOptions(Section):
+    """Runs to train, one after the other."""
+
+    configs: tuple[str, ...] = setting(
+        (), "Flag files of train, separated by commas, in the order in which they are trained."
+    )
+    runs: str = setting("runs", "Folder of the runs, one for each configuration, named like it.")
