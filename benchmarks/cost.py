@@ -132,12 +132,26 @@ def optimised(graph: tf.Graph) -> list[tf.Operation]:
     from tensorflow.python.grappler import tf_optimizer  # it has no public name
 
     meta = meta_graph_pb2.MetaGraphDef(graph_def=graph.as_graph_def())
+    variables = {tensor.op.name: tensor for tensor in graph.inputs if tensor.dtype == tf.resource}
+    for node in meta.graph_def.node:
+        if node.name in variables:  # a placeholder, which does not know the variable's shape
+            value = _value_of(variables[node.name])
+            node.op = "VarHandleOp"
+            node.ClearField("attr")
+            node.attr["dtype"].type = value.dtype.as_datatype_enum
+            node.attr["shape"].shape.CopyFrom(value.shape.as_proto())
     kept = [tensor.op for tensor in graph.outputs] + _updates(graph)
     meta.collection_def["train_op"].node_list.value.extend(node.name for node in kept)
     definition = tf_optimizer.OptimizeGraph(config_pb2.ConfigProto(), meta)
     with tf.Graph().as_default() as result:
         tf.graph_util.import_graph_def(definition, name="")
     return result.get_operations()
+
+
+def _value_of(variable: tf.Tensor) -> tf.Tensor:
+    """What is read from or written to a variable, given a reference to it."""
+    user = variable.consumers()[0]
+    return next(each for each in (*user.outputs, *user.inputs) if each.dtype != variable.dtype)
 
 
 def _updates(graph: tf.Graph) -> list[tf.Operation]:

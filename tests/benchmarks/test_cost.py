@@ -73,12 +73,19 @@ def test_counts_of_single_nodes() -> None:
     assert moved["Reshape"] == 0
 
 
-def test_work_that_nothing_uses_is_not_counted() -> None:
+def test_only_work_that_is_used_counts() -> None:
+    variable = tf.Variable(tf.zeros((8, 8)))
+
     @tf.function
     def function(x: tf.Tensor) -> tf.Tensor:
         tf.matmul(x, x)
-        return x @ x + 1.0
+        variable.assign_add(tf.matmul(x, variable))
+        return x + 1.0
 
     graph = function.get_concrete_function(tf.TensorSpec((8, 8))).graph
-    assert cost.cost(cost.needed(graph)).operations == 2 * 8**3
-    assert cost.cost(graph.get_operations()).operations == 2 * 2 * 8**3
+    product = 2 * 8**3
+    assert cost.cost(graph.get_operations()).operations == 2 * product
+    for nodes in (cost.needed(graph), cost.optimised(graph)):
+        assert cost.cost(nodes).operations == product
+        assert cost.cost(nodes).bytes >= 4 * 64 * (3 + 3 + 2)  # product, update, sum
+        assert "MatMul float32[8, 8]" in cost.ranking(nodes)
