@@ -71,7 +71,7 @@ def test_sobel(node: Node, dtype: type) -> None:
 
 @pytest.mark.parametrize("border", ["reflect", "replicate"])
 @pytest.mark.parametrize(
-    "kind, flag", [("linear", cv2.INTER_LINEAR), ("cubic", cv2.INTER_CUBIC)], ids=str
+    ("kind", "flag"), [("linear", cv2.INTER_LINEAR), ("cubic", cv2.INTER_CUBIC)], ids=str
 )
 def test_remap(node: Node, kind: str, flag: int, border: str) -> None:
     rng = np.random.default_rng(1)
