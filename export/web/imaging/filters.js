@@ -19,44 +19,62 @@ export function gaussianBlur(source, sigmaX, sigmaY = sigmaX, border = 'reflect1
   if (exact) return separable(source, across.map(Math.fround), down.map(Math.fround), border);
   // 8 bits are blurred with weights in 256ths: exactly, but for one rounding at the end.
   const sum = separable(source, in256ths(across), in256ths(down), border);
-  const data = Uint8Array.from(sum.data, (value) => Math.floor(value / 65536 + 0.5));
+  const data = new Uint8Array(sum.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = Math.floor(sum.data[i] / 65536 + 0.5);
   return picture(source.height, source.width, source.channels, data);
 }
 
 /** Means over squares of side × side pixels; of Float32Array. */
 export function blur(source, side, border = 'reflect101') {
   const { height, width, channels } = source;
-  const means = Float32Array.from(boxSums(source, side, border), (sum) => sum / (side * side));
-  return picture(height, width, channels, means);
+  const result = picture(height, width, channels);
+  const area = side * side;
+  eachRowOfSums(source, side, border, (y, sums) => {
+    for (let x = 0, to = y * sums.length; x < sums.length; x++, to++) result.data[to] = sums[x] / area;
+  });
+  return result;
 }
 
-/** Sums over squares of side × side pixels, in double precision. */
-export function boxSums({ height, width, channels, data }, side, border) {
+/** Calls `receive(y, sums)` for each row of sums over squares of side × side pixels, in double precision. */
+export function eachRowOfSums({ height, width, channels, data }, side, border, receive) {
   const length = width * channels;
-  const rows = new Float64Array(height * length);
-  const from = offsets(width, side >> 1, border, channels);
-  for (let start = 0; start < rows.length; start += length) {
-    for (let channel = 0; channel < channels; channel++) {
-      const first = start + channel;
-      let sum = 0;
-      for (let i = 0; i < side; i++) sum += data[first + from[i]];
-      rows[first] = sum;
-      for (let x = 1; x < width; x++) {
-        sum += data[first + from[x + side - 1]] - data[first + from[x - 1]];
-        rows[first + x * channels] = sum;
-      }
+  const radius = side >> 1;
+  const from = offsets(width, radius, border, channels);
+  const slots = Array.from({ length: side + 1 }, () => ({ y: -1, sums: new Float64Array(length) }));
+  const rowSums = (y) => {
+    const row = insideBorder(y, height, border);
+    const slot = slots[row % slots.length]; // rows within a window have different slots
+    if (slot.y !== row) {
+      slot.y = row;
+      sumRow(data, row * length, from, side, channels, slot.sums);
     }
-  }
-  const sums = new Float64Array(height * length);
-  const rowOf = offsets(height, side >> 1, border, length);
-  for (let x = 0; x < length; x++) for (let i = 0; i < side; i++) sums[x] += rows[rowOf[i] + x];
+    return slot.sums;
+  };
+  const sums = new Float64Array(length);
+  for (let y = -radius; y <= radius; y++) add(sums, rowSums(y), 1);
+  receive(0, sums);
   for (let y = 1; y < height; y++) {
-    const [added, removed, above] = [rowOf[y + side - 1], rowOf[y - 1], (y - 1) * length];
-    for (let x = 0; x < length; x++) {
-      sums[above + length + x] = sums[above + x] + (rows[added + x] - rows[removed + x]);
+    add(sums, rowSums(y + radius), 1);
+    add(sums, rowSums(y - radius - 1), -1);
+    receive(y, sums);
+  }
+}
+
+function sumRow(data, start, from, side, channels, sums) {
+  for (let channel = 0; channel < channels; channel++) {
+    const first = start + channel;
+    let sum = 0;
+    for (let i = 0; i < side; i++) sum += data[first + from[i]];
+    sums[channel] = sum;
+    for (let x = 1, to = channels + channel; to < sums.length; x++, to += channels) {
+      sum += data[first + from[x + side - 1]] - data[first + from[x - 1]];
+      sums[to] = sum;
     }
   }
-  return sums;
+}
+
+function add(sums, row, sign) {
+  for (let x = 0; x < sums.length; x++) sums[x] += sign * row[x];
 }
 
 /** First derivatives with 3×3 weights, in float; either dx or dy is 1, the other 0. */
