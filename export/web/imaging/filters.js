@@ -73,8 +73,8 @@ function sumRow(data, start, from, side, channels, sums) {
   }
 }
 
-function add(sums, row, sign) {
-  for (let x = 0; x < sums.length; x++) sums[x] += sign * row[x];
+function add(sums, row, weight) {
+  for (let x = 0; x < sums.length; x++) sums[x] += weight * row[x];
 }
 
 /** First derivatives with 3×3 weights, in float; either dx or dy is 1, the other 0. */
@@ -86,34 +86,45 @@ export function sobel(source, dx, dy, scale = 1) {
 
 /** Filters rows by the weights `across`, then columns by `down`; returns float. */
 function separable(source, across, down, border) {
-  const { height, width, channels } = source;
+  const { height, width, channels, data } = source;
   const length = width * channels;
-  const rows = new Float32Array(height * length);
-  const from = offsets(width, across.length >> 1, border, channels);
-  const padded = new Float32Array((width + across.length - 1) * channels);
-  for (let start = 0; start < rows.length; start += length) {
-    for (let i = 0; i < from.length; i++) {
-      for (let c = 0; c < channels; c++) padded[i * channels + c] = source.data[start + from[i] + c];
-    }
-    for (let x = 0; x < length; x++) {
-      let sum = 0;
-      for (let i = 0; i < across.length; i++) sum += across[i] * padded[x + i * channels];
-      rows[start + x] = sum;
-    }
-  }
   const result = picture(height, width, channels);
-  const rowOf = offsets(height, down.length >> 1, border, length);
+  const from = offsets(width, across.length >> 1, border, channels);
+  const padded = new Float32Array(from.length * channels);
+  const weights = Float64Array.from(across);
+  // Filtered rows, as many as `down` spans: rows within a window have different slots.
+  const slots = Array.from(down, () => ({ y: -1, row: new Float32Array(length) }));
+  const rowAt = (y) => {
+    const inside = insideBorder(y, height, border);
+    const slot = slots[inside % slots.length];
+    if (slot.y !== inside) {
+      slot.y = inside;
+      pad(data, inside * length, from, channels, padded);
+      filterRow(padded, weights, channels, slot.row);
+    }
+    return slot.row;
+  };
   const sums = new Float64Array(length);
   for (let y = 0; y < height; y++) {
     sums.fill(0);
-    for (let i = 0; i < down.length; i++) {
-      const start = rowOf[y + i];
-      const weight = down[i];
-      for (let x = 0; x < length; x++) sums[x] += weight * rows[start + x];
-    }
+    for (let i = 0; i < down.length; i++) add(sums, rowAt(y + i - (down.length >> 1)), down[i]);
     result.data.set(sums, y * length);
   }
   return result;
+}
+
+function pad(data, start, from, channels, padded) {
+  for (let i = 0, to = 0; i < from.length; i++) {
+    for (let c = 0; c < channels; c++) padded[to++] = data[start + from[i] + c];
+  }
+}
+
+function filterRow(padded, weights, channels, row) {
+  for (let x = 0; x < row.length; x++) {
+    let sum = 0;
+    for (let i = 0, at = x; i < weights.length; i++, at += channels) sum += weights[i] * padded[at];
+    row[x] = sum;
+  }
 }
 
 /** Where positions from -radius to size + radius - 1 are found, in steps of `step`. */
