@@ -165,7 +165,9 @@ class Reduced {
   }
 
   plane(value) {
-    return picture(this.height, this.width, 1, Float32Array.from({ length: this.height * this.width }, (_, i) => value(i)));
+    const result = picture(this.height, this.width, 1);
+    for (let i = 0; i < result.data.length; i++) result.data[i] = value(i);
+    return result;
   }
 
   /** The median colour of the chosen pixels. */
@@ -229,7 +231,7 @@ function fit(reduced, expected, rounds) {
   const { height, width, lab, heights } = reduced;
   const features = new Float64Array(4 * height * width);
   for (let i = 0; i < height * width; i++) {
-    features.set(lab.data.subarray(3 * i, 3 * i + 3), 4 * i);
+    for (let c = 0; c < 3; c++) features[4 * i + c] = lab.data[3 * i + c];
     features[4 * i + 3] = heights[Math.floor(i / width)];
   }
   let odds = expected;

@@ -137,7 +137,7 @@ export function findSun(photo, sky) {
   const small = downscale(photo, SIDE);
   const { height, width } = small;
   const above = resizeArea(sky, width, height).data.map((share) => share > 0.5);
-  const grey = picture(height, width, 1, Float32Array.from(rgbToGray(small).data));
+  const grey = picture(height, width, 1, new Float32Array(rgbToGray(small).data));
   const light = gaussianBlur(grey, 1).data.map((value, i) => (above[i] ? value : 0));
   const most = light.reduce((a, b) => Math.max(a, b));
   const bright = Uint8Array.from(light, (value) => value > fround(most - MIN_CONTRAST / 2));
