@@ -52,13 +52,10 @@ function filtered({ height, width, data }, shape, negative) {
   const stride = width + 2 * widest;
   const isByte = data instanceof Uint8Array;
   const nothing = isByte ? 255 : Infinity;
-  const turned = (value) => (!negative ? value : isByte ? 255 - value : -value);
   const wide = new data.constructor((height + 2 * above) * stride).fill(nothing);
   const origin = above * stride + widest;
-  for (let y = 0, from = 0; y < height; y++) {
-    const start = origin + y * stride;
-    for (let x = 0; x < width; x++) wide[start + x] = turned(data[from++]);
-  }
+  const values = negative ? negated(data) : data;
+  for (let y = 0; y < height; y++) wide.set(values.subarray(y * width, (y + 1) * width), origin + y * stride);
   const last = origin + (height - 1) * stride + width;
   const least = new data.constructor(last).fill(nothing);
   let length = 1; // of the windows: each value becomes the minimum of those from there to the right, then down
@@ -75,45 +72,57 @@ function filtered({ height, width, data }, shape, negative) {
       const half = rows.filter((row) => row === reach).length >> 1;
       length = 1;
       widen(2 * half + 1, stride);
-      takeMinimum(least, origin, last, wide, -reach - half * stride, -reach - half * stride);
+      takeMinimum(least, origin, last, wide, -reach - half * stride);
       continue;
     }
     for (let row = 0; row < above; row++) {
       const offset = (above - row) * stride;
-      if (rows[row] === reach) takeMinimum(least, origin, last, wide, -reach - offset, -reach + offset);
+      if (rows[row] !== reach) continue;
+      takeMinimum(least, origin, last, wide, -reach - offset);
+      takeMinimum(least, origin, last, wide, -reach + offset);
     }
   }
   const result = new data.constructor(height * width);
-  for (let y = 0, to = 0; y < height; y++) {
+  for (let y = 0; y < height; y++) {
     const start = origin + y * stride;
-    for (let x = 0; x < width; x++) result[to++] = turned(least[start + x]);
+    result.set(least.subarray(start, start + width), y * width);
   }
-  return picture(height, width, 1, result);
+  return picture(height, width, 1, negative ? negated(result) : result);
 }
 
-// The loops below are written twice, for bytes and floats, because engines make faster code of a loop over one type.
+// The loops below are written twice, as engines make faster code of a loop over one type: for bytes without branches, which
+// noise makes unpredictable (`difference >> 31` is all ones if the difference is negative), and for floats.
+
+function negated(values) {
+  const result = new values.constructor(values.length);
+  if (values instanceof Uint8Array) for (let i = 0; i < values.length; i++) result[i] = 255 - values[i];
+  else for (let i = 0; i < values.length; i++) result[i] = -values[i];
+  return result;
+}
 
 /** Sets each value to the minimum of itself and the value at a distance after it. */
 function toMinimum(values, distance) {
   const end = values.length - distance;
   if (values instanceof Uint8Array) {
-    for (let i = 0; i < end; i++) if (values[i + distance] < values[i]) values[i] = values[i + distance];
+    for (let i = 0; i < end; i++) {
+      const other = values[i + distance];
+      const difference = values[i] - other;
+      values[i] = other + (difference & (difference >> 31));
+    }
   } else {
     for (let i = 0; i < end; i++) if (values[i + distance] < values[i]) values[i] = values[i + distance];
   }
 }
 
-/** Sets values from `start` to `end` to the minimum of themselves and of two values at distances in a source. */
-function takeMinimum(target, start, end, source, first, second) {
+/** Sets values from `start` to `end` to the minimum of themselves and the values at a distance from them in a source. */
+function takeMinimum(target, start, end, source, distance) {
   if (target instanceof Uint8Array) {
     for (let i = start; i < end; i++) {
-      const least = Math.min(source[i + first], source[i + second]);
-      if (least < target[i]) target[i] = least;
+      const other = source[i + distance];
+      const difference = target[i] - other;
+      target[i] = other + (difference & (difference >> 31));
     }
   } else {
-    for (let i = start; i < end; i++) {
-      const least = Math.min(source[i + first], source[i + second]);
-      if (least < target[i]) target[i] = least;
-    }
+    for (let i = start; i < end; i++) if (source[i + distance] < target[i]) target[i] = source[i + distance];
   }
 }
