@@ -57,7 +57,8 @@ function filtered({ height, width, data }, shape, negative) {
   const values = negative ? negated(data) : data;
   for (let y = 0; y < height; y++) wide.set(values.subarray(y * width, (y + 1) * width), origin + y * stride);
   const last = origin + (height - 1) * stride + width;
-  const least = new data.constructor(last).fill(nothing);
+  const reaches = [...new Set(rows)].sort((a, b) => a - b);
+  let [least, shift] = [null, 0];
   let length = 1; // of the windows: each value becomes the minimum of those from there to the right, then down
   const widen = (wanted, unit) => {
     while (length < wanted) {
@@ -66,25 +67,29 @@ function filtered({ height, width, data }, shape, negative) {
       length += step;
     }
   };
-  for (const reach of [...new Set(rows)].sort((a, b) => a - b)) {
+  if (reaches.length > 1) least = new data.constructor(last).fill(nothing);
+  for (const reach of reaches) {
     widen(2 * reach + 1, 1);
     if (reach === widest) {
       const half = rows.filter((row) => row === reach).length >> 1;
       length = 1;
       widen(2 * half + 1, stride);
-      takeMinimum(least, origin, last, wide, -reach - half * stride);
+      shift = -reach - half * stride;
+      if (least === null) least = wide;
+      else {
+        takeMinimum(least, origin, last, wide, shift, shift);
+        shift = 0;
+      }
       continue;
     }
     for (let row = 0; row < above; row++) {
       const offset = (above - row) * stride;
-      if (rows[row] !== reach) continue;
-      takeMinimum(least, origin, last, wide, -reach - offset);
-      takeMinimum(least, origin, last, wide, -reach + offset);
+      if (rows[row] === reach) takeMinimum(least, origin, last, wide, -reach - offset, -reach + offset);
     }
   }
   const result = new data.constructor(height * width);
   for (let y = 0; y < height; y++) {
-    const start = origin + y * stride;
+    const start = origin + shift + y * stride;
     result.set(least.subarray(start, start + width), y * width);
   }
   return picture(height, width, 1, negative ? negated(result) : result);
@@ -114,15 +119,20 @@ function toMinimum(values, distance) {
   }
 }
 
-/** Sets values from `start` to `end` to the minimum of themselves and the values at a distance from them in a source. */
-function takeMinimum(target, start, end, source, distance) {
+/** Sets values from `start` to `end` to the minimum of themselves and the values at two distances from them in a source. */
+function takeMinimum(target, start, end, source, first, second) {
   if (target instanceof Uint8Array) {
     for (let i = start; i < end; i++) {
-      const other = source[i + distance];
-      const difference = target[i] - other;
-      target[i] = other + (difference & (difference >> 31));
+      const other = source[i + second];
+      const fromOther = source[i + first] - other;
+      const least = other + (fromOther & (fromOther >> 31));
+      const difference = target[i] - least;
+      target[i] = least + (difference & (difference >> 31));
     }
   } else {
-    for (let i = start; i < end; i++) if (source[i + distance] < target[i]) target[i] = source[i + distance];
+    for (let i = start; i < end; i++) {
+      if (source[i + first] < target[i]) target[i] = source[i + first];
+      if (source[i + second] < target[i]) target[i] = source[i + second];
+    }
   }
 }
