@@ -1,4 +1,5 @@
-// Which parts of a photo move: the sky, and water if it moves in a clip made from the photo (ssagan_tf/motion/moving_mask.py).
+// Which parts of a photo move: the sky, and water if it moves in a clip made from the photo
+// (ssagan_tf/motion/moving_mask.py).
 //
 // The sky segmentation works on the photo at about 160 pixels a side. Here, thin structures such as wires and masts are
 // excluded, and other regions that move in the clip are added.
