@@ -1,6 +1,7 @@
 // An endless loop of a photo whose sky drifts: what renderer/ needs to draw the frames of
 // ssagan_tf/motion/loop.py, and their number of phases.
 
+import { insideBorder } from '../imaging/border.js';
 import { rgbToGray } from '../imaging/color.js';
 import { gaussianBlur } from '../imaging/filters.js';
 import { erode } from '../imaging/morphology.js';
@@ -72,22 +73,21 @@ export function stillLayers(photo, motion) {
   const box = boundingBox(mask);
   const stride = Math.max(1, Math.floor(Math.sqrt((box.width * box.height) / SAMPLES)));
   const inner = innerOf(mask, box);
-  const marked = new Uint8Array(height * width);
+  const marks = new Uint8Array(height * width);
   for (let row = 0; row < box.height; row++) {
-    for (let column = 0; column < box.width; column++) {
-      marked[(box.top + row) * width + box.left + column] = 255 * inner[row * box.width + column];
-    }
+    marks.set(inner.subarray(row * box.width, (row + 1) * box.width), (box.top + row) * width + box.left);
   }
-  const share = Uint8Array.from(mask.data, (value) => {
-    if (value <= 0) return 0;
-    return value >= 1 ? 255 : Math.min(Math.max(Math.round(255 * value), 1), 254);
-  });
+  const share = new Uint8Array(height * width);
+  for (let i = 0; i < share.length; i++) {
+    const value = mask.data[i];
+    if (value > 0) share[i] = value >= 1 ? 255 : Math.min(Math.max(Math.round(255 * value), 1), 254);
+  }
   const pictures = {
     height,
     width,
     box,
     stride,
-    photo: withAlpha(plain.data, marked),
+    photo: withAlpha(plain.data, marks),
     moving: withAlpha(extendMovingRegion(plain, source).data, share),
     glow: glow && glow.data,
     sharpness: sharpnessOf(plain, box, inner, stride),
@@ -122,33 +122,36 @@ function boundingBox({ height, width, data }) {
     : { left, top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-/** Returns where sharpness is measured, within the box: away from what stands still. */
+/** Returns 255 where sharpness is measured, within the box: away from what stands still. */
 function innerOf(mask, box) {
-  const share = new Float32Array(box.width * box.height);
-  for (let row = 0; row < box.height; row++) {
-    const start = (box.top + row) * mask.width + box.left;
-    share.set(mask.data.subarray(start, start + box.width), row * box.width);
-  }
-  const eroded = (moves) => erode(picture(box.height, box.width, 1, Uint8Array.from(share, moves)), 5).data;
+  const eroded = (moves) => {
+    const inside = new Uint8Array(box.height * box.width);
+    for (let row = 0, at = 0; row < box.height; row++) {
+      const start = (box.top + row) * mask.width + box.left;
+      for (let i = start; i < start + box.width; i++) inside[at++] = moves(mask.data[i]) ? 255 : 0;
+    }
+    return erode(picture(box.height, box.width, 1, inside), 5).data;
+  };
   const inner = eroded((value) => value >= 1);
-  return inner.includes(1) ? inner : eroded((value) => value > 0.5); // the mask is nowhere entirely white
+  return inner.includes(255) ? inner : eroded((value) => value > 0.5); // the mask is nowhere entirely white
 }
 
 /** Returns the norm of a photo's details where sharpness is measured, at every `stride`th pixel. */
 function sharpnessOf({ width, data }, box, inner, stride) {
-  const grey = picture(box.height, box.width, 1);
-  for (let row = 0, at = 0; row < box.height; row++) {
-    let i = 3 * ((box.top + row) * width + box.left);
-    for (let column = 0; column < box.width; column++, i += 3) {
-      grey.data[at++] = 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
-    }
-  }
-  const soft = gaussianBlur(grey, 0, 0, 'reflect', 5).data;
+  const weights = [1, 4, 6, 4, 1];
+  const reflected = (size, step) => Int32Array.from({ length: size + 4 }, (_, i) => step * insideBorder(i - 2, size, 'reflect'));
+  const [columns, rows] = [reflected(box.width, 3), reflected(box.height, 3 * width)];
+  const start = 3 * (box.top * width + box.left);
+  const grey = (i) => 0.299 * data[i] + 0.587 * data[i + 1] + 0.114 * data[i + 2];
   let total = 0;
   for (let row = 0; row < box.height; row += stride) {
     for (let column = 0; column < box.width; column += stride) {
-      const i = row * box.width + column;
-      if (inner[i]) total += (grey.data[i] - soft[i]) ** 2;
+      if (!inner[row * box.width + column]) continue;
+      let soft = 0;
+      for (let y = 0; y < 5; y++) {
+        for (let x = 0; x < 5; x++) soft += weights[y] * weights[x] * grey(start + rows[row + y] + columns[column + x]);
+      }
+      total += (grey(start + rows[row + 2] + columns[column + 2]) - soft / 256) ** 2;
     }
   }
   return Math.sqrt(total);

@@ -25,10 +25,11 @@ export function extendMovingRegion(photo, mask) {
   }
   if (least >= PURE || most <= 0) return photo;
   const limit = Math.min(PURE, most);
-  const known = Uint8Array.from(mask.data, (value) => value >= limit);
+  const known = new Uint8Array(height * width);
+  for (let i = 0; i < known.length; i++) known[i] = mask.data[i] >= limit;
   const smooth = extrapolated(photo, known).data;
   const nearest = nearestKnown(known, height, width);
-  const extended = photo.data.slice();
+  const extended = new Uint8ClampedArray(photo.data); // rounds what it is given
   for (let row = 0, pixel = 0; row < height; row++) {
     for (let column = 0; column < width; column++, pixel++) {
       if (known[pixel]) continue;
@@ -40,11 +41,11 @@ export function extendMovingRegion(photo, mask) {
         if (reflected >= 0) {
           value += photo.data[reflected * channels + channel] - smooth[reflected * channels + channel];
         }
-        extended[pixel * channels + channel] = roundToEven(Math.min(Math.max(value, 0), 255));
+        extended[pixel * channels + channel] = value;
       }
     }
   }
-  return picture(height, width, channels, extended);
+  return picture(height, width, channels, new Uint8Array(extended.buffer));
 }
 
 /** Returns the picture without details, extrapolated from what is known. */
