@@ -26,33 +26,37 @@ export function gaussianBlur(source, sigmaX, sigmaY = sigmaX, border = 'reflect1
 /** Means over squares of side × side pixels; of Float32Array. */
 export function blur(source, side, border = 'reflect101') {
   const { height, width, channels } = source;
-  const radius = side >> 1;
-  const rows = new Float64Array(height * width * channels);
-  const from = offsets(width, radius, border, channels);
-  for (let row = 0; row < height; row++) {
-    const start = row * width * channels;
+  const means = Float32Array.from(boxSums(source, side, border), (sum) => sum / (side * side));
+  return picture(height, width, channels, means);
+}
+
+/** Sums over squares of side × side pixels, in double precision. */
+export function boxSums({ height, width, channels, data }, side, border) {
+  const length = width * channels;
+  const rows = new Float64Array(height * length);
+  const from = offsets(width, side >> 1, border, channels);
+  for (let start = 0; start < rows.length; start += length) {
     for (let channel = 0; channel < channels; channel++) {
-      let sum = 0;
       const first = start + channel;
-      for (let i = 0; i < side; i++) sum += source.data[first + from[i]];
-      for (let x = 0; ; x++) {
+      let sum = 0;
+      for (let i = 0; i < side; i++) sum += data[first + from[i]];
+      rows[first] = sum;
+      for (let x = 1; x < width; x++) {
+        sum += data[first + from[x + side - 1]] - data[first + from[x - 1]];
         rows[first + x * channels] = sum;
-        if (x + 1 === width) break;
-        sum += source.data[first + from[x + side]] - source.data[first + from[x]];
       }
     }
   }
-  const length = width * channels;
-  const result = picture(height, width, channels);
-  const rowOf = offsets(height, radius, border, length);
-  const sums = new Float64Array(length);
-  for (let i = 0; i < side; i++) for (let x = 0; x < length; x++) sums[x] += rows[rowOf[i] + x];
-  for (let y = 0; ; y++) {
-    for (let x = 0; x < length; x++) result.data[y * length + x] = sums[x] / (side * side);
-    if (y + 1 === height) return result;
-    const [added, removed] = [rowOf[y + side], rowOf[y]];
-    for (let x = 0; x < length; x++) sums[x] += rows[added + x] - rows[removed + x];
+  const sums = new Float64Array(height * length);
+  const rowOf = offsets(height, side >> 1, border, length);
+  for (let x = 0; x < length; x++) for (let i = 0; i < side; i++) sums[x] += rows[rowOf[i] + x];
+  for (let y = 1; y < height; y++) {
+    const [added, removed, above] = [rowOf[y + side - 1], rowOf[y - 1], (y - 1) * length];
+    for (let x = 0; x < length; x++) {
+      sums[above + length + x] = sums[above + x] + (rows[added + x] - rows[removed + x]);
+    }
   }
+  return sums;
 }
 
 /** First derivatives with 3×3 weights, in float; either dx or dy is 1, the other 0. */
