@@ -174,7 +174,7 @@ export class Brush {
     for (let i = 0; i < width * height; i++) {
       const share = data[4 * i + 3] / 255;
       const moves = share * (data[4 * i] / 255) + (1 - share) * this.#small[i];
-      data.set(TINT, 4 * i);
+      [data[4 * i], data[4 * i + 1], data[4 * i + 2]] = TINT;
       data[4 * i + 3] = 255 * OPACITY * moves;
     }
     const context = this.#canvas.getContext('2d');

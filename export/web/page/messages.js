@@ -1,9 +1,9 @@
 // What the page says: the state of things, notes, problems in words, progress.
 
+import { at } from './elements.js';
+
 /** A problem whose message is a sentence for the visitor. */
 export class Problem extends Error {}
-
-const at = (id) => document.getElementById(id);
 
 function show(element, text) {
   element.hidden = !text;
