@@ -4,7 +4,7 @@ import { picture } from '../imaging/picture.js';
 
 const LONGEST_SIDE = 1024; // pixels of the painting
 const TINT = [255, 46, 136]; // what moves
-const OPACITY = 0.5;
+const OPACITY = 0.4;
 const STRIP = 256; // rows that are enlarged at a time
 const KEY_STEP = 0.02; // of the longer side
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
