@@ -4,17 +4,16 @@ import { picture } from '../imaging/picture.js';
 import { kindOf, whyNot } from './file_kinds.js';
 import { Problem } from './messages.js';
 
-const MOST_PIXELS = 2 ** 24; // of a canvas in iOS
 const NEVER_PHOTOS = ['empty', 'video', 'PDF', 'archive'];
 const STRIP = 256; // rows that are read at a time
 
 /**
  * @param {Blob} file
- * @param {number} largestSide in pixels, of what the renderer can
+ * @param {{largestSide: number, largestPixels: number}} limits of the renderer
  * @returns {Promise<{photo: object, still: ImageBitmap, width: number, height: number}>} the photo as an 8-bit RGB
  *   picture and as the browser decoded it, and the size of the file's picture
  */
-export async function readPhoto(file, largestSide) {
+export async function readPhoto(file, { largestSide, largestPixels }) {
   const kind = kindOf(new Uint8Array(await file.slice(0, 32).arrayBuffer()), file.name);
   if (NEVER_PHOTOS.includes(kind)) throw new Problem(whyNot(kind));
   let still;
@@ -24,7 +23,7 @@ export async function readPhoto(file, largestSide) {
     throw new Problem(whyNot(kind));
   }
   const { width, height } = still;
-  const scale = Math.min(1, largestSide / Math.max(width, height), Math.sqrt(MOST_PIXELS / (width * height)));
+  const scale = Math.min(1, largestSide / Math.max(width, height), Math.sqrt(largestPixels / (width * height)));
   const size = [width, height].map((side) => Math.max(1, Math.floor(side * scale)));
   return { photo: pixelsOf(still, ...size), still, width, height };
 }

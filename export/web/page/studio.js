@@ -4,7 +4,7 @@ import { Brush } from './brush.js';
 import { BrushTools } from './brush_tools.js';
 import { Controls } from './controls.js';
 import { at } from './elements.js';
-import { complain, inWords, note, progress, say, sentence } from './messages.js';
+import { Problem, complain, inWords, note, progress, say, sentence } from './messages.js';
 import { readPhoto } from './photo.js';
 import { Player } from './player.js';
 
@@ -13,6 +13,7 @@ export const SECONDS = 8;
 /** Frames per second of a saved loop; the page shows as many as the display can. */
 export const FPS = 25;
 
+const MEASURED_EVERY = 1000; // milliseconds
 const LONGEST_STILL = 2048; // pixels; the still photo is only seen until the loop is ready
 
 export class Studio {
@@ -37,7 +38,7 @@ export class Studio {
   constructor(renderer, engine) {
     this.#renderer = renderer;
     this.#engine = engine;
-    this.#player = new Player(renderer, at('picture'), (milliseconds) => this.#figures(milliseconds));
+    this.#player = new Player(renderer);
     this.#brush.onchange = () => {
       this.#tools.refresh();
       this.#update('motion');
@@ -46,6 +47,9 @@ export class Studio {
       if (this.#player.playing) this.#pause();
       else this.#play();
     });
+    setInterval(() => this.#figures(), MEASURED_EVERY);
+    renderer.addEventListener('lost', () => say('The graphics card is busy elsewhere; the motion goes on in a moment.'));
+    renderer.addEventListener('restored', () => this.#report());
     at('fullscreen').hidden = !document.fullscreenEnabled;
     at('fullscreen').addEventListener('click', () => at('frame').requestFullscreen());
   }
@@ -62,7 +66,7 @@ export class Studio {
     note('');
     say('Opening the photo…');
     try {
-      const read = await readPhoto(file, this.#renderer.largestSide);
+      const read = await readPhoto(file, this.#renderer);
       if (turn === this.#opened) this.#show(read, file.name);
       read.still.close();
     } catch (error) {
@@ -70,16 +74,25 @@ export class Studio {
     }
   }
 
-  /** Stops the motion while frames are drawn for something else, and the settings with it. */
+  /**
+   * Holds motion and settings while something else draws frames of the loop.
+   *
+   * @param {(canvas: HTMLCanvasElement, draw: (share: number) => void) => Promise} work `draw` draws the frame after
+   *   that share of the loop
+   */
   async lend(work) {
     const { playing } = this.#player;
     const { cycles, photo } = this;
     this.#player.pause();
-    for (const id of ['motion', 'masking', 'play']) at(id).inert = true;
+    const held = ['motion', 'masking', 'paint', 'play'].map(at);
+    for (const each of held) each.inert = true;
     try {
-      return await work(at('picture'), (share) => this.#renderer.draw((share * cycles) % 1));
+      return await work(at('picture'), (share) => {
+        if (this.#renderer.isLost) throw new Problem('The graphics card is busy elsewhere. Please try again in a moment.');
+        this.#renderer.draw((share * cycles) % 1);
+      });
     } finally {
-      for (const id of ['motion', 'masking', 'play']) at(id).inert = false;
+      for (const each of held) each.inert = false;
       if (photo === this.photo && playing) this.#player.play();
       else if (photo === this.photo) this.#player.draw();
     }
@@ -188,9 +201,11 @@ export class Studio {
     at('picture').setAttribute('aria-label', playing ? 'Your photo; its sky moves' : 'Your photo, paused');
   }
 
-  #figures(milliseconds) {
+  #figures() {
+    if (!this.photo) return;
     const { width, height } = this.photo;
-    const speed = milliseconds === undefined ? '' : `, ${milliseconds.toFixed(1)} ms a frame`;
+    const { milliseconds } = this.#renderer;
+    const speed = this.cycles && milliseconds ? `, ${milliseconds.toFixed(1)} ms a frame` : '';
     at('figures').textContent = `${width} × ${height} pixels${speed}`;
   }
 
@@ -206,7 +221,8 @@ export class Studio {
         this.#tools.choose('move');
       }
     }
-    say('');
+    if (this.cycles) this.#report();
+    else say('');
     progress(null);
   }
 }
