@@ -63,17 +63,12 @@ export class Renderer extends EventTarget {
   /** Sets what to draw. Pictures that are the same as before are not uploaded again. */
   setLayers(layers) {
     const { height, width } = layers;
-    if (Math.max(height, width) > this.largestSide || height * width > this.largestPixels) {
-      throw new RangeError(`A photo of ${width} × ${height} pixels is too large for this device.`);
-    }
     const old = this.#layers;
     this.#layers = layers;
+    if (Math.max(height, width) > this.largestSide || height * width > this.largestPixels) this.#refuse();
     if (this.isLost) return; // prepared once it is restored
-    if (old?.photo === layers.photo && old?.moving === layers.moving) {
-      this.#prepareDrift();
-    } else {
-      this.#prepare();
-    }
+    if (old?.photo === layers.photo && old?.moving === layers.moving) this.#prepareDrift();
+    else this.#prepare();
   }
 
   /** Draws the frame at a time in [0, 1) of a phase. Draws nothing while the GPU is away. */
@@ -122,11 +117,10 @@ export class Renderer extends EventTarget {
     if (!this.#layers) return;
     const gl = this.#gl, layers = this.#layers, { height, width, photo, moving, glow, box, stride } = layers;
     for (const each of [...Object.values(this.#textures), ...Object.values(this.#targets)]) free(gl, each);
+    this.#textures = this.#targets = {};
     this.canvas.width = width;
     this.canvas.height = height;
-    if (gl.drawingBufferWidth !== width || gl.drawingBufferHeight !== height) {
-      throw new RangeError(`A photo of ${width} × ${height} pixels is too large for this device.`);
-    }
+    if (gl.drawingBufferWidth !== width || gl.drawingBufferHeight !== height) this.#refuse();
     this.#textures = {
       photo: makeTexture(gl, 'colour', width, height, photo),
       moving: makeTexture(gl, 'colour', width, height, moving, gl.LINEAR, gl.MIRRORED_REPEAT),
@@ -141,10 +135,14 @@ export class Renderer extends EventTarget {
       details: makeTarget(gl, 'sum', ...part(8 * stride)),
       sums: makeTarget(gl, 'sum', ...part(64 * stride)),
     };
-    if (gl.getError() === gl.OUT_OF_MEMORY) {
-      throw new RangeError(`There is not enough graphics memory for ${width} × ${height} pixels.`);
-    }
+    if (gl.getError() === gl.OUT_OF_MEMORY) this.#refuse();
     this.#prepareDrift();
+  }
+
+  #refuse() {
+    const { height, width } = this.#layers;
+    this.close();
+    throw new RangeError(`A photo of ${width} × ${height} pixels is too large for this device.`);
   }
 
   #prepareDrift() {
