@@ -8,6 +8,7 @@ import { Pass, free, makeTarget, makeTexture } from './gpu.js';
 import { Stopwatch } from './stopwatch.js';
 
 const REDUCTION = 8; // of the picture in which light and shade are blurred
+const PLACES = 4; // in that reduction, at which the picture is sampled; linear sampling takes all pixels
 const DETAIL_SIGMA = 0.03; // in widths; separates details from light and shade
 const CANVAS_PIXELS = 2 ** 24; // more than that stays blank on some phones
 
@@ -160,7 +161,7 @@ export class Renderer extends EventTarget {
       size: [width, height], origin: [box.left, box.top], corner: [box.left, box.top],
       box: [box.width, box.height], height, stride, sharpness,
       constant, across, away, horizon: drift.horizon, shore: firstRowBelow(drift.horizon, height), time,
-      scale: [box.width / reduced.width, box.height / reduced.height],
+      scale: [box.width / reduced.width, box.height / reduced.height], places: PLACES,
       sigma: Math.max(DETAIL_SIGMA * width / REDUCTION, 0.3),
     };
     const { reduce, blur, mix, detail, sum, frame } = this.#passes;
