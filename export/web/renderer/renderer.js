@@ -61,7 +61,11 @@ export class Renderer extends EventTarget {
     return this.#gl.isContextLost();
   }
 
-  /** Sets what to draw. Pictures that are the same as before are not uploaded again. */
+  /**
+   * Sets what to draw. Photos that are the same as before are not uploaded again.
+   *
+   * @param {import('../motion/loop.js').Layers} layers
+   */
   setLayers(layers) {
     const { height, width } = layers;
     const old = this.#layers;
