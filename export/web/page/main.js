@@ -33,8 +33,7 @@ async function start() {
   letChoose((file) => studio.open(file));
   engine.onprogress = (loaded, total) => {
     progress(total ? loaded / total : undefined);
-    const megabytes = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(0));
-    say(`Getting ready: ${megabytes[0]} of ${megabytes[1]} MB`);
+    say(`Getting ready: loading ${(total / 1e6).toFixed(0)} MB…`); // screen readers read out each change
   };
   try {
     const response = await fetch(new URL('manifest.json', site), { cache: 'no-cache' });
