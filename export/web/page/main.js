@@ -18,7 +18,6 @@ function makeRenderer() {
   try {
     return new Renderer(at('picture'));
   } catch {
-    at('start').hidden = true;
     complain(
       'This browser cannot show moving photos: it has no WebGL 2, or it is switched off. ' +
         'Please use a current browser, with hardware acceleration switched on.',
@@ -30,6 +29,7 @@ function makeRenderer() {
 async function start() {
   const engine = new Engine(site);
   const studio = new Studio(renderer, engine);
+  at('start').hidden = false;
   letChoose((file) => studio.open(file));
   engine.onprogress = (loaded, total) => {
     progress(total ? loaded / total : undefined);
