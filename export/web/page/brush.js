@@ -11,7 +11,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 
 export class Brush {
   #canvas; // shows what moves, and takes strokes
-  #painting = document.createElement('canvas'); // white: moves, black: stands still, transparent: not painted
+  // White: moves, black: stands still, transparent: not painted.
+  #painting = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   #strokes = []; // {moves, width, points}
   #stroke = null; // being painted
   #cursor = null; // of the keyboard
@@ -35,7 +36,7 @@ export class Brush {
   /** Starts on a photo of this size. */
   reset(width, height) {
     const scale = Math.min(1, LONGEST_SIDE / Math.max(width, height));
-    for (const canvas of [this.#canvas, this.#painting]) {
+    for (const canvas of [this.#canvas, this.#painting.canvas]) {
       canvas.width = Math.max(1, Math.round(width * scale));
       canvas.height = Math.max(1, Math.round(height * scale));
     }
@@ -67,7 +68,7 @@ export class Brush {
     const context = canvas.getContext('2d', { willReadFrequently: true });
     context.globalCompositeOperation = 'copy';
     for (let top = 0; top < height; top += STRIP) {
-      context.drawImage(this.#painting, 0, -top, width, height);
+      context.drawImage(this.#painting.canvas, 0, -top, width, height);
       const rows = Math.min(STRIP, height - top);
       const painted = context.getImageData(0, 0, width, rows).data;
       for (let i = 0; i < width * rows; i++) {
@@ -89,9 +90,8 @@ export class Brush {
   }
 
   #repaint() {
-    const context = this.#painting.getContext('2d');
-    context.clearRect(0, 0, this.#painting.width, this.#painting.height);
-    for (const stroke of this.#strokes) draw(context, stroke, stroke.points);
+    this.#painting.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    for (const stroke of this.#strokes) draw(this.#painting, stroke, stroke.points);
     this.#show();
     this.onchange();
   }
@@ -109,7 +109,7 @@ export class Brush {
   #continue(point) {
     const { points } = this.#stroke;
     points.push(point);
-    draw(this.#painting.getContext('2d'), this.#stroke, points.slice(-2));
+    draw(this.#painting, this.#stroke, points.slice(-2));
     this.#show();
   }
 
@@ -141,6 +141,11 @@ export class Brush {
   }
 
   #key(event) {
+    if (event.key === 'z' && (event.ctrlKey || event.metaKey) && !this.#stroke) {
+      event.preventDefault();
+      this.undo();
+      return;
+    }
     const { width, height } = this.#canvas;
     const arrow = ARROWS[event.key];
     if (!arrow && event.key !== ' ') return;
@@ -169,12 +174,14 @@ export class Brush {
     if (this.#canvas.hidden) return;
     const { width, height } = this.#canvas;
     this.#small ??= reduced(this.#found, width, height);
-    const painted = this.#painting.getContext('2d').getImageData(0, 0, width, height);
+    const painted = this.#painting.getImageData(0, 0, width, height);
     const { data } = painted;
     for (let i = 0; i < width * height; i++) {
       const share = data[4 * i + 3] / 255;
       const moves = share * (data[4 * i] / 255) + (1 - share) * this.#small[i];
-      [data[4 * i], data[4 * i + 1], data[4 * i + 2]] = TINT;
+      data[4 * i] = TINT[0];
+      data[4 * i + 1] = TINT[1];
+      data[4 * i + 2] = TINT[2];
       data[4 * i + 3] = 255 * OPACITY * moves;
     }
     const context = this.#canvas.getContext('2d');

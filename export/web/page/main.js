@@ -18,7 +18,6 @@ function makeRenderer() {
   try {
     return new Renderer(at('picture'));
   } catch {
-    at('start').hidden = true;
     complain(
       'This browser cannot show moving photos: it has no WebGL 2, or it is switched off. ' +
         'Please use a current browser, with hardware acceleration switched on.',
@@ -30,11 +29,11 @@ function makeRenderer() {
 async function start() {
   const engine = new Engine(site);
   const studio = new Studio(renderer, engine);
+  at('start').hidden = false;
   letChoose((file) => studio.open(file));
   engine.onprogress = (loaded, total) => {
     progress(total ? loaded / total : undefined);
-    const megabytes = [loaded, total].map((bytes) => (bytes / 1e6).toFixed(0));
-    say(`Getting ready: ${megabytes[0]} of ${megabytes[1]} MB`);
+    say(`Getting ready: loading ${(total / 1e6).toFixed(0)} MB…`); // screen readers read out each change
   };
   try {
     const response = await fetch(new URL('manifest.json', site), { cache: 'no-cache' });

@@ -4,6 +4,8 @@ import { Problem } from './messages.js';
 import { record } from './record.js';
 
 const CODECS = ['avc', 'vp9', 'av1']; // H.264 plays everywhere
+const BITS_PER_PIXEL = 0.2; // of each frame
+const LEAST_BITS = 4e6; // per second: at lower rates, the loop jumps where it starts again
 const LONGEST_SIDES = [Infinity, 4096, 3840, 2560, 1920, 1280]; // many encoders cannot do larger ones
 
 /**
@@ -31,10 +33,11 @@ export async function saveVideo(canvas, draw, { library, ...options }) {
       options.signal.throwIfAborted();
       const frames = new Frames(canvas, draw, side);
       const { width, height } = frames.canvas;
-      const quality = media.QUALITY_HIGH;
+      const bitrate = Math.max(LEAST_BITS, BITS_PER_PIXEL * width * height * options.fps);
+      const quality = new media.Quality({ bitrate });
       if (!(await media.canEncodeVideo(codec, { width, height, quality, frameRate: options.fps }))) continue;
       try {
-        return await encode(media, codec, frames, options);
+        return await encode(media, { codec, quality }, frames, options);
       } catch (error) {
         options.signal.throwIfAborted();
         console.warn(`${codec} at ${width}×${height}: ${error.message}`); // some only fail when they are used
@@ -70,13 +73,17 @@ class Frames {
   }
 }
 
-async function encode(media, codec, frames, { number, fps, onprogress, signal }) {
+async function encode(media, { codec, quality }, frames, { number, fps, onprogress, signal }) {
   const mp4 = codec === 'avc';
   const output = new media.Output({
     format: mp4 ? new media.Mp4OutputFormat() : new media.WebMOutputFormat(),
     target: new media.BufferTarget(),
   });
-  const source = new media.CanvasSource(frames.canvas, { codec, quality: media.QUALITY_HIGH });
+  const source = new media.CanvasSource(frames.canvas, {
+    codec,
+    quality,
+    keyFrameInterval: number / fps, // only the first: each is a small jump
+  });
   output.addVideoTrack(source, { frameRate: fps });
   try {
     await output.start();

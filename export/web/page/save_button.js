@@ -34,6 +34,7 @@ export class SaveButton {
     note('');
     this.#refresh();
     at('cancel').focus();
+    say('Saving the video…');
     try {
       const video = await this.#studio.lend((canvas, draw) => this.#encode(canvas, draw, signal));
       download(video.blob, `${name.replace(/\.[^.]*$/, '') || 'photo'}-moving.${video.ending}`);
@@ -57,10 +58,7 @@ export class SaveButton {
       fps: FPS,
       library: this.#library,
       signal,
-      onprogress(share) {
-        progress(share);
-        say(`Saving: ${Math.floor(10 * share) * 10} %`);
-      },
+      onprogress: progress,
     });
   }
 

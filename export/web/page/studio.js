@@ -16,6 +16,12 @@ export const FPS = 25;
 const MEASURED_EVERY = 1000; // milliseconds
 const LONGEST_STILL = 2048; // pixels; the still photo is only seen until the loop is ready
 
+/** As the engine's errors where nothing moves. */
+class HeldStill extends Error {
+  reason = 'everything is held still';
+  maskHelps = true;
+}
+
 export class Studio {
   #renderer;
   #engine;
@@ -154,6 +160,7 @@ export class Studio {
       say(this.#brush.painted ? 'Moving what you painted…' : 'Finding out what moves…');
       this.#motion = null;
       const mask = this.#brush.mask();
+      if (mask?.data.every((share) => share === 0)) throw new HeldStill();
       const motion = await this.#engine.estimate(photo, mask);
       if (photo !== this.photo) return;
       this.#motion = motion;
