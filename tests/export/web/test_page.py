@@ -1,11 +1,11 @@
-"""The page, in Chromium: with stand-ins of engine and renderer whose motion is known exactly."""
+"""The page, in Chromium: with stand-ins of engine and renderer whose motion is known exactly, and once
+with the real ones."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -18,6 +18,8 @@ from PIL import Image
 
 from tests import colours
 from tests.export.web.browser import Visit, visit  # noqa: F401
+from tests.export.web.exported import manifest
+from tests.export.web.exported import site as exported  # noqa: F401
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 SOURCE = Path(__file__).parents[3] / "export" / "web"
@@ -66,11 +68,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"skies/{number}.jpg"
         landscape().save(folder / name)
         skies.append({"name": f"Sky {number}", "file": name})
-    packages = os.environ.get("SSAGAN_WEB_PACKAGES")
-    if packages:
-        shutil.copy(Path(packages) / "mediabunny" / LIBRARY, folder / "mediabunny.mjs")
-    manifest = {"skies": skies, "mediabunny": "mediabunny.mjs"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    about = {"skies": skies, "mediabunny": "mediabunny.mjs"}
+    (folder / "manifest.json").write_text(json.dumps(about))
     return folder
 
 
@@ -92,11 +91,11 @@ def page(visit: Callable[..., Visit], site: Path) -> Any:  # noqa: F811
     assert not visited.elsewhere
 
 
-def wait(page: Any, text: str) -> None:
+def wait(page: Any, text: str, seconds: float = 10.0) -> None:
     """Waits for a status."""
     from playwright.sync_api import expect
 
-    expect(page.locator("#status")).to_have_text(re.compile(text))
+    expect(page.locator("#status")).to_have_text(re.compile(text), timeout=1000 * seconds)
 
 
 def put(page: Any, data: bytes | None = None, name: str = "clouds.png") -> None:
@@ -414,9 +413,9 @@ def saved(page: Any, folder: Path) -> Path:
 
 
 @pytest.fixture
-def library(short: Path) -> None:
-    if not (short / "mediabunny.mjs").exists():
-        pytest.skip("SSAGAN_WEB_PACKAGES names no folder with the unpacked package mediabunny")
+def library(short: Path, exported: Path) -> None:  # noqa: F811
+    """The module that writes videos, in the site."""
+    shutil.copy(exported / manifest(exported)["mediabunny"], short / "mediabunny.mjs")
 
 
 @pytest.mark.usefixtures("library")
@@ -471,3 +470,50 @@ def test_records_without_webcodecs(
     page.evaluate("delete globalThis.MediaRecorder")
     page.get_by_role("button", name="Save as a video").click()
     page.get_by_role("alert").filter(has_text="cannot make videos here").wait_for()
+
+
+@pytest.mark.slow
+def test_a_sky_of_the_exported_site_moves_is_painted_and_saved(
+    visit: Callable[..., Visit],  # noqa: F811
+    exported: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    folder = shutil.copytree(exported, tmp_path / "site")
+    studio = folder / manifest(folder)["scripts"] / "page" / "studio.js"
+    studio.write_text(studio.read_text().replace("SECONDS = 8", "SECONDS = 1"))
+    visited = visit(folder)
+    page = visited.page
+
+    def shown() -> np.ndarray:
+        png = page.locator("#frame").screenshot()
+        return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+    def changes() -> np.ndarray:
+        first = shown()
+        page.wait_for_timeout(500)
+        return np.abs(shown() - first).max(-1)
+
+    page.get_by_role("button", name="Summer clouds").click()
+    wait(page, "The sky moves", 60)
+    change = changes()
+    height, width = change.shape
+    assert change[: height // 3].mean() > 1
+    assert change[-height // 8 :, width // 8 : -width // 8].max() <= 2
+
+    page.get_by_role("button", name="Paint what moves").click()
+    page.get_by_label("Size").fill("30")
+    page.locator("#paint").click(position={"x": width // 2, "y": height // 5})
+    wait(page, "Making|Moving")
+    wait(page, "The sky moves", 60)
+    page.get_by_role("button", name="Paint what moves").click()
+    change = changes()
+    across, down = width // 2, height // 5
+    assert change[down - 5 : down + 5, across - 5 : across + 5].max() <= 2
+    assert change[: height // 3].mean() > 0.3
+
+    path = saved(page, tmp_path)
+    with av.open(str(path)) as video:
+        assert video.duration / 1e6 == pytest.approx(1, abs=1e-3)
+        assert len(list(video.decode(video=0))) == 25
+    assert not visited.errors
+    assert not visited.elsewhere
