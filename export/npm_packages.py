@@ -124,9 +124,8 @@ def folders_of(packages: Sequence[Package], runtime: str) -> Iterator[dict[Packa
     if runtime:
         yield {each: Path(runtime) / each.name for each in packages}
         return
-    otherwise = (
-        "give --runtime=node_modules, made by: npm install --ignore-scripts "
-        + " ".join(each.specifier for each in packages)
+    otherwise = "give --runtime=node_modules, made by: npm install --ignore-scripts " + " ".join(
+        each.specifier for each in packages
     )
     programs = {name: shutil.which(name) for name in ("npm", "tar")}
     for name, path in programs.items():

@@ -113,7 +113,10 @@ class WebOptions(SourceOptions):
     )
     serve: bool = setting(False, "Serve the site on this machine until Ctrl-C.")
     port: int = setting(
-        8000, "Port for --serve; 0 picks a free one.", between(0, 65535), only_with={"serve": (True,)}
+        8000,
+        "Port for --serve; 0 picks a free one.",
+        between(0, 65535),
+        only_with={"serve": (True,)},
     )
 
 

@@ -17,7 +17,7 @@ import ssagan_tf
 from ssagan_tf import box, cli
 from ssagan_tf.errors import Stopped, require_extra
 from ssagan_tf.files import check_new_folder, replacing_folder, sha256_of
-from ssagan_tf.options import ComputeOptions, require
+from ssagan_tf.options import ComputeOptions, refuse_without_effect, require
 from ssagan_tf.startup import load_tensorflow
 from ssagan_tf.training import generator_source
 from ssagan_tf.training.generator_source import Source
@@ -46,10 +46,11 @@ def to_web(options: WebOptions) -> None:
 
     Raises:
       OptionError: A setting is missing or invalid.
-      DataError: The generator cannot be read, the extra `onnx` or npm is not installed, a file of an
-        npm package is another one, the folder cannot be written, or the port is in use.
+      DataError: The generator cannot be read, the extra `onnx` or npm is not installed, a file of
+        an npm package is another one, the folder cannot be written, or the port is in use.
       Stopped: A signal ended the server.
     """
+    refuse_without_effect(options)
     if not options.serve:
         require(options, "output")
     source = generator_source.find(options, otherwise=box.BOX)
@@ -124,6 +125,7 @@ def _add_model(source: Source, folder: Path) -> dict[str, Any]:
     model = convert(generator, _OPSET, _ATTENTION_MEMORY)
     onnx_graph.drop_transposes(model)
     onnx_graph.store_in_float16(model)
+    onnx_graph.shorten_names(model)
     add_metadata(model, described)
     content = model.SerializeToString()
     name = _named("model", content, ".onnx")
@@ -147,7 +149,7 @@ def _add_skies(folder: Path) -> list[dict[str, str]]:
         pictures = list(pool.map(lambda sky: sky.draw(WIDTH), SKIES))
     skies = []
     for sky, picture in zip(SKIES, pictures, strict=True):
-        file = "skies/" + _named(sky.name.lower().replace(" ", "-"), picture, ".jpg")
+        file = "skies/" + _named(sky.name.lower().replace(" ", "-"), picture, ".webp")
         (folder / file).write_bytes(picture)
         skies.append({"name": sky.name, "file": file})
     return skies

@@ -11,7 +11,7 @@ from ssagan_tf.skies import scene
 
 WIDTH = 1280  # pixels
 _SEED = 7
-_QUALITY = 80  # of the JPEGs
+_QUALITY = 80  # of the WebPs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Sky:
     index: int
 
     def draw(self, width: int) -> bytes:
-        """Returns a JPEG of this width, in the shape that the scene's camera takes."""
+        """Returns a WebP of this width, in the shape that the scene's camera takes."""
         sampled = scene.sample_scene(_SEED, self.index)
         # Scenes imitate bad photos as well.
         clean = dataclasses.replace(sampled.lens, noise=0.0, softness=0.0, quality=0, bars=0.0)
@@ -37,7 +37,7 @@ class Sky:
         size = width, round(width * across / down)
         buffer = io.BytesIO()
         picture = Image.fromarray(square).resize(size, Image.Resampling.BOX)
-        picture.save(buffer, "JPEG", quality=_QUALITY)
+        picture.save(buffer, "WEBP", quality=_QUALITY)
         return buffer.getvalue()
 
 

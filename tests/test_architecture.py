@@ -215,6 +215,7 @@ def test_nothing_is_called_utils() -> None:
         ("ssagan_tf.pixels", ("keras", "tensorflow")),
         ("export.to_saved_model", ("keras", "tensorflow")),
         ("export.to_onnx", ("keras", "tensorflow", "tf2onnx")),
+        ("export.to_web", ("keras", "tensorflow", "tf2onnx", "onnx")),
         ("export.onnx_generate", ("keras", "tensorflow", "onnxruntime", "cv2")),
         ("export.onnx_animate", ("keras", "tensorflow", "onnxruntime", "cv2")),
         ("export.serving.client", ("keras", "tensorflow", "grpc", "cv2")),

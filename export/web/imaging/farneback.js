@@ -1,6 +1,6 @@
 // Dense optical flow by expansion into polynomials (Farnebäck, 2003), with OpenCV's borders and pyramid.
 
-import { boxSums, gaussianBlur } from './filters.js';
+import { eachRowOfSums, gaussianBlur } from './filters.js';
 import { picture } from './picture.js';
 import { resizeLinear } from './resize.js';
 import { roundToEven } from './rounding.js';
@@ -35,7 +35,7 @@ export function farneback(now, then, window) {
 function reduced(frame, factor, width, height) {
   const sigma = (factor - 1) / 2;
   const side = Math.max(roundToEven(5 * sigma) | 1, 3);
-  const values = picture(frame.height, frame.width, 1, Float32Array.from(frame.data));
+  const values = picture(frame.height, frame.width, 1, new Float32Array(frame.data));
   return resizeLinear(gaussianBlur(values, sigma, sigma, 'reflect101', side), width, height);
 }
 
@@ -177,18 +177,19 @@ function confidenceAt(position, size) {
 /** Solves the equations, averaged over windows. */
 function solution(terms, window) {
   const { height, width } = terms;
-  const sums = boxSums(terms, window, 'replicate');
   const area = window ** 2;
   const flow = picture(height, width, 2);
-  for (let i = 0; i < height * width; i++) {
-    const yy = sums[5 * i] / area;
-    const xy = sums[5 * i + 1] / area;
-    const xx = sums[5 * i + 2] / area;
-    const ofY = sums[5 * i + 3] / area;
-    const ofX = sums[5 * i + 4] / area;
-    const determinant = yy * xx - xy * xy + 1e-3;
-    flow.data[2 * i] = (yy * ofX - xy * ofY) / determinant;
-    flow.data[2 * i + 1] = (xx * ofY - xy * ofX) / determinant;
-  }
+  eachRowOfSums(terms, window, 'replicate', (y, sums) => {
+    for (let x = 0, to = 2 * y * width; x < width; x++, to += 2) {
+      const yy = sums[5 * x] / area;
+      const xy = sums[5 * x + 1] / area;
+      const xx = sums[5 * x + 2] / area;
+      const ofY = sums[5 * x + 3] / area;
+      const ofX = sums[5 * x + 4] / area;
+      const determinant = yy * xx - xy * xy + 1e-3;
+      flow.data[to] = (yy * ofX - xy * ofY) / determinant;
+      flow.data[to + 1] = (xx * ofY - xy * ofX) / determinant;
+    }
+  });
   return flow;
 }

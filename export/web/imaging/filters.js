@@ -19,44 +19,62 @@ export function gaussianBlur(source, sigmaX, sigmaY = sigmaX, border = 'reflect1
   if (exact) return separable(source, across.map(Math.fround), down.map(Math.fround), border);
   // 8 bits are blurred with weights in 256ths: exactly, but for one rounding at the end.
   const sum = separable(source, in256ths(across), in256ths(down), border);
-  const data = Uint8Array.from(sum.data, (value) => Math.floor(value / 65536 + 0.5));
+  const data = new Uint8Array(sum.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = Math.floor(sum.data[i] / 65536 + 0.5);
   return picture(source.height, source.width, source.channels, data);
 }
 
 /** Means over squares of side × side pixels; of Float32Array. */
 export function blur(source, side, border = 'reflect101') {
   const { height, width, channels } = source;
-  const means = Float32Array.from(boxSums(source, side, border), (sum) => sum / (side * side));
-  return picture(height, width, channels, means);
+  const result = picture(height, width, channels);
+  const area = side * side;
+  eachRowOfSums(source, side, border, (y, sums) => {
+    for (let x = 0, to = y * sums.length; x < sums.length; x++, to++) result.data[to] = sums[x] / area;
+  });
+  return result;
 }
 
-/** Sums over squares of side × side pixels, in double precision. */
-export function boxSums({ height, width, channels, data }, side, border) {
+/** Calls `receive(y, sums)` for each row of sums over squares of side × side pixels, in double precision. */
+export function eachRowOfSums({ height, width, channels, data }, side, border, receive) {
   const length = width * channels;
-  const rows = new Float64Array(height * length);
-  const from = offsets(width, side >> 1, border, channels);
-  for (let start = 0; start < rows.length; start += length) {
-    for (let channel = 0; channel < channels; channel++) {
-      const first = start + channel;
-      let sum = 0;
-      for (let i = 0; i < side; i++) sum += data[first + from[i]];
-      rows[first] = sum;
-      for (let x = 1; x < width; x++) {
-        sum += data[first + from[x + side - 1]] - data[first + from[x - 1]];
-        rows[first + x * channels] = sum;
-      }
+  const radius = side >> 1;
+  const from = offsets(width, radius, border, channels);
+  const slots = Array.from({ length: side + 1 }, () => ({ y: -1, sums: new Float64Array(length) }));
+  const rowSums = (y) => {
+    const row = insideBorder(y, height, border);
+    const slot = slots[row % slots.length]; // rows within a window have different slots
+    if (slot.y !== row) {
+      slot.y = row;
+      sumRow(data, row * length, from, side, channels, slot.sums);
     }
-  }
-  const sums = new Float64Array(height * length);
-  const rowOf = offsets(height, side >> 1, border, length);
-  for (let x = 0; x < length; x++) for (let i = 0; i < side; i++) sums[x] += rows[rowOf[i] + x];
+    return slot.sums;
+  };
+  const sums = new Float64Array(length);
+  for (let y = -radius; y <= radius; y++) add(sums, rowSums(y), 1);
+  receive(0, sums);
   for (let y = 1; y < height; y++) {
-    const [added, removed, above] = [rowOf[y + side - 1], rowOf[y - 1], (y - 1) * length];
-    for (let x = 0; x < length; x++) {
-      sums[above + length + x] = sums[above + x] + (rows[added + x] - rows[removed + x]);
+    add(sums, rowSums(y + radius), 1);
+    add(sums, rowSums(y - radius - 1), -1);
+    receive(y, sums);
+  }
+}
+
+function sumRow(data, start, from, side, channels, sums) {
+  for (let channel = 0; channel < channels; channel++) {
+    const first = start + channel;
+    let sum = 0;
+    for (let i = 0; i < side; i++) sum += data[first + from[i]];
+    sums[channel] = sum;
+    for (let x = 1, to = channels + channel; to < sums.length; x++, to += channels) {
+      sum += data[first + from[x + side - 1]] - data[first + from[x - 1]];
+      sums[to] = sum;
     }
   }
-  return sums;
+}
+
+function add(sums, row, weight) {
+  for (let x = 0; x < sums.length; x++) sums[x] += weight * row[x];
 }
 
 /** First derivatives with 3×3 weights, in float; either dx or dy is 1, the other 0. */
@@ -68,34 +86,45 @@ export function sobel(source, dx, dy, scale = 1) {
 
 /** Filters rows by the weights `across`, then columns by `down`; returns float. */
 function separable(source, across, down, border) {
-  const { height, width, channels } = source;
+  const { height, width, channels, data } = source;
   const length = width * channels;
-  const rows = new Float32Array(height * length);
-  const from = offsets(width, across.length >> 1, border, channels);
-  const padded = new Float32Array((width + across.length - 1) * channels);
-  for (let start = 0; start < rows.length; start += length) {
-    for (let i = 0; i < from.length; i++) {
-      for (let c = 0; c < channels; c++) padded[i * channels + c] = source.data[start + from[i] + c];
-    }
-    for (let x = 0; x < length; x++) {
-      let sum = 0;
-      for (let i = 0; i < across.length; i++) sum += across[i] * padded[x + i * channels];
-      rows[start + x] = sum;
-    }
-  }
   const result = picture(height, width, channels);
-  const rowOf = offsets(height, down.length >> 1, border, length);
+  const from = offsets(width, across.length >> 1, border, channels);
+  const padded = new Float32Array(from.length * channels);
+  const weights = Float64Array.from(across);
+  // Filtered rows, as many as `down` spans: rows within a window have different slots.
+  const slots = Array.from(down, () => ({ y: -1, row: new Float32Array(length) }));
+  const rowAt = (y) => {
+    const inside = insideBorder(y, height, border);
+    const slot = slots[inside % slots.length];
+    if (slot.y !== inside) {
+      slot.y = inside;
+      pad(data, inside * length, from, channels, padded);
+      filterRow(padded, weights, channels, slot.row);
+    }
+    return slot.row;
+  };
   const sums = new Float64Array(length);
   for (let y = 0; y < height; y++) {
     sums.fill(0);
-    for (let i = 0; i < down.length; i++) {
-      const start = rowOf[y + i];
-      const weight = down[i];
-      for (let x = 0; x < length; x++) sums[x] += weight * rows[start + x];
-    }
+    for (let i = 0; i < down.length; i++) add(sums, rowAt(y + i - (down.length >> 1)), down[i]);
     result.data.set(sums, y * length);
   }
   return result;
+}
+
+function pad(data, start, from, channels, padded) {
+  for (let i = 0, to = 0; i < from.length; i++) {
+    for (let c = 0; c < channels; c++) padded[to++] = data[start + from[i] + c];
+  }
+}
+
+function filterRow(padded, weights, channels, row) {
+  for (let x = 0; x < row.length; x++) {
+    let sum = 0;
+    for (let i = 0, at = x; i < weights.length; i++, at += channels) sum += weights[i] * padded[at];
+    row[x] = sum;
+  }
 }
 
 /** Where positions from -radius to size + radius - 1 are found, in steps of `step`. */

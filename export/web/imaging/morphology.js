@@ -22,12 +22,12 @@ export function ellipse(side) {
  * @param {number|Int32Array} shape the side of a square, or rows from `rectangle` or `ellipse`
  */
 export function dilate(source, shape) {
-  return filtered(source, shape, larger);
+  return filtered(source, shape, true);
 }
 
 /** Returns the smallest value around each pixel. */
 export function erode(source, shape) {
-  return filtered(source, shape, smaller);
+  return filtered(source, shape, false);
 }
 
 /** Removes bright parts that are smaller than the shape. */
@@ -40,69 +40,99 @@ export function close(source, shape) {
   return erode(dilate(source, shape), shape);
 }
 
-function filtered({ height, width, data }, shape, extend) {
+/**
+ * Erodes, or dilates by eroding the negative.
+ *
+ * Around the picture there is a margin that no minimum is taken from, so that each step is one loop over all values.
+ */
+function filtered({ height, width, data }, shape, negative) {
   const rows = typeof shape === 'number' ? rectangle(shape) : shape;
-  const middle = rows.length >> 1;
-  const result = data.slice();
-  let wide = data; // the extreme within `reach` to the left and right
-  let reach = 0;
-  for (const next of [...new Set(rows)].sort((a, b) => a - b)) {
-    wide = spread(wide, 1, width, height, reach, next, extend);
-    reach = next;
-    // Rows of the shape with this reach: those around the middle if it is the largest one, else pairs above and below.
-    const half = rows.filter((row) => row === reach).length >> 1;
-    if (reach === rows[middle]) {
-      const tall = spread(wide, width, height, 1, 0, half, extend);
-      extend(result, 0, tall, 0, result.length);
+  const above = rows.length >> 1;
+  const widest = rows[above];
+  const stride = width + 2 * widest;
+  const isByte = data instanceof Uint8Array;
+  const nothing = isByte ? 255 : Infinity;
+  const wide = new data.constructor((height + 2 * above) * stride).fill(nothing);
+  const origin = above * stride + widest;
+  const values = negative ? negated(data) : data;
+  for (let y = 0; y < height; y++) wide.set(values.subarray(y * width, (y + 1) * width), origin + y * stride);
+  const last = origin + (height - 1) * stride + width;
+  const reaches = [...new Set(rows)].sort((a, b) => a - b);
+  let [least, shift] = [null, 0];
+  let length = 1; // of the windows: each value becomes the minimum of those from there to the right, then down
+  const widen = (wanted, unit) => {
+    while (length < wanted) {
+      const step = Math.min(length, wanted - length);
+      toMinimum(wide, step * unit);
+      length += step;
+    }
+  };
+  if (reaches.length > 1) least = new data.constructor(last).fill(nothing);
+  for (const reach of reaches) {
+    widen(2 * reach + 1, 1);
+    if (reach === widest) {
+      const half = rows.filter((row) => row === reach).length >> 1;
+      length = 1;
+      widen(2 * half + 1, stride);
+      shift = -reach - half * stride;
+      if (least === null) least = wide;
+      else {
+        takeMinimum(least, origin, last, wide, shift, shift);
+        shift = 0;
+      }
       continue;
     }
-    for (let row = 0; row < middle; row++) {
-      const length = (height - (middle - row)) * width;
-      if (rows[row] !== reach || length <= 0) continue;
-      const offset = (middle - row) * width;
-      extend(result, 0, wide, offset, length);
-      extend(result, offset, wide, 0, length);
+    for (let row = 0; row < above; row++) {
+      const offset = (above - row) * stride;
+      if (rows[row] === reach) takeMinimum(least, origin, last, wide, -reach - offset, -reach + offset);
     }
   }
-  return picture(height, width, 1, result);
-}
-
-/**
- * Widens windows from one reach to another, along rows or columns.
- *
- * Values lie in `lines` lines one after the other, of `count` units of `unit` values: the pixels of a row, or all rows as one
- * line. A window grows by the windows beside it, so the number of steps is the logarithm of its size.
- */
-function spread(values, unit, count, lines, reach, wanted, extend) {
-  let known = values;
-  let next = values;
-  while (reach < wanted) {
-    const step = Math.min(wanted - reach, 2 * reach + 1); // windows that adjoin or overlap
-    next = known.slice();
-    const beyond = Math.min(step, count) * unit; // where a window beside would be outside, the one at the border counts
-    for (let line = 0; line < lines; line++) {
-      const start = line * count * unit;
-      const end = start + count * unit;
-      extend(next, start, known, start + beyond, end - start - beyond);
-      extend(next, start + beyond, known, start, end - start - beyond);
-      for (let at = 0; at < beyond; at += unit) {
-        extend(next, start + at, known, start, unit);
-        extend(next, end - unit - at, known, end - unit, unit);
-      }
-    }
-    known = next;
-    reach += step;
+  const result = new data.constructor(height * width);
+  for (let y = 0; y < height; y++) {
+    const start = origin + shift + y * stride;
+    result.set(least.subarray(start, start + width), y * width);
   }
-  return next;
+  return picture(height, width, 1, negative ? negated(result) : result);
 }
 
-// Each of these sets `length` values of the target to the extreme of themselves and of values of the source. There are two,
-// as a comparison given as a function would be called for each pixel.
+// The loops below are written twice, as engines make faster code of a loop over one type: for bytes without branches, which
+// noise makes unpredictable (`difference >> 31` is all ones if the difference is negative), and for floats.
 
-function larger(target, to, source, from, length) {
-  for (let i = 0; i < length; i++) if (source[from + i] > target[to + i]) target[to + i] = source[from + i];
+function negated(values) {
+  const result = new values.constructor(values.length);
+  if (values instanceof Uint8Array) for (let i = 0; i < values.length; i++) result[i] = 255 - values[i];
+  else for (let i = 0; i < values.length; i++) result[i] = -values[i];
+  return result;
 }
 
-function smaller(target, to, source, from, length) {
-  for (let i = 0; i < length; i++) if (source[from + i] < target[to + i]) target[to + i] = source[from + i];
+/** Sets each value to the minimum of itself and the value at a distance after it. */
+function toMinimum(values, distance) {
+  const end = values.length - distance;
+  if (values instanceof Uint8Array) {
+    for (let i = 0; i < end; i++) {
+      const other = values[i + distance];
+      const difference = values[i] - other;
+      values[i] = other + (difference & (difference >> 31));
+    }
+  } else {
+    for (let i = 0; i < end; i++) if (values[i + distance] < values[i]) values[i] = values[i + distance];
+  }
+}
+
+/** Sets values from `start` to `end` to the minimum of themselves and the values at two distances from them in a source. */
+function takeMinimum(target, start, end, source, first, second) {
+  if (target instanceof Uint8Array) {
+    for (let i = start; i < end; i++) {
+      const other = source[i + second];
+      const fromOther = source[i + first] - other;
+      const least = other + (fromOther & (fromOther >> 31));
+      const difference = target[i] - least;
+      target[i] = least + (difference & (difference >> 31));
+    }
+  } else {
+    for (let i = start; i < end; i++) {
+      if (source[i + first] < target[i]) target[i] = source[i + first];
+      if (source[i + second] < target[i]) target[i] = source[i + second];
+    }
+  }
 }

@@ -1,6 +1,7 @@
 // Resizing as cv2.resize does it, bit for bit but for the last bit of sums of floats.
 
 import { picture } from './picture.js';
+import { roundToEven } from './rounding.js';
 
 const COEFFICIENT = 2048; // of bilinear weights in fixed point
 
@@ -17,8 +18,7 @@ export function resizeArea(source, width, height) {
     const rows = areaPositions(source.height, height);
     return interpolate(source, columns, rows, width, height);
   }
-  if (Number.isInteger(across) && Number.isInteger(down)) return meanOfBlocks(source, across, down, width, height);
-  return meanOfAreas(source, width, height);
+  return across === 1 && down === 1 ? copy(source) : meanOfAreas(source, width, height);
 }
 
 /** Resizes by bilinear interpolation (cv2.INTER_LINEAR). */
@@ -37,44 +37,6 @@ function copy(source) {
 
 function like(source, height, width) {
   return picture(height, width, source.channels, new source.data.constructor(height * width * source.channels));
-}
-
-/** Rounds halves to even numbers. */
-function rounded(value) {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
-}
-
-function meanOfBlocks(source, across, down, width, height) {
-  const { channels, data } = source;
-  const result = like(source, height, width);
-  if (across === 1 && down === 1) {
-    result.data.set(data);
-    return result;
-  }
-  const target = result.data;
-  const isByte = data instanceof Uint8Array;
-  const small = across === 2 && down === 2;
-  const scale = Math.fround(1 / (across * down));
-  const stride = source.width * channels;
-  const sums = isByte ? new Int32Array(width * channels) : new Float64Array(width * channels);
-  for (let y = 0; y < height; y++) {
-    sums.fill(0);
-    for (let row = y * down; row < (y + 1) * down; row++) {
-      let from = row * stride;
-      for (let x = 0, to = 0; x < width; x++, to += channels) {
-        for (let i = 0; i < across; i++) {
-          for (let c = 0; c < channels; c++) sums[to + c] += data[from++];
-        }
-      }
-    }
-    const start = y * width * channels;
-    if (!isByte) for (let i = 0; i < sums.length; i++) target[start + i] = sums[i] * scale;
-    else if (small) for (let i = 0; i < sums.length; i++) target[start + i] = (sums[i] + 2) >> 2;
-    else for (let i = 0; i < sums.length; i++) target[start + i] = rounded(Math.fround(sums[i] * scale));
-  }
-  return result;
 }
 
 /** The source pixels that each target pixel covers, with their shares. */
@@ -108,8 +70,14 @@ function meanOfAreas(source, width, height) {
   const result = like(source, height, width);
   const target = result.data;
   const isByte = data instanceof Uint8Array;
-  const columns = coverage(source.width, width);
-  const rows = coverage(source.height, height);
+  // Whole blocks are summed first, exactly for bytes, and then divided.
+  const [across, down] = [source.width / width, source.height / height];
+  const inBlocks = Number.isInteger(across) && Number.isInteger(down);
+  const columns = inBlocks ? blocks(across, width) : coverage(source.width, width);
+  const rows = inBlocks ? blocks(down, height) : coverage(source.height, height);
+  const scale = inBlocks ? Math.fround(1 / (across * down)) : 1;
+  const halvesUp = inBlocks && across === 2 && down === 2;
+  const round = halvesUp ? (value) => Math.floor(value + 0.5) : roundToEven;
   const stride = source.width * channels;
   const length = width * channels;
   const row = new Float32Array(length);
@@ -126,10 +94,19 @@ function meanOfAreas(source, width, height) {
       for (let i = 0; i < length; i++) sums[i] += Math.fround(share * row[i]);
     }
     const start = y * length;
-    if (isByte) for (let i = 0; i < length; i++) target[start + i] = rounded(sums[i]);
-    else target.set(sums, start);
+    if (isByte) for (let i = 0; i < length; i++) target[start + i] = round(Math.fround(sums[i] * scale));
+    else for (let i = 0; i < length; i++) target[start + i] = sums[i] * scale;
   }
   return result;
+}
+
+/** Like `coverage`, for blocks of whole pixels, but each with a share of 1. */
+function blocks(scale, target) {
+  return {
+    first: Int32Array.from({ length: target + 1 }, (_, i) => i * scale),
+    indices: Int32Array.from({ length: target * scale }, (_, i) => i),
+    shares: new Float32Array(target * scale).fill(1),
+  };
 }
 
 function reduceRow(data, start, { first, indices, shares }, channels, row) {
@@ -196,7 +173,7 @@ function interpolate(source, columns, rows, width, height) {
   const result = like(source, height, width);
   const target = result.data;
   const isByte = data instanceof Uint8Array;
-  const scaled = (weight) => (isByte ? rounded(weight * COEFFICIENT) : weight);
+  const scaled = (weight) => (isByte ? roundToEven(weight * COEFFICIENT) : weight);
   const length = width * channels;
   const stride = source.width * channels;
   const Numbers = isByte ? Int32Array : Float32Array;

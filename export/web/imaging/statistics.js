@@ -24,7 +24,7 @@ export function percentile(values, rank) {
 
 /** Returns the first of the sorted values at which half of the weights, whose sum is 1, is reached. */
 export function weightedMedian(values, weights) {
-  const order = Uint32Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b]);
+  const order = new Uint32Array(values.length).map((_, i) => i).sort((a, b) => values[a] - values[b]);
   let sum = 0;
   for (const i of order) {
     sum += weights[i];
@@ -33,5 +33,5 @@ export function weightedMedian(values, weights) {
   return values[order.at(-1)];
 }
 
-const sortedCopy = (values) => Float64Array.from(values).sort();
+const sortedCopy = (values) => (ArrayBuffer.isView(values) ? values.slice() : Float64Array.from(values)).sort();
 const ofSamePrecision = (values) => (values instanceof Float32Array ? Math.fround : (value) => value);

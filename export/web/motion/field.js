@@ -75,7 +75,7 @@ export function priorMean(horizon) {
  */
 export function fit(flow, weights, horizon, confidence) {
   const { height, width } = weights;
-  const inside = Float64Array.from(weights.data);
+  const inside = new Float64Array(weights.data);
   const [across, down] = [Math.floor(width / BORDER), Math.floor(height / BORDER)];
   let [sum, number] = [0, 0];
   for (let i = 0; i < inside.length; i++) {
@@ -88,8 +88,9 @@ export function fit(flow, weights, horizon, confidence) {
   if (confidence <= 0 || number < MIN_SHARE * inside.length) return prior;
   const shares = inside.map((weight) => weight / sum);
   const size = [width, height];
-  const expected = Float64Array.from(velocities(prior, height, width).data, (value, i) => value / size[i % 2]);
-  const measured = Float64Array.from(flow.data, (value, i) => value / size[i % 2]);
+  const inSizes = (values) => new Float64Array(values).map((value, i) => value / size[i % 2]);
+  const expected = inSizes(velocities(prior, height, width).data);
+  const measured = inSizes(flow.data);
   const speed = weightedMedian(lengths(measured), shares);
   if (speed === 0) return prior;
   const { features, below } = basis(height, width, horizon);
@@ -169,5 +170,5 @@ function solve(matrix, right) {
 }
 
 function lengths(vectors) {
-  return Float64Array.from({ length: vectors.length / 2 }, (_, i) => Math.hypot(vectors[2 * i], vectors[2 * i + 1]));
+  return new Float64Array(vectors.length / 2).map((_, i) => Math.hypot(vectors[2 * i], vectors[2 * i + 1]));
 }

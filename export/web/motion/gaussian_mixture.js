@@ -9,29 +9,34 @@ const SIZE = 4; // features of a pixel: L*, a*, b* and height
 const FLOOR = [16, 4, 4, 0.01]; // added to their variances
 
 /**
- * Fits a mixture by expectation maximisation on every other row and column; returns its log-density at each pixel.
+ * Returns a function that fits a mixture to pixels of given weights and returns its log-density at each pixel.
  *
- * It starts from groups of equal weight ordered by lightness, so the result is deterministic.
+ * Expectation maximisation on every other row and column. It starts from groups of equal weight ordered by lightness, so
+ * the result is deterministic.
  *
  * @param {Float64Array} features SIZE values for each pixel
- * @param {Float32Array} weights
+ * @returns {(weights: Float32Array) => Float64Array}
  */
-export function logDensity(features, weights, height, width) {
+export function mixture(features, height, width) {
   const some = everyOther(height, width);
-  const samples = Float64Array.from({ length: SIZE * some.length }, (_, i) => features[SIZE * some[i >> 2] + (i & 3)]);
-  const given = Float32Array.from(some, (pixel) => fround(weights[pixel] + fround(1e-6)));
-  const parts = groups(samples, given);
-  for (let round = 0; round < ITERATIONS; round++) {
-    const gaussians = parts.map((part) => gaussian(samples, part));
-    evaluate(samples, gaussians, (pixel, logs, total) => {
-      for (let k = 0; k < COMPONENTS; k++) parts[k][pixel] = given[pixel] * Math.exp(logs[k] - total);
-    });
-  }
-  const result = new Float64Array(height * width);
-  evaluate(features, parts.map((part) => gaussian(samples, part)), (pixel, logs, total) => {
-    result[pixel] = total;
-  });
-  return result;
+  const samples = new Float64Array(SIZE * some.length);
+  for (let i = 0; i < samples.length; i++) samples[i] = features[SIZE * some[i >> 2] + (i & 3)];
+  const order = Uint32Array.from(some, (_, i) => i).sort((a, b) => samples[SIZE * a] - samples[SIZE * b] || a - b);
+  const totals = new Float64Array(some.length);
+  return (weights) => {
+    const given = new Float32Array(some.length);
+    for (let i = 0; i < given.length; i++) given[i] = weights[some[i]] + fround(1e-6);
+    const parts = groups(order, given);
+    for (let round = 0; round < ITERATIONS; round++) {
+      const logs = evaluate(samples, parts.map((part) => gaussian(samples, part)), totals);
+      for (let k = 0; k < COMPONENTS; k++) {
+        for (let i = 0; i < given.length; i++) parts[k][i] = given[i] * Math.exp(logs[k][i] - totals[i]);
+      }
+    }
+    const result = new Float64Array(height * width);
+    evaluate(features, parts.map((part) => gaussian(samples, part)), result);
+    return result;
+  };
 }
 
 function everyOther(height, width) {
@@ -41,8 +46,7 @@ function everyOther(height, width) {
 }
 
 /** Returns the weight of each sample in each of the groups from dark to light. */
-function groups(samples, given) {
-  const order = Uint32Array.from(given, (_, i) => i).sort((a, b) => samples[SIZE * a] - samples[SIZE * b] || a - b);
+function groups(order, given) {
   const total = fround(given.reduce((a, b) => a + b, 0));
   const parts = Array.from({ length: COMPONENTS }, () => new Float64Array(given.length));
   let sum = 0;
@@ -108,13 +112,11 @@ function inverseOfTriangle(factor) {
   return inverse;
 }
 
-/** Calls `receive(pixel, logs, total)` with the logs of weight times density of all Gaussians, and the log of their sum. */
-function evaluate(features, gaussians, receive) {
-  const logs = new Float64Array(COMPONENTS);
-  for (let pixel = 0, at = 0; at < features.length; pixel++, at += SIZE) {
-    let most = -Infinity;
-    for (let k = 0; k < COMPONENTS; k++) {
-      const { mean, whitening: w, constant } = gaussians[k];
+/** Returns the logs of weight times density of each Gaussian; sets `totals` to the logs of their sums. */
+function evaluate(features, gaussians, totals) {
+  const logs = gaussians.map(({ mean, whitening: w, constant }) => {
+    const values = new Float64Array(totals.length);
+    for (let i = 0, at = 0; i < values.length; i++, at += SIZE) {
       const a = features[at] - mean[0];
       const b = features[at + 1] - mean[1];
       const c = features[at + 2] - mean[2];
@@ -123,12 +125,14 @@ function evaluate(features, gaussians, receive) {
       const second = w[4] * a + w[5] * b;
       const third = w[8] * a + w[9] * b + w[10] * c;
       const fourth = w[12] * a + w[13] * b + w[14] * c + w[15] * d;
-      const squares = first * first + second * second + third * third + fourth * fourth;
-      logs[k] = constant - 0.5 * squares;
-      if (logs[k] > most) most = logs[k];
+      values[i] = constant - 0.5 * (first * first + second * second + third * third + fourth * fourth);
     }
-    let sum = 0;
-    for (let k = 0; k < COMPONENTS; k++) sum += Math.exp(logs[k] - most);
-    receive(pixel, logs, most + Math.log(sum));
+    return values;
+  });
+  const [x, y, z] = logs;
+  for (let i = 0; i < totals.length; i++) {
+    const most = Math.max(x[i], y[i], z[i]);
+    totals[i] = most + Math.log(Math.exp(x[i] - most) + Math.exp(y[i] - most) + Math.exp(z[i] - most));
   }
+  return logs;
 }

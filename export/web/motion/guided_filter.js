@@ -18,7 +18,11 @@ const { fround } = Math;
  */
 export function guidedFilter(mask, guide, radius, epsilon, full = null) {
   const { height, width } = mask;
-  const plane = (value) => picture(height, width, 1, Float32Array.from(mask.data, (_, i) => value(i)));
+  const plane = (value) => {
+    const result = picture(height, width, 1);
+    for (let i = 0; i < result.data.length; i++) result.data[i] = value(i);
+    return result;
+  };
   const mean = (values) => blur(values, 2 * radius + 1, 'reflect');
   const meanGuide = mean(guide).data;
   const meanMask = mean(mask).data;

@@ -187,7 +187,7 @@ function thinStructures(photo, sky) {
   // Clouds have light fringes as well, but those do not stand upright on land.
   const bright = addSlenderParts(found, lighter, LIGHTER, land, height, width, true);
   if (!dark && !bright) return null;
-  return gaussianBlur(plane(Float32Array.from(dilate(plane(found), 5).data)), 1);
+  return gaussianBlur(plane(new Float32Array(dilate(plane(found), 5).data)), 1);
 }
 
 /**

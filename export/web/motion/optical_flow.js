@@ -70,7 +70,7 @@ export function texture(clip) {
 
 function toFloatGray(frame) {
   const grey = rgbToGray(frame);
-  return picture(grey.height, grey.width, 1, Float32Array.from(grey.data));
+  return picture(grey.height, grey.width, 1, new Float32Array(grey.data));
 }
 
 function divided({ height, width, data }, number) {

@@ -9,7 +9,7 @@ import { remap } from '../imaging/remap.js';
 import { resizeArea } from '../imaging/resize.js';
 import { roundToEven } from '../imaging/rounding.js';
 import { median, percentile } from '../imaging/statistics.js';
-import { logDensity } from './gaussian_mixture.js';
+import { mixture } from './gaussian_mixture.js';
 import { guidedFilter } from './guided_filter.js';
 
 const { fround } = Math;
@@ -165,7 +165,9 @@ class Reduced {
   }
 
   plane(value) {
-    return picture(this.height, this.width, 1, Float32Array.from({ length: this.height * this.width }, (_, i) => value(i)));
+    const result = picture(this.height, this.width, 1);
+    for (let i = 0; i < result.data.length; i++) result.data[i] = value(i);
+    return result;
   }
 
   /** The median colour of the chosen pixels. */
@@ -229,16 +231,17 @@ function fit(reduced, expected, rounds) {
   const { height, width, lab, heights } = reduced;
   const features = new Float64Array(4 * height * width);
   for (let i = 0; i < height * width; i++) {
-    features.set(lab.data.subarray(3 * i, 3 * i + 3), 4 * i);
+    for (let c = 0; c < 3; c++) features[4 * i + c] = lab.data[3 * i + c];
     features[4 * i + 3] = heights[Math.floor(i / width)];
   }
+  const logDensity = mixture(features, height, width);
   let odds = expected;
   for (let done = 0; ; done++) {
     const likely = reduced.plane((i) => 1 / (1 + Math.exp(Math.min(Math.max(odds[i], -30), 30))));
     const sky = guidedFilter(likely, reduced.grey, RADIUS, EPSILON);
     if (done === rounds) return sky;
-    const ground = logDensity(features, sky.data.map((share) => (share < 0.5 ? 1 - share : 0)), height, width);
-    const above = logDensity(features, sky.data.map((share) => (share > 0.5 ? share : 0)), height, width);
+    const ground = logDensity(sky.data.map((share) => (share < 0.5 ? 1 - share : 0)));
+    const above = logDensity(sky.data.map((share) => (share > 0.5 ? share : 0)));
     odds = ground.map((value, i) => {
       const byColour = Math.min(Math.max(value - above[i], -LARGEST_ODDS), LARGEST_ODDS);
       return byColour + 0.5 * expected[i];

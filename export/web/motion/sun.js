@@ -81,8 +81,9 @@ export function glow(sun, photo, drifting) {
     const position = Math.min(Math.max((away[i] - start) / step, 0), RINGS - 1);
     const ring = Math.min(Math.floor(position), RINGS - 2);
     for (let c = 0; c < 3; c++) {
-      const [inner, outer] = [profile[3 * ring + c], profile[3 * ring + 3 + c]];
-      result.data[to + c] = Math.min(roundToEven(inner + (outer - inner) * (position - ring)), photo.data[to + c]);
+      const inner = profile[3 * ring + c];
+      const light = inner + (profile[3 * ring + 3 + c] - inner) * (position - ring);
+      result.data[to + c] = Math.min(roundToEven(light), photo.data[to + c]);
     }
   }
   return result;
@@ -137,7 +138,7 @@ export function findSun(photo, sky) {
   const small = downscale(photo, SIDE);
   const { height, width } = small;
   const above = resizeArea(sky, width, height).data.map((share) => share > 0.5);
-  const grey = picture(height, width, 1, Float32Array.from(rgbToGray(small).data));
+  const grey = picture(height, width, 1, new Float32Array(rgbToGray(small).data));
   const light = gaussianBlur(grey, 1).data.map((value, i) => (above[i] ? value : 0));
   const most = light.reduce((a, b) => Math.max(a, b));
   const bright = Uint8Array.from(light, (value) => value > fround(most - MIN_CONTRAST / 2));

@@ -107,7 +107,7 @@ export function checkVisible(photo, mask, found) {
   const shift = Math.max(1, Math.floor(width / 20));
   if (width <= shift) throw new NothingMovesError('the photo is too small');
   const reduced = resizeArea(photo, width, height);
-  const values = picture(height, width, 3, Float32Array.from(reduced.data));
+  const values = picture(height, width, 3, new Float32Array(reduced.data));
   const small = gaussianBlur(values, Math.max(NOISE_SIGMA * width, 0.3)).data;
   const share = resizeArea(mask, width, height).data;
   let [visible, area] = [0, 0];

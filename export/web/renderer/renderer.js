@@ -17,6 +17,10 @@ const CANVAS_PIXELS = 2 ** 24; // more than that stays blank on some phones
  * Events: `lost` when the browser takes the GPU away, `restored` when frames can be drawn again.
  */
 export class Renderer extends EventTarget {
+  /** Largest width and height of a photo. */
+  largestSide;
+  /** Largest number of pixels of a photo. */
+  largestPixels = CANVAS_PIXELS;
   #gl;
   #stopwatch;
   #passes;
@@ -32,6 +36,8 @@ export class Renderer extends EventTarget {
       alpha: false, antialias: false, depth: false, stencil: false, powerPreference: 'high-performance',
     });
     if (!this.#gl) throw new Error('This browser does not offer WebGL 2, which draws the moving photo.');
+    const gl = this.#gl;
+    this.largestSide = Math.min(gl.getParameter(gl.MAX_TEXTURE_SIZE), ...gl.getParameter(gl.MAX_VIEWPORT_DIMS));
     this.#start();
     canvas.addEventListener('webglcontextlost', (event) => {
       event.preventDefault(); // otherwise it is never restored
@@ -42,17 +48,6 @@ export class Renderer extends EventTarget {
       this.#prepare();
       this.dispatchEvent(new Event('restored'));
     });
-  }
-
-  /** Largest width and height of a photo. */
-  get largestSide() {
-    const gl = this.#gl;
-    return Math.min(gl.getParameter(gl.MAX_TEXTURE_SIZE), ...gl.getParameter(gl.MAX_VIEWPORT_DIMS));
-  }
-
-  /** Largest number of pixels of a photo. */
-  get largestPixels() {
-    return CANVAS_PIXELS;
   }
 
   /** Milliseconds that the GPU takes for a frame; NaN before the first is done. */

@@ -16,6 +16,7 @@ import pytest
 from tests.programs import ROOT
 
 WEB = ROOT / "export" / "web"
+_OLDEST = [20, 19]  # version of node that recognizes ES modules in .js files
 _RUNNER = Path(__file__).with_name("run_functions.mjs")
 
 
@@ -80,6 +81,9 @@ def start_node() -> Iterator[Node]:
     """Yields a process, for a fixture: `node = pytest.fixture(scope="module")(start_node)`."""
     if shutil.which("node") is None:
         pytest.skip("node, which runs the page's modules, is not installed")
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True).stdout
+    if [int(part) for part in version.strip("v\n").split(".")[:2]] < _OLDEST:
+        pytest.skip(f"node {version.strip()} takes .js files for modules of its own kind")
     node = Node()
     yield node
     node.close()
