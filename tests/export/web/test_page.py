@@ -1,5 +1,5 @@
-"""The page, in Chromium: with stand-ins of engine and renderer whose motion is known exactly, and once
-with the real ones."""
+"""The page, in Chromium: with stand-ins of engine and renderer whose motion is known exactly, and
+once with the real ones."""
 
 from __future__ import annotations
 
