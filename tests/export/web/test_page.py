@@ -489,15 +489,20 @@ def test_a_sky_of_the_exported_site_moves_is_painted_and_saved(
         return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
 
     def changes() -> np.ndarray:
+        """Waits until the sky has changed: without a GPU, frames may take a second."""
         first = shown()
-        page.wait_for_timeout(500)
-        return np.abs(shown() - first).max(-1)
+        for _ in range(50):
+            page.wait_for_timeout(200)
+            change = np.abs(shown() - first).max(-1)
+            if change[: len(change) // 3].mean() > 0.5:
+                return change
+        pytest.fail("the sky does not move")
 
     page.get_by_role("button", name="Summer clouds").click()
     wait(page, "The sky moves", 60)
+    changes()  # from the still photo to the first frame
     change = changes()
     height, width = change.shape
-    assert change[: height // 3].mean() > 1
     assert change[-height // 8 :, width // 8 : -width // 8].max() <= 2
 
     page.get_by_role("button", name="Paint what moves").click()
@@ -506,10 +511,10 @@ def test_a_sky_of_the_exported_site_moves_is_painted_and_saved(
     wait(page, "Making|Moving")
     wait(page, "The sky moves", 60)
     page.get_by_role("button", name="Paint what moves").click()
+    changes()
     change = changes()
     across, down = width // 2, height // 5
     assert change[down - 5 : down + 5, across - 5 : across + 5].max() <= 2
-    assert change[: height // 3].mean() > 0.3
 
     path = saved(page, tmp_path)
     with av.open(str(path)) as video:
