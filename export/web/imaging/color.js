@@ -83,10 +83,11 @@ function labTable() {
     for (const green of linear) {
       for (const blue of linear) {
         const [x, y, z] = TO_XYZ.map((row) => row[0] * red + row[1] * green + row[2] * blue);
-        const lightness = y > 0.008856 ? 116 * Math.cbrt(y) - 16 : 903.3 * y;
+        const [a, b, c] = [root(x), root(y), root(z)];
+        const lightness = y > 0.008856 ? 116 * b - 16 : 903.3 * y;
         cachedTable[to++] = Math.round((lightness / 100) * ONE);
-        cachedTable[to++] = Math.round(((500 * (root(x) - root(y)) + 128) / 256) * ONE);
-        cachedTable[to++] = Math.round(((200 * (root(y) - root(z)) + 128) / 256) * ONE);
+        cachedTable[to++] = Math.round(((500 * (a - b) + 128) / 256) * ONE);
+        cachedTable[to++] = Math.round(((200 * (b - c) + 128) / 256) * ONE);
       }
     }
   }

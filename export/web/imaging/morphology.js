@@ -58,7 +58,7 @@ function filtered({ height, width, data }, shape, negative) {
   for (let y = 0; y < height; y++) wide.set(values.subarray(y * width, (y + 1) * width), origin + y * stride);
   const last = origin + (height - 1) * stride + width;
   const reaches = [...new Set(rows)].sort((a, b) => a - b);
-  let [least, shift] = [null, 0];
+  const least = reaches.length > 1 ? new data.constructor(last).fill(nothing) : null;
   let length = 1; // of the windows: each value becomes the minimum of those from there to the right, then down
   const widen = (wanted, unit) => {
     while (length < wanted) {
@@ -67,30 +67,26 @@ function filtered({ height, width, data }, shape, negative) {
       length += step;
     }
   };
-  if (reaches.length > 1) least = new data.constructor(last).fill(nothing);
   for (const reach of reaches) {
     widen(2 * reach + 1, 1);
-    if (reach === widest) {
-      const half = rows.filter((row) => row === reach).length >> 1;
-      length = 1;
-      widen(2 * half + 1, stride);
-      shift = -reach - half * stride;
-      if (least === null) least = wide;
-      else {
-        takeMinimum(least, origin, last, wide, shift, shift);
-        shift = 0;
-      }
-      continue;
-    }
+    if (reach === widest) break;
     for (let row = 0; row < above; row++) {
       const offset = (above - row) * stride;
       if (rows[row] === reach) takeMinimum(least, origin, last, wide, -reach - offset, -reach + offset);
     }
   }
+  // The widest rows are those around the middle.
+  const tall = rows.filter((reach) => reach === widest).length;
+  length = 1;
+  widen(tall, stride);
+  const shift = -widest - (tall >> 1) * stride;
+  if (least !== null) takeMinimum(least, origin, last, wide, shift, shift);
+  const minima = least === null ? wide : least;
+  const first = least === null ? origin + shift : origin;
   const result = new data.constructor(height * width);
   for (let y = 0; y < height; y++) {
-    const start = origin + shift + y * stride;
-    result.set(least.subarray(start, start + width), y * width);
+    const start = first + y * stride;
+    result.set(minima.subarray(start, start + width), y * width);
   }
   return picture(height, width, 1, negative ? negated(result) : result);
 }

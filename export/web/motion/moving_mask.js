@@ -1,4 +1,5 @@
-// Which parts of a photo move: the sky, and water if it moves in a clip made from the photo (ssagan_tf/motion/moving_mask.py).
+// Which parts of a photo move: the sky, and water if it moves in a clip made from the photo
+// (ssagan_tf/motion/moving_mask.py).
 //
 // The sky segmentation works on the photo at about 160 pixels a side. Here, thin structures such as wires and masts are
 // excluded, and other regions that move in the clip are added.
@@ -70,19 +71,39 @@ export function horizonHeight({ height, width, data }) {
   return lowest.length ? median(lowest) / height : 1;
 }
 
-/** Shrinks and softens a mask a little, so that no halo moves along an edge. */
+/** Shrinks and softens a mask a little, so that no halo moves along an edge. Changes the mask given. */
 function shrunk(mask) {
-  const extent = EROSION * mask.width;
+  const { height, width } = mask;
+  const extent = EROSION * width;
   const whole = Math.floor(extent);
   const [less, part] = [1 - (extent - whole), extent - whole].map(fround);
-  mask = erodeAndBlur(mask, whole);
-  const { data } = erodeAndBlur(mask, 1);
+  const [top, bottom] = rowsWithEdges(mask, 2 * (whole + 1));
+  if (top >= bottom) return mask;
+  const rows = mask.data.subarray(top * width, bottom * width);
+  const once = erodeAndBlur(picture(bottom - top, width, 1, rows), whole);
+  const twice = erodeAndBlur(once, 1).data;
   const [margin, range] = [fround(0.03), fround(0.94)];
-  for (let i = 0; i < data.length; i++) {
-    const value = fround(fround(less * mask.data[i]) + fround(part * data[i]));
-    data[i] = Math.min(Math.max(fround(value - margin) / range, 0), 1);
+  for (let i = 0; i < rows.length; i++) {
+    const value = fround(fround(less * once.data[i]) + fround(part * twice[i]));
+    rows[i] = Math.min(Math.max(fround(value - margin) / range, 0), 1);
   }
-  return picture(mask.height, mask.width, 1, data);
+  return mask;
+}
+
+/** Returns the first row and the one after the last, but for those at the top and at the bottom that are all 0 or all 1. */
+function rowsWithEdges({ height, width, data }, margin) {
+  const isAll = (row, value) => {
+    let at = row * width;
+    const end = at + width;
+    while (at < end && data[at] === value) at++;
+    return at === end;
+  };
+  let [top, bottom] = [0, height];
+  const [first, last] = [data[0], data[data.length - 1]];
+  if (first === 0 || first === 1) while (top < height && isAll(top, first)) top++;
+  if (top === height) return [height, height];
+  if (last === 0 || last === 1) while (bottom > top && isAll(bottom - 1, last)) bottom--;
+  return [Math.max(0, top - margin), Math.min(height, bottom + margin)];
 }
 
 function erodeAndBlur(mask, radius) {
