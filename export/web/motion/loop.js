@@ -24,6 +24,24 @@ const CORRELATION_SIDE = 256; // pixels
 const SAMPLES = 2 ** 18; // of a frame, about, from which its sharpness is measured
 
 /**
+ * What the renderer draws. Photos are RGBA, row by row, without the glow of the sun.
+ *
+ * @typedef {object} Layers
+ * @property {number} height
+ * @property {number} width
+ * @property {{left: number, top: number, width: number, height: number}} box of what moves
+ * @property {Uint8Array} photo alpha: where sharpness is measured
+ * @property {Uint8Array} moving the moving region extended over the rest; alpha: share of each pixel that moves
+ * @property {?Uint8Array} glow light of the sun, RGB
+ * @property {number} stride pixels between those at which sharpness is measured
+ * @property {number} sharpness of the photo
+ * @property {number} number frames of the loop
+ * @property {number} cycles phases of the loop
+ * @property {object} drift field: displacement over a phase
+ * @property {object} varianceLoss picture: share of the variance of details that blending loses at most
+ */
+
+/**
  * Returns the number of phases of a loop that keeps the drift within each short enough: a divisor of
  * the number of frames if there is one nearby, so that frames recur.
  *
@@ -55,6 +73,7 @@ export function countPhases(number, advance, field, mask, strength) {
  * @param {object} motion `estimateMotion` of transfer.js
  * @param {{direction, speed, strength, seconds, fps}} settings
  * @param {object} still `stillLayers` of the same photo and motion, which settings leave unchanged
+ * @returns {Layers}
  */
 export function makeLayers(photo, motion, settings, still = stillLayers(photo, motion)) {
   return { ...still.pictures, ...driftLayers(motion, settings, still) };

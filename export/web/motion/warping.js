@@ -27,7 +27,7 @@ export function extendMovingRegion(photo, mask) {
   const limit = Math.min(PURE, most);
   const known = new Uint8Array(height * width);
   for (let i = 0; i < known.length; i++) known[i] = mask.data[i] >= limit;
-  const smooth = extrapolated(photo, known).data;
+  const smooth = enlarged(extrapolated(photo, known), width, height);
   const nearest = nearestKnown(known, height, width);
   const extended = new Uint8ClampedArray(photo.data); // rounds what it is given
   for (let row = 0, pixel = 0; row < height; row++) {
@@ -37,10 +37,8 @@ export function extendMovingRegion(photo, mask) {
       const y = 2 * border - row, x = 2 * (nearest[pixel] - border * width) - column;
       const reflected = y >= 0 && y < height && x >= 0 && x < width && known[y * width + x] ? y * width + x : -1;
       for (let channel = 0; channel < channels; channel++) {
-        let value = smooth[pixel * channels + channel];
-        if (reflected >= 0) {
-          value += photo.data[reflected * channels + channel] - smooth[reflected * channels + channel];
-        }
+        let value = smooth(row, column, channel);
+        if (reflected >= 0) value += photo.data[reflected * channels + channel] - smooth(y, x, channel);
         extended[pixel * channels + channel] = value;
       }
     }
@@ -48,18 +46,42 @@ export function extendMovingRegion(photo, mask) {
   return picture(height, width, channels, new Uint8Array(extended.buffer));
 }
 
-/** Returns the picture without details, extrapolated from what is known. */
+/** Returns the picture without details, extrapolated from what is known, at a reduced size. */
 function extrapolated({ height, width, channels, data }, known) {
-  const values = picture(height, width, channels), weights = picture(height, width, 1);
-  for (let pixel = 0; pixel < known.length; pixel++) {
-    if (!known[pixel]) continue;
-    weights.data[pixel] = 1;
-    for (let i = pixel * channels; i < (pixel + 1) * channels; i++) values.data[i] = data[i];
-  }
   const scale = Math.min(1, SMOOTH_SIDE / Math.max(height, width));
   const size = [width, height].map((side) => Math.max(1, roundToEven(side * scale)));
-  const blurred = [values, weights].map((each) => gaussianBlur(resizeArea(each, ...size), 2.5));
-  return resizeLinear(spread(...blurred), width, height);
+  const plane = picture(height, width, 1);
+  const blurred = () => gaussianBlur(resizeArea(plane, ...size), 2.5);
+  plane.data.set(known);
+  const weights = blurred();
+  const weighted = picture(size[1], size[0], channels);
+  for (let channel = 0; channel < channels; channel++) { // one at a time takes less memory
+    for (let i = 0; i < known.length; i++) plane.data[i] = known[i] * data[i * channels + channel];
+    blurred().data.forEach((value, i) => (weighted.data[i * channels + channel] = value));
+  }
+  return spread(weighted, weights);
+}
+
+/** Returns a function of row, column and channel: the picture, enlarged linearly. */
+function enlarged(source, width, height) {
+  const { channels, data } = source;
+  const along = (size, from, step) => {
+    const [near, far, share] = [new Int32Array(size), new Int32Array(size), new Float32Array(size)];
+    for (let i = 0; i < size; i++) {
+      const place = Math.min(Math.max(((i + 0.5) * from) / size - 0.5, 0), from - 1);
+      near[i] = step * Math.floor(place);
+      far[i] = step * Math.ceil(place);
+      share[i] = place - Math.floor(place);
+    }
+    return { near, far, share };
+  };
+  const across = along(width, source.width, channels), down = along(height, source.height, source.width * channels);
+  return (row, column, channel) => {
+    const left = across.near[column] + channel, right = across.far[column] + channel, share = across.share[column];
+    const above = data[down.near[row] + left] * (1 - share) + data[down.near[row] + right] * share;
+    const below = data[down.far[row] + left] * (1 - share) + data[down.far[row] + right] * share;
+    return above + (below - above) * down.share[row];
+  };
 }
 
 /** Fills pixels without weight from weighted means at coarser and coarser scales. */

@@ -8,6 +8,7 @@ import { Pass, free, makeTarget, makeTexture } from './gpu.js';
 import { Stopwatch } from './stopwatch.js';
 
 const REDUCTION = 8; // of the picture in which light and shade are blurred
+const PLACES = 4; // in that reduction, at which the picture is sampled; linear sampling takes all pixels
 const DETAIL_SIGMA = 0.03; // in widths; separates details from light and shade
 const CANVAS_PIXELS = 2 ** 24; // more than that stays blank on some phones
 
@@ -60,20 +61,19 @@ export class Renderer extends EventTarget {
     return this.#gl.isContextLost();
   }
 
-  /** Sets what to draw. Pictures that are the same as before are not uploaded again. */
+  /**
+   * Sets what to draw. Photos that are the same as before are not uploaded again.
+   *
+   * @param {import('../motion/loop.js').Layers} layers
+   */
   setLayers(layers) {
     const { height, width } = layers;
-    if (Math.max(height, width) > this.largestSide || height * width > this.largestPixels) {
-      throw new RangeError(`A photo of ${width} × ${height} pixels is too large for this device.`);
-    }
     const old = this.#layers;
     this.#layers = layers;
+    if (Math.max(height, width) > this.largestSide || height * width > this.largestPixels) this.#refuse();
     if (this.isLost) return; // prepared once it is restored
-    if (old?.photo === layers.photo && old?.moving === layers.moving) {
-      this.#prepareDrift();
-    } else {
-      this.#prepare();
-    }
+    if (old?.photo === layers.photo && old?.moving === layers.moving) this.#prepareDrift();
+    else this.#prepare();
   }
 
   /** Draws the frame at a time in [0, 1) of a phase. Draws nothing while the GPU is away. */
@@ -122,11 +122,10 @@ export class Renderer extends EventTarget {
     if (!this.#layers) return;
     const gl = this.#gl, layers = this.#layers, { height, width, photo, moving, glow, box, stride } = layers;
     for (const each of [...Object.values(this.#textures), ...Object.values(this.#targets)]) free(gl, each);
+    this.#textures = this.#targets = {};
     this.canvas.width = width;
     this.canvas.height = height;
-    if (gl.drawingBufferWidth !== width || gl.drawingBufferHeight !== height) {
-      throw new RangeError(`A photo of ${width} × ${height} pixels is too large for this device.`);
-    }
+    if (gl.drawingBufferWidth !== width || gl.drawingBufferHeight !== height) this.#refuse();
     this.#textures = {
       photo: makeTexture(gl, 'colour', width, height, photo),
       moving: makeTexture(gl, 'colour', width, height, moving, gl.LINEAR, gl.MIRRORED_REPEAT),
@@ -141,10 +140,14 @@ export class Renderer extends EventTarget {
       details: makeTarget(gl, 'sum', ...part(8 * stride)),
       sums: makeTarget(gl, 'sum', ...part(64 * stride)),
     };
-    if (gl.getError() === gl.OUT_OF_MEMORY) {
-      throw new RangeError(`There is not enough graphics memory for ${width} × ${height} pixels.`);
-    }
+    if (gl.getError() === gl.OUT_OF_MEMORY) this.#refuse();
     this.#prepareDrift();
+  }
+
+  #refuse() {
+    const { height, width } = this.#layers;
+    this.close();
+    throw new RangeError(`A photo of ${width} × ${height} pixels is too large for this device.`);
   }
 
   #prepareDrift() {
@@ -162,7 +165,7 @@ export class Renderer extends EventTarget {
       size: [width, height], origin: [box.left, box.top], corner: [box.left, box.top],
       box: [box.width, box.height], height, stride, sharpness,
       constant, across, away, horizon: drift.horizon, shore: firstRowBelow(drift.horizon, height), time,
-      scale: [box.width / reduced.width, box.height / reduced.height],
+      scale: [box.width / reduced.width, box.height / reduced.height], places: PLACES,
       sigma: Math.max(DETAIL_SIGMA * width / REDUCTION, 0.3),
     };
     const { reduce, blur, mix, detail, sum, frame } = this.#passes;

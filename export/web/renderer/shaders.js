@@ -117,19 +117,22 @@ vec4 blend(vec2 pixel) {
 }
 `;
 
+// Loops over much code end at uniforms, so that compilers do not unroll them.
+
 /** Light and shade: the mean of the blend in squares of 8 × 8 pixels, from 4 × 4 places between them. */
 export const REDUCE = `${HEAD}
 #define SAMPLED linear
 ${GREY}${BLEND}
 uniform vec2 scale;  // pixels per square
+uniform int places;  // along a side of it
 out vec4 mean;
 void main() {
-  vec2 corner = origin + floor(gl_FragCoord.xy) * scale - 0.5;
-  vec3 total = vec3(0);
-  for (int i = 0; i < 16; i++) {
-    total += blend(corner + (vec2(i & 3, i >> 2) + 0.5) * scale / 4.0).rgb;
+  vec2 corner = origin + floor(gl_FragCoord.xy) * scale - 0.5, apart = scale / float(places);
+  vec4 total = vec4(0);
+  for (int y = 0; y < places; y++) {
+    for (int x = 0; x < places; x++) total += vec4(blend(corner + (vec2(x, y) + 0.5) * apart).rgb, 1);
   }
-  mean = vec4(total / 16.0, 1);
+  mean = total / total.a;
 }`;
 
 /** Blurs light and shade in one direction. */
@@ -171,15 +174,17 @@ uniform ivec2 corner;  // left and top of the box
 uniform int stride;  // pixels between samples
 out uint sum;
 void main() {
-  ivec2 size = textureSize(mixed, 0);
+  ivec2 first = ivec2(gl_FragCoord.xy) * 8 * stride;
+  ivec2 end = min(first + 8 * stride, textureSize(mixed, 0));
   float total = 0.0;
-  for (int i = 0; i < 64; i++) {
-    ivec2 pixel = (ivec2(gl_FragCoord.xy) * 8 + ivec2(i & 7, i >> 3)) * stride;
-    if (any(greaterThanEqual(pixel, size))) continue;
-    if (texelFetch(photo, corner + pixel, 0).a < 0.5) continue;
-    vec3 colour = widen(texelFetch(mixed, pixel, 0).rgb);
-    float detail = 255.0 * grey(colour - soft(mixed, vec2(pixel)));
-    total += detail * detail;
+  for (int y = first.y; y < end.y; y += stride) {
+    for (int x = first.x; x < end.x; x += stride) {
+      ivec2 pixel = ivec2(x, y);
+      if (texelFetch(photo, corner + pixel, 0).a == 0.0) continue;
+      vec3 colour = widen(texelFetch(mixed, pixel, 0).rgb);
+      float detail = 255.0 * grey(colour - soft(mixed, vec2(pixel)));
+      total += detail * detail;
+    }
   }
   sum = floatBitsToUint(total);
 }`;
@@ -189,11 +194,10 @@ export const SUM = `${HEAD}
 uniform usampler2D sums;
 out uint sum;
 void main() {
-  ivec2 size = textureSize(sums, 0), first = ivec2(gl_FragCoord.xy) * 8;
+  ivec2 first = ivec2(gl_FragCoord.xy) * 8, end = min(first + 8, textureSize(sums, 0));
   float total = 0.0;
-  for (int i = 0; i < 64; i++) {
-    ivec2 place = first + ivec2(i & 7, i >> 3);
-    if (all(lessThan(place, size))) total += uintBitsToFloat(texelFetch(sums, place, 0).r);
+  for (int y = first.y; y < end.y; y++) {
+    for (int x = first.x; x < end.x; x++) total += uintBitsToFloat(texelFetch(sums, ivec2(x, y), 0).r);
   }
   sum = floatBitsToUint(total);
 }`;

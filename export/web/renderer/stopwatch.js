@@ -1,15 +1,23 @@
 // How long the GPU takes for a frame.
 
+import { median } from '../imaging/statistics.js';
+
+const MEASUREMENTS = 9; // the first also compiles shaders
+
 /** Measures one frame at a time, without waiting for it. */
 export class Stopwatch {
-  /** @type {number} milliseconds of a frame: mean of the last few, NaN before the first */
-  milliseconds = NaN;
+  #last = []; // measurements
   #pending = null;
 
   /** @param {WebGL2RenderingContext} gl */
   constructor(gl) {
     this.gl = gl;
     this.timer = gl.getExtension('EXT_disjoint_timer_query_webgl2');
+  }
+
+  /** Milliseconds of a frame: median of the last few, NaN before the first. */
+  get milliseconds() {
+    return this.#last.length ? median(this.#last) : NaN;
   }
 
   /** Draws a frame, and measures it unless an earlier one is not done yet. */
@@ -57,7 +65,6 @@ export class Stopwatch {
   }
 
   #add(milliseconds) {
-    this.milliseconds = Number.isNaN(this.milliseconds)
-      ? milliseconds : 0.8 * this.milliseconds + 0.2 * milliseconds;
+    this.#last = [...this.#last, milliseconds].slice(-MEASUREMENTS);
   }
 }
