@@ -57,7 +57,7 @@ export function offerSamples(skies, onphoto) {
       try {
         const response = await fetch(address);
         if (!response.ok) throw new Error(response.statusText);
-        onphoto(new File([await response.blob()], `${name}.jpg`));
+        onphoto(new File([await response.blob()], name));
       } catch {
         complain('This picture could not be loaded. Please try again, or choose a photo of your own.');
       }

@@ -115,6 +115,7 @@ export class Studio {
     at('studio').hidden = false;
     if (focused) at('studio').focus(); // its place in the page has gone
     at('frame').style.setProperty('--aspect', width / height);
+    scrollTo(0, 0);
     const scale = Math.min(1, LONGEST_STILL / Math.max(width, height));
     const still = at('still');
     [still.width, still.height] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
