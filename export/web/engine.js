@@ -88,6 +88,7 @@ export class Engine {
       ));
     };
     await this.#ask('load', { site: site.href, manifest });
+    this.#ask('rehearse').catch(() => {}); // photos may come meanwhile, and wait
     return manifest;
   }
 

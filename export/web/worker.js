@@ -1,10 +1,11 @@
 // The worker: loads ONNX Runtime and the network, and does what takes long. Talks to engine.js.
 
+import { download } from './download.js';
+import { picture } from './imaging/picture.js';
 import { driftLayers, stillLayers } from './motion/loop.js';
 import { estimateMotion, mirrored } from './motion/transfer.js';
 import { Network } from './network.js';
-import { picture } from './imaging/picture.js';
-import { download } from './download.js';
+import { rehearse } from './rehearsal.js';
 
 const MOST_THREADS = 4; // more do not make so small a network faster
 
@@ -34,8 +35,9 @@ const calls = {
     });
     const session = await ort.InferenceSession.create(weights, { executionProviders: ['wasm'] });
     network = new Network(ort, session, model.resolution);
-    await network.run(new Float32Array(3 * model.resolution ** 2)); // the first run takes three times as long
   },
+
+  rehearse: () => rehearse(network),
 
   photo(given) {
     photo = given;

@@ -1,6 +1,6 @@
 """The exported site of the bundled model, with the real ONNX Runtime Web.
 
-Use it as a fixture: `from tests.export.web.exported import site  # noqa: F401`.
+Use them as fixtures: `from tests.export.web.exported import node_modules, site  # noqa: F401`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,32 @@ from ssagan_tf.errors import DataError
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the site, whose skies are small; exported once for all processes of the tests."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "site"
-    with _alone(shared / "site.lock"):
+def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the npm packages: SSAGAN_WEB_PACKAGES if set, else npm downloads them."""
+    if given := os.environ.get("SSAGAN_WEB_PACKAGES"):
+        return Path(given).resolve()
+    shared = _shared(tmp_path_factory)
+    folder = shared / "node_modules"
+    with _alone(shared / "node_modules.lock"):
         if not folder.exists():
-            _export(folder)
+            try:
+                with npm_packages.folders_of((ONNX_RUNTIME, MEDIABUNNY), "") as folders:
+                    for package, path in folders.items():
+                        shutil.copytree(path, folder / package.name)
+            except DataError as error:
+                pytest.skip(str(error))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, node_modules: Path) -> Path:
+    """Folder of the site, whose skies are small; exported once for all processes of the tests."""
+    shared = _shared(tmp_path_factory)
+    folder = shared / "site"
+    with _alone(shared / "site.lock"), pytest.MonkeyPatch.context() as patch:
+        if not folder.exists():
+            patch.setattr(web_skies, "WIDTH", 160)
+            to_web(WebOptions(output=str(folder), runtime=str(node_modules)))
     return folder
 
 
@@ -39,19 +57,10 @@ def manifest(site: Path) -> dict[str, Any]:
     return json.loads((site / "manifest.json").read_text())
 
 
-def _export(folder: Path) -> None:
-    modules = folder.with_name("node_modules")
-    if not modules.exists():
-        modules.mkdir()
-        try:
-            with npm_packages.folders_of((ONNX_RUNTIME, MEDIABUNNY), "") as folders:
-                for package, path in folders.items():
-                    path.rename(modules / package.name)
-        except DataError as error:
-            pytest.skip(str(error))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(web_skies, "WIDTH", 160)
-        to_web(WebOptions(output=str(folder), runtime=str(modules)))
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """Returns a folder that all processes of the tests share."""
+    own = factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @contextlib.contextmanager

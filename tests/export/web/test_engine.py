@@ -17,7 +17,7 @@ from export.onnx_session import OnnxGenerator
 from ssagan_tf.pixels import to_float
 from ssagan_tf.skies import procedural_clip
 from tests.export.web.browser import ISOLATED, Visit, visit  # noqa: F401
-from tests.export.web.exported import manifest, site  # noqa: F401
+from tests.export.web.exported import manifest, node_modules, site  # noqa: F401
 
 pytestmark = pytest.mark.slow
 
@@ -112,3 +112,28 @@ def test_what_is_wrong_is_said_in_words(
     said = visited.page.evaluate(FAIL, [visited.address, about["scripts"]])
     assert re.search(reason, said)
     assert said.endswith("oad the page again") or said.endswith("Please load it again")
+
+
+LACKS = {
+    "no vectors": (
+        "void (WebAssembly.validate = () => false)",
+        "this browser is too old: it has no WebAssembly SIMD",
+    ),
+    "no memory": (
+        "void (Worker.prototype.postMessage = () => { throw RangeError('allocation failed'); })",
+        "there is not enough memory. Please close other tabs",
+    ),
+}
+
+
+@pytest.mark.parametrize(("lack", "reason"), LACKS.values(), ids=LACKS)
+def test_what_the_browser_lacks_is_said_in_words(
+    lack: str,
+    reason: str,
+    site: Path,  # noqa: F811
+    visit: Callable[..., Visit],  # noqa: F811
+) -> None:
+    visited = visit(site, TEXT)
+    visited.page.evaluate(lack)
+    said = visited.page.evaluate(FAIL, [visited.address, manifest(site)["scripts"]])
+    assert said.startswith(reason)
