@@ -64,7 +64,8 @@ def to_web(options: WebOptions) -> None:
         check_new_folder(output)
         if options.serve:
             server = stack.enter_context(web_server.listen(output, options.port))
-            for number in (signal.SIGTERM, signal.SIGHUP):  # by default they leave the folder there
+            # By default, signals leave the folder there. Windows has no SIGHUP.
+            for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
                 signal.signal(number, _stop)
         _export(source, output, options.runtime)
         if options.serve:

@@ -42,7 +42,9 @@ TEXT = "onnxruntime-web-1.30.0/ort.wasm.min.mjs"
 
 
 @pytest.mark.parametrize(
-    ("page", "headers"), [("", {}), (TEXT, ISOLATED)], ids=["one thread", "threads"]
+    ("page", "headers"),
+    [("", {}), pytest.param(TEXT, ISOLATED, marks=pytest.mark.long)],
+    ids=["one thread", "threads"],
 )
 def test_the_network_computes_what_it_computes_in_python(
     page: str,

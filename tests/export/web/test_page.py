@@ -18,7 +18,7 @@ from PIL import Image
 
 from tests import colours
 from tests.export.web.browser import Visit, visit  # noqa: F401
-from tests.export.web.exported import manifest
+from tests.export.web.exported import manifest, node_modules  # noqa: F401
 from tests.export.web.exported import site as exported  # noqa: F401
 
 av = pytest.importorskip("av", reason="PyAV is not installed")

@@ -74,6 +74,7 @@ def test_frames_are_those_of_python(
             assert (np.abs(frame.astype(int) - photo) > 2).mean() > 0.1
 
 
+@pytest.mark.long  # test_page.py saves one, too
 def test_a_photo_becomes_a_video(
     photo: np.ndarray,
     site: Path,  # noqa: F811
