@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
-from export import web_skies
+from export import to_web as exporting
 from export.options import WebOptions
 from export.to_web import to_web
 from ssagan_tf.errors import DataError
@@ -31,7 +32,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = shared / "site"
     with _alone(shared / "site.lock"), pytest.MonkeyPatch.context() as patch:
         if not folder.exists():
-            patch.setattr(web_skies, "WIDTH", 160)
+            patch.setattr(exporting, "_SKIES", _small_skies(shared / "small_skies"))
             runtime = os.environ.get("SSAGAN_WEB_PACKAGES", "")
             try:
                 to_web(WebOptions(output=str(folder), runtime=runtime))
@@ -39,6 +40,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 if not str(error).startswith(("npm", "tar")):
                     raise
                 pytest.skip(str(error))
+    return folder
+
+
+def _small_skies(folder: Path) -> Path:
+    folder.mkdir()
+    for path in exporting._SKIES.glob("*.webp"):
+        picture = Image.open(path)
+        picture.thumbnail((160, 160))
+        picture.save(folder / path.name)
     return folder
 
 
