@@ -55,6 +55,7 @@ def attributes(node: Node) -> dict[str, Any]:
 _UNARY = {"Cast", "Clip", "Identity", "LeakyRelu", "Neg", "Relu", "Sigmoid", "Tanh"}
 _BINARY = {"Add", "Div", "Max", "Min", "Mul", "Sub"}
 _ALONG_AN_AXIS = {"Concat", "Split", "Tile"}
+_LARGE = 1024  # values of a constant; smaller ones are hardly worth a node
 
 Transposed = tuple[str, tuple[int, ...]]
 """Name of a tensor, and the permutation of its axes that gives another tensor."""
@@ -154,3 +155,42 @@ def in_float16(model: onnx.ModelProto, precise: str) -> onnx.ModelProto:
     return float16.convert_float_to_float16(
         model, keep_io_types=True, op_block_list=["Softmax"], node_block_list=stay
     )
+
+
+def store_in_float16(model: onnx.ModelProto) -> None:
+    """Stores large constants in float16; arithmetic, inputs and outputs stay float32.
+
+    ONNX Runtime casts them once, when it loads the model.
+    """
+    casts = []
+    for constant in model.graph.initializer:
+        value = numpy_helper.to_array(constant)
+        if value.dtype == np.float32 and value.size >= _LARGE:
+            name = constant.name
+            halved = numpy_helper.from_array(value.astype(np.float16), f"{name}/float16")
+            constant.CopyFrom(halved)
+            casts.append(
+                helper.make_node(
+                    "Cast", [halved.name], [name], f"{name}/cast", to=onnx.TensorProto.FLOAT
+                )
+            )
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def shorten_names(model: onnx.ModelProto) -> None:
+    """Names everything but inputs and outputs by its position, which makes the file smaller."""
+    graph = model.graph
+    names = {each.name: each.name for each in (*graph.input, *graph.output)} | {"": ""}
+    for node in graph.node:
+        node.ClearField("name")
+        for ends in (node.input, node.output):
+            for index, name in enumerate(ends):
+                ends[index] = names.setdefault(name, f"v{len(names)}")
+    for each in graph.initializer:
+        each.name = names[each.name]
+    for each in (*graph.input, *graph.output):
+        for axis in each.type.tensor_type.shape.dim:
+            if axis.dim_param:
+                axis.dim_param = "N"

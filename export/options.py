@@ -102,6 +102,25 @@ class OnnxOptions(SourceOptions):
 
 
 @dataclasses.dataclass(frozen=True)
+class WebOptions(SourceOptions):
+    """Options of the site."""
+
+    output: str = setting("", "Folder to write. With --serve: a temporary one if empty.")
+    runtime: str = setting(
+        "",
+        "Folder with the npm packages onnxruntime-web and mediabunny, such as node_modules. "
+        "Default: npm downloads them.",
+    )
+    serve: bool = setting(False, "Serve the site on this machine until Ctrl-C.")
+    port: int = setting(
+        8000,
+        "Port for --serve; 0 picks a free one.",
+        between(0, 65535),
+        only_with={"serve": (True,)},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class RuntimeOptions(Section):
     """Options of ONNX Runtime."""
 

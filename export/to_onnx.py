@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,10 +62,7 @@ def to_onnx(options: OnnxOptions) -> None:
         onnx_graph.drop_transposes(model)
         if options.precision == "float16":
             model = onnx_graph.in_float16(model, PRECISE)
-        for name, value in described.items():
-            entry = model.metadata_props.add()
-            entry.key, entry.value = name, json.dumps(value, ensure_ascii=False)
-        model.doc_string = f"Photo to time-lapse, made with ssagan_tf: {described['fingerprint']}"
+        add_metadata(model, described)
         temporary.write_bytes(model.SerializeToString())
     kinds = collections.Counter(node.op_type for node in model.graph.node)
     print(
@@ -99,6 +97,14 @@ def convert(generator: Network, opset: int, attention_memory: int) -> Any:
     with channels_first_layers(attention_memory):
         model, _ = tf2onnx.convert.from_function(run, [image], opset=opset)
     return model
+
+
+def add_metadata(model: Any, described: Mapping[str, Any]) -> None:
+    """Stores what `model_card.settings` says about an export in an `onnx.ModelProto`."""
+    for name, value in described.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = name, json.dumps(value, ensure_ascii=False)
+    model.doc_string = f"Photo to time-lapse, made with ssagan_tf: {described['fingerprint']}"
 
 
 def main() -> None:

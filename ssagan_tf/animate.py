@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ssagan_tf import animation_jobs, box, cli
+from ssagan_tf import box, cli
 from ssagan_tf.options import AnimateOptions, ComputeOptions
-from ssagan_tf.pixels import on_pixels
 from ssagan_tf.startup import load_tensorflow
-from ssagan_tf.training import generator_source
 
 ABOUT = """
 Makes the sky of each photo move, at the photo's own size and sharpness: as an endless loop, or with
@@ -24,6 +22,10 @@ def animate_photos(options: AnimateOptions, compute: ComputeOptions) -> None:
       DataError: The generator cannot be read; or some photos cannot be read, nothing would move in
         them, or their videos cannot be written.
     """
+    from ssagan_tf import animation_jobs
+    from ssagan_tf.pixels import on_pixels
+    from ssagan_tf.training import generator_source
+
     source = generator_source.find(options, otherwise=box.BOX)
     jobs = animation_jobs.plan_animations(options)
 

@@ -7,8 +7,6 @@ import signal
 from pathlib import Path
 
 from ssagan_tf import box, cli
-from ssagan_tf.demo_page.app import make_app
-from ssagan_tf.demo_page.maker import Maker
 from ssagan_tf.errors import DataError, Stopped, require_extra
 from ssagan_tf.options import ComputeOptions, DemoOptions
 from ssagan_tf.safe_names import escaped
@@ -116,6 +114,8 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
     require_extra("demo", "gradio")
     without_proxies()
     load_tensorflow()  # before gradio, which imports it too if it can, and less quietly
+    from ssagan_tf.demo_page.app import make_app
+    from ssagan_tf.demo_page.maker import Maker
     from ssagan_tf.web import listening
 
     listener = listening.listen(options.host, options.port, options.names)

@@ -10,9 +10,7 @@ import time
 from typing import NoReturn
 
 from ssagan_tf import cli
-from ssagan_tf.data import writer
 from ssagan_tf.data.dataset_info import FILE_NAME, DatasetInfo
-from ssagan_tf.data.layouts.perceptual_hash import BITS
 from ssagan_tf.options import FRAMES, PrepareOptions, refuse_without_effect
 from ssagan_tf.progress import Progress
 from ssagan_tf.remote import as_path
@@ -35,6 +33,8 @@ def prepare(options: PrepareOptions) -> None:
       OptionError: A setting is missing or does not fit the source.
       DataError: There is no usable clip, or the output cannot be written or is not empty.
     """
+    from ssagan_tf.data import writer
+
     refuse_without_effect(options)
     work = writer.plan(options)
     source = options.source or f"{options.synthetic_clips} synthetic clips"
@@ -52,6 +52,8 @@ def prepare(options: PrepareOptions) -> None:
 
 def summary(info: DatasetInfo) -> list[str]:
     """Returns lines about the clips of a set, and what was skipped and why."""
+    from ssagan_tf.data.layouts.perceptual_hash import BITS
+
     lines = [
         f"{name}: clips {split.clips}, videos {split.videos}, shards {len(split.shards)}"
         for name, split in info.splits.items()

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ssagan_tf import cli
-from ssagan_tf.data import beam
 from ssagan_tf.options import OptionError, PrepareOptions, refuse_without_effect
-from ssagan_tf.prepare import summary
 
 ABOUT = """
 Does the work of prepare as an Apache Beam pipeline (extra `beam`), and writes the same set.
@@ -34,6 +32,9 @@ def prepare(options: PrepareOptions, arguments: Sequence[str]) -> None:
       OptionError: A setting is missing, does not fit the source, or is for `prepare` only.
       DataError: There is no usable clip, the output cannot be written, or the pipeline failed.
     """
+    from ssagan_tf.data import beam
+    from ssagan_tf.prepare import summary
+
     for name, why in (
         ("workers", "is set by the runner: give its argument after --"),
         ("inspect", "is for prepare only"),

@@ -123,6 +123,8 @@ def browser() -> Iterator[Any]:
     if (path := next(filter(None, map(shutil.which, names)), None)) is None:
         pytest.skip("there is no Chromium on this machine")
     arguments = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    arguments += ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]  # WebGL without a GPU
+    arguments += ["--disable-background-networking", "--disable-component-update"]
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=arguments)
         yield browser

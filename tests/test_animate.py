@@ -30,7 +30,7 @@ def animate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Runs the program in a folder that holds photo.png, as one of two arguments."""
     program = importlib.import_module("ssagan_tf.animate")
     found = SimpleNamespace(load=lambda compute: Drift(), name="drift")
-    monkeypatch.setattr(program.generator_source, "find", lambda options, otherwise: found)
+    monkeypatch.setattr(generator_source, "find", lambda options, otherwise: found)
     monkeypatch.setattr(program, "load_tensorflow", lambda: None)
     video.write_image(tmp_path / "photo.png", landscape())
 

@@ -76,7 +76,7 @@ def test_import_without_the_modules_of_posix():
     program = f"""
 import sys
 sys.modules.update(dict.fromkeys({missing.split()}))
-import ssagan_tf.files, ssagan_tf.verify, ssagan_tf.prepare
+import ssagan_tf.files, ssagan_tf.verify, ssagan_tf.data.writer
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

@@ -4,6 +4,6 @@ To add one, write a module with a `TARGET` and list it in `TARGETS`; check_parit
 of its name.
 """
 
-from . import onnx_runtime, saved_model
+from . import onnx_runtime, saved_model, web
 
-TARGETS = (saved_model.TARGET, onnx_runtime.TARGET)
+TARGETS = (saved_model.TARGET, onnx_runtime.TARGET, web.TARGET)

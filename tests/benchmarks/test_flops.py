@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable
 
 import pytest
@@ -12,6 +11,7 @@ import tensorflow as tf
 import ssagan_tf
 from benchmarks import flops
 from benchmarks.cases import Case
+from benchmarks.cost import work
 from benchmarks.flops import EXACT, PLAIN, Algorithm, backward, forward
 from ssagan_tf.options import ModelOptions
 
@@ -59,24 +59,6 @@ def test_plain_algorithm_is_what_pytorch_counts(resolution: int, base_filters: i
         with FlopCounterMode(display=False) as counter:
             y.sum().backward()
         assert counter.get_total_flops() == backward(counts)
-
-
-def work(op: tf.Operation) -> int:
-    """Counts the operations of a graph node."""
-    shapes = [tensor.shape for tensor in op.inputs]
-    if op.type == "Conv3D":
-        return 2 * math.prod(op.outputs[0].shape) * math.prod(shapes[1][:-1])
-    if op.type == "Conv3DBackpropInputV2":
-        return 2 * math.prod(shapes[2][:-1]) * math.prod(shapes[1])
-    if op.type == "Conv3DBackpropFilterV2":
-        return 2 * math.prod(shapes[2][:-1]) * math.prod(op.outputs[0].shape)
-    if op.type == "MatMul":
-        inner = shapes[0][0 if op.get_attr("transpose_a") else 1]
-        return 2 * math.prod(op.outputs[0].shape) * inner
-    if op.type == "BatchMatMulV2":
-        inner = shapes[0][-2 if op.get_attr("adj_x") else -1]
-        return 2 * math.prod(op.outputs[0].shape) * inner
-    return 0
 
 
 def in_graph(function, *shape: int) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ssagan_tf import video
+from ssagan_tf.training import generator_source
 from tests.export.onnx_files import COLUMNS, drifting, onnx
 from tests.export.small_generators import Exports
 from tests.programs import ROOT, Result, complaint, run
@@ -65,7 +66,7 @@ class Drifting:
 def test_same_frames_as_animate(how: tuple[str, ...], place: Path, monkeypatch) -> None:
     program = importlib.import_module("ssagan_tf.animate")
     found = SimpleNamespace(load=lambda compute: Drifting(), name="drifting")
-    monkeypatch.setattr(program.generator_source, "find", lambda options, otherwise: found)
+    monkeypatch.setattr(generator_source, "find", lambda options, otherwise: found)
     monkeypatch.setattr(program, "load_tensorflow", lambda: None)
     result = onnx_animate(place, *how)
     assert (result.returncode, result.stderr) == (0, "")

@@ -24,6 +24,7 @@ PROGRAMS = {
     "export.to_saved_model": options.SavedModelOptions,
     "export.to_onnx": options.OnnxOptions,
     "export.to_box": options.BoxOptions,
+    "export.to_web": options.WebOptions,
     "export.onnx_generate": options.OnnxGenerateOptions,
     "export.onnx_animate": options.OnnxAnimateOptions,
     "export.check_parity": options.ParityOptions,

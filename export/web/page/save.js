@@ -1,0 +1,104 @@
+// Saves one whole loop as a video: exactly `number` frames, encoded by the browser.
+
+import { Problem } from './messages.js';
+import { record } from './record.js';
+
+const CODECS = ['avc', 'vp9', 'av1']; // H.264 plays everywhere
+const BITS_PER_PIXEL = 0.2; // of each frame
+const LEAST_BITS = 4e6; // per second: at lower rates, the loop jumps where it starts again
+const LONGEST_SIDES = [Infinity, 4096, 3840, 2560, 1920, 1280]; // many encoders cannot do larger ones
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {(index: number) => void} draw draws a frame of the loop into the canvas
+ * @param {object} options
+ * @param {number} options.number of frames
+ * @param {number} options.fps
+ * @param {string} options.library address of the module that writes files; loaded only here
+ * @param {(share: number) => void} options.onprogress
+ * @param {AbortSignal} options.signal
+ * @returns {Promise<{blob: Blob, ending: string, width: number, height: number, note: string}>}
+ */
+export async function saveVideo(canvas, draw, { library, ...options }) {
+  if (typeof VideoEncoder === 'undefined') return record(new Frames(canvas, draw, Infinity), options);
+  let media;
+  try {
+    media = await import(library);
+  } catch {
+    throw new Problem('The part of this page that writes videos could not be loaded. Please try again.');
+  }
+  const { width, height } = canvas;
+  for (const codec of CODECS) {
+    for (const side of LONGEST_SIDES.filter((each) => each === Infinity || each < Math.max(width, height))) {
+      options.signal.throwIfAborted();
+      const frames = new Frames(canvas, draw, side);
+      const { width, height } = frames.canvas;
+      const bitrate = Math.max(LEAST_BITS, BITS_PER_PIXEL * width * height * options.fps);
+      const quality = new media.Quality({ bitrate });
+      if (!(await media.canEncodeVideo(codec, { width, height, quality, frameRate: options.fps }))) continue;
+      try {
+        return await encode(media, { codec, quality }, frames, options);
+      } catch (error) {
+        options.signal.throwIfAborted();
+        console.warn(`${codec} at ${width}×${height}: ${error.message}`); // some only fail when they are used
+      }
+    }
+  }
+  throw new Problem('This browser cannot encode a video of this photo. Please try another browser.');
+}
+
+/** Frames of the loop at a size that encoders take: even, and not too large. */
+class Frames {
+  #source;
+  #draw;
+  #context;
+
+  constructor(source, draw, longestSide) {
+    this.#source = source;
+    this.#draw = draw;
+    this.canvas = document.createElement('canvas');
+    const scale = Math.min(1, longestSide / Math.max(source.width, source.height));
+    const even = (side) => Math.max(2, 2 * Math.floor((side * scale) / 2));
+    [this.canvas.width, this.canvas.height] = [even(source.width), even(source.height)];
+    this.#context = this.canvas.getContext('2d', { alpha: false });
+    this.#context.imageSmoothingQuality = 'high';
+    // Odd sizes lose a row or column; enlarging by less than a pixel would blur everything.
+    this.#context.setTransform(...(scale < 1 ? [scale, 0, 0, scale, 0, 0] : [1, 0, 0, 1, 0, 0]));
+    this.note = scale < 1 ? `Reduced to ${this.canvas.width} × ${this.canvas.height}, the largest size that this browser can encode.` : '';
+  }
+
+  draw(index) {
+    this.#draw(index);
+    this.#context.drawImage(this.#source, 0, 0);
+  }
+}
+
+async function encode(media, { codec, quality }, frames, { number, fps, onprogress, signal }) {
+  const mp4 = codec === 'avc';
+  const output = new media.Output({
+    format: mp4 ? new media.Mp4OutputFormat() : new media.WebMOutputFormat(),
+    target: new media.BufferTarget(),
+  });
+  const source = new media.CanvasSource(frames.canvas, {
+    codec,
+    quality,
+    keyFrameInterval: number / fps, // only the first: each is a small jump
+  });
+  output.addVideoTrack(source, { frameRate: fps });
+  try {
+    await output.start();
+    for (let index = 0; index < number; index++) {
+      signal.throwIfAborted();
+      frames.draw(index);
+      await source.add(index / fps, 1 / fps);
+      onprogress((index + 1) / number);
+    }
+    await output.finalize();
+  } catch (error) {
+    await output.cancel().catch(() => {});
+    throw error;
+  }
+  const { width, height } = frames.canvas;
+  const type = mp4 ? 'video/mp4' : 'video/webm';
+  return { blob: new Blob([output.target.buffer], { type }), ending: mp4 ? 'mp4' : 'webm', width, height, note: frames.note };
+}
