@@ -40,6 +40,7 @@ export async function saveVideo(canvas, draw, { library, ...options }) {
         return await encode(media, { codec, quality }, frames, options);
       } catch (error) {
         options.signal.throwIfAborted();
+        if (error instanceof Problem) throw error;
         console.warn(`${codec} at ${width}×${height}: ${error.message}`); // some only fail when they are used
       }
     }
