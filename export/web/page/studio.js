@@ -130,6 +130,7 @@ export class Studio {
     this.#tools.open(false);
     this.#tools.choose('hold');
     this.#tools.refresh();
+    at('brush').disabled = true; // until it is known what strokes are painted on
     this.#figures();
     if (width < read.width) {
       note(`This photo is very large (${read.width} × ${read.height} pixels). It was reduced to ${width} × ${height}.`);
@@ -153,6 +154,7 @@ export class Studio {
       }
     }
     this.#updating = false;
+    at('brush').disabled = false;
     progress(null);
     this.onchange();
   }
