@@ -201,7 +201,7 @@ function varianceLoss(detail, drift) {
       xs.data[i] = (i % width) + (sign * moved[2 * i]) / 2;
       ys.data[i] = Math.floor(i / width) + (sign * moved[2 * i + 1]) / 2;
     }
-    return remap(detail, xs, ys, 'linear', 'reflect').data;
+    return remap(detail, xs, ys, 'reflect').data;
   };
   const [before, after] = [copy(-1), copy(1)];
   const wide = 3 * detailSigma(width);
