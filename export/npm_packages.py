@@ -141,8 +141,8 @@ def folders_of(packages: Sequence[Package], runtime: str) -> Iterator[dict[Packa
         for package in packages:
             folders[package] = folder = Path(temporary) / package.name
             folder.mkdir()
-            command = [programs["npm"], "pack", package.specifier, "--prefer-offline", "--silent"]
-            _run([*command, "--fetch-retries=1"], folder, package, otherwise)
+            command = [programs["npm"], "pack", package.specifier, "--prefer-offline"]
+            _run([*command, "--loglevel=error", "--fetch-retries=1"], folder, package, otherwise)
             [archive] = folder.glob("*.tgz")
             wanted = [f"package/{path}" for path in package.sha256]
             unpack = [programs["tar"], "-xzf", archive.name, "--strip-components=1", *wanted]

@@ -9,7 +9,6 @@ import re
 import signal
 import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ writer of video files are downloaded with npm and checked.
 FORMAT = 1
 MANIFEST = "manifest.json"
 _PAGE = Path(__file__).with_name("web")
+_SKIES = Path(__file__).with_name("web_skies")
 _INDEX = "index.html"
 _DIGITS = 12  # of the hashes in names of files
 _OPSET = 18
@@ -83,7 +83,7 @@ def _export(source: Source, output: Path, runtime: str) -> None:
         with npm_packages.folders_of(packages, runtime) as folders:
             for package, found in folders.items():
                 package.copy(found, folder / package.folder)
-        print(f"drawing skies and writing {output}", flush=True)
+        print(f"writing {output}", flush=True)
         site = {
             "format": FORMAT,
             "ssagan_tf": ssagan_tf.__version__,
@@ -142,17 +142,14 @@ def _add_model(source: Source, folder: Path) -> dict[str, Any]:
 
 
 def _add_skies(folder: Path) -> list[dict[str, str]]:
-    """Draws the pictures that visitors can try, and returns their names and files."""
-    from .web_skies import SKIES, WIDTH
-
+    """Copies the pictures that visitors can try, and returns their names and files."""
     (folder / "skies").mkdir()
-    with ThreadPoolExecutor() as pool:  # most of the work is NumPy's
-        pictures = list(pool.map(lambda sky: sky.draw(WIDTH), SKIES))
     skies = []
-    for sky, picture in zip(SKIES, pictures, strict=True):
-        file = "skies/" + _named(sky.name.lower().replace(" ", "-"), picture, ".webp")
+    for path in sorted(_SKIES.glob("*.webp")):
+        picture = path.read_bytes()
+        file = "skies/" + _named(path.stem, picture, path.suffix)
         (folder / file).write_bytes(picture)
-        skies.append({"name": sky.name, "file": file})
+        skies.append({"name": path.stem.replace("-", " ").capitalize(), "file": file})
     return skies
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export import npm_packages, onnx_graph, web_server, web_skies
+from export import npm_packages, onnx_graph, web_server
 from export import to_web as exporting
 from export.check_parity import check_parity
 from export.npm_packages import MEDIABUNNY, ONNX_RUNTIME, Package
@@ -41,7 +41,6 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             sums[path] = hashlib.sha256(path.encode()).hexdigest()
         stand_in = Package(package.name, package.version, sums, package.licence)
         monkeypatch.setattr(exporting, name, stand_in)
-    monkeypatch.setattr(web_skies, "WIDTH", 48)
     return tmp_path / "node_modules"
 
 

@@ -17,7 +17,7 @@ from export.onnx_session import OnnxGenerator
 from ssagan_tf.pixels import to_float
 from ssagan_tf.skies import procedural_clip
 from tests.export.web.browser import ISOLATED, Visit, visit  # noqa: F401
-from tests.export.web.exported import manifest, node_modules, site  # noqa: F401
+from tests.export.web.exported import manifest, site  # noqa: F401
 
 pytestmark = pytest.mark.slow
 

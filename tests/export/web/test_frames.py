@@ -1,13 +1,9 @@
-"""The exported site as visitors use it: a photo goes in, its sky moves, a video comes out."""
+"""Frames that the exported site draws, against those of Python."""
 
 from __future__ import annotations
 
 import base64
-import io
 import itertools
-import os
-import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,9 +12,8 @@ import pytest
 from PIL import Image
 
 import ssagan_tf
-from ssagan_tf import video
-from tests.export.web.browser import TIMEOUT, Visit, visit  # noqa: F401
-from tests.export.web.exported import manifest, node_modules, site  # noqa: F401
+from tests.export.web.browser import Visit, visit  # noqa: F401
+from tests.export.web.exported import manifest, site  # noqa: F401
 
 pytestmark = pytest.mark.slow
 
@@ -72,40 +67,3 @@ def test_frames_are_those_of_python(
             frame = np.frombuffer(base64.b64decode(text), np.uint8).reshape(SIDE, SIDE, 4)[..., :3]
             assert (np.abs(frame.astype(int) - frames[index]) <= 2).mean() > 0.99
             assert (np.abs(frame.astype(int) - photo) > 2).mean() > 0.1
-
-
-@pytest.mark.long  # test_page.py saves one, too
-def test_a_photo_becomes_a_video(
-    photo: np.ndarray,
-    site: Path,  # noqa: F811
-    visit: Callable[..., Visit],  # noqa: F811
-    tmp_path: Path,
-) -> None:
-    from playwright.sync_api import expect
-
-    file = io.BytesIO()
-    Image.fromarray(photo).save(file, "PNG")
-    shutil.copytree(site, tmp_path / "site", copy_function=os.link)
-    studio = tmp_path / "site" / manifest(site)["scripts"] / "page" / "studio.js"
-    text = studio.read_text().replace("SECONDS = 8", "SECONDS = 2")  # saved sooner
-    studio.unlink()
-    studio.write_text(text)
-    visited = visit(tmp_path / "site")
-    page, about = visited.page, manifest(site)
-    page.set_input_files("#file", {"name": "a.png", "mimeType": "", "buffer": file.getvalue()})
-    expect(page.locator("#status")).to_have_text("The sky moves.", timeout=TIMEOUT)
-    assert about["mediabunny"] not in visited.files
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save as a video").click()
-    path = tmp_path / download.value.suggested_filename
-    download.value.save_as(path)
-    assert re.fullmatch(r"a-moving\.(mp4|webm)", path.name)
-    frames = np.stack(list(video.read_video(path))).astype(int)
-    assert frames.shape == (50, SIDE, SIDE, 3)
-    change = np.ptp(frames, axis=0).max(axis=2)
-    assert change[: SIDE // 3].mean() > 12  # the sky
-    assert change[-SIDE // 10 :].mean() < 6  # the ground
-    assert about["mediabunny"] in visited.files
-    assert visited.errors == []
-    assert visited.elsewhere == []
-    assert set(visited.files) <= {"", "manifest.json", *about["files"]}

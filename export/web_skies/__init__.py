@@ -1,0 +1,1 @@
+"""Pictures for visitors of the web page to try."""
