@@ -16,10 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.npm_packages import MEDIABUNNY
 from tests import colours
 from tests.export.web.browser import Visit, visit  # noqa: F401
-from tests.export.web.exported import manifest, node_modules  # noqa: F401
+from tests.export.web.exported import manifest
 from tests.export.web.exported import site as exported  # noqa: F401
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
@@ -68,7 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"skies/{number}.jpg"
         landscape().save(folder / name)
         skies.append({"name": f"Sky {number}", "file": name})
-    about = {"skies": skies, "mediabunny": "mediabunny.mjs"}
+    about = {"skies": skies, "mediabunny": "mediabunny.js"}
     (folder / "manifest.json").write_text(json.dumps(about))
     return folder
 
@@ -419,10 +418,9 @@ def saved(page: Any, folder: Path) -> Path:
 
 
 @pytest.fixture
-def library(short: Path, node_modules: Path) -> None:  # noqa: F811
+def library(short: Path, exported: Path) -> None:  # noqa: F811
     """The module that writes videos, in the site."""
-    bundle = node_modules / MEDIABUNNY.name / "dist" / "bundles" / "mediabunny.min.mjs"
-    shutil.copy(bundle, short / "mediabunny.mjs")
+    shutil.copy(exported / manifest(exported)["mediabunny"], short / "mediabunny.js")
 
 
 @pytest.mark.usefixtures("library")
@@ -434,7 +432,7 @@ def test_saves_one_whole_loop(
     visited = visit(short)
     page = visited.page
     put(page, encoded(landscape(97, 65)), name="my clouds.v2.png")
-    assert "mediabunny.mjs" not in visited.files
+    assert "mediabunny.js" not in visited.files
     path = saved(page, tmp_path)
     assert path.stem == "my clouds.v2-moving"
     wait(page, "Saved as a video of 96 × 64 pixels")
