@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -66,6 +67,9 @@ class Package:
     def copy(self, source: Path, target: Path) -> None:
         """Copies the files from the folder of the package into a new folder, side by side.
 
+        Modules end in .js there: some web servers, such as nginx, do not know .mjs, and browsers
+        then refuse it.
+
         Raises:
           DataError: One is missing or another file.
         """
@@ -76,7 +80,8 @@ class Package:
             content = (source / path).read_bytes()
             if hashlib.sha256(content).hexdigest() != sha256:
                 raise DataError(f"{source / path} is not the file of {self.specifier}")
-            (target / PurePosixPath(path).name).write_bytes(content)
+            name = PurePosixPath(path).name
+            (target / re.sub(r"\.mjs$", ".js", name)).write_bytes(content)
         if self.licence:
             (target / LICENCE).write_text(self.licence, encoding="utf-8")
 

@@ -90,11 +90,11 @@ def _export(source: Source, output: Path, runtime: str) -> None:
             "model": _add_model(source, folder),
             "runtime": {
                 "version": ONNX_RUNTIME.version,
-                "module": f"{ONNX_RUNTIME.folder}/ort.wasm.min.mjs",
-                "loader": f"{ONNX_RUNTIME.folder}/ort-wasm-simd-threaded.mjs",
+                "module": f"{ONNX_RUNTIME.folder}/ort.wasm.min.js",
+                "loader": f"{ONNX_RUNTIME.folder}/ort-wasm-simd-threaded.js",
                 "wasm": f"{ONNX_RUNTIME.folder}/ort-wasm-simd-threaded.wasm",
             },
-            "mediabunny": f"{MEDIABUNNY.folder}/mediabunny.min.mjs",
+            "mediabunny": f"{MEDIABUNNY.folder}/mediabunny.min.js",
             "skies": _add_skies(folder),
             "scripts": _add_page(folder),
         }

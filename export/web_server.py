@@ -10,7 +10,7 @@ from typing import Any
 from ssagan_tf.errors import DataError
 
 HOST = "127.0.0.1"  # no other machine can connect
-_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
+_TYPES = {".js": "text/javascript", ".wasm": "application/wasm"}
 _HEADERS = {
     # With these two, pages may use threads.
     "Cross-Origin-Opener-Policy": "same-origin",

@@ -22,9 +22,11 @@ export class Engine {
 
   /** @param {string|URL} site address of the folder with manifest.json; ends in a slash */
   constructor(site) {
-    /** Resolves to the manifest when runtime and network are loaded. */
+    /** Resolves to the manifest. */
+    this.manifest = manifestOf(new URL(site));
+    /** Resolves when runtime and network are loaded. */
     this.ready = this.#load(new URL(site));
-    this.ready.catch(() => {}); // whoever waits for it is told
+    for (const promise of [this.manifest, this.ready]) promise.catch(() => {}); // whoever waits for it is told
   }
 
   /**
@@ -73,12 +75,13 @@ export class Engine {
   }
 
   async #load(site) {
-    if (!WebAssembly?.validate(new Uint8Array(SIMD))) {
+    if (!globalThis.WebAssembly?.validate(new Uint8Array(SIMD))) {
       throw new SiteError('this browser is too old: it has no WebAssembly SIMD. Please use a current one');
     }
-    const manifest = await manifestOf(site);
+    const manifest = await this.manifest;
     this.#worker = new Worker(new URL('worker.js', SCRIPTS), { type: 'module' });
     this.#worker.onmessage = ({ data }) => this.#receive(data);
+    this.#worker.onmessageerror = () => this.#fail(inWords(new RangeError())); // there was no room for the message
     this.#worker.onerror = (event) => {
       event.preventDefault();
       this.#fail(new SiteError(
@@ -89,7 +92,6 @@ export class Engine {
     };
     await this.#ask('load', { site: site.href, manifest });
     this.#ask('rehearse').catch(() => {}); // photos may come meanwhile, and wait
-    return manifest;
   }
 
   #ask(call, argument) {

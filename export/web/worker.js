@@ -14,7 +14,7 @@ let photo;
 let mask;
 let clips; // of the photo and of its mirror image, by direction, as they are needed
 let motions; // the same, of the photo and the mask
-let stills; // the same, of the motions: layers that no setting changes
+let stills; // the same, of the motions: what layers are made from, but for the pictures, which the page keeps
 
 const calls = {
   async load({ site, manifest }) {
@@ -54,10 +54,10 @@ const calls = {
   async layers(settings) {
     const { direction } = settings;
     const moving = await motion(direction);
-    const isNew = !stills[direction];
-    stills[direction] ??= stillLayers(photo, moving);
-    const layers = driftLayers(moving, settings, stills[direction]);
-    return isNew ? { still: stills[direction].pictures, layers } : { layers };
+    const { pictures, ...still } = stills[direction] ?? stillLayers(photo, moving);
+    const layers = driftLayers(moving, settings, still);
+    stills[direction] = still;
+    return { still: pictures, layers };
   },
 
   run: (values) => network.run(values),
@@ -67,8 +67,11 @@ const calls = {
 async function motion(direction) {
   const turned = direction === 'left' ? flipped : (each) => each;
   clips[direction] ??= await network.clip(turned(photo));
-  motions[direction] ??= estimateMotion(clips[direction], turned(photo), mask && turned(mask));
-  return direction === 'left' ? mirrored(motions[direction]) : motions[direction];
+  if (!motions[direction]) {
+    const found = estimateMotion(clips[direction], turned(photo), mask && turned(mask));
+    motions[direction] = direction === 'left' ? mirrored(found) : found;
+  }
+  return motions[direction];
 }
 
 /** Returns a horizontally mirrored picture. */
@@ -89,7 +92,9 @@ let last = Promise.resolve();
 addEventListener('message', ({ data: { number, call, argument } }) => {
   last = last.then(async () => {
     try {
-      postMessage({ number, result: await calls[call](argument) });
+      const result = await calls[call](argument);
+      const pictures = Object.values(result?.still ?? {}).filter(ArrayBuffer.isView);
+      postMessage({ number, result }, pictures.map(({ buffer }) => buffer)); // moved, not copied
     } catch (error) {
       const { name, message, reason, maskHelps } = error;
       postMessage({ number, error: { name, message: message ?? String(error), reason, maskHelps } });

@@ -2,21 +2,11 @@
 
 import { picture } from './picture.js';
 
-const { fround } = Math;
-
-/** Converts to grey (cv2.COLOR_RGB2GRAY): bytes in fixed point, floats in float32. */
+/** Converts bytes to grey (cv2.COLOR_RGB2GRAY), in fixed point. */
 export function rgbToGray({ height, width, data }) {
-  const isByte = data instanceof Uint8Array;
-  const grey = new data.constructor(height * width);
-  if (isByte) {
-    for (let i = 0, from = 0; i < grey.length; i++, from += 3) {
-      grey[i] = (9798 * data[from] + 19235 * data[from + 1] + 3735 * data[from + 2] + 16384) >> 15;
-    }
-  } else {
-    const [red, green, blue] = [fround(0.299), fround(0.587), fround(0.114)];
-    for (let i = 0, from = 0; i < grey.length; i++, from += 3) {
-      grey[i] = fround(fround(data[from] * red) + fround(data[from + 1] * green)) + fround(data[from + 2] * blue);
-    }
+  const grey = new Uint8Array(height * width);
+  for (let i = 0, from = 0; i < grey.length; i++, from += 3) {
+    grey[i] = (9798 * data[from] + 19235 * data[from + 1] + 3735 * data[from + 2] + 16384) >> 15;
   }
   return picture(height, width, 1, grey);
 }

@@ -5,23 +5,16 @@ import { picture } from './picture.js';
 import { roundToEven } from './rounding.js';
 
 /**
- * @param {object} source Uint8Array or Float32Array; the result has its type
+ * @param {object} source of Float32Array
  * @param {number} sigmaX in pixels; 0 with a side: binomial weights
  * @param {number} sigmaY
  * @param {import('./border.js').Border} border
  * @param {number} side number of weights, odd; 0: as many as the sigmas need
  */
 export function gaussianBlur(source, sigmaX, sigmaY = sigmaX, border = 'reflect101', side = 0) {
-  const exact = source.data instanceof Float32Array;
-  // OpenCV cuts off at 4 sigma, with 8 bits at 3.
-  const sideOf = (sigma) => side || roundToEven(2 * (exact ? 4 : 3) * sigma + 1) | 1;
-  const [across, down] = [sigmaX, sigmaY].map((sigma) => gaussian(sideOf(sigma), sigma));
-  if (exact) return separable(source, across.map(Math.fround), down.map(Math.fround), border);
-  // 8 bits are blurred with weights in 256ths: exactly, but for one rounding at the end.
-  const sum = separable(source, in256ths(across), in256ths(down), border);
-  const data = new Uint8Array(sum.data.length);
-  for (let i = 0; i < data.length; i++) data[i] = Math.floor(sum.data[i] / 65536 + 0.5);
-  return picture(source.height, source.width, source.channels, data);
+  const sideOf = (sigma) => side || roundToEven(8 * sigma + 1) | 1; // OpenCV cuts off at 4 sigma
+  const [across, down] = [sigmaX, sigmaY].map((sigma) => gaussian(sideOf(sigma), sigma).map(Math.fround));
+  return separable(source, across, down, border);
 }
 
 /** Means over squares of side × side pixels; of Float32Array. */
@@ -140,19 +133,3 @@ function gaussian(side, sigma) {
 }
 
 const BINOMIAL = { 1: [1], 3: [0.25, 0.5, 0.25], 5: [0.0625, 0.25, 0.375, 0.25, 0.0625] };
-
-/** Rounds weights to integers with the sum 256: what is rounded off is added to the next weight. */
-function in256ths(weights) {
-  const rounded = weights.slice();
-  const centre = weights.length >> 1;
-  let left = 0;
-  let sum = 0;
-  for (let i = 0; i < centre; i++) {
-    const value = 256 * weights[i] + left;
-    rounded[i] = rounded[weights.length - 1 - i] = roundToEven(value);
-    left = value - rounded[i];
-    sum += 2 * rounded[i];
-  }
-  rounded[centre] = 256 - sum;
-  return rounded;
-}

@@ -3,10 +3,8 @@
 import { picture } from './picture.js';
 import { roundToEven } from './rounding.js';
 
-const COEFFICIENT = 2048; // of bilinear weights in fixed point
-
 /**
- * Resizes by means over areas (cv2.INTER_AREA). A picture that grows in either direction is interpolated instead.
+ * Resizes by means over areas (cv2.INTER_AREA). A picture of floats may also grow: it is interpolated then.
  *
  * @param {{height: number, width: number, channels: number, data: Uint8Array|Float32Array}} source
  */
@@ -21,22 +19,17 @@ export function resizeArea(source, width, height) {
   return across === 1 && down === 1 ? copy(source) : meanOfAreas(source, width, height);
 }
 
-/** Resizes by bilinear interpolation (cv2.INTER_LINEAR). */
+/** Resizes a picture of floats by bilinear interpolation (cv2.INTER_LINEAR). */
 export function resizeLinear(source, width, height) {
   if (source.width === width && source.height === height) return copy(source);
   if (source.width === 2 * width && source.height === 2 * height) return resizeArea(source, width, height);
-  const isByte = source.data instanceof Uint8Array;
-  const columns = linearPositions(source.width, width, isByte);
-  const rows = linearPositions(source.height, height, isByte);
+  const columns = linearPositions(source.width, width);
+  const rows = linearPositions(source.height, height);
   return interpolate(source, columns, rows, width, height);
 }
 
 function copy(source) {
   return picture(source.height, source.width, source.channels, source.data.slice());
-}
-
-function like(source, height, width) {
-  return picture(height, width, source.channels, new source.data.constructor(height * width * source.channels));
 }
 
 /** The source pixels that each target pixel covers, with their shares. */
@@ -67,7 +60,7 @@ function coverage(source, target) {
 
 function meanOfAreas(source, width, height) {
   const { channels, data } = source;
-  const result = like(source, height, width);
+  const result = picture(height, width, channels, new data.constructor(height * width * channels));
   const target = result.data;
   const isByte = data instanceof Uint8Array;
   // Whole blocks are summed first, exactly for bytes, and then divided.
@@ -141,13 +134,12 @@ function reduceRow(data, start, { first, indices, shares }, channels, row) {
 }
 
 /** Where the centres of target pixels fall: the pixel before, and the weight of the next one. */
-function linearPositions(source, target, isByte) {
+function linearPositions(source, target) {
   const scale = source / target;
   const indices = new Int32Array(target);
   const weights = new Float32Array(target);
   for (let i = 0; i < target; i++) {
-    const centre = (i + 0.5) * scale - 0.5;
-    const position = isByte ? Math.fround(centre) : centre;
+    const position = (i + 0.5) * scale - 0.5;
     indices[i] = Math.floor(position);
     weights[i] = position - indices[i];
   }
@@ -167,41 +159,35 @@ function areaPositions(source, target) {
   return { indices, weights };
 }
 
-/** Interpolates separably: in fixed point for bytes, else in float32. */
+/** Interpolates floats separably. */
 function interpolate(source, columns, rows, width, height) {
   const { channels, data } = source;
-  const result = like(source, height, width);
+  const result = picture(height, width, channels);
   const target = result.data;
-  const isByte = data instanceof Uint8Array;
-  const scaled = (weight) => (isByte ? roundToEven(weight * COEFFICIENT) : weight);
   const length = width * channels;
   const stride = source.width * channels;
-  const Numbers = isByte ? Int32Array : Float32Array;
   const before = new Int32Array(width);
   const after = new Int32Array(width);
-  const nearer = new Numbers(width);
-  const farther = new Numbers(width);
+  const nearer = new Float32Array(width);
+  const farther = new Float32Array(width);
   for (let x = 0; x < width; x++) {
     const index = columns.indices[x];
     const within = index >= 0 && index < source.width - 1;
     const weight = within ? columns.weights[x] : 0;
     before[x] = Math.min(Math.max(index, 0), source.width - 1) * channels;
     after[x] = Math.min(before[x] + channels, (source.width - 1) * channels);
-    nearer[x] = scaled(Math.fround(1 - weight));
-    farther[x] = scaled(weight);
+    nearer[x] = 1 - weight;
+    farther[x] = weight;
   }
-  let [first, second] = [new Numbers(length), new Numbers(length)];
+  let [first, second] = [new Float32Array(length), new Float32Array(length)];
   let [firstRow, secondRow] = [-1, -1];
   const fill = (line, row) => {
     const start = row * stride;
     for (let x = 0, i = 0; x < width; x++) {
       const [left, right] = [start + before[x], start + after[x]];
       const [less, more] = [nearer[x], farther[x]];
-      if (isByte) for (let c = 0; c < channels; c++) line[i++] = data[left + c] * less + data[right + c] * more;
-      else {
-        for (let c = 0; c < channels; c++) {
-          line[i++] = Math.fround(data[left + c] * less) + Math.fround(data[right + c] * more);
-        }
+      for (let c = 0; c < channels; c++) {
+        line[i++] = Math.fround(data[left + c] * less) + Math.fround(data[right + c] * more);
       }
     }
   };
@@ -214,17 +200,11 @@ function interpolate(source, columns, rows, width, height) {
     }
     if (top !== firstRow) fill(first, (firstRow = top));
     if (bottom !== secondRow) fill(second, (secondRow = bottom));
-    const upper = scaled(Math.fround(1 - rows.weights[y]));
-    const lower = scaled(rows.weights[y]);
+    const lower = rows.weights[y];
+    const upper = Math.fround(1 - lower);
     const start = y * length;
-    if (isByte) {
-      for (let i = 0; i < length; i++) {
-        target[start + i] = (((upper * (first[i] >> 4)) >> 16) + ((lower * (second[i] >> 4)) >> 16) + 2) >> 2;
-      }
-    } else {
-      for (let i = 0; i < length; i++) {
-        target[start + i] = Math.fround(first[i] * upper) + Math.fround(second[i] * lower);
-      }
+    for (let i = 0; i < length; i++) {
+      target[start + i] = Math.fround(first[i] * upper) + Math.fround(second[i] * lower);
     }
   }
   return result;

@@ -7,11 +7,10 @@ import { gaussianBlur } from '../imaging/filters.js';
 import { erode } from '../imaging/morphology.js';
 import { picture } from '../imaging/picture.js';
 import { remap } from '../imaging/remap.js';
-import { resizeArea } from '../imaging/resize.js';
 import { roundToEven } from '../imaging/rounding.js';
 import { percentile } from '../imaging/statistics.js';
 import { scaled, velocities } from './field.js';
-import { glow as glowOf, source as sourceOf } from './sun.js';
+import { downscale, glow as glowOf, source as sourceOf } from './sun.js';
 import { driftDirection } from './transfer.js';
 import { extendMovingRegion } from './warping.js';
 
@@ -52,7 +51,7 @@ const SAMPLES = 2 ** 18; // of a frame, about, from which its sharpness is measu
  * @param {number} strength drift within a phase, as a multiple of `MAX_DRIFT`
  */
 export function countPhases(number, advance, field, mask, strength) {
-  const small = reduced(mask, SPEED_SIDE);
+  const small = downscale(mask, SPEED_SIDE);
   const { data } = velocities(field, small.height, small.width);
   const speeds = [];
   small.data.forEach((share, i) => {
@@ -111,7 +110,7 @@ export function stillLayers(photo, motion) {
     glow: glow && glow.data,
     sharpness: sharpnessOf(plain, box, inner, stride),
   };
-  return { pictures, detail: detailOf(plain, mask), small: reduced(mask, SPEED_SIDE) };
+  return { pictures, detail: detailOf(plain, mask), small: downscale(mask, SPEED_SIDE) };
 }
 
 /** Returns the layers that depend on settings: they are small and quick to make. */
@@ -179,8 +178,8 @@ function sharpnessOf({ width, data }, box, inner, stride) {
 /** Returns the details of what moves, at a reduced size. */
 function detailOf(photo, mask) {
   const grey = rgbToGray(photo);
-  const small = reduced(picture(grey.height, grey.width, 1, Float32Array.from(grey.data)), CORRELATION_SIDE);
-  const share = reduced(mask, CORRELATION_SIDE);
+  const small = downscale(picture(grey.height, grey.width, 1, Float32Array.from(grey.data)), CORRELATION_SIDE);
+  const share = downscale(mask, CORRELATION_SIDE);
   const { height, width } = small;
   const smooth = (values) => gaussianBlur(picture(height, width, 1, values), detailSigma(width), undefined, 'reflect').data;
   const light = smooth(small.data.map((value, i) => value * share.data[i]));
@@ -202,7 +201,7 @@ function varianceLoss(detail, drift) {
       xs.data[i] = (i % width) + (sign * moved[2 * i]) / 2;
       ys.data[i] = Math.floor(i / width) + (sign * moved[2 * i + 1]) / 2;
     }
-    return remap(detail, xs, ys, 'linear', 'reflect').data;
+    return remap(detail, xs, ys, 'reflect').data;
   };
   const [before, after] = [copy(-1), copy(1)];
   const wide = 3 * detailSigma(width);
@@ -214,13 +213,6 @@ function varianceLoss(detail, drift) {
 }
 
 const detailSigma = (width) => Math.max(DETAIL * width, 0.5);
-
-function reduced(plane, longest) {
-  const { height, width } = plane;
-  const scale = Math.min(1, longest / Math.max(height, width));
-  const side = (length) => Math.max(1, roundToEven(length * scale));
-  return resizeArea(plane, side(width), side(height));
-}
 
 function withAlpha(rgb, alpha) {
   const data = new Uint8Array(4 * alpha.length);

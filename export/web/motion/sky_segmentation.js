@@ -296,7 +296,7 @@ function belowHorizon(reduced) {
     const tilt = fround(-0.03 + step * 0.01);
     const lean = columns.data.map((column) => tilt * fround(column - width / 2));
     const rows = reduced.plane((i) => Math.floor(i / width) + lean[i]);
-    const darkest = erode(remap(slope, columns, rows, 'linear', 'replicate'), rectangle(1, 3)).data;
+    const darkest = erode(remap(slope, columns, rows, 'replicate'), rectangle(1, 3)).data;
     let [most, line] = [Infinity, 0];
     for (let y = 0; y < height; y++) {
       const atBorder = y < 3 || y >= height - 3;

@@ -3,18 +3,18 @@
 import { gaussianBlur } from '../imaging/filters.js';
 import { picture } from '../imaging/picture.js';
 import { resizeArea, resizeLinear } from '../imaging/resize.js';
-import { roundToEven } from '../imaging/rounding.js';
 import { fit, mirrored as mirroredField, velocities as fieldVelocities } from './field.js';
 import { horizonHeight, movingMask } from './moving_mask.js';
 import { changeAndResidual, texture, velocities } from './optical_flow.js';
 import { findSky, notSkyLogOdds } from './sky_segmentation.js';
-import { findSun } from './sun.js';
+import { downscale, findSun } from './sun.js';
 
 const FIRST_FRAMES = 14; // later frames are blurred
 const FLOW_DISTANCE = 2; // frames between two compared
 const BORDER = 16; // one part in 16 of each side is distorted by padding
 const MIN_MOVING = 0.003; // share of the photo
 const MAX_NOT_SKY = 2.8; // log-odds
+const VISIBLE_SIDE = 256; // pixels; finer motion does not count
 const MIN_VISIBLE = 0.35; // of 255: mean change when shifted by a twentieth of the width
 const NOISE_SIGMA = 1 / 64; // in widths; finer contrasts are noise, not clouds
 
@@ -102,11 +102,10 @@ export function checkVisible(photo, mask, found) {
     if (found) throw new NothingMovesError('no sky was found', true);
     throw new NothingMovesError('the mask is black, but white marks what moves');
   }
-  const scale = Math.min(1, 256 / Math.max(photo.height, photo.width));
-  const [width, height] = [photo.width, photo.height].map((side) => Math.max(1, roundToEven(side * scale)));
+  const reduced = downscale(photo, VISIBLE_SIDE);
+  const { height, width } = reduced;
   const shift = Math.max(1, Math.floor(width / 20));
   if (width <= shift) throw new NothingMovesError('the photo is too small');
-  const reduced = resizeArea(photo, width, height);
   const values = picture(height, width, 3, new Float32Array(reduced.data));
   const small = gaussianBlur(values, Math.max(NOISE_SIGMA * width, 0.3)).data;
   const share = resizeArea(mask, width, height).data;

@@ -15,6 +15,7 @@ export class Brush {
   #painting = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   #strokes = []; // {moves, width, points}
   #stroke = null; // being painted
+  #pointer = null; // id of the pointer that paints; others, such as a second finger, do not
   #cursor = null; // of the keyboard
   #found = null; // mask at the photo's size: what moves where nothing is painted
   #small = null; // the same at the painting's size
@@ -28,7 +29,9 @@ export class Brush {
     this.#canvas = canvas;
     canvas.addEventListener('pointerdown', (event) => this.#press(event));
     canvas.addEventListener('pointermove', (event) => this.#drag(event));
-    for (const end of ['pointerup', 'pointercancel']) canvas.addEventListener(end, () => this.#lift());
+    for (const end of ['pointerup', 'pointercancel']) {
+      canvas.addEventListener(end, ({ pointerId }) => pointerId === this.#pointer && this.#lift());
+    }
     canvas.addEventListener('keydown', (event) => this.#key(event));
     canvas.addEventListener('blur', () => this.#leave());
   }
@@ -41,7 +44,7 @@ export class Brush {
       canvas.height = Math.max(1, Math.round(height * scale));
     }
     this.#strokes = [];
-    this.#stroke = this.#cursor = null;
+    this.#stroke = this.#pointer = this.#cursor = null;
     this.#found = picture(height, width, 1);
     this.#small = null;
     this.#show();
@@ -115,7 +118,7 @@ export class Brush {
 
   #lift() {
     if (!this.#stroke) return;
-    this.#stroke = null;
+    this.#stroke = this.#pointer = null;
     this.#show();
     this.onchange();
   }
@@ -124,12 +127,12 @@ export class Brush {
     if (event.button !== 0 || this.#stroke) return;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#cursor = null;
+    this.#pointer = event.pointerId;
     this.#begin(this.#point(event));
   }
 
   #drag(event) {
-    if (!this.#stroke || this.#cursor) return;
-    this.#continue(this.#point(event));
+    if (event.pointerId === this.#pointer) this.#continue(this.#point(event));
   }
 
   #point(event) {

@@ -36,17 +36,12 @@ async function start() {
     say(`Getting ready: loading ${(total / 1e6).toFixed(0)} MB…`); // screen readers read out each change
   };
   try {
-    const response = await fetch(new URL('manifest.json', site), { cache: 'no-cache' });
-    const { skies, mediabunny } = await response.json();
+    const { skies, mediabunny } = await engine.manifest;
     new SaveButton(studio, new URL(mediabunny, site).href);
     offerSamples(
       skies.map(({ name, file }) => ({ name, address: new URL(file, site).href })),
       (file) => studio.open(file),
     );
-  } catch {
-    complain('A part of this page is missing (manifest.json). Please load the page again.');
-  }
-  try {
     await engine.ready;
     engine.onprogress = () => {};
     if (!studio.photo) {

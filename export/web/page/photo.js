@@ -18,7 +18,7 @@ export async function readPhoto(file, { largestSide, largestPixels }) {
   if (NEVER_PHOTOS.includes(kind)) throw new Problem(whyNot(kind));
   let still;
   try {
-    still = await createImageBitmap(file, { imageOrientation: 'from-image' });
+    still = await createImageBitmap(file); // upright; older browsers refuse an option that says so
   } catch {
     throw new Problem(whyNot(kind));
   }

@@ -20,26 +20,27 @@ const LONGEST_SIDES = [Infinity, 4096, 3840, 2560, 1920, 1280]; // many encoders
  * @returns {Promise<{blob: Blob, ending: string, width: number, height: number, note: string}>}
  */
 export async function saveVideo(canvas, draw, { library, ...options }) {
-  if (typeof VideoEncoder === 'undefined') return record(new Frames(canvas, draw, Infinity), options);
+  if (typeof VideoEncoder === 'undefined') return record(new Frames(canvas, draw, sizeWithin(canvas, Infinity)), options);
   let media;
   try {
     media = await import(library);
   } catch {
     throw new Problem('The part of this page that writes videos could not be loaded. Please try again.');
   }
-  const { width, height } = canvas;
+  const longest = Math.max(canvas.width, canvas.height);
   for (const codec of CODECS) {
-    for (const side of LONGEST_SIDES.filter((each) => each === Infinity || each < Math.max(width, height))) {
+    for (const side of LONGEST_SIDES.filter((each) => each === Infinity || each < longest)) {
       options.signal.throwIfAborted();
-      const frames = new Frames(canvas, draw, side);
-      const { width, height } = frames.canvas;
+      const size = sizeWithin(canvas, side);
+      const { width, height } = size;
       const bitrate = Math.max(LEAST_BITS, BITS_PER_PIXEL * width * height * options.fps);
       const quality = new media.Quality({ bitrate });
       if (!(await media.canEncodeVideo(codec, { width, height, quality, frameRate: options.fps }))) continue;
       try {
-        return await encode(media, { codec, quality }, frames, options);
+        return await encode(media, { codec, quality }, new Frames(canvas, draw, size), options);
       } catch (error) {
         options.signal.throwIfAborted();
+        if (error instanceof Problem) throw error;
         console.warn(`${codec} at ${width}×${height}: ${error.message}`); // some only fail when they are used
       }
     }
@@ -47,24 +48,29 @@ export async function saveVideo(canvas, draw, { library, ...options }) {
   throw new Problem('This browser cannot encode a video of this photo. Please try another browser.');
 }
 
-/** Frames of the loop at a size that encoders take: even, and not too large. */
+/** Returns a size that encoders take: even, and not larger than they can. */
+function sizeWithin({ width, height }, longestSide) {
+  const scale = Math.min(1, longestSide / Math.max(width, height));
+  const even = (side) => Math.max(2, 2 * Math.floor((side * scale) / 2));
+  return { scale, width: even(width), height: even(height) };
+}
+
+/** Frames of the loop at the size of the video. */
 class Frames {
   #source;
   #draw;
   #context;
 
-  constructor(source, draw, longestSide) {
+  constructor(source, draw, { scale, width, height }) {
     this.#source = source;
     this.#draw = draw;
     this.canvas = document.createElement('canvas');
-    const scale = Math.min(1, longestSide / Math.max(source.width, source.height));
-    const even = (side) => Math.max(2, 2 * Math.floor((side * scale) / 2));
-    [this.canvas.width, this.canvas.height] = [even(source.width), even(source.height)];
+    [this.canvas.width, this.canvas.height] = [width, height];
     this.#context = this.canvas.getContext('2d', { alpha: false });
     this.#context.imageSmoothingQuality = 'high';
     // Odd sizes lose a row or column; enlarging by less than a pixel would blur everything.
-    this.#context.setTransform(...(scale < 1 ? [scale, 0, 0, scale, 0, 0] : [1, 0, 0, 1, 0, 0]));
-    this.note = scale < 1 ? `Reduced to ${this.canvas.width} × ${this.canvas.height}, the largest size that this browser can encode.` : '';
+    this.#context.setTransform(scale, 0, 0, scale, 0, 0);
+    this.note = scale < 1 ? `Reduced to ${width} × ${height}, the largest size that this browser can encode.` : '';
   }
 
   draw(index) {

@@ -34,6 +34,7 @@ export class Studio {
   #motion = null; // of the photo
   #outdated = null; // 'motion' or 'layers', if they must be made again
   #updating = false;
+  #lent = false;
 
   photo = null;
   name = ''; // of its file
@@ -54,7 +55,9 @@ export class Studio {
       else this.#play();
     });
     setInterval(() => this.#figures(), MEASURED_EVERY);
-    renderer.addEventListener('lost', () => say('The graphics card is busy elsewhere; the motion goes on in a moment.'));
+    renderer.addEventListener('lost', () => {
+      if (this.cycles) say('The graphics card is busy elsewhere; the motion goes on in a moment.');
+    });
     renderer.addEventListener('restored', () => this.#report());
     at('fullscreen').hidden = !document.fullscreenEnabled;
     at('fullscreen').addEventListener('click', () => at('frame').requestFullscreen());
@@ -90,6 +93,7 @@ export class Studio {
     const { playing } = this.#player;
     const { cycles, photo } = this;
     this.#player.pause();
+    this.#lent = true;
     const held = ['motion', 'masking', 'paint', 'play'].map(at);
     for (const each of held) each.inert = true;
     try {
@@ -98,9 +102,11 @@ export class Studio {
         this.#renderer.draw((share * cycles) % 1);
       });
     } finally {
+      this.#lent = false;
       for (const each of held) each.inert = false;
       if (photo === this.photo && playing) this.#player.play();
       else if (photo === this.photo) this.#player.draw();
+      if (this.#outdated) this.#update(this.#outdated);
     }
   }
 
@@ -124,6 +130,7 @@ export class Studio {
     this.#tools.open(false);
     this.#tools.choose('hold');
     this.#tools.refresh();
+    at('brush').disabled = true; // until it is known what strokes are painted on
     this.#figures();
     if (width < read.width) {
       note(`This photo is very large (${read.width} × ${read.height} pixels). It was reduced to ${width} × ${height}.`);
@@ -131,11 +138,11 @@ export class Studio {
     this.#update('motion');
   }
 
-  /** Makes motion or layers again. While that goes on, only the last of further calls counts. */
+  /** Makes motion or layers again. While that goes on, and while they are held, only the last of further calls counts. */
   async #update(what) {
     if (!this.photo) return;
     if (this.#outdated !== 'motion') this.#outdated = what;
-    if (this.#updating) return;
+    if (this.#updating || this.#lent) return;
     this.#updating = true;
     this.onchange();
     progress(undefined);
@@ -147,6 +154,7 @@ export class Studio {
       }
     }
     this.#updating = false;
+    at('brush').disabled = false;
     progress(null);
     this.onchange();
   }
@@ -204,7 +212,7 @@ export class Studio {
 
   #report() {
     const { playing } = this.#player;
-    say(playing ? 'The sky moves.' : 'Paused.');
+    if (this.cycles) say(playing ? 'The sky moves.' : 'Paused.');
     at('play').textContent = playing ? 'Pause' : 'Play';
     at('picture').setAttribute('aria-label', playing ? 'Your photo; its sky moves' : 'Your photo, paused');
   }
@@ -229,8 +237,8 @@ export class Studio {
         this.#tools.choose('move');
       }
     }
-    if (this.cycles) this.#report();
-    else say('');
+    say('');
+    this.#report();
     progress(null);
   }
 }

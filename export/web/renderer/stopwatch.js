@@ -41,7 +41,7 @@ export class Stopwatch {
 
   #pollTimer() {
     const { gl, timer } = this;
-    if (gl.isContextLost()) return;
+    if (!gl.isQuery(this.#pending)) return; // it went away with the GPU
     if (!gl.getQueryParameter(this.#pending, gl.QUERY_RESULT_AVAILABLE)) {
       setTimeout(() => this.#pollTimer(), 2);
       return;
@@ -54,7 +54,7 @@ export class Stopwatch {
 
   #pollFence(start) {
     const { gl } = this;
-    if (gl.isContextLost()) return;
+    if (!gl.isSync(this.#pending)) return; // it went away with the GPU
     if (gl.getSyncParameter(this.#pending, gl.SYNC_STATUS) !== gl.SIGNALED) {
       setTimeout(() => this.#pollFence(start), 0);
       return;

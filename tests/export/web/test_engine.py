@@ -37,7 +37,7 @@ FAIL = """async ([site, scripts]) => {
   const { Engine } = await import(`${site}${scripts}/engine.js`);
   return new Engine(site).ready.then(() => '', (error) => error.reason);
 }"""
-TEXT = "onnxruntime-web-1.30.0/ort.wasm.min.mjs"
+TEXT = "onnxruntime-web-1.30.0/ort.wasm.min.js"
 """A file of the site that is not its page, which loads an engine of its own."""
 
 

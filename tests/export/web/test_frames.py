@@ -40,7 +40,7 @@ FRAMES = """async ([site, scripts, side, encoded, directions, indices]) => {
   }
   return drawn;
 }"""
-TEXT = "onnxruntime-web-1.30.0/ort.wasm.min.mjs"
+TEXT = "onnxruntime-web-1.30.0/ort.wasm.min.js"
 """A file of the site that is not its page, which loads an engine of its own."""
 
 

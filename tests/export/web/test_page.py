@@ -18,13 +18,12 @@ from PIL import Image
 
 from tests import colours
 from tests.export.web.browser import Visit, visit  # noqa: F401
-from tests.export.web.exported import manifest, node_modules  # noqa: F401
+from tests.export.web.exported import manifest
 from tests.export.web.exported import site as exported  # noqa: F401
 
 av = pytest.importorskip("av", reason="PyAV is not installed")
 SOURCE = Path(__file__).parents[3] / "export" / "web"
 STAND_INS = Path(__file__).parent / "stand_in"
-LIBRARY = "package/dist/bundles/mediabunny.min.mjs"
 WIDTH, HEIGHT = 96, 64
 
 
@@ -68,7 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name = f"skies/{number}.jpg"
         landscape().save(folder / name)
         skies.append({"name": f"Sky {number}", "file": name})
-    about = {"skies": skies, "mediabunny": "mediabunny.mjs"}
+    about = {"skies": skies, "mediabunny": "mediabunny.js"}
     (folder / "manifest.json").write_text(json.dumps(about))
     return folder
 
@@ -421,7 +420,7 @@ def saved(page: Any, folder: Path) -> Path:
 @pytest.fixture
 def library(short: Path, exported: Path) -> None:  # noqa: F811
     """The module that writes videos, in the site."""
-    shutil.copy(exported / manifest(exported)["mediabunny"], short / "mediabunny.mjs")
+    shutil.copy(exported / manifest(exported)["mediabunny"], short / "mediabunny.js")
 
 
 @pytest.mark.usefixtures("library")
@@ -433,7 +432,7 @@ def test_saves_one_whole_loop(
     visited = visit(short)
     page = visited.page
     put(page, encoded(landscape(97, 65)), name="my clouds.v2.png")
-    assert "mediabunny.mjs" not in visited.files
+    assert "mediabunny.js" not in visited.files
     path = saved(page, tmp_path)
     assert path.stem == "my clouds.v2-moving"
     wait(page, "Saved as a video of 96 × 64 pixels")
@@ -450,9 +449,31 @@ def test_saves_one_whole_loop(
         assert np.abs(ground[60:90] - 90).max() < 12
     assert moving(page).any()  # it goes on
     assert page.evaluate("document.activeElement.id") == "save"
+
+    calls(page)
+    page.evaluate(
+        """() => {
+          const draw = renderer.draw.bind(renderer);
+          globalThis.asked = [];
+          renderer.draw = (time) => {
+            asked.push(engine.calls.length);
+            draw(time);
+          };
+          document.getElementById('save').click();
+          document.querySelector('[value=left]').click();
+        }"""
+    )
+    wait(page, "The sky moves")
+    assert page.evaluate("asked.slice(0, 25)") == [0] * 25  # the loop changes once it is saved
+    assert calls(page)[-1]["direction"] == "left"
+
+    page.evaluate("renderer.isLost = true")
     page.get_by_role("button", name="Save as a video").click()
-    page.keyboard.press("Enter")  # the button that cancels has the focus
-    wait(page, "cancelled|Saved")
+    page.get_by_role("alert").filter(has_text="graphics card is busy").wait_for()
+    page.evaluate("renderer.isLost = false")
+    # The button that cancels has the focus.
+    page.evaluate("document.getElementById('save').click(); document.activeElement.click()")
+    wait(page, "cancelled")
     page.get_by_role("button", name="Save as a video").wait_for()
     assert not visited.errors
 

@@ -9,6 +9,7 @@ export class Engine {
   constructor(site) {
     this.site = site;
     globalThis.engine = this;
+    this.manifest = fetch(new URL('manifest.json', site)).then((response) => response.json());
     this.ready = Promise.resolve().then(() => this.onprogress(1, 2));
   }
 

@@ -9,6 +9,7 @@ export class Renderer extends EventTarget {
   constructor(canvas) {
     super();
     this.canvas = canvas;
+    globalThis.renderer = this;
   }
 
   setLayers(layers) {
