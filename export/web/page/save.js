@@ -47,7 +47,10 @@ export async function saveVideo(canvas, draw, { library, ...options }) {
   throw new Problem('This browser cannot encode a video of this photo. Please try another browser.');
 }
 
-/** Frames of the loop at a size that encoders take: even, and not too large. */
+/**
+ * Frames of the loop at a size that encoders take: even, and not too large. Where the width is no multiple of four,
+ * Chromium stretches the picture by two columns.
+ */
 class Frames {
   #source;
   #draw;
@@ -58,11 +61,11 @@ class Frames {
     this.#draw = draw;
     this.canvas = document.createElement('canvas');
     const scale = Math.min(1, longestSide / Math.max(source.width, source.height));
-    const even = (side) => Math.max(2, 2 * Math.floor((side * scale) / 2));
-    [this.canvas.width, this.canvas.height] = [even(source.width), even(source.height)];
+    const whole = (side, unit) => Math.max(unit, unit * Math.floor((side * scale) / unit));
+    [this.canvas.width, this.canvas.height] = [whole(source.width, 4), whole(source.height, 2)];
     this.#context = this.canvas.getContext('2d', { alpha: false });
     this.#context.imageSmoothingQuality = 'high';
-    // Odd sizes lose a row or column; enlarging by less than a pixel would blur everything.
+    // Other sizes lose a row or a few columns; enlarging by so little would blur everything.
     this.#context.setTransform(...(scale < 1 ? [scale, 0, 0, scale, 0, 0] : [1, 0, 0, 1, 0, 0]));
     this.note = scale < 1 ? `Reduced to ${this.canvas.width} × ${this.canvas.height}, the largest size that this browser can encode.` : '';
   }
