@@ -79,7 +79,7 @@ export class Engine {
       throw new SiteError('this browser is too old: it has no WebAssembly SIMD. Please use a current one');
     }
     const manifest = await this.manifest;
-    this.#worker = new Worker(new URL('worker.js', SCRIPTS), { type: 'module' });
+    this.#worker = startWorker();
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#worker.onmessageerror = () => this.#fail(inWords(new RangeError())); // there was no room for the message
     this.#worker.onerror = (event) => {
@@ -122,6 +122,12 @@ export class Engine {
     for (const { reject } of this.#calls.values()) reject(error);
     this.#calls.clear();
   }
+}
+
+/** Starts worker.js through an object in memory: such a worker is bound by the policy of the page. */
+function startWorker() {
+  const script = `import ${JSON.stringify(new URL('worker.js', SCRIPTS))};`;
+  return new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' });
 }
 
 async function manifestOf(site) {

@@ -48,11 +48,14 @@ export async function saveVideo(canvas, draw, { library, ...options }) {
   throw new Problem('This browser cannot encode a video of this photo. Please try another browser.');
 }
 
-/** Returns a size that encoders take: even, and not larger than they can. */
+/**
+ * Returns a size that encoders take: even, and not larger than they can. Where the width is no multiple of four,
+ * Chromium stretches the picture by two columns.
+ */
 function sizeWithin({ width, height }, longestSide) {
   const scale = Math.min(1, longestSide / Math.max(width, height));
-  const even = (side) => Math.max(2, 2 * Math.floor((side * scale) / 2));
-  return { scale, width: even(width), height: even(height) };
+  const whole = (side, unit) => Math.max(unit, unit * Math.floor((side * scale) / unit));
+  return { scale, width: whole(width, 4), height: whole(height, 2) };
 }
 
 /** Frames of the loop at the size of the video. */
@@ -68,7 +71,7 @@ class Frames {
     [this.canvas.width, this.canvas.height] = [width, height];
     this.#context = this.canvas.getContext('2d', { alpha: false });
     this.#context.imageSmoothingQuality = 'high';
-    // Odd sizes lose a row or column; enlarging by less than a pixel would blur everything.
+    // Other sizes lose a row or a few columns; enlarging by so little would blur everything.
     this.#context.setTransform(scale, 0, 0, scale, 0, 0);
     this.note = scale < 1 ? `Reduced to ${width} × ${height}, the largest size that this browser can encode.` : '';
   }

@@ -431,7 +431,7 @@ def test_saves_one_whole_loop(
 ) -> None:
     visited = visit(short)
     page = visited.page
-    put(page, encoded(landscape(97, 65)), name="my clouds.v2.png")
+    put(page, encoded(landscape(99, 65)), name="my clouds.v2.png")
     assert "mediabunny.js" not in visited.files
     path = saved(page, tmp_path)
     assert path.stem == "my clouds.v2-moving"
@@ -442,7 +442,7 @@ def test_saves_one_whole_loop(
     assert len(frames) == 25
     assert frames[0].shape == (64, 96, 3)
     for index in (0, 7, 23):
-        bar = (97 // 4 + round(index * 4 / 25 % 1 * 97)) % 97
+        bar = (99 // 4 + round(index * 4 / 25 % 1 * 99)) % 99
         sky, ground = frames[index][16], frames[index][48]
         assert np.abs(sky[bar + 4 : bar + 8] - (250, 210, 60)).max() < 30, index
         assert np.abs(ground[28:32] - (250, 210, 60)).max() < 30, index
