@@ -40,6 +40,13 @@ FAIL = """async ([site, scripts]) => {
 TEXT = "onnxruntime-web-1.30.0/ort.wasm.min.js"
 """A file of the site that is not its page, which loads an engine of its own."""
 
+# What the policy of the page says to a worker that asks for something else.
+ASK_ELSEWHERE = """() => new Promise((answer) => {
+    addEventListener('securitypolicyviolation', (event) => answer(event.effectiveDirective));
+    const asked = () => setTimeout(answer, 1000, 'asked');
+    fetch('http://localhost:9/').then(asked, asked);
+})"""
+
 
 @pytest.mark.parametrize(
     ("page", "headers"),
@@ -69,6 +76,8 @@ def test_the_network_computes_what_it_computes_in_python(
     if page:
         return  # beside which the browser asks for an icon
     assert visited.errors == []
+    [worker] = visited.page.workers
+    assert worker.evaluate(ASK_ELSEWHERE) == "connect-src"
     assert set(visited.files) <= {"", "manifest.json", *about["files"]}
     assert {*loaded, about["runtime"]["module"]} <= set(visited.files)
 
