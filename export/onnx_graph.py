@@ -180,7 +180,10 @@ def store_in_float16(model: onnx.ModelProto) -> None:
 
 
 def shorten_names(model: onnx.ModelProto) -> None:
-    """Names everything but inputs and outputs by its position, which makes the file smaller."""
+    """Names everything but inputs and outputs by its position, which makes the file smaller.
+
+    Weights are put into the same order: tf2onnx's changes from run to run.
+    """
     graph = model.graph
     names = {each.name: each.name for each in (*graph.input, *graph.output)} | {"": ""}
     for node in graph.node:
@@ -188,6 +191,10 @@ def shorten_names(model: onnx.ModelProto) -> None:
         for ends in (node.input, node.output):
             for index, name in enumerate(ends):
                 ends[index] = names.setdefault(name, f"v{len(names)}")
+    position = {name: index for index, name in enumerate(names)}
+    weights = sorted(graph.initializer, key=lambda each: position[each.name])
+    del graph.initializer[:]
+    graph.initializer.extend(weights)
     for each in graph.initializer:
         each.name = names[each.name]
     for each in (*graph.input, *graph.output):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import signal
@@ -122,6 +123,24 @@ def test_weights_in_float16(exports: Exports, tmp_path: Path) -> None:
     ]
     assert clips[1].dtype == np.float32
     assert 0 < np.abs(clips[0] - clips[1]).max() < 5e-3
+
+
+def test_the_order_of_weights_does_not_change_the_file() -> None:
+    from onnx import helper, numpy_helper
+
+    weights = [numpy_helper.from_array(np.float32([value]), f"w{value}") for value in range(4)]
+    ends = ["image", *(f"sum{number}" for number in range(3)), "clip"]
+    nodes = [
+        helper.make_node("Add", [start, f"w{number}"], [end])
+        for number, (start, end) in enumerate(itertools.pairwise(ends))
+    ]
+    image, clip = (helper.make_tensor_value_info(name, 1, [1]) for name in ("image", "clip"))
+    files = set()
+    for order in itertools.permutations(weights):
+        model = helper.make_model(helper.make_graph(nodes, "graph", [image], [clip], order))
+        onnx_graph.shorten_names(model)
+        files.add(model.SerializeToString())
+    assert len(files) == 1
 
 
 def test_another_file_than_that_of_the_package(runtime: Path, tmp_path: Path) -> None:
