@@ -1,4 +1,4 @@
-"""Draws the pictures that visitors of the web page can try into this folder: procedural skies, as a
+"""`python -m benchmarks.web_skies` draws the sample pictures of the web page: procedural skies, as a
 camera would take them. Takes half a minute.
 """
 
@@ -11,6 +11,7 @@ from PIL import Image
 
 from ssagan_tf.skies import scene
 
+FOLDER = Path(__file__).parents[1] / "export" / "web_skies"
 WIDTH = 1280  # pixels
 _SEED = 7
 _QUALITY = 80  # of the WebPs
@@ -32,7 +33,7 @@ def draw(index: int, width: int) -> Image.Image:
 
 def main() -> None:
     for name, index in SKIES.items():
-        draw(index, WIDTH).save(Path(__file__).with_name(f"{name}.webp"), quality=_QUALITY)
+        draw(index, WIDTH).save(FOLDER / f"{name}.webp", quality=_QUALITY)
 
 
 if __name__ == "__main__":
