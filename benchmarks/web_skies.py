@@ -1,5 +1,5 @@
-"""`python -m benchmarks.web_skies` draws the sample pictures of the web page: procedural skies, as a
-camera would take them. Takes half a minute.
+"""`python -m benchmarks.web_skies` draws the sample pictures of the web page: procedural skies, as
+a camera would take them. Takes half a minute.
 """
 
 from __future__ import annotations
