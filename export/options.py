@@ -12,6 +12,7 @@ from ssagan_tf.options import (
     PhotosToClips,
     Section,
     SourceOptions,
+    SourceOrBoxOptions,
     at_least,
     between,
     setting,
@@ -102,7 +103,7 @@ class OnnxOptions(SourceOptions):
 
 
 @dataclasses.dataclass(frozen=True)
-class WebOptions(SourceOptions):
+class WebOptions(SourceOrBoxOptions):
     """Options of the site."""
 
     output: str = setting("", "Folder to write. With --serve: a temporary one if empty.")

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import re
-import signal
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import ssagan_tf
 from ssagan_tf import box, cli
-from ssagan_tf.errors import Stopped, require_extra
+from ssagan_tf.errors import require_extra
 from ssagan_tf.files import check_new_folder, replacing_folder, sha256_of
 from ssagan_tf.options import ComputeOptions, refuse_without_effect, require
 from ssagan_tf.startup import load_tensorflow
@@ -48,7 +47,7 @@ def to_web(options: WebOptions) -> None:
       OptionError: A setting is missing or invalid.
       DataError: The generator cannot be read, the extra `onnx` or npm is not installed, a file of
         an npm package is another one, the folder cannot be written, or the port is in use.
-      Stopped: A signal ended the server.
+      Stopped: A signal ended it.
     """
     refuse_without_effect(options)
     if not options.serve:
@@ -56,6 +55,7 @@ def to_web(options: WebOptions) -> None:
     source = generator_source.find(options, otherwise=box.BOX)
     require_extra("onnx", "onnx", "onnxruntime", "tf2onnx")
     with contextlib.ExitStack() as stack:
+        stack.enter_context(cli.stopped_by_signals("stopped"))
         if options.output:
             output = Path(options.output)
         else:
@@ -64,17 +64,10 @@ def to_web(options: WebOptions) -> None:
         check_new_folder(output)
         if options.serve:
             server = stack.enter_context(web_server.listen(output, options.port))
-            # By default, signals leave the folder there. Windows has no SIGHUP.
-            for number in {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
-                signal.signal(number, _stop)
         _export(source, output, options.runtime)
         if options.serve:
             print(f"open {web_server.address(server)}; Ctrl-C stops the server", flush=True)
             server.serve_forever()
-
-
-def _stop(number: int, frame: object) -> None:
-    raise Stopped("stopped", number)
 
 
 def _export(source: Source, output: Path, runtime: str) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import dataclasses
 import errno
 import itertools
 import logging
 import os
 import re
+import signal
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 from absl import flags
@@ -97,6 +99,26 @@ def run(
     except KeyboardInterrupt as error:
         _fail(name, f"interrupted; {error}" if str(error) else "interrupted", EXIT_INTERRUPTED)
     _exit(0, name)
+
+
+@contextlib.contextmanager
+def stopped_by_signals(message: str) -> Iterator[None]:
+    """Makes SIGTERM and, where there is one, SIGHUP raise `Stopped`, so that files are cleaned up.
+
+    Args:
+      message: That of `Stopped`.
+    """
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped(message, number)
+
+    numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _refuse_undecodable(argv: Sequence[str], sections: Sequence[type[Section]]) -> None:

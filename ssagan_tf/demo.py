@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import signal
 from pathlib import Path
 
 from ssagan_tf import box, cli
-from ssagan_tf.errors import DataError, Stopped, require_extra
+from ssagan_tf.errors import DataError, require_extra
 from ssagan_tf.options import ComputeOptions, DemoOptions
 from ssagan_tf.safe_names import escaped
 from ssagan_tf.startup import load_tensorflow, without_proxies
@@ -120,9 +119,10 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
 
     listener = listening.listen(options.host, options.port, options.names)
     token = secrets.token_urlsafe(16) if listener.is_open else ""
-    for number in (signal.SIGTERM, signal.SIGHUP):  # by default they end it without cleaning up
-        signal.signal(number, _stop)
-    with temporary_files(_FOLDER_PREFIX, KEEP_SECONDS, _MAX_BYTES) as files:
+    with (
+        cli.stopped_by_signals("stopped; all photos and videos were deleted"),
+        temporary_files(_FOLDER_PREFIX, KEEP_SECONDS, _MAX_BYTES) as files,
+    ):
         maker = Maker(models, compute, files, options.fps)
         hosts = listener.allowed_hosts()
         app = make_app(maker, list(models), files, token=token, allowed_hosts=hosts)
@@ -138,10 +138,6 @@ def demo(options: DemoOptions, compute: ComputeOptions) -> None:
         )
         listening.serve(app, [listener.socket], max_connections=_MAX_CONNECTIONS)
     raise KeyboardInterrupt
-
-
-def _stop(number: int, frame: object) -> None:
-    raise Stopped("stopped; all photos and videos were deleted", number)
 
 
 def main() -> None:

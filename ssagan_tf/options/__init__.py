@@ -20,6 +20,7 @@ from ssagan_tf.options.generation import (
     PhotosToClips,
     PhotosToVideos,
     SourceOptions,
+    SourceOrBoxOptions,
 )
 from ssagan_tf.options.networks import ComputeOptions, ModelOptions
 from ssagan_tf.options.renamed import RENAMED, current_names, original_names, renamed_settings
@@ -69,6 +70,7 @@ __all__ = [
     "Section",
     "Skips",
     "SourceOptions",
+    "SourceOrBoxOptions",
     "Stride",
     "StudyOptions",
     "SweepOptions",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import re
 import signal
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from export.check_parity import check_parity
 from export.npm_packages import MEDIABUNNY, ONNX_RUNTIME, Package
 from export.options import ParityOptions, WebOptions
 from export.to_web import to_web
-from ssagan_tf.errors import DataError
+from ssagan_tf.errors import DataError, Stopped
 from ssagan_tf.options import OptionError
 from tests.export.small_generators import Exports
 
@@ -204,15 +204,19 @@ def test_bad_settings(options, error, message, tmp_path: Path, monkeypatch) -> N
     assert {path.name for path in tmp_path.iterdir()} == {"full"}
 
 
-@pytest.fixture
-def signals() -> Iterator[None]:
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for each, handler in before.items():
-        signal.signal(each, handler)
+def test_sigterm_leaves_nothing(runtime: Path, tmp_path: Path, monkeypatch) -> None:
+    def add_model(source: object, folder: Path) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(exporting, "_add_model", add_model)
+    (tmp_path / "sites").mkdir()
+    with pytest.raises(Stopped):
+        to_web(WebOptions(output=str(tmp_path / "sites" / "one"), runtime=str(runtime)))
+    assert not list((tmp_path / "sites").iterdir())
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
-@pytest.mark.usefixtures("signals")
 def test_serving_ends_without_a_trace(tmp_path: Path, monkeypatch, capsys) -> None:
     """The site is served from a temporary folder; here there is only one file in it."""
 
