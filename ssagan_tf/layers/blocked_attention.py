@@ -296,7 +296,7 @@ def _fitting(dtype: Any, memory: int) -> int:
 def _blocks(query: Any, memory: int) -> Blocks | None:
     """The blocks, or None if all maps fit into `memory` MiB or the positions are unknown.
 
-    A block takes a third of the memory: softmax and the gradient hold up to three of them.
+    A block takes half of the memory: the gradient holds two of them.
     """
     batch, positions = query.shape[:2]
     if positions is None:
@@ -304,7 +304,7 @@ def _blocks(query: Any, memory: int) -> Blocks | None:
     fitting = _fitting(query.dtype, memory) // max(1, positions)  # rows
     if (ASSUMED_BATCH if batch is None else batch) * positions <= fitting:
         return None
-    at_once = max(1, fitting // 3)
+    at_once = max(1, fitting // 2)
     if batch is None:  # a batch of unknown size cannot be split
         groups, rows = [slice(None)], max(1, at_once // ASSUMED_BATCH)
     else:
@@ -350,23 +350,28 @@ def _attend(
     """
     outputs, maps = [], []
     for clips, blocks in groups:
-        query, key, value, *masks = take(clips, outputs[-1] if outputs else None)
-        if not blocks:
-            output, _ = dynamic_blocks.map_blocks(
-                lambda rows: (ops.matmul(_weights(rows, key, *masks), value), ()),
-                [query],
-                _fitting(query.dtype, memory),
-            )
-        parts = []
-        for rows in blocks:
-            block = _after(query[:, rows], parts[-1] if parts else None)
-            weights = _weights(block, key, *masks)
-            parts.append(_product(weights, value))
-        if blocks:
-            output = _concatenate(parts, axis=1)
+        parts = take(clips, outputs[-1] if outputs else None)
+        output, weights = _attend_group(parts, blocks, memory)
         outputs.append(output)
         maps.append(weights if kept else None)
     return _concatenate(outputs, axis=0), maps
+
+
+def _attend_group(parts: Parts, blocks: list[slice], memory: int) -> tuple[Any, Any]:
+    """o of a group, and the map of its last block."""
+    query, key, value, *masks = parts
+    if not blocks:
+        output, _ = dynamic_blocks.map_blocks(
+            lambda rows: (ops.matmul(_weights(rows, key, *masks), value), ()),
+            [query],
+            _fitting(query.dtype, memory),
+        )
+        return output, None
+    outputs, weights = [], None
+    for rows in blocks:
+        weights = _weights(_after(query[:, rows], outputs[-1] if outputs else None), key, *masks)
+        outputs.append(_product(weights, value))
+    return _concatenate(outputs, axis=1), weights
 
 
 def _attend_gradient(
@@ -410,8 +415,10 @@ def _block_gradient(
     total = ops.sum(upcast(attended) * upcast(upstream), axis=-1, keepdims=True)
     # One product after the other (`_after`): large ones slow each other down in parallel.
     d_value = _product(weights, _after(upstream, _after(total, query)), transpose="first")
-    d_weights = _product(_after(upstream, d_value), value, transpose="second")
-    d_logits = weights * (d_weights - ops.cast(total, weights.dtype))
+    upstream = _after(upstream, d_value)
+    d_logits = weights * (
+        _product(upstream, value, transpose="second") - ops.cast(total, weights.dtype)
+    )
     d_query = _product(d_logits, key)
     d_key = _product(d_logits, _after(query, d_query), transpose="first")
     return d_query, d_key, d_value
