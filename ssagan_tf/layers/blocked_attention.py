@@ -27,7 +27,7 @@ ITEMSIZE = {"bfloat16": 2, "float64": 8}  # bytes per element; float16 has logit
 # The size that a batch of unknown size is assumed to have.
 ASSUMED_BATCH = 16
 # Positions from which the maps of a batch are computed clip by clip: then the products of one clip
-# occupy all cores.
+# occupy all cores. Measured on a CPU.
 LARGE = 1024
 # Subtracted from masked logits, whose softmax is then exactly 0. Within float32's range.
 HUGE = 1e38
@@ -427,9 +427,10 @@ def _block_gradient(
 def _product(first: Any, second: Any, transpose: str | None = None) -> Any:
     """A product of matrices `[B, rows, columns]`, of which the first or second may be transposed.
 
-    Of a single clip it is one of plain matrices, for which libraries have their fastest code.
+    A large one of a single clip is that of plain matrices, which is faster. (Of a block of few rows
+    it is not: with a transposed second factor, oneDNN is a third slower.)
     """
-    one = first.shape[0] == second.shape[0] == 1
+    one = first.shape[0] == second.shape[0] == 1 and (first.shape[1] or 0) >= LARGE
     if one:
         first, second = ops.squeeze(first, 0), ops.squeeze(second, 0)
     first = _transposed(first) if transpose == "first" else first
