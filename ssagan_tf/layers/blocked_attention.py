@@ -413,14 +413,14 @@ def _block_gradient(
     """Gradients with respect to q, k and v of a block of query rows, given its map."""
     # Softmax: dS = A·(dA - Σ A·dA), where the sum over the N keys equals that of o·do over T·C.
     total = ops.sum(upcast(attended) * upcast(upstream), axis=-1, keepdims=True)
-    # One product after the other (`_after`): large ones slow each other down in parallel.
-    d_value = _product(weights, _after(upstream, _after(total, query)), transpose="first")
-    upstream = _after(upstream, d_value)
+    # One product after the other: large ones slow each other down in parallel.
+    d_value = _product(weights, _scheduled(upstream, _after(total, query)), transpose="first")
+    upstream = _scheduled(upstream, d_value)
     d_logits = weights * (
         _product(upstream, value, transpose="second") - ops.cast(total, weights.dtype)
     )
     d_query = _product(d_logits, key)
-    d_key = _product(d_logits, _after(query, d_query), transpose="first")
+    d_key = _product(d_logits, _scheduled(query, d_query), transpose="first")
     return d_query, d_key, d_value
 
 
@@ -446,6 +446,16 @@ def _after(x: Any, earlier: Any) -> Any:
     # One element, or none of an empty batch. What is added is 0, which no compiler can know.
     number = ops.sum(ops.reshape(earlier, (-1,))[:1])
     return x + ops.cast(number > float("inf"), x.dtype)
+
+
+def _scheduled(x: Any, earlier: Any) -> Any:
+    """The same as `_after` without a copy of `x`, for speed only: compilers may ignore it."""
+    if keras.backend.backend() != "tensorflow":
+        return x
+    import tensorflow as tf
+
+    with tf.control_dependencies([earlier]):
+        return tf.identity(x)
 
 
 def _concatenate(parts: list, axis: int) -> Any:
