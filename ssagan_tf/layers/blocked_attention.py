@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from ssagan_tf.layers import dynamic_blocks
+from ssagan_tf.layers.scheduling import after, after_if_possible
 from ssagan_tf.layers.static_clip import is_static, multiplicities
 from ssagan_tf.precision import upcast
 
@@ -80,7 +81,7 @@ def spatial_attention(
 
         def take(clips, earlier):
             parts = [part[clips] for part in (query, key, value, *masks)]
-            return _after(parts[0], earlier), *parts[1:]
+            return after(parts[0], earlier), *parts[1:]
 
         attended, maps = _attend(groups, kept, take, memory)
 
@@ -209,7 +210,7 @@ def self_attention(
         groups, kept = _plan(features, memory)
 
         def take(clips, earlier):
-            return project(_after(features[clips], earlier), weights)
+            return project(after(features[clips], earlier), weights)
 
         attended, maps = _attend(groups, kept, take, memory)
 
@@ -217,7 +218,7 @@ def self_attention(
             upstream = args[-1] if upstream is None else upstream
             d_features, d_weights = [], [0] * len(weights)
             for (clips, blocks), weights_of_group in zip(groups, maps, strict=True):
-                group = _after(features[clips], d_features[-1] if d_features else upstream)
+                group = after(features[clips], d_features[-1] if d_features else upstream)
                 d_qkv = list(
                     _attend_gradient(
                         project(group, weights),
@@ -296,7 +297,7 @@ def _fitting(dtype: Any, memory: int) -> int:
 def _blocks(query: Any, memory: int) -> Blocks | None:
     """The blocks, or None if all maps fit into `memory` MiB or the positions are unknown.
 
-    A block takes half of the memory: the gradient holds two of them.
+    A block takes a third of the memory: softmax and the gradient hold up to three of them.
     """
     batch, positions = query.shape[:2]
     if positions is None:
@@ -304,7 +305,7 @@ def _blocks(query: Any, memory: int) -> Blocks | None:
     fitting = _fitting(query.dtype, memory) // max(1, positions)  # rows
     if (ASSUMED_BATCH if batch is None else batch) * positions <= fitting:
         return None
-    at_once = max(1, fitting // 2)
+    at_once = max(1, fitting // 3)
     if batch is None:  # a batch of unknown size cannot be split
         groups, rows = [slice(None)], max(1, at_once // ASSUMED_BATCH)
     else:
@@ -369,7 +370,7 @@ def _attend_group(parts: Parts, blocks: list[slice], memory: int) -> tuple[Any, 
         return output, None
     outputs, weights = [], None
     for rows in blocks:
-        weights = _weights(_after(query[:, rows], outputs[-1] if outputs else None), key, *masks)
+        weights = _weights(after(query[:, rows], outputs[-1] if outputs else None), key, *masks)
         outputs.append(_product(weights, value))
     return _concatenate(outputs, axis=1), weights
 
@@ -397,7 +398,7 @@ def _attend_gradient(
         return (d_query, *sums)
     d_query, d_key, d_value, last = [], 0, 0, None
     for rows in blocks:
-        block = _after(query[:, rows], last)
+        block = after(query[:, rows], last)
         d_block, d_block_key, d_block_value = _block_gradient(
             block, key, value, attended[:, rows], upstream[:, rows], _weights(block, key, *masks)
         )
@@ -414,13 +415,13 @@ def _block_gradient(
     # Softmax: dS = A·(dA - Σ A·dA), where the sum over the N keys equals that of o·do over T·C.
     total = ops.sum(upcast(attended) * upcast(upstream), axis=-1, keepdims=True)
     # One product after the other: large ones slow each other down in parallel.
-    d_value = _product(weights, _scheduled(upstream, _after(total, query)), transpose="first")
-    upstream = _scheduled(upstream, d_value)
+    d_value = _product(weights, after_if_possible(upstream, after(total, query)), transpose="first")
+    upstream = after_if_possible(upstream, d_value)
     d_logits = weights * (
         _product(upstream, value, transpose="second") - ops.cast(total, weights.dtype)
     )
     d_query = _product(d_logits, key)
-    d_key = _product(d_logits, _scheduled(query, d_query), transpose="first")
+    d_key = _product(d_logits, after_if_possible(query, d_query), transpose="first")
     return d_query, d_key, d_value
 
 
@@ -437,25 +438,6 @@ def _product(first: Any, second: Any, transpose: str | None = None) -> Any:
     second = _transposed(second) if transpose == "second" else second
     product = ops.matmul(first, second)
     return product[None] if one else product
-
-
-def _after(x: Any, earlier: Any) -> Any:
-    """Returns `x`, but not before `earlier`: parallel blocks would multiply the memory."""
-    if earlier is None:
-        return x
-    # One element, or none of an empty batch. What is added is 0, which no compiler can know.
-    number = ops.sum(ops.reshape(earlier, (-1,))[:1])
-    return x + ops.cast(number > float("inf"), x.dtype)
-
-
-def _scheduled(x: Any, earlier: Any) -> Any:
-    """The same as `_after` without a copy of `x`, for speed only: compilers may ignore it."""
-    if keras.backend.backend() != "tensorflow":
-        return x
-    import tensorflow as tf
-
-    with tf.control_dependencies([earlier]):
-        return tf.identity(x)
 
 
 def _concatenate(parts: list, axis: int) -> Any:

@@ -23,7 +23,7 @@ def map_blocks(
       step: Takes a block `[B, rows, D]` of each tensor, and returns the block's result and terms to
         be summed over the blocks. The last block may be padded with rows of zeros.
       tensors: `[B, N, D]` with an unknown N.
-      fitting: Number of elements that may be held: a block has at most half of
+      fitting: Number of elements that may be held: a block has at most a third of
         `fitting` / (B·N) rows, or all N if these need no more than `fitting`.
       sums_like: Tensors of the shapes and dtypes of the sums.
 
@@ -66,6 +66,6 @@ def _division(batch: Any, positions: Any, fitting: int) -> tuple[Any, Any]:
     import tensorflow as tf
 
     rows = min(fitting, tf.int32.max) // positions  # of all clips together
-    at_once = tf.where(batch * positions <= rows, positions, tf.maximum(rows // 2 // batch, 1))
+    at_once = tf.where(batch * positions <= rows, positions, tf.maximum(rows // 3 // batch, 1))
     number = -(-positions // at_once)
     return -(-positions // number), number
