@@ -88,10 +88,10 @@ def spatial_attention(
         def grad(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
             gradients, last = [], None
-            for (clips, blocks), weights in zip(groups, maps, strict=True):
+            for (clips, blocks), kept_map in zip(groups, maps, strict=True):
                 parts = take(clips, last)
                 gradient = _attend_gradient(
-                    parts, attended[clips], upstream[clips], weights, blocks, memory
+                    parts, attended[clips], upstream[clips], kept_map, blocks, memory
                 )
                 gradients.append(gradient)
                 last = gradient[1]  # dK, the last that is computed
@@ -217,14 +217,14 @@ def self_attention(
         def grad(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
             d_features, d_weights = [], [0] * len(weights)
-            for (clips, blocks), weights_of_group in zip(groups, maps, strict=True):
+            for (clips, blocks), kept_map in zip(groups, maps, strict=True):
                 group = after(features[clips], d_features[-1] if d_features else upstream)
                 d_qkv = list(
                     _attend_gradient(
                         project(group, weights),
                         attended[clips],
                         upstream[clips],
-                        weights_of_group,
+                        kept_map,
                         blocks,
                         memory,
                     )
