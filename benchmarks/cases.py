@@ -170,13 +170,11 @@ def _generator(mode: str, precision: Precision, quick: bool) -> Part:
     batch = 1 if mode == "forward" or quick else 4
     common = {"mode": mode, "precision": precision, "batch": batch, **_size(quick)}
     mixed = precision != "float32"
-    # On CPUs without bfloat16 PyTorch is a hundred times slower than in float32.
-    torch = {**common, "timeout": 180.0} if mixed else common
     cases = [
         Case("generator", OURS, variant="static", **common),
         Case("generator", PLAIN_PATH, variant="plain", **common),
-        Case("generator", TORCH_NAIVE, "torch", "naive", **torch),
-        Case("generator", TORCH_FUSED, "torch", "fused", **torch),
+        Case("generator", TORCH_NAIVE, "torch", "naive", **common),
+        Case("generator", TORCH_FUSED, "torch", "fused", **common),
     ]
     if quick and mixed:
         cases = cases[::2]
@@ -195,8 +193,7 @@ def _generator(mode: str, precision: Precision, quick: bool) -> Part:
 def _step(quick: bool) -> Part:
     common = {"mode": "gradients", "batch": 1 if quick else 4, **_size(quick)}
     common |= {"repetitions": 1, "updates": 2 if quick else 5}  # steps are slow
-    # On CPUs without bfloat16 it takes many times as long.
-    mixed = {**common, "precision": "bfloat16", "timeout": 180.0}
+    mixed = {**common, "precision": "bfloat16"}
     cases = [
         Case("step", OURS, variant="static", **common),
         Case("step", TORCH_NAIVE, "torch", "naive", **common),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ssagan_tf.processor import ONEDNN_LIMIT
+
 HEAD = """# Benchmark results
 
 Written by `python -m benchmarks.run`. Each figure is the median over all repetitions of all rounds.
@@ -42,8 +44,11 @@ def markdown(parts: list[dict[str, Any]]) -> str:
 def _machine(environment: dict[str, Any]) -> list[str]:
     versions = environment["versions"]
     named = [f"{name} {version or '(none)'}" for name, version in versions.items()]
+    limit = environment.get(ONEDNN_LIMIT)
     return [
-        f"Machine: {environment['processor']}, cores: {environment['cores']}, "
+        f"Machine: {environment['processor']}, "
+        + (f"oneDNN limited by {ONEDNN_LIMIT}={limit}, " if limit else "")
+        + f"cores: {environment['cores']}, "
         f"{environment['memory_gib']} GiB, {environment['system']}.",
         f"Versions: {', '.join(named)}.",
     ]

@@ -29,6 +29,7 @@ from benchmarks.environment import environment
 from benchmarks.report import markdown
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
+from ssagan_tf.processor import why_no_bfloat16
 from ssagan_tf.startup import load_tensorflow
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +46,8 @@ MUCH_SLOWER = 10.0
 
 def in_fresh_process(case: Case) -> dict[str, Any]:
     """Measures a case in a fresh process. Returns any failure as `error`."""
+    if case.precision == "bfloat16" and (reason := why_no_bfloat16()):
+        return {"error": f"not measured: {reason}"}  # it would take minutes
     command = [sys.executable, "-m", "benchmarks.measure", json.dumps(dataclasses.asdict(case))]
     # The memory measured is that of the process, so GPUs are hidden.
     variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
