@@ -16,6 +16,7 @@ OURS = "ours"
 PLAIN_PATH = "plain path"
 TORCH_NAIVE = "PyTorch, naive"
 TORCH_FUSED = "PyTorch, fused"
+ONNX_RUNTIME = "ONNX Runtime"
 NAIVE = "naive"
 BLOCKED = "blocked"
 
@@ -49,7 +50,7 @@ class Case:
 
     work: Literal["matmul", "attention", "generator", "step"]
     implementation: str
-    framework: Literal["tensorflow", "torch"] = "tensorflow"
+    framework: Literal["tensorflow", "torch", "onnxruntime"] = "tensorflow"
     variant: str = ""
     mode: Literal["forward", "gradients"] = "forward"
     precision: Precision = "float32"
@@ -111,6 +112,7 @@ def parts(quick: bool = False) -> list[Part]:
         _attention(quick),
         *(_generator(mode, precision, quick) for mode, precision in generators),
         _step(quick),
+        _onnx(quick),
         _resolutions(quick),
         _batches(quick),
     ]
@@ -209,6 +211,24 @@ def _step(quick: bool) -> Part:
         (Comparison("", tuple(cases)),),
         () if quick else (*_rates("float32", quick), *_rates("bfloat16", quick, torch=False)),
         rounds=1 if quick else 2,
+    )
+
+
+def _onnx(quick: bool) -> Part:
+    comparisons = []
+    for side in (64,) if quick else (64, 128):
+        common = {**_size(quick), "resolution": side, "variant": "static"}
+        ours = Case("generator", OURS, **common)
+        exported = Case("generator", ONNX_RUNTIME, "onnxruntime", **common)
+        comparisons.append(Comparison(f"{side}²", (ours, exported)))
+    return Part(
+        "onnx",
+        "Generator in ONNX Runtime",
+        "Inference, batch 1, float32, as many threads as cores: the file that `to_onnx` writes, "
+        "compared with TensorFlow.",
+        tuple(comparisons),
+        () if quick else _rates("float32", quick, torch=False),
+        rounds=1 if quick else 3,
     )
 
 

@@ -22,7 +22,7 @@ def environment() -> dict[str, Any]:
     return {
         "processor": _processor(),
         processor.ONEDNN_LIMIT: processor.onednn_limit(),
-        "cores": _cores(),
+        "cores": cores(),
         "memory_gib": round(_memory() / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
@@ -36,7 +36,8 @@ def _processor() -> str:
     return f"{model} ({', '.join(extensions)})" if extensions else model
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     with contextlib.suppress(AttributeError):  # Linux only
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
