@@ -26,7 +26,8 @@ class Case:
     """One measurement. It is passed to its process as JSON, so all values are plain.
 
     Attributes:
-      work: What is computed. `matmul`: matrix products alone. `step`: a training step.
+      work: What is computed. `matmul`: matrix products alone. `step`: a training step. `training`:
+        steps of the program `train`. `photo`: the program `animate`.
       implementation: Name of the implementation in the tables.
       framework: Framework of the implementation.
       variant: `static` or `plain` for our networks, `blocked` or `naive` for our attention, `naive`
@@ -41,6 +42,8 @@ class Case:
       positions: N, the attention's positions.
       frames: T, the attention's frames.
       channels: C, the attention's channels.
+      width: Of the photo, in pixels.
+      height: Of the photo, in pixels.
       memory: MiB that our attention's weights may take before it works in blocks; None: the
         default.
       repetitions: Maximum number of timed repetitions.
@@ -48,7 +51,7 @@ class Case:
       timeout: Seconds after which the process is stopped.
     """
 
-    work: Literal["matmul", "attention", "generator", "step"]
+    work: Literal["matmul", "attention", "generator", "step", "training", "photo"]
     implementation: str
     framework: Literal["tensorflow", "torch", "onnxruntime"] = "tensorflow"
     variant: str = ""
@@ -62,6 +65,8 @@ class Case:
     positions: int = 0
     frames: int = 0
     channels: int = 0
+    width: int = 0
+    height: int = 0
     memory: int | None = None
     repetitions: int = 5
     seconds: float = 10.0
@@ -112,9 +117,11 @@ def parts(quick: bool = False) -> list[Part]:
         _attention(quick),
         *(_generator(mode, precision, quick) for mode, precision in generators),
         _step(quick),
+        _training(quick),
         _onnx(quick),
         _resolutions(quick),
         _batches(quick),
+        _photo(quick),
     ]
 
 
@@ -214,6 +221,28 @@ def _step(quick: bool) -> Part:
     )
 
 
+def _training(quick: bool) -> Part:
+    # With few filters, so that what is not the step itself takes a larger share.
+    common = {"mode": "gradients", "batch": 4, "base_filters": 8, "updates": 1}
+    common |= {"repetitions": 24, "seconds": 120.0}
+    if quick:
+        common |= {**_size(quick), "batch": 1, "repetitions": 2}
+    cases = (
+        Case("step", "the step alone", variant="static", **common),
+        Case("training", "train", variant="static", **common),
+    )
+    return Part(
+        "training",
+        "Steps of `train`",
+        f"The program `train` on a prepared set: reading, decoding, augmentation, the step, "
+        "metrics. Compared with the compiled step on a constant batch. "
+        f"{common.get('resolution', 128)}², {common['base_filters']} base filters, batch "
+        f"{common['batch']}, one discriminator update.",
+        (Comparison("", cases),),
+        rounds=1 if quick else 3,
+    )
+
+
 def _onnx(quick: bool) -> Part:
     comparisons = []
     for side in (64,) if quick else (64, 128):
@@ -266,6 +295,22 @@ def _batches(quick: bool) -> Part:
         tuple(comparisons),
         () if quick else _rates("float32", quick, torch=False),
         rounds=1,
+    )
+
+
+def _photo(quick: bool) -> Part:
+    sizes = [(320, 180)] if quick else [(1920, 1080), (4000, 3000)]
+    comparisons = [
+        Comparison(f"{width}×{height}", (Case("photo", "animate", width=width, height=height),))
+        for width, height in sizes
+    ]
+    return Part(
+        "photo",
+        "From photo to video",
+        "`animate --image=FILE --output=FILE.mp4` in a fresh process, with its defaults: seconds "
+        "by stage. Frames are rendered while others are encoded: busy is the time of each.",
+        tuple(comparisons),
+        rounds=1 if quick else 3,
     )
 
 

@@ -37,7 +37,8 @@ def markdown(parts: list[dict[str, Any]]) -> str:
         lines += [f"## {part['title']}", "", part["note"], ""]
         if len(machines) > 1:
             lines += [*_machine(part["environment"]), ""]
-        lines += [*_table(part["rows"]), "", _measured(part), ""]
+        table = _stages if any("stages" in row for row in part["rows"]) else _table
+        lines += [*table(part["rows"]), "", _measured(part), ""]
     return "\n".join(lines)
 
 
@@ -77,6 +78,21 @@ def _table(rows: list[Row]) -> list[str]:
     head = [name for name, _, _ in columns]
     ruler = [":--" if column[2] is str else "--:" for column in columns]
     return [_joined(line) for line in (head, ruler, *(_cells(row, columns) for row in rows))]
+
+
+def _stages(rows: list[Row]) -> list[str]:
+    """A line per stage, a column per row."""
+    measured = [row for row in rows if "stages" in row]
+    table = [["seconds", *(row["label"] for row in rows)], [":--", *("--:" for _ in rows)]]
+    for name in measured[0]["stages"]:
+        table.append([name, *(_seconds(row["stages"][name]) for row in measured)])
+    table.append(
+        ["**from start to end**", *(f"**{_seconds(row['seconds'])}**" for row in measured)]
+    )
+    table.append(["fastest to slowest", *(_spread(row) or "" for row in measured)])
+    table.append(["processor time", *(_seconds(row["cpu_seconds"]) for row in measured)])
+    table.append(["peak, MiB", *(f"{row['peak_mib']:.0f}" for row in measured)])
+    return [_joined(cells) for cells in table]
 
 
 def _cells(row: Row, columns: list[Column]) -> list[str]:
