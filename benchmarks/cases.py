@@ -224,7 +224,7 @@ def _step(quick: bool) -> Part:
 def _training(quick: bool) -> Part:
     # With few filters, so that what is not the step itself takes a larger share.
     common = {"mode": "gradients", "batch": 4, "base_filters": 8, "updates": 1}
-    common |= {"repetitions": 24, "seconds": 120.0}
+    common |= {"repetitions": 20, "seconds": 120.0}
     if quick:
         common |= {**_size(quick), "batch": 1, "repetitions": 2}
     cases = (

@@ -23,7 +23,7 @@ from benchmarks.cases import Case
 from benchmarks.measure import MIB, peak_memory
 from ssagan_tf.startup import load_tensorflow
 
-CLIPS = 64  # of the set
+CLIPS = 24  # of the set
 FIRST = 3  # steps that are not timed: compiling, and what a pipeline has prepared meanwhile
 
 

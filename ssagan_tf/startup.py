@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import warnings
@@ -72,7 +73,7 @@ def load_tensorflow() -> None:
         return
     # TensorFlow's first messages ignore the level, so stderr is closed for the moment.
     os.environ[LOG_LEVEL] = "2"
-    with _no_stderr():
+    with _no_stderr(), _everything_stays():
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
@@ -97,6 +98,21 @@ def make_deterministic() -> None:
     except RuntimeError as error:
         raise DataError("--deterministic must be set before TensorFlow is first used") from error
     tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def _everything_stays() -> Iterator[None]:
+    """Exempts what is created from garbage collection, now and later.
+
+    Searching TensorFlow's modules for garbage, of which there is none, takes a second while they
+    are imported and another one when the process ends.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager
