@@ -1,6 +1,8 @@
 """Runs the benchmarks and writes RESULTS.md and results.json.
 
-    python -m benchmarks.run [--only=attention,generator,step,training,onnx,growth,photo] [--quick] [--output=FOLDER]
+    python -m benchmarks.run [--only=PART,…] [--quick] [--output=FOLDER]
+
+Parts: attention, generator, step, training, onnx, growth, photo.
 
 Every measurement runs in a fresh process. The implementations of a comparison take turns, round by
 round, so that changes in the machine's speed affect all of them; the median over all repetitions of
