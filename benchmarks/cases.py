@@ -16,6 +16,7 @@ OURS = "ours"
 PLAIN_PATH = "plain path"
 TORCH_NAIVE = "PyTorch, naive"
 TORCH_FUSED = "PyTorch, fused"
+ONNX_RUNTIME = "ONNX Runtime"
 NAIVE = "plain formula"
 BLOCKED = "ours, in blocks"
 
@@ -25,7 +26,8 @@ class Case:
     """One measurement. It is passed to its process as JSON, so all values are plain.
 
     Attributes:
-      work: What is computed. `matmul`: matrix products alone. `step`: a training step.
+      work: What is computed. `matmul`: matrix products alone. `step`: a training step. `training`:
+        steps of the program `train`. `photo`: the program `animate`.
       implementation: Name of the implementation in the tables.
       framework: Framework of the implementation.
       variant: `static` or `plain` for our networks, `blocked` or `naive` for our attention, `naive`
@@ -40,6 +42,8 @@ class Case:
       positions: N, the attention's positions.
       frames: T, the attention's frames.
       channels: C, the attention's channels.
+      width: Of the photo, in pixels.
+      height: Of the photo, in pixels.
       memory: MiB that our attention's weights may take before it works in blocks; None: the
         default.
       repetitions: Maximum number of timed repetitions.
@@ -47,9 +51,9 @@ class Case:
       timeout: Seconds after which the process is stopped.
     """
 
-    work: Literal["matmul", "attention", "generator", "step"]
+    work: Literal["matmul", "attention", "generator", "step", "training", "photo"]
     implementation: str
-    framework: Literal["tensorflow", "torch"] = "tensorflow"
+    framework: Literal["tensorflow", "torch", "onnxruntime"] = "tensorflow"
     variant: str = ""
     mode: Literal["forward", "gradients"] = "forward"
     precision: Precision = "float32"
@@ -61,6 +65,8 @@ class Case:
     positions: int = 0
     frames: int = 0
     channels: int = 0
+    width: int = 0
+    height: int = 0
     memory: int | None = None
     repetitions: int = 5
     seconds: float = 10.0
@@ -111,8 +117,11 @@ def parts(quick: bool = False) -> list[Part]:
         _attention(quick),
         *(_generator(mode, precision, quick) for mode, precision in generators),
         _step(quick),
+        _training(quick),
+        _onnx(quick),
         _resolutions(quick),
         _batches(quick),
+        _photo(quick),
     ]
 
 
@@ -172,13 +181,11 @@ def _generator(mode: str, precision: Precision, quick: bool) -> Part:
     batch = 1 if mode == "forward" or quick else 4
     common = {"mode": mode, "precision": precision, "batch": batch, **_size(quick)}
     mixed = precision != "float32"
-    # On CPUs without bfloat16 PyTorch is a hundred times slower than in float32.
-    torch = {**common, "timeout": 180.0} if mixed else common
     cases = [
         Case("generator", OURS, variant="static", **common),
         Case("generator", PLAIN_PATH, variant="plain", **common),
-        Case("generator", TORCH_NAIVE, "torch", "naive", **torch),
-        Case("generator", TORCH_FUSED, "torch", "fused", **torch),
+        Case("generator", TORCH_NAIVE, "torch", "naive", **common),
+        Case("generator", TORCH_FUSED, "torch", "fused", **common),
     ]
     if quick and mixed:
         cases = cases[::2]
@@ -197,8 +204,7 @@ def _generator(mode: str, precision: Precision, quick: bool) -> Part:
 def _step(quick: bool) -> Part:
     common = {"mode": "gradients", "batch": 1 if quick else 4, **_size(quick)}
     common |= {"repetitions": 1, "updates": 2 if quick else 5}  # steps are slow
-    # On CPUs without bfloat16 it takes many times as long.
-    mixed = {**common, "precision": "bfloat16", "timeout": 180.0}
+    mixed = {**common, "precision": "bfloat16"}
     cases = [
         Case("step", OURS, variant="static", **common),
         Case("step", TORCH_NAIVE, "torch", "naive", **common),
@@ -214,6 +220,46 @@ def _step(quick: bool) -> Part:
         (Comparison("", tuple(cases)),),
         () if quick else (*_rates("float32", quick), *_rates("bfloat16", quick, torch=False)),
         rounds=1 if quick else 2,
+    )
+
+
+def _training(quick: bool) -> Part:
+    # With few filters, so that what is not the step itself takes a larger share.
+    common = {"mode": "gradients", "batch": 4, "base_filters": 8, "updates": 1}
+    common |= {"repetitions": 20, "seconds": 120.0}
+    if quick:
+        common |= {**_size(quick), "batch": 1, "repetitions": 2}
+    cases = (
+        Case("step", "the step alone", variant="static", **common),
+        Case("training", "train", variant="static", **common),
+    )
+    return Part(
+        "training",
+        "Steps of `train`",
+        f"The program `train` on a prepared set: reading, decoding, augmentation, the step, "
+        "metrics. Compared with the compiled step on a constant batch. "
+        f"{common.get('resolution', 128)}², {common['base_filters']} base filters, batch "
+        f"{common['batch']}, one discriminator update.",
+        (Comparison("", cases),),
+        rounds=1 if quick else 3,
+    )
+
+
+def _onnx(quick: bool) -> Part:
+    comparisons = []
+    for side in (64,) if quick else (64, 128):
+        common = {**_size(quick), "resolution": side, "variant": "static"}
+        ours = Case("generator", OURS, **common)
+        exported = Case("generator", ONNX_RUNTIME, "onnxruntime", **common)
+        comparisons.append(Comparison(f"{side}²", (ours, exported)))
+    return Part(
+        "onnx",
+        "Generator in ONNX Runtime",
+        "Inference, batch 1, float32, as many threads as cores: the file that `to_onnx` writes, "
+        "compared with TensorFlow.",
+        tuple(comparisons),
+        () if quick else _rates("float32", quick, torch=False),
+        rounds=1 if quick else 3,
     )
 
 
@@ -251,6 +297,22 @@ def _batches(quick: bool) -> Part:
         tuple(comparisons),
         () if quick else _rates("float32", quick, torch=False),
         rounds=1,
+    )
+
+
+def _photo(quick: bool) -> Part:
+    sizes = [(320, 180)] if quick else [(1920, 1080), (4000, 3000)]
+    comparisons = [
+        Comparison(f"{width}×{height}", (Case("photo", "animate", width=width, height=height),))
+        for width, height in sizes
+    ]
+    return Part(
+        "photo",
+        "From photo to video",
+        "`animate --image=FILE --output=FILE.mp4` in a fresh process, with its defaults: seconds "
+        "by stage. Frames are rendered while others are encoded: busy is the time of each.",
+        tuple(comparisons),
+        rounds=1 if quick else 3,
     )
 
 

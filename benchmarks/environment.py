@@ -6,17 +6,23 @@ import contextlib
 import importlib.metadata
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
-PACKAGES = ("ssagan_tf", "tensorflow", "keras", "torch", "numpy")
+from ssagan_tf import processor
+
+PACKAGES = ("ssagan_tf", "tensorflow", "keras", "torch", "onnxruntime", "numpy")
+EXTENSIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 
 def environment() -> dict[str, Any]:
-    """Returns processor, cores, memory in GiB, system and versions (None: not installed)."""
+    """Returns processor, oneDNN's limit ("": none), cores, memory in GiB, system and versions.
+
+    The version of a package that is not installed is None.
+    """
     return {
         "processor": _processor(),
-        "cores": _cores(),
+        processor.ONEDNN_LIMIT: processor.onednn_limit(),
+        "cores": cores(),
         "memory_gib": round(_memory() / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
@@ -24,23 +30,14 @@ def environment() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    found = {}
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            found.setdefault(name.strip(), value.strip())
-    model = found.get("model name") or platform.processor() or "unknown processor"
-    extensions = [
-        name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if _has(found, name)
-    ]
+    model = processor.cpu_info().get("model name") or platform.processor() or "unknown processor"
+    known = processor.instructions()
+    extensions = [name for name in EXTENSIONS if name in known]
     return f"{model} ({', '.join(extensions)})" if extensions else model
 
 
-def _has(found: dict[str, str], feature: str) -> bool:
-    return feature in found.get("flags", "").split()
-
-
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     with contextlib.suppress(AttributeError):  # Linux only
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

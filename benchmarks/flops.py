@@ -212,7 +212,7 @@ def of_case(case: Case) -> int | None:
     """Returns the operations of a case with its implementation's algorithm; None if unknown."""
     from ssagan_tf.options import ComputeOptions
 
-    if case.work == "matmul" or case.remat:
+    if case.work in ("matmul", "photo") or case.remat:
         return None
     memory = case.memory or ComputeOptions().attention_memory
     if case.framework == "torch":
@@ -230,7 +230,7 @@ def of_case(case: Case) -> int | None:
         counts = [attention(case.positions, case.frames * case.channels, kept=kept)]
     else:
         options = ModelOptions(resolution=case.resolution, base_filters=case.base_filters)
-        if case.work == "step":
+        if case.work in ("step", "training"):
             shared = case.framework == "tensorflow"
             return case.batch * step(options, algorithm, case.batch, case.updates, shared)
         counts = generator(options, algorithm, case.batch)

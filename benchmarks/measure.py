@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.workload import Workload
+from ssagan_tf.errors import DataError
 
 MIB = 2**20
 # A first run that takes longer than this (in seconds) counts as a repetition.
@@ -39,7 +40,7 @@ def measure(case: Case) -> dict[str, Any]:
       product that reached it.
 
     Raises:
-      ImportError: The case needs PyTorch, which is not installed.
+      ImportError, DataError: The case needs an extra, which is not installed.
     """
     workloads = _framework(case.framework).prepare(case)
     gc.collect()
@@ -116,7 +117,7 @@ def _one_line(error: Exception) -> str:
     exhausted = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
     if exhausted or "can't allocate memory" in lowered or "oom when" in lowered:
         return "out of memory"
-    if isinstance(error, ImportError):
+    if isinstance(error, ImportError | DataError):
         return first_line
     return f"{type(error).__name__}: {first_line}"
 

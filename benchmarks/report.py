@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ssagan_tf.processor import ONEDNN_LIMIT
+
 HEAD = """# Benchmark results
 
 Written by `python -m benchmarks.run`. Each figure is the median over all repetitions of all rounds.
@@ -35,15 +37,19 @@ def markdown(parts: list[dict[str, Any]]) -> str:
         lines += [f"## {part['title']}", "", part["note"], ""]
         if len(machines) > 1:
             lines += [*_machine(part["environment"]), ""]
-        lines += [*_table(part["rows"]), "", _measured(part), ""]
+        table = _stages if any("stages" in row for row in part["rows"]) else _table
+        lines += [*table(part["rows"]), "", _measured(part), ""]
     return "\n".join(lines)
 
 
 def _machine(environment: dict[str, Any]) -> list[str]:
     versions = environment["versions"]
     named = [f"{name} {version or '(none)'}" for name, version in versions.items()]
+    limit = environment.get(ONEDNN_LIMIT)
     return [
-        f"Machine: {environment['processor']}, cores: {environment['cores']}, "
+        f"Machine: {environment['processor']}, "
+        + (f"oneDNN limited by {ONEDNN_LIMIT}={limit}, " if limit else "")
+        + f"cores: {environment['cores']}, "
         f"{environment['memory_gib']} GiB, {environment['system']}.",
         f"Versions: {', '.join(named)}.",
     ]
@@ -72,6 +78,21 @@ def _table(rows: list[Row]) -> list[str]:
     head = [name for name, _, _ in columns]
     ruler = [":--" if column[2] is str else "--:" for column in columns]
     return [_joined(line) for line in (head, ruler, *(_cells(row, columns) for row in rows))]
+
+
+def _stages(rows: list[Row]) -> list[str]:
+    """A line per stage, a column per row."""
+    measured = [row for row in rows if "stages" in row]
+    table = [["seconds", *(row["label"] for row in rows)], [":--", *("--:" for _ in rows)]]
+    for name in measured[0]["stages"]:
+        table.append([name, *(_seconds(row["stages"][name]) for row in measured)])
+    table.append(
+        ["**from start to end**", *(f"**{_seconds(row['seconds'])}**" for row in measured)]
+    )
+    table.append(["fastest to slowest", *(_spread(row) or "" for row in measured)])
+    table.append(["processor time", *(_seconds(row["cpu_seconds"]) for row in measured)])
+    table.append(["peak, MiB", *(f"{row['peak_mib']:.0f}" for row in measured)])
+    return [_joined(cells) for cells in table]
 
 
 def _cells(row: Row, columns: list[Column]) -> list[str]:

@@ -1,6 +1,8 @@
 """Runs the benchmarks and writes RESULTS.md and results.json.
 
-    python -m benchmarks.run [--only=attention,generator,step,growth] [--quick] [--output=FOLDER]
+    python -m benchmarks.run [--only=PART,…] [--quick] [--output=FOLDER]
+
+Parts: attention, generator, step, training, onnx, growth, photo.
 
 Every measurement runs in a fresh process. The implementations of a comparison take turns, round by
 round, so that changes in the machine's speed affect all of them; the median over all repetitions of
@@ -29,6 +31,7 @@ from benchmarks.environment import environment
 from benchmarks.report import markdown
 from ssagan_tf.errors import DataError
 from ssagan_tf.files import replacing_file
+from ssagan_tf.processor import why_no_bfloat16
 from ssagan_tf.startup import load_tensorflow
 
 ROOT = Path(__file__).parents[1]
@@ -41,13 +44,21 @@ Results = dict[Case, list[dict[str, Any]]]
 # An implementation that takes this many times as long as the baseline is measured in one round:
 # its ratio is clear, and the rounds of the others stay close together in time.
 MUCH_SLOWER = 10.0
+MEDIANS = ("extra_mib", "peak_mib", "cpu_seconds")  # of a result, if it has them
+
+
+# What measures a case in a fresh process, by its work; `benchmarks.measure` all others.
+MEASURED_BY = {"photo": "benchmarks.photo_to_video", "training": "benchmarks.training_speed"}
 
 
 def in_fresh_process(case: Case) -> dict[str, Any]:
     """Measures a case in a fresh process. Returns any failure as `error`."""
-    command = [sys.executable, "-m", "benchmarks.measure", json.dumps(dataclasses.asdict(case))]
+    if case.precision == "bfloat16" and (reason := why_no_bfloat16()):
+        return {"error": f"not measured: {reason}"}  # it would take minutes
+    module = MEASURED_BY.get(case.work, "benchmarks.measure")
+    command = [sys.executable, "-m", module, json.dumps(dataclasses.asdict(case))]
     # The memory measured is that of the process, so GPUs are hidden.
-    variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    variables = {"CUDA_VISIBLE_DEVICES": ""}
     try:
         done = subprocess.run(
             command,
@@ -141,7 +152,7 @@ def comparison_rows(
             continue
         if "error" not in first:
             row["time_ratio"] = row["seconds"] / first["seconds"]
-            if first["extra_mib"] > 0:
+            if first.get("extra_mib", 0) > 0 and "extra_mib" in row:
                 row["memory_ratio"] = row["extra_mib"] / first["extra_mib"]
         rate = _rate_of(case.precision, rates)
         if rate and first["operations"]:
@@ -154,14 +165,21 @@ def _summary(results: list[dict[str, Any]]) -> dict[str, Any]:
     if error := next((result["error"] for result in results if "error" in result), None):
         return {"error": error}
     times = [seconds for result in results for seconds in result["seconds"]]
-    return {
+    summary = {
         "times": times,
         "seconds": statistics.median(times),
         "least_seconds": min(times),
         "most_seconds": max(times),
-        "extra_mib": statistics.median(result["extra_mib"] for result in results),
-        "peak_mib": statistics.median(result["peak_mib"] for result in results),
+        **_medians(results, [name for name in MEDIANS if name in results[0]]),
     }
+    if "stages" in results[0]:
+        stages = [result["stages"] for result in results]
+        summary["stages"] = _medians(stages, list(stages[0]))
+    return summary
+
+
+def _medians(results: list[dict[str, Any]], names: list[str]) -> dict[str, float]:
+    return {name: statistics.median(each[name] for each in results) for name in names}
 
 
 def _rate(case: Case, results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -185,10 +203,9 @@ def _line(case: Case, result: dict[str, Any]) -> str:
         return f"{what}: {result['error']}"
     if "rate" in result:
         return f"{what}: {result['rate'] / 1e9:.0f} GFLOP/s"
-    return (
-        f"{what}, {case.mode}, batch {case.batch}: {statistics.median(result['seconds']):.3f} s, "
-        f"{result['extra_mib']:.0f} MiB"
-    )
+    size = f"{case.width}×{case.height}" if case.width else f"{case.mode}, batch {case.batch}"
+    memory = result.get("extra_mib", result["peak_mib"])
+    return f"{what}, {size}: {statistics.median(result['seconds']):.3f} s, {memory:.0f} MiB"
 
 
 def select_parts(names: str, quick: bool) -> list[Part]:

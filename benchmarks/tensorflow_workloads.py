@@ -34,6 +34,12 @@ def prepare(case: Case) -> dict[str, Workload]:
     return {case.implementation: _step(case)}
 
 
+def generator(case: Case) -> Network:
+    """Builds the generator of a case."""
+    options = ModelOptions(resolution=case.resolution, base_filters=case.base_filters)
+    return _with_gamma(ssagan_tf.build_generator(options, _compute(case)))
+
+
 def _matmul(case: Case) -> dict[str, Workload]:
     dtype = tf.as_dtype(case.precision)
     multiply = tf.function(tf.matmul)
@@ -74,21 +80,20 @@ def _attention(case: Case) -> Workload:
 
 
 def _generator(case: Case) -> Workload:
-    options = ModelOptions(resolution=case.resolution, base_filters=case.base_filters)
-    generator = _with_gamma(ssagan_tf.build_generator(options, _compute(case)))
+    network = generator(case)
     static_clip = case.variant == "static"
     side = case.resolution
     image = tf.random.uniform((case.batch, side, side, 3), -1.0, 1.0)
 
     def forward(image: Any) -> Any:
-        return generator(image, training=False, static_clip=static_clip)
+        return network(image, training=False, static_clip=static_clip)
 
     def gradients(image: Any) -> Any:
         with tf.GradientTape() as tape:
-            clip = generator(image, training=True, static_clip=static_clip)
+            clip = network(image, training=True, static_clip=static_clip)
             loss = tf.reduce_mean(tf.square(clip))
         # All gradients are returned, so that none is optimised away.
-        return tape.gradient(loss, generator.trainable_variables)
+        return tape.gradient(loss, network.trainable_variables)
 
     return _traced(forward if case.mode == "forward" else gradients, image)
 
@@ -97,7 +102,7 @@ def _step(case: Case) -> Workload:
     options = ModelOptions(resolution=case.resolution, base_filters=case.base_filters)
     training = TrainOptions(batch_size=case.batch, discriminator_updates=case.updates)
     gan = GAN(
-        _with_gamma(ssagan_tf.build_generator(options, _compute(case))),
+        generator(case),
         ssagan_tf.build_discriminator(options, _compute(case)),
         training,
     )

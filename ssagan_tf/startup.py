@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 import warnings
@@ -68,18 +69,21 @@ def load_tensorflow() -> None:
     os.environ |= {"KERAS_BACKEND": backend, "KERAS_HOME": NO_FOLDER}
     # Raised by Keras 3 on NumPy 2 when weights are saved; harmless.
     warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-    if LOG_LEVEL in os.environ or "tensorflow" in sys.modules:
+    if "tensorflow" in sys.modules:
         return
+    silent = LOG_LEVEL not in os.environ
+    if silent:
+        os.environ[LOG_LEVEL] = "2"
     # TensorFlow's first messages ignore the level, so stderr is closed for the moment.
-    os.environ[LOG_LEVEL] = "2"
-    with _no_stderr():
+    with _no_stderr() if silent else contextlib.nullcontext(), _everything_stays():
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         # Two large operations at a time, each on all cores, would evict each other's caches.
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    del os.environ[LOG_LEVEL]  # TensorFlow has read it; child processes decide for themselves
+    if silent:
+        del os.environ[LOG_LEVEL]  # TensorFlow has read it; child processes decide for themselves
 
 
 def make_deterministic() -> None:
@@ -97,6 +101,21 @@ def make_deterministic() -> None:
     except RuntimeError as error:
         raise DataError("--deterministic must be set before TensorFlow is first used") from error
     tf.config.experimental.enable_op_determinism()
+
+
+@contextlib.contextmanager
+def _everything_stays() -> Iterator[None]:
+    """Exempts what is created from garbage collection, now and later.
+
+    Searching TensorFlow's modules for garbage, of which there is none, takes a second while they
+    are imported and another one when the process ends.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager

@@ -44,6 +44,7 @@ ROOMS = {
     "user_paths": ALWAYS,
     "pixels": set(),
     "precision": set(),
+    "processor": set(),
     "__init__": set(),
     "flag_files": ALWAYS | {"user_paths", "limits"},
     "flags": ALWAYS | {"flag_files", "user_paths", "limits"},
@@ -67,7 +68,7 @@ ROOMS = {
     | {"motion", "skies", "terminal"},
     "training": ALWAYS
     | {"files", "video", "flags", "progress", "pixels", "precision", "startup", "remote", "limits"}
-    | {"losses", "models", "data", "training", "box"},
+    | {"losses", "models", "data", "training", "box", "processor"},
     "evaluation": ALWAYS
     | {"files", "video", "progress", "pixels", "layers", "data", "evaluation", "safe_names"}
     | {"user_paths", "motion", "skies"},

@@ -63,6 +63,22 @@ def test_onednn_is_on_unless_the_environment_says_otherwise(
     assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == expected
 
 
+@pytest.mark.parametrize("level", [None, "0"])
+def test_a_log_level_changes_messages_only(level: str | None) -> None:
+    code = (
+        "from ssagan_tf import startup; startup.load_tensorflow(); import gc, os\n"
+        "import tensorflow as tf; print(tf.config.threading.get_inter_op_parallelism_threads(),\n"
+        "gc.isenabled(), gc.get_freeze_count() > 0, os.environ.get(startup.LOG_LEVEL))"
+    )
+    environment = {name: v for name, v in os.environ.items() if name != startup.LOG_LEVEL}
+    environment |= {} if level is None else {startup.LOG_LEVEL: level}
+    environment["CUDA_VISIBLE_DEVICES"] = ""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == f"1 True True {level}\n"
+    assert bool(done.stderr) == (level is not None)
+
+
 @pytest.mark.long
 def test_keras_json_does_not_affect_networks_and_files(tmp_path: Path) -> None:
     path = tmp_path / "described.json"

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ssagan_tf.data.dataset_info import PreparedSet
 from ssagan_tf.options import ModelOptions, TrainOptions
+from ssagan_tf.processor import why_no_bfloat16
 from ssagan_tf.training.first_stage import FirstStage
 from ssagan_tf.training.gan import GAN
 
@@ -47,6 +48,7 @@ def summary(
         *([f"initial weights: {initial_weights}"] if initial_weights else []),
         f"data: {data} from {options.data}",
         f"device: {_device(devices)}",
+        *_slow_precision(gan.generator.compute.precision),
         *(f"setting: {deviation}" for deviation in options.deviations(model.network)),
         f"generator: minimises {gan.objective}",
         f"run: {options.steps} steps of {options.discriminator_updates} discriminator updates and "
@@ -64,3 +66,12 @@ def _device(devices: tf.distribute.Strategy) -> str:
         device = f"CPU with {os.cpu_count()} cores ({hint})"
     replicas = devices.num_replicas_in_sync
     return device if replicas == 1 else f"{replicas} replicas, on this host {device}"
+
+
+def _slow_precision(precision: str) -> list[str]:
+    reason = why_no_bfloat16()
+    if precision != "mixed_bfloat16" or not reason or tf.config.list_physical_devices("GPU"):
+        return []
+    return [
+        f"precision: {reason}; steps take longer than with --precision=float32, up to many times"
+    ]

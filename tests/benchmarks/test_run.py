@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import itertools
 import json
 import sys
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks import cases, measure, run
+from benchmarks import cases, measure, run, stopwatch
 from benchmarks.cases import Case, Comparison, Part
 
 pytestmark = pytest.mark.slow
 
 WITHOUT_TORCH = "PyTorch is not installed: pip install ssagan_tf[torch]"
+IN_PROCESSES_OF_THEIR_OWN = ["growth-resolution", "training", "photo"]
 has_torch = importlib.util.find_spec("torch") is not None
 
 
@@ -30,6 +32,9 @@ def pretend(case: Case) -> dict[str, Any]:
     """Each implementation takes a different time."""
     if case.work == "matmul":
         return {"rate": 1e11, "product": "any"}
+    if case.work == "photo":
+        stages = {"network": 0.5, "- encoding, busy": 1.0}
+        return {"seconds": [2.0], "stages": stages, "cpu_seconds": 3.0, "peak_mib": 1000.0}
     seconds = 2.0 + (case.framework == "torch") + 4 * (case.variant in ("plain", "naive"))
     return {"seconds": [seconds] * 3, "extra_mib": 100 * seconds, "peak_mib": 1000.0}
 
@@ -37,7 +42,7 @@ def pretend(case: Case) -> dict[str, Any]:
 @pytest.mark.long
 def test_quick_run(tmp_path: Path) -> None:
     names = [part.name for part in cases.parts(quick=True)]
-    names.remove("growth-resolution")  # see below
+    names = [name for name in names if name not in IN_PROCESSES_OF_THEIR_OWN]  # see below
     arguments = ["--quick", f"--only={','.join(names)}", f"--output={tmp_path}"]
     assert run.main(arguments, measure=measure.attempt) == 0
     written = results(tmp_path)
@@ -56,13 +61,37 @@ def test_quick_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_process_of_its_own(tmp_path: Path) -> None:
-    arguments = ["--quick", "--only=growth-resolution", f"--output={tmp_path}"]
-    assert run.main(arguments) == 0
-    (row,) = results(tmp_path)["growth-resolution"]["rows"]
-    assert "error" not in row, row
-    assert row["seconds"] > 0
-    assert row["extra_mib"] > 0
+@pytest.mark.parametrize("name", IN_PROCESSES_OF_THEIR_OWN)
+def test_a_process_of_its_own(name: str, tmp_path: Path) -> None:
+    assert run.main(["--quick", f"--only={name}", f"--output={tmp_path}"]) == 0
+    for row in results(tmp_path)[name]["rows"]:
+        assert "error" not in row, row
+        assert row["seconds"] > 0
+        assert row["peak_mib"] > row.get("extra_mib", 1) > 0
+        if "stages" in row:
+            one_by_one = [v for k, v in row["stages"].items() if not k.startswith("- ")]
+            assert sum(one_by_one) == pytest.approx(row["seconds"])
+
+
+def test_stages_are_a_table_of_their_own(tmp_path: Path) -> None:
+    assert run.main(["--only=photo", f"--output={tmp_path}"], measure=pretend) == 0
+    lines = (tmp_path / "RESULTS.md").read_text().splitlines()
+    for line in (
+        "| seconds | 1920×1080 | 4000×3000 |",
+        "| network | 0.500 | 0.500 |",
+        "| **from start to end** | **2.00** | **2.00** |",
+        "| peak, MiB | 1000 | 1000 |",
+    ):
+        assert line in lines
+
+
+def test_nested_stages_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(stopwatch.time, "perf_counter", lambda: next(clock))
+    watch = stopwatch.Stopwatch()
+    with watch.stage("outer"):
+        assert list(watch.each("ab", "inner")) == ["a", "b"]
+    assert watch.seconds == {"outer": 4, "inner": 3}
 
 
 def test_errors_become_rows(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
