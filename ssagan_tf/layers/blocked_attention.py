@@ -9,6 +9,7 @@ In this file a map of attention is A = softmax(q kᵀ), `[B, N, N]`; rows are qu
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from ssagan_tf.layers import dynamic_blocks
+from ssagan_tf.layers.scheduling import after, after_if_possible
 from ssagan_tf.layers.static_clip import is_static, multiplicities
 from ssagan_tf.precision import upcast
 
@@ -25,6 +27,9 @@ MEMORY = 256
 ITEMSIZE = {"bfloat16": 2, "float64": 8}  # bytes per element; float16 has logits of 4 bytes
 # The size that a batch of unknown size is assumed to have.
 ASSUMED_BATCH = 16
+# Positions from which the maps of a batch are computed clip by clip: then the products of one clip
+# occupy all cores. Measured on a CPU.
+LARGE = 1024
 # Subtracted from masked logits, whose softmax is then exactly 0. Within float32's range.
 HUGE = 1e38
 
@@ -72,12 +77,25 @@ def spatial_attention(
 
     @ops.custom_gradient
     def attend(query, key, value, *masks):
-        [mask] = masks or (None,)
-        attended, maps = _attend(query, key, value, mask, memory)
+        groups, kept = _plan(query, memory)
+
+        def take(clips, earlier):
+            parts = [part[clips] for part in (query, key, value, *masks)]
+            return after(parts[0], earlier), *parts[1:]
+
+        attended, maps = _attend(groups, kept, take, memory)
 
         def grad(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
-            gradients = _attend_gradient(query, key, value, mask, attended, upstream, maps, memory)
+            gradients, last = [], None
+            for (clips, blocks), weights in zip(groups, maps, strict=True):
+                parts = take(clips, last)
+                gradient = _attend_gradient(
+                    parts, attended[clips], upstream[clips], weights, blocks, memory
+                )
+                gradients.append(gradient)
+                last = gradient[1]  # dK, the last that is computed
+            gradients = [_concatenate(parts, axis=0) for parts in zip(*gradients, strict=True)]
             return (*gradients, *map(ops.zeros_like, masks))
 
         return attended, grad
@@ -189,26 +207,25 @@ def self_attention(
 
     @ops.custom_gradient
     def attend(features, *weights):
-        groups, maps, outputs = _groups(features, memory), None, []
-        for clips in groups:
-            group = _after(features[clips], outputs[-1] if outputs else None)
-            output, maps = _attend(*project(group, weights), None, memory)
-            outputs.append(output)
-        attended = _concatenate(outputs, axis=0)
-        maps = maps if len(groups) == 1 else None
+        groups, kept = _plan(features, memory)
+
+        def take(clips, earlier):
+            return project(after(features[clips], earlier), weights)
+
+        attended, maps = _attend(groups, kept, take, memory)
 
         def grad(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
             d_features, d_weights = [], [0] * len(weights)
-            for clips in groups:
-                group = _after(features[clips], d_features[-1] if d_features else upstream)
+            for (clips, blocks), weights_of_group in zip(groups, maps, strict=True):
+                group = after(features[clips], d_features[-1] if d_features else upstream)
                 d_qkv = list(
                     _attend_gradient(
-                        *project(group, weights),
-                        None,
+                        project(group, weights),
                         attended[clips],
                         upstream[clips],
-                        maps,
+                        weights_of_group,
+                        blocks,
                         memory,
                     )
                 )
@@ -251,7 +268,7 @@ def _weights(query: Any, key: Any, mask: Any = None) -> Any:
     if keras.backend.standardize_dtype(dtype) == "float16":
         # Unscaled sums over T·C̄ products exceed float16's 65504; bfloat16 has float32's range.
         query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
-    logits = ops.matmul(query, _transposed(key))
+    logits = _product(query, key, transpose="second")
     if mask is not None:
         logits = logits + ((ops.cast(mask, logits.dtype) - 1.0) * HUGE)[:, None]
     # For a single position softmax is 1, and Keras would warn. The product keeps q and k in the
@@ -261,7 +278,7 @@ def _weights(query: Any, key: Any, mask: Any = None) -> Any:
 
 
 def _transposed(matrices: Any) -> Any:
-    return ops.transpose(matrices, (0, 2, 1))
+    return ops.swapaxes(matrices, -1, -2)
 
 
 Blocks = list[tuple[slice, list[slice]]]
@@ -303,54 +320,72 @@ def _blocks(query: Any, memory: int) -> Blocks | None:
     ]
 
 
-def _groups(features: Any, memory: int) -> list[slice]:
-    """Groups of clips that go through q kᵀ together: a single one where the maps are kept."""
-    blocks = _blocks(features, memory)
-    return [slice(None)] if blocks is None else [clips for clips, _ in blocks]
+def _plan(rows: Any, memory: int) -> tuple[Blocks, bool]:
+    """Groups of clips and their blocks, and whether the maps are kept for the gradient."""
+    blocks = _blocks(rows, memory)
+    if blocks is not None:
+        return blocks, False
+    batch, positions = rows.shape[:2]
+    if positions is None:
+        return [(slice(None), [])], False
+    groups = [slice(None)]
+    if batch is not None and positions >= LARGE:
+        groups = [slice(clip, clip + 1) for clip in range(batch)] or groups
+    return [(clips, [slice(None)]) for clips in groups], True
 
 
-def _attend(query: Any, key: Any, value: Any, mask: Any, memory: int) -> tuple[Any, Any]:
-    """o as rows `[B, N, T·C]`, and the maps `[B, N, N]`, or None where they are not kept."""
-    if query.shape[1] is None:
-        attended, _ = dynamic_blocks.map_blocks(
-            lambda rows: (ops.matmul(_weights(rows, key, mask), value), ()),
+Parts = tuple[Any, ...]
+"""Rows of q, k and v of a group of clips, and maybe its mask."""
+
+
+def _attend(
+    groups: Blocks, kept: bool, take: Callable[[slice, Any], Parts], memory: int
+) -> tuple[Any, list]:
+    """o as rows `[B, N, T·C]`, and the maps of each group, or None where they are not kept.
+
+    Args:
+      groups: As `_plan` returns them.
+      kept: The same.
+      take: Takes the clips of a group, and what must be computed before.
+      memory: Limit in MiB.
+    """
+    outputs, maps = [], []
+    for clips, blocks in groups:
+        parts = take(clips, outputs[-1] if outputs else None)
+        output, weights = _attend_group(parts, blocks, memory)
+        outputs.append(output)
+        maps.append(weights if kept else None)
+    return _concatenate(outputs, axis=0), maps
+
+
+def _attend_group(parts: Parts, blocks: list[slice], memory: int) -> tuple[Any, Any]:
+    """o of a group, and the map of its last block."""
+    query, key, value, *masks = parts
+    if not blocks:
+        output, _ = dynamic_blocks.map_blocks(
+            lambda rows: (ops.matmul(_weights(rows, key, *masks), value), ()),
             [query],
             _fitting(query.dtype, memory),
         )
-        return attended, None
-    blocks = _blocks(query, memory)
-    if blocks is None:
-        weights = _weights(query, key, mask)
-        return ops.matmul(weights, value), weights
-    groups, output = [], None
-    for clips, all_rows in blocks:
-        outputs = []
-        for rows in all_rows:
-            block = _after(query[clips, rows], output)
-            weights = _weights(block, key[clips], None if mask is None else mask[clips])
-            output = ops.matmul(weights, value[clips])
-            outputs.append(output)
-        groups.append(_concatenate(outputs, axis=1))
-    return _concatenate(groups, axis=0), None
+        return output, None
+    outputs, weights = [], None
+    for rows in blocks:
+        weights = _weights(after(query[:, rows], outputs[-1] if outputs else None), key, *masks)
+        outputs.append(_product(weights, value))
+    return _concatenate(outputs, axis=1), weights
 
 
 def _attend_gradient(
-    query: Any,
-    key: Any,
-    value: Any,
-    mask: Any,
-    attended: Any,
-    upstream: Any,
-    maps: Any,
-    memory: int,
+    parts: Parts, attended: Any, upstream: Any, weights: Any, blocks: list[slice], memory: int
 ) -> tuple[Any, Any, Any]:
-    """Gradients with respect to q, k and v."""
-    if maps is not None:
-        return _block_gradient(query, key, value, attended, upstream, maps)
-    if query.shape[1] is None:
+    """Gradients with respect to q, k and v of a group, whose map is computed again if None."""
+    query, key, value, *masks = parts
+    if weights is not None:
+        return _block_gradient(query, key, value, attended, upstream, weights)
+    if not blocks:
 
         def block_gradient(query, attended, upstream):
-            weights = _weights(query, key, mask)
+            weights = _weights(query, key, *masks)
             d_query, *sums = _block_gradient(query, key, value, attended, upstream, weights)
             return d_query, sums
 
@@ -361,48 +396,48 @@ def _attend_gradient(
             [key, value],
         )
         return (d_query, *sums)
-    groups, last = [], None
-    for clips, all_rows in _blocks(query, memory) or [(slice(None), [slice(None)])]:
-        d_query, d_key, d_value = [], 0, 0
-        for rows in all_rows:
-            block = _after(query[clips, rows], last)
-            d_block, d_block_key, d_block_value = _block_gradient(
-                block,
-                key[clips],
-                value[clips],
-                attended[clips, rows],
-                upstream[clips, rows],
-                _weights(block, key[clips], None if mask is None else mask[clips]),
-            )
-            d_query.append(d_block)
-            d_key, d_value = d_key + d_block_key, d_value + d_block_value
-            last = d_key  # the last thing that the block computes
-        groups.append((_concatenate(d_query, axis=1), d_key, d_value))
-    return tuple(_concatenate(parts, axis=0) for parts in zip(*groups, strict=True))
+    d_query, d_key, d_value, last = [], 0, 0, None
+    for rows in blocks:
+        block = after(query[:, rows], last)
+        d_block, d_block_key, d_block_value = _block_gradient(
+            block, key, value, attended[:, rows], upstream[:, rows], _weights(block, key, *masks)
+        )
+        d_query.append(d_block)
+        d_key, d_value = d_key + d_block_key, d_value + d_block_value
+        last = d_key  # the last thing that the block computes
+    return _concatenate(d_query, axis=1), d_key, d_value
 
 
 def _block_gradient(
     query: Any, key: Any, value: Any, attended: Any, upstream: Any, weights: Any
 ) -> tuple[Any, Any, Any]:
     """Gradients with respect to q, k and v of a block of query rows, given its map."""
-    d_value = ops.matmul(_transposed(weights), upstream)
-    # One product after the other (`_after`): large ones slow each other down in parallel.
-    d_weights = ops.matmul(_after(upstream, d_value), _transposed(value))
     # Softmax: dS = A·(dA - Σ A·dA), where the sum over the N keys equals that of o·do over T·C.
     total = ops.sum(upcast(attended) * upcast(upstream), axis=-1, keepdims=True)
-    d_logits = weights * (d_weights - ops.cast(total, weights.dtype))
-    d_query = ops.matmul(d_logits, key)
-    d_key = ops.matmul(_transposed(d_logits), _after(query, d_query))
+    # One product after the other: large ones slow each other down in parallel.
+    d_value = _product(weights, after_if_possible(upstream, after(total, query)), transpose="first")
+    upstream = after_if_possible(upstream, d_value)
+    d_logits = weights * (
+        _product(upstream, value, transpose="second") - ops.cast(total, weights.dtype)
+    )
+    d_query = _product(d_logits, key)
+    d_key = _product(d_logits, after_if_possible(query, d_query), transpose="first")
     return d_query, d_key, d_value
 
 
-def _after(x: Any, earlier: Any) -> Any:
-    """Returns `x`, but not before `earlier`: parallel blocks would multiply the memory."""
-    if earlier is None:
-        return x
-    # One element, or none of an empty batch. What is added is 0, which no compiler can know.
-    number = ops.sum(ops.reshape(earlier, (-1,))[:1])
-    return x + ops.cast(number > float("inf"), x.dtype)
+def _product(first: Any, second: Any, transpose: str | None = None) -> Any:
+    """A product of matrices `[B, rows, columns]`, of which the first or second may be transposed.
+
+    A large one of a single clip is that of plain matrices, which is faster. (Of a block of few rows
+    it is not: with a transposed second factor, oneDNN is a third slower.)
+    """
+    one = first.shape[0] == second.shape[0] == 1 and (first.shape[1] or 0) >= LARGE
+    if one:
+        first, second = ops.squeeze(first, 0), ops.squeeze(second, 0)
+    first = _transposed(first) if transpose == "first" else first
+    second = _transposed(second) if transpose == "second" else second
+    product = ops.matmul(first, second)
+    return product[None] if one else product
 
 
 def _concatenate(parts: list, axis: int) -> Any:

@@ -244,6 +244,26 @@ def test_blocks_equal_one_formula(shape: tuple, rows: list[int], monkeypatch) ->
         assert_as_good(fast, plain, expected)
 
 
+def test_large_maps_are_computed_clip_by_clip(monkeypatch) -> None:
+    shape = (3, 1, 32, 32, 2)
+    q, k, v = (draws(*shape, seed=seed) for seed in range(3))
+    mask = np.arange(1024) % 7 > np.arange(3)[:, None]
+    calls = counted(monkeypatch)
+    for masks in ({}, {"attention_mask": mask}):
+        expected, found = (
+            value_and_gradients(
+                lambda *qkv, of=operation, masks=masks: of(*qkv, **masks), [q, k, v], 3
+            )
+            for operation in (
+                blocked_attention.spatial_attention_naive,
+                blocked_attention.spatial_attention,
+            )
+        )
+        assert_exact(found, expected)
+    clip_by_clip = [call for call in calls if call == (1, 1024)]
+    assert len(clip_by_clip) == 2 * 3  # and not again in the gradient
+
+
 def test_blocks_equal_the_reference(monkeypatch) -> None:
     # The reference is slow: small blocks.
     blocks = [(slice(0, 2), [slice(0, 5), slice(5, 12)]), (slice(2, 3), [slice(0, 12)])]
