@@ -20,7 +20,7 @@ from ssagan_tf.sweep import run_program
 BENCHMARK = "procedural-skies-64-v1"
 RESULTS = Path(__file__).parent / "results"
 BOUNDS = "bounds"  # the file of what needs no training
-BASELINES = ("mean_frame", "constant_wind", "true_motion")
+BASELINES = ("mean_frame", "constant_wind", "unknown_motion", "true_motion")
 EVALUATION = "evaluation"  # the folder of a run that keeps the report
 SHOWN = "shown_clips"  # the folder of an evaluation that keeps the clips that are drawn
 _OMITTED = ("name", "about", "per_frame", "frames_2_to_32")

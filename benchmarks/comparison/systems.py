@@ -62,6 +62,11 @@ SYSTEMS: dict[str, System] = {
         ("--network=mdgan_stage2", "--ranking=generator"),
         first_stage="mdgan_stage1",
     ),
+    "mdgan_stage2_weak_ranking": System(
+        "MD-GAN II, ranking loss in the generator only, weight 0.01",
+        ("--network=mdgan_stage2", "--ranking=generator", "--lambda_rank=0.01"),
+        first_stage="mdgan_stage1",
+    ),
     "mdgan_stage2_without_ranking": System(
         "MD-GAN II without ranking loss",
         ("--network=mdgan_stage2", "--lambda_rank=0"),

@@ -22,6 +22,7 @@ BOUND_TITLES = {
     "copy_first_frame": "*copy of the photo*",
     "mean_frame": "*mean frame (needs the real clip)*",
     "constant_wind": "*constant wind*",
+    "unknown_motion": "*median over other clips' winds*",
     "true_motion": "*true motion*",
     "bundled_model": "*the bundled model (its own recipe, 19,200 clips)*",
 }

@@ -22,6 +22,8 @@ from ssagan_tf.pixels import to_float
 # Of constant_wind, in widths per frame: the mean speed in the test clips of the benchmark
 # procedural-skies-64 v1.
 WIND = 0.0105
+# Clips that unknown_motion takes the velocities of; their truths are kept between its clips.
+OTHERS = 15
 
 
 def copy_first_frame(real: np.ndarray) -> np.ndarray:
@@ -67,6 +69,18 @@ def true_motion(real: np.ndarray, position: int, clips: RealClips) -> np.ndarray
     """The photo, moved by the median over time of the true velocity at each pixel."""
     truth = clips.truth(position)
     return warp(real[0], truth.velocity[0], range(len(real)), truth.moving)
+
+
+def unknown_motion(real: np.ndarray, position: int, clips: RealClips) -> np.ndarray:
+    """The photo, moved by the true velocities of other clips: at each pixel the median of these.
+
+    About the clip with the smallest L1 that can be made without knowing the wind.
+    """
+    moving = clips.truth(position).moving
+    others = [n for n in range(len(clips)) if clips.videos[n] != clips.videos[position]]
+    some = others[:: -(-len(others) // OTHERS)]
+    moved = [warp(real[0], clips.truth(n).velocity[0], range(len(real)), moving) for n in some]
+    return np.uint8(np.rint(np.median(moved, axis=0))) if moved else copy_first_frame(real)
 
 
 def other_clip(real: np.ndarray, position: int, clips: RealClips) -> np.ndarray:
@@ -132,6 +146,14 @@ BASELINES = {
             "true_motion",
             "the input, moved by the true velocities of its procedural sky (median over time)",
             true_motion,
+            sees_all_clips=True,
+            needs_truth=True,
+        ),
+        Baseline(
+            "unknown_motion",
+            f"the input, moved by the true velocities of {OTHERS} other procedural skies: the "
+            "median at each pixel, so about the smallest L1 without knowing the wind",
+            unknown_motion,
             sees_all_clips=True,
             needs_truth=True,
         ),

@@ -136,6 +136,15 @@ def test_true_motion_moves_by_the_true_velocity(truths) -> None:
     assert set(truths) == {("clouds00000/0", SIDE), ("clouds00001/0", SIDE)}
 
 
+def test_unknown_motion_is_the_median_of_the_others(truths) -> None:
+    speeds = 0.5, -0.75, 0.5, 0.5
+    clips = real(*speeds, synthetic_settings={"speeds": speeds})
+    found, moved = made("unknown_motion", clips), made("true_motion", clips)
+    np.testing.assert_array_equal(found[0], moved[0])  # two of three others move as it does
+    np.testing.assert_array_equal(found[1, :, 34:], moved[1, :, 34:])  # below its sky
+    assert np.abs(found[1].astype(int) - moved[1])[8:, :34].mean() > 5  # no other moves as it does
+
+
 def test_the_truth_is_drawn_once(truths) -> None:
     clips = real(0.5, 0.5, synthetic_settings={"speeds": (0.5, 0.5)})
     assert clips.truth(1) is clips.truth(1)
@@ -145,8 +154,9 @@ def test_the_truth_is_drawn_once(truths) -> None:
 def test_true_motion_needs_procedural_skies(truths) -> None:
     clips = real(0.5)
     assert clips.truth(0) is None
-    with pytest.raises(OptionError, match=r"baselines=true_motion: needs .*--layout=synthetic"):
-        baselines.baseline_systems(["pan", "true_motion"], clips)
+    for name in ("true_motion", "unknown_motion"):
+        with pytest.raises(OptionError, match=rf"baselines={name}: needs .*--layout=synthetic"):
+            baselines.baseline_systems(["pan", name], clips)
 
 
 def test_a_set_whose_settings_are_damaged(truths) -> None:
