@@ -27,7 +27,7 @@ class Case:
 
     Attributes:
       work: What is computed. `matmul`: matrix products alone. `step`: a training step. `training`:
-        steps of the program `train`. `photo`: the program `animate`.
+        steps of the program `train`. `learning`: a whole training. `photo`: the program `animate`.
       implementation: Name of the implementation in the tables.
       framework: Framework of the implementation.
       variant: `static` or `plain` for our networks, `blocked` or `naive` for our attention, `naive`
@@ -42,6 +42,7 @@ class Case:
       positions: N, the attention's positions.
       frames: T, the attention's frames.
       channels: C, the attention's channels.
+      seed: Of the training.
       width: Of the photo, in pixels.
       height: Of the photo, in pixels.
       memory: MiB that our attention's weights may take before it works in blocks; None: the
@@ -51,7 +52,7 @@ class Case:
       timeout: Seconds after which the process is stopped.
     """
 
-    work: Literal["matmul", "attention", "generator", "step", "training", "photo"]
+    work: Literal["matmul", "attention", "generator", "step", "training", "learning", "photo"]
     implementation: str
     framework: Literal["tensorflow", "torch", "onnxruntime"] = "tensorflow"
     variant: str = ""
@@ -65,6 +66,7 @@ class Case:
     positions: int = 0
     frames: int = 0
     channels: int = 0
+    seed: int = 0
     width: int = 0
     height: int = 0
     memory: int | None = None
@@ -118,6 +120,7 @@ def parts(quick: bool = False) -> list[Part]:
         *(_generator(mode, precision, quick) for mode, precision in generators),
         _step(quick),
         _training(quick),
+        _learning(quick),
         _onnx(quick),
         _resolutions(quick),
         _batches(quick),
@@ -242,6 +245,28 @@ def _training(quick: bool) -> Part:
         f"{common['batch']}, one discriminator update.",
         (Comparison("", cases),),
         rounds=1 if quick else 3,
+    )
+
+
+def _learning(quick: bool) -> Part:
+    common = {"resolution": 64, "base_filters": 8, "batch": 4, "repetitions": 1000}
+    common["timeout"] = 3600.0
+    if quick:
+        common |= {"base_filters": 2, "batch": 1, "repetitions": 2}
+    comparisons = []
+    for seed in (1,) if quick else (1, 2, 3):
+        cases = (
+            Case("learning", OURS, seed=seed, **common),
+            Case("learning", f"{OURS}, mixed bfloat16", precision="bfloat16", seed=seed, **common),
+        )
+        comparisons.append(Comparison(f"seed {seed}", cases))
+    return Part(
+        "learning",
+        "What is learned in bfloat16",
+        f"The demo (configs/demo.cfg) for {common['repetitions']:,} steps, in both precisions: "
+        "median seconds of a step, and the content loss on test clips at the end.",
+        tuple(comparisons),
+        rounds=1,
     )
 
 

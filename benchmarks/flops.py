@@ -212,7 +212,7 @@ def of_case(case: Case) -> int | None:
     """Returns the operations of a case with its implementation's algorithm; None if unknown."""
     from ssagan_tf.options import ComputeOptions
 
-    if case.work in ("matmul", "photo") or case.remat:
+    if case.work in ("matmul", "learning", "photo") or case.remat:
         return None
     memory = case.memory or ComputeOptions().attention_memory
     if case.framework == "torch":

@@ -141,6 +141,7 @@ _COLUMNS: list[Column] = [
     ("extra memory, MiB", lambda row: row.get("extra_mib"), "{:.0f}".format),
     ("memory ratio", lambda row: row.get("memory_ratio"), "{:.2f}".format),
     ("peak, MiB", lambda row: row.get("peak_mib"), "{:.0f}".format),
+    ("content loss", lambda row: row.get("content_loss"), "{:.4f}".format),
     ("GFLOP", lambda row: row["operations"], _gigas),
     ("share of floor", lambda row: row.get("share_of_floor"), "{:.0%}".format),
 ]

@@ -2,7 +2,7 @@
 
     python -m benchmarks.run [--only=PART,…] [--quick] [--output=FOLDER]
 
-Parts: attention, generator, step, training, onnx, growth, photo.
+Parts: attention, generator, step, training, learning, onnx, growth, photo.
 
 Every measurement runs in a fresh process. The implementations of a comparison take turns, round by
 round, so that changes in the machine's speed affect all of them; the median over all repetitions of
@@ -44,11 +44,15 @@ Results = dict[Case, list[dict[str, Any]]]
 # An implementation that takes this many times as long as the baseline is measured in one round:
 # its ratio is clear, and the rounds of the others stay close together in time.
 MUCH_SLOWER = 10.0
-MEDIANS = ("extra_mib", "peak_mib", "cpu_seconds")  # of a result, if it has them
+MEDIANS = ("extra_mib", "peak_mib", "cpu_seconds", "content_loss")  # of a result, if it has them
 
 
 # What measures a case in a fresh process, by its work; `benchmarks.measure` all others.
-MEASURED_BY = {"photo": "benchmarks.photo_to_video", "training": "benchmarks.training_speed"}
+MEASURED_BY = {
+    "photo": "benchmarks.photo_to_video",
+    "training": "benchmarks.training_speed",
+    "learning": "benchmarks.learning",
+}
 
 
 def in_fresh_process(case: Case) -> dict[str, Any]:
