@@ -37,7 +37,7 @@ def markdown(parts: list[dict[str, Any]]) -> str:
         lines += [f"## {part['title']}", "", part["note"], ""]
         if len(machines) > 1:
             lines += [*_machine(part["environment"]), ""]
-        table = _stages if any("stages" in row for row in part["rows"]) else _table
+        table = _stages if part["rows"][0]["case"]["work"] == "photo" else _table
         lines += [*table(part["rows"]), "", _measured(part), ""]
     return "\n".join(lines)
 
@@ -82,8 +82,11 @@ def _table(rows: list[Row]) -> list[str]:
 
 def _stages(rows: list[Row]) -> list[str]:
     """A line per stage, a column per row."""
+    errors = [f"{row['label']}: {row['error']}" for row in rows if "error" in row]
     measured = [row for row in rows if "stages" in row]
-    table = [["seconds", *(row["label"] for row in rows)], [":--", *("--:" for _ in rows)]]
+    if not measured:
+        return errors
+    table = [["seconds", *(row["label"] for row in measured)], [":--", *("--:" for _ in measured)]]
     for name in measured[0]["stages"]:
         table.append([name, *(_seconds(row["stages"][name]) for row in measured)])
     table.append(
@@ -92,7 +95,7 @@ def _stages(rows: list[Row]) -> list[str]:
     table.append(["fastest to slowest", *(_spread(row) or "" for row in measured)])
     table.append(["processor time", *(_seconds(row["cpu_seconds"]) for row in measured)])
     table.append(["peak, MiB", *(f"{row['peak_mib']:.0f}" for row in measured)])
-    return [_joined(cells) for cells in table]
+    return [*(_joined(cells) for cells in table), *(["", *errors] if errors else [])]
 
 
 def _cells(row: Row, columns: list[Column]) -> list[str]:

@@ -9,7 +9,7 @@ CPU_INFO = Path("/proc/cpuinfo")  # Linux only
 ONEDNN_LIMIT = "ONEDNN_MAX_CPU_ISA"
 _BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}  # the last one on ARM
 _LIMITS_WITHOUT_BFLOAT16 = {
-    *("sse41", "avx", "avx2", "avx2_vnni", "avx2_vnni_2"),
+    *("sse41", "avx", "avx2", "avx2_vnni"),
     *("avx512_core", "avx512_core_vnni"),
 }
 

@@ -55,7 +55,8 @@ def load_tensorflow() -> None:
     """Imports TensorFlow and initializes its devices without log messages.
 
     oneDNN is on (see `use_onednn`), and Keras has its default settings, whatever the user's
-    keras.json says. If TF_CPP_MIN_LOG_LEVEL is set, messages are shown at that level.
+    keras.json says. If TF_CPP_MIN_LOG_LEVEL is set, messages are shown at that level. Objects that
+    exist by then are no longer searched for garbage.
 
     Raises:
       DataError: KERAS_BACKEND names another backend.
@@ -75,7 +76,7 @@ def load_tensorflow() -> None:
     if silent:
         os.environ[LOG_LEVEL] = "2"
     # TensorFlow's first messages ignore the level, so stderr is closed for the moment.
-    with _no_stderr() if silent else contextlib.nullcontext(), _everything_stays():
+    with _no_stderr() if silent else contextlib.nullcontext(), _without_garbage_collection():
         import tensorflow as tf
 
         gpus = tf.config.list_physical_devices("GPU")
@@ -104,18 +105,20 @@ def make_deterministic() -> None:
 
 
 @contextlib.contextmanager
-def _everything_stays() -> Iterator[None]:
-    """Exempts what is created from garbage collection, now and later.
+def _without_garbage_collection() -> Iterator[None]:
+    """Exempts all objects that there are at the end from garbage collection, now and later.
 
-    Searching TensorFlow's modules for garbage, of which there is none, takes a second while they
-    are imported and another one when the process ends.
+    Searching TensorFlow's modules for garbage, of which there is hardly any, takes a second while
+    they are imported and another one when the process ends.
     """
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_on:
+            gc.enable()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 
 from benchmarks import environment, run
 from benchmarks.cases import Case
@@ -55,6 +56,12 @@ def test_training_says_that_bfloat16_is_slow(
     flag: str, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture
 ) -> None:
     pretend(monkeypatch, tmp_path, INTEL.format(flag))
+    without_gpu = tf.config.list_physical_devices("CPU")
+    monkeypatch.setattr(
+        tf.config,
+        "list_physical_devices",
+        lambda kind=None: [] if kind == "GPU" else without_gpu,
+    )
     options = TrainOptions(data="synthetic", run_dir=str(tmp_path / "run"), dry_run=True)
     train(
         ModelOptions(resolution=64, base_filters=1),

@@ -22,7 +22,7 @@ from ssagan_tf.pixels import to_float
 # Of constant_wind, in widths per frame: the mean speed in the test clips of the benchmark
 # procedural-skies-64 v1.
 WIND = 0.0105
-# Clips that unknown_motion takes the velocities of; their truths are kept between its clips.
+# Clips that unknown_motion takes the velocities of. With its own, as many as RealClips remembers.
 OTHERS = 15
 
 
@@ -78,7 +78,7 @@ def unknown_motion(real: np.ndarray, position: int, clips: RealClips) -> np.ndar
     """
     moving = clips.truth(position).moving
     others = [n for n in range(len(clips)) if clips.videos[n] != clips.videos[position]]
-    some = others[:: -(-len(others) // OTHERS)]
+    some = others[:: max(1, len(others) // OTHERS)][:OTHERS]
     moved = [warp(real[0], clips.truth(n).velocity[0], range(len(real)), moving) for n in some]
     return np.uint8(np.rint(np.median(moved, axis=0))) if moved else copy_first_frame(real)
 
@@ -151,8 +151,8 @@ BASELINES = {
         ),
         Baseline(
             "unknown_motion",
-            f"the input, moved by the true velocities of {OTHERS} other procedural skies: the "
-            "median at each pixel, so about the smallest L1 without knowing the wind",
+            f"the input, moved by the true velocities of up to {OTHERS} other procedural skies: "
+            "the median at each pixel, so about the smallest L1 without knowing the wind",
             unknown_motion,
             sees_all_clips=True,
             needs_truth=True,

@@ -27,8 +27,8 @@ MEMORY = 256
 ITEMSIZE = {"bfloat16": 2, "float64": 8}  # bytes per element; float16 has logits of 4 bytes
 # The size that a batch of unknown size is assumed to have.
 ASSUMED_BATCH = 16
-# Positions from which the maps of a batch are computed clip by clip: then the products of one clip
-# occupy all cores. Measured on a CPU.
+# Positions from which the maps of a batch are computed clip by clip, and rows from which products
+# are those of plain matrices: one of them occupies all cores. Measured on a CPU.
 LARGE = 1024
 # Subtracted from masked logits, whose softmax is then exactly 0. Within float32's range.
 HUGE = 1e38
@@ -79,22 +79,21 @@ def spatial_attention(
     def attend(query, key, value, *masks):
         groups, kept = _plan(query, memory)
 
-        def take(clips, earlier):
+        def take(clips, *earlier):
             parts = [part[clips] for part in (query, key, value, *masks)]
-            return after(parts[0], earlier), *parts[1:]
+            return after(parts[0], *earlier), *parts[1:]
 
         attended, maps = _attend(groups, kept, take, memory)
 
         def grad(*args, upstream=None):
             upstream = args[-1] if upstream is None else upstream
-            gradients, last = [], None
+            gradients, last = [], ()
             for (clips, blocks), kept_map in zip(groups, maps, strict=True):
-                parts = take(clips, last)
-                gradient = _attend_gradient(
+                parts = take(clips, *last)
+                last = _attend_gradient(
                     parts, attended[clips], upstream[clips], kept_map, blocks, memory
                 )
-                gradients.append(gradient)
-                last = gradient[1]  # dK, the last that is computed
+                gradients.append(last)
             gradients = [_concatenate(parts, axis=0) for parts in zip(*gradients, strict=True)]
             return (*gradients, *map(ops.zeros_like, masks))
 
@@ -185,7 +184,7 @@ def self_attention(
     """`spatial_attention` of three 1×1×1 convolutions of one clip.
 
     The gradient computes q, k and v again, which costs little compared with the attention and saves
-    the memory to keep them. Where the maps are not kept, everything is computed clip by clip.
+    the memory to keep them. Large maps are computed clip by clip, together with their q, k and v.
 
     Args:
       clip: `[B, T, H, W, C]`, or the slices of a static clip of `frames` frames.
@@ -209,8 +208,8 @@ def self_attention(
     def attend(features, *weights):
         groups, kept = _plan(features, memory)
 
-        def take(clips, earlier):
-            return project(after(features[clips], earlier), weights)
+        def take(clips, *earlier):
+            return project(after(features[clips], *earlier), weights)
 
         attended, maps = _attend(groups, kept, take, memory)
 
@@ -218,7 +217,7 @@ def self_attention(
             upstream = args[-1] if upstream is None else upstream
             d_features, d_weights = [], [0] * len(weights)
             for (clips, blocks), kept_map in zip(groups, maps, strict=True):
-                group = after(features[clips], d_features[-1] if d_features else upstream)
+                group = after(features[clips], *(d_features[-1:] or [upstream]))
                 d_qkv = list(
                     _attend_gradient(
                         project(group, weights),
@@ -282,7 +281,8 @@ def _transposed(matrices: Any) -> Any:
 
 
 Blocks = list[tuple[slice, list[slice]]]
-"""Groups of clips that are computed together, each with its blocks of query rows."""
+"""Groups of clips that are computed together, each with its blocks of query rows: none where the
+number of positions is unknown."""
 
 
 def _itemsize(dtype: Any) -> int:
@@ -329,8 +329,8 @@ def _plan(rows: Any, memory: int) -> tuple[Blocks, bool]:
     if positions is None:
         return [(slice(None), [])], False
     groups = [slice(None)]
-    if batch is not None and positions >= LARGE:
-        groups = [slice(clip, clip + 1) for clip in range(batch)] or groups
+    if batch is not None and positions >= LARGE and 0 < batch <= ASSUMED_BATCH:
+        groups = [slice(clip, clip + 1) for clip in range(batch)]
     return [(clips, [slice(None)]) for clips in groups], True
 
 
@@ -339,27 +339,26 @@ Parts = tuple[Any, ...]
 
 
 def _attend(
-    groups: Blocks, kept: bool, take: Callable[[slice, Any], Parts], memory: int
+    groups: Blocks, kept: bool, take: Callable[..., Parts], memory: int
 ) -> tuple[Any, list]:
     """o as rows `[B, N, T·C]`, and the maps of each group, or None where they are not kept.
 
     Args:
       groups: As `_plan` returns them.
-      kept: The same.
+      kept: Whether to return the maps.
       take: Takes the clips of a group, and what must be computed before.
       memory: Limit in MiB.
     """
     outputs, maps = [], []
     for clips, blocks in groups:
-        parts = take(clips, outputs[-1] if outputs else None)
-        output, weights = _attend_group(parts, blocks, memory)
+        output, kept_map = _attend_group(take(clips, *outputs[-1:]), blocks, kept, memory)
         outputs.append(output)
-        maps.append(weights if kept else None)
+        maps.append(kept_map)
     return _concatenate(outputs, axis=0), maps
 
 
-def _attend_group(parts: Parts, blocks: list[slice], memory: int) -> tuple[Any, Any]:
-    """o of a group, and the map of its last block."""
+def _attend_group(parts: Parts, blocks: list[slice], kept: bool, memory: int) -> tuple[Any, Any]:
+    """o of a group, and its map, or None if it is not kept."""
     query, key, value, *masks = parts
     if not blocks:
         output, _ = dynamic_blocks.map_blocks(
@@ -370,9 +369,9 @@ def _attend_group(parts: Parts, blocks: list[slice], memory: int) -> tuple[Any, 
         return output, None
     outputs, weights = [], None
     for rows in blocks:
-        weights = _weights(after(query[:, rows], outputs[-1] if outputs else None), key, *masks)
+        weights = _weights(after(query[:, rows], *outputs[-1:]), key, *masks)
         outputs.append(_product(weights, value))
-    return _concatenate(outputs, axis=1), weights
+    return _concatenate(outputs, axis=1), weights if kept else None
 
 
 def _attend_gradient(
@@ -396,15 +395,15 @@ def _attend_gradient(
             [key, value],
         )
         return (d_query, *sums)
-    d_query, d_key, d_value, last = [], 0, 0, None
+    d_query, d_key, d_value, last = [], 0, 0, ()
     for rows in blocks:
-        block = after(query[:, rows], last)
+        block = after(query[:, rows], *last)
         d_block, d_block_key, d_block_value = _block_gradient(
             block, key, value, attended[:, rows], upstream[:, rows], _weights(block, key, *masks)
         )
         d_query.append(d_block)
         d_key, d_value = d_key + d_block_key, d_value + d_block_value
-        last = d_key  # the last thing that the block computes
+        last = d_block, d_key, d_value
     return _concatenate(d_query, axis=1), d_key, d_value
 
 
@@ -414,8 +413,9 @@ def _block_gradient(
     """Gradients with respect to q, k and v of a block of query rows, given its map."""
     # Softmax: dS = A·(dA - Σ A·dA), where the sum over the N keys equals that of o·do over T·C.
     total = ops.sum(upcast(attended) * upcast(upstream), axis=-1, keepdims=True)
-    # One product after the other: large ones slow each other down in parallel.
-    d_value = _product(weights, after_if_possible(upstream, after(total, query)), transpose="first")
+    # One product after the other: large ones slow each other down in parallel. A kept map does not
+    # depend on the clip before, but the query does.
+    d_value = _product(weights, after_if_possible(upstream, total, query), transpose="first")
     upstream = after_if_possible(upstream, d_value)
     d_logits = weights * (
         _product(upstream, value, transpose="second") - ops.cast(total, weights.dtype)

@@ -64,7 +64,7 @@ def convolve(clip: Any, kernel: Any, strides: Triple, padding: str, smaller: Tri
     unfold, _ = _patches(larger, smaller, kernel.shape[:3], strides, padding)
     rows = unfold(ops.reshape(clip, (-1, math.prod(larger), channels)))
     filters = kernel.shape[-1]
-    outputs = _product(
+    outputs = _rows_by_kernel(
         ops.reshape(rows, (-1, math.prod(kernel.shape[:4]))), ops.reshape(kernel, (-1, filters))
     )
     return ops.reshape(outputs, (-1, *smaller, filters))
@@ -87,7 +87,7 @@ def convolve_transposed(
     """
     smaller, (filters, channels) = clip.shape[1:4], kernel.shape[3:]
     _, fold = _patches(larger, smaller, kernel.shape[:3], strides, padding)
-    rows = _product_with_transpose(
+    rows = _rows_by_transposed_kernel(
         ops.reshape(clip, (-1, channels)), ops.reshape(kernel, (-1, channels))
     )
     rows = ops.reshape(rows, (-1, math.prod(smaller) * math.prod(kernel.shape[:3]), filters))
@@ -95,13 +95,13 @@ def convolve_transposed(
 
 
 @ops.custom_gradient
-def _product(rows: Any, kernel: Any) -> Any:
+def _rows_by_kernel(rows: Any, kernel: Any) -> Any:
     """Rows `[n, m]` times a kernel `[m, k]`, which is much larger than the rows."""
 
     def grad(*args, upstream=None):
         upstream = args[-1] if upstream is None else upstream
         return (
-            _product_with_transpose(upstream, kernel),
+            _rows_by_transposed_kernel(upstream, kernel),
             ops.matmul(ops.transpose(rows), upstream),
         )
 
@@ -109,7 +109,7 @@ def _product(rows: Any, kernel: Any) -> Any:
 
 
 @ops.custom_gradient
-def _product_with_transpose(rows: Any, kernel: Any) -> Any:
+def _rows_by_transposed_kernel(rows: Any, kernel: Any) -> Any:
     """Rows `[n, k]` times the transpose of a kernel `[m, k]`.
 
     Only the rows and the result are transposed in memory: with the kernel as the second factor, the
@@ -118,7 +118,7 @@ def _product_with_transpose(rows: Any, kernel: Any) -> Any:
 
     def grad(*args, upstream=None):
         upstream = args[-1] if upstream is None else upstream
-        return _product(upstream, kernel), ops.matmul(ops.transpose(upstream), rows)
+        return _rows_by_kernel(upstream, kernel), ops.matmul(ops.transpose(upstream), rows)
 
     return ops.transpose(ops.matmul(kernel, ops.transpose(rows))), grad
 

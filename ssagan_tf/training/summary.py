@@ -72,6 +72,4 @@ def _slow_precision(precision: str) -> list[str]:
     reason = why_no_bfloat16()
     if precision != "mixed_bfloat16" or not reason or tf.config.list_physical_devices("GPU"):
         return []
-    return [
-        f"precision: {reason}; steps take longer than with --precision=float32, up to many times"
-    ]
+    return [f"precision: {reason}; steps can take many times as long as with --precision=float32"]

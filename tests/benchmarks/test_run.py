@@ -75,6 +75,8 @@ def test_a_process_of_its_own(name: str, tmp_path: Path) -> None:
         if "stages" in row:
             one_by_one = [v for k, v in row["stages"].items() if not k.startswith("- ")]
             assert sum(one_by_one) == pytest.approx(row["seconds"])
+            assert min(one_by_one) >= 0
+            assert row["stages"]["all else"] < 0.5 * row["seconds"]
 
 
 def test_stages_are_a_table_of_their_own(tmp_path: Path) -> None:

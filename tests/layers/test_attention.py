@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import doctest
+import itertools
 
 import keras
 import numpy as np
@@ -263,6 +264,22 @@ def test_large_maps_are_computed_clip_by_clip(monkeypatch) -> None:
     clip_by_clip = [call for call in calls if call == (1, 1024)]
     assert len(clip_by_clip) == 2 * 3  # and not again in the gradient
 
+    pairs = [draws(*shape, seed=seed) for seed, shape in enumerate([(2, 2), (2,)] * 3)]
+
+    def of_layer() -> list[tf.Tensor]:
+        return value_and_gradients(
+            lambda clip, *weights: blocked_attention.self_attention(
+                clip, [weights[i : i + 2] for i in (0, 2, 4)]
+            ),
+            [q, *pairs],
+            3,
+        )
+
+    found = of_layer()
+    monkeypatch.setattr(blocked_attention, "LARGE", 2048)
+    assert_exact(found, of_layer())
+    assert calls[-1] == (3, 1024)
+
 
 def test_blocks_equal_the_reference(monkeypatch) -> None:
     # The reference is slow: small blocks.
@@ -354,8 +371,12 @@ def test_blocks_run_one_after_another(shape: tuple, blocks: int, gradient: bool)
     softmaxes = {op.name: ancestors(op) for op in graph.get_operations() if op.type == "Softmax"}
     assert len(softmaxes) == blocks * (1 + gradient)
     # In a chain, the first has no other before it, the second one, the third two ...
-    before = sorted(len(above & set(softmaxes)) for above in softmaxes.values())
-    assert before == list(range(len(softmaxes)))
+    chain = sorted(softmaxes.values(), key=len)
+    assert [len(above & set(softmaxes)) for above in chain] == list(range(len(softmaxes)))
+    # Between two of the gradient are all products of a block: S, dV, dA, dQ, dK.
+    products = {op.name for op in graph.get_operations() if "MatMul" in op.type}
+    numbers = [len(above & products) for above in chain[blocks:]]
+    assert all(after - before >= 5 for before, after in itertools.pairwise(numbers))
 
 
 def test_memory_is_part_of_the_config() -> None:
