@@ -10,7 +10,6 @@ content loss on test clips after the last step.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import Case
+from benchmarks.measure import MIB, peak_memory_of_children
 from benchmarks.tensorflow_workloads import PRECISIONS
 
 ROOT = Path(__file__).parents[1]
@@ -39,9 +39,7 @@ def measure(case: Case) -> dict[str, Any]:
     losses = [line["test_content_loss"] for line in log if "test_content_loss" in line]
     return {
         "seconds": [line["seconds_per_step"] for line in log if "seconds_per_step" in line],
-        # In KiB, but in bytes on macOS.
-        "peak_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-        / (2**20 if sys.platform == "darwin" else 2**10),
+        "peak_mib": peak_memory_of_children() / MIB,
         "content_loss": losses[-1],
     }
 

@@ -106,8 +106,17 @@ def peak_memory() -> int:
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
+    return _largest(resource.RUSAGE_SELF)
+
+
+def peak_memory_of_children() -> int:
+    """Peak memory of the largest child process that has ended, in bytes."""
+    return _largest(resource.RUSAGE_CHILDREN)
+
+
+def _largest(whose: int) -> int:
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return resource.getrusage(whose).ru_maxrss * unit
 
 
 def _one_line(error: Exception) -> str:
