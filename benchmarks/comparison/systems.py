@@ -56,6 +56,9 @@ SYSTEMS: dict[str, System] = {
         "SSA-GAN (b)", ("--network=ssagan_stage2",), first_stage="mdgan_stage1"
     ),
     "mdgan_stage1": System("MD-GAN I", ("--network=mdgan_stage1",)),
+    "mdgan_stage1_short": System(
+        "MD-GAN I, content weight 10", ("--network=mdgan_stage1", "--lambda_con=10")
+    ),
     "mdgan_stage2": System("MD-GAN II", ("--network=mdgan_stage2",), first_stage="mdgan_stage1"),
     "mdgan_stage2_ranking_in_generator": System(
         "MD-GAN II, ranking loss in the generator only",
@@ -73,6 +76,8 @@ SYSTEMS: dict[str, System] = {
         first_stage="mdgan_stage1",
     ),
     "vgan": System("VGAN", ("--network=vgan",)),
+    # Published without a loss that compares whole clips.
+    "vgan_short": System("VGAN, content weight 10", ("--network=vgan", "--lambda_con=10")),
     "rnngan": System("RNN-GAN", ("--network=rnngan",)),
 }
 
