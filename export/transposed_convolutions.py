@@ -10,9 +10,7 @@ from onnx import helper
 
 from .onnx_graph import Graph, Node, attributes
 
-_BORDER = (
-    1.4  # limit for the positions of the convolution, with the border, over those of the input
-)
+_BORDER = 1.5  # limit for the positions with the border, which are computed, over the input's
 
 
 def as_convolutions(model: onnx.ModelProto) -> None:
