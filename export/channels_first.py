@@ -15,9 +15,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from ssagan_tf.layers import SpatialSelfAttention, im2col
+from ssagan_tf.layers import SpatialSelfAttention
 from ssagan_tf.layers.attention import attention_by
 from ssagan_tf.layers.blocked_attention import ASSUMED_BATCH
+from ssagan_tf.layers.convolution import plain_convolutions
 from ssagan_tf.layers.static_clip import is_static, multiplicities
 
 PRECISE = "attention_weights"  # name scope of operations that must not be computed in float16
@@ -30,8 +31,8 @@ def channels_first_layers(memory: int) -> Iterator[None]:
     Args:
       memory: As in `attend`.
     """
-    # im2col's products are channels last, so small maps are convolved as well.
-    with im2col.disabled(), attention_by(functools.partial(attend, memory=memory)):
+    # The short cuts of convolutions are channels last.
+    with plain_convolutions(), attention_by(functools.partial(attend, memory=memory)):
         yield
 
 

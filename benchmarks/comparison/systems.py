@@ -39,21 +39,19 @@ class System:
 SHORT = ("--network=ssagan", "--discriminator_updates=1", "--lambda_con=10")
 SYSTEMS: dict[str, System] = {
     "ssagan": System("SSA-GAN (a), as published", ("--network=ssagan",)),
-    "ssagan_one_update": System(
-        "SSA-GAN (a), one discriminator update",
-        ("--network=ssagan", "--discriminator_updates=1"),
-    ),
     "ssagan_short": System("SSA-GAN (a), content weight 10, one update", SHORT, (1, 2, 3)),
     "ssagan_short_without_attention": System(
         "… without SSA", (*SHORT, "--ssa_layers=none"), (1, 2, 3)
     ),
     "ssagan_short_without_gamma": System("… without γ", (*SHORT, "--ssa_gate=none")),
     "ssagan_short_projected": System("… projected attention", (*SHORT, "--ssa_gate=projected")),
-    "ssagan_short_without_adversary": System(
-        "… without adversarial loss", (*SHORT, "--lambda_adv=0")
-    ),
     "ssagan_stage2": System(
         "SSA-GAN (b)", ("--network=ssagan_stage2",), first_stage="mdgan_stage1"
+    ),
+    "ssagan_stage2_short": System(
+        "SSA-GAN (b), content weight 10, one update",
+        ("--network=ssagan_stage2", *SHORT[1:]),
+        first_stage="mdgan_stage1_short",
     ),
     "mdgan_stage1": System("MD-GAN I", ("--network=mdgan_stage1",)),
     "mdgan_stage1_short": System(
@@ -65,15 +63,10 @@ SYSTEMS: dict[str, System] = {
         ("--network=mdgan_stage2", "--ranking=generator"),
         first_stage="mdgan_stage1",
     ),
-    "mdgan_stage2_weak_ranking": System(
-        "MD-GAN II, ranking loss in the generator only, weight 0.01",
-        ("--network=mdgan_stage2", "--ranking=generator", "--lambda_rank=0.01"),
-        first_stage="mdgan_stage1",
-    ),
-    "mdgan_stage2_without_ranking": System(
-        "MD-GAN II without ranking loss",
-        ("--network=mdgan_stage2", "--lambda_rank=0"),
-        first_stage="mdgan_stage1",
+    "mdgan_stage2_short": System(
+        "MD-GAN II, content weight 10, ranking loss in the generator only, weight 0.01",
+        ("--network=mdgan_stage2", "--lambda_con=10", "--ranking=generator", "--lambda_rank=0.01"),
+        first_stage="mdgan_stage1_short",
     ),
     "vgan": System("VGAN", ("--network=vgan",)),
     # Published without a loss that compares whole clips.

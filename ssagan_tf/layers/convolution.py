@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 from keras import ops
 
-from ssagan_tf.layers import im2col, static_clip
+from ssagan_tf.layers import im2col, static_clip, subpixel
 from ssagan_tf.layers.spectral_norm import SpectralNormalization
+
+_PLAIN: contextvars.ContextVar[bool] = contextvars.ContextVar("plain", default=False)
+
+
+@contextlib.contextmanager
+def plain_convolutions() -> Iterator[None]:
+    """Within this context, layers called in this thread use plain (transposed) convolutions.
+
+    For exporters whose runtime is faster with them. Compiled functions keep what they were traced
+    with.
+    """
+    token = _PLAIN.set(True)
+    try:
+        yield
+    finally:
+        _PLAIN.reset(token)
 
 
 class _ChannelsLastConvolution:
@@ -44,10 +63,11 @@ class _ChannelsLastConvolution:
             outputs = outputs + self.bias
         return outputs if self.activation is None else self.activation(outputs)
 
-    def _use_im2col(self, larger_shape: tuple, smaller: tuple) -> bool:
+    def _has_short_cuts(self, larger: tuple) -> bool:
+        """Whether `im2col` and `subpixel` support it, by T, H, W of the larger map."""
         return (
-            im2col.is_faster(smaller)
-            and None not in larger_shape[1:4]
+            not _PLAIN.get()
+            and None not in larger
             and self.padding in ("same", "valid")
             and max(self.dilation_rate) == getattr(self, "groups", 1) == 1
             and getattr(self, "output_padding", None) is None
@@ -86,7 +106,7 @@ class Convolution(_ChannelsLastConvolution, keras.layers.Conv3D):
                 inputs = static_clip.expand(inputs, frames)
         kernel = self._normalized_kernel(training, update)
         smaller = self.compute_output_shape(inputs.shape)[1:4]
-        if self._use_im2col(inputs.shape, smaller):
+        if self._has_short_cuts(inputs.shape[1:4]) and im2col.is_faster(smaller):
             return self._add_bias_and_activate(
                 im2col.convolve(inputs, kernel, self.strides, self.padding, smaller)
             )
@@ -152,8 +172,12 @@ class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspo
 
     def _convolve(self, clip: Any, kernel: Any) -> Any:
         larger = self.compute_output_shape((*clip.shape[:4], self.kernel.shape[-1]))[1:4]
-        if self._use_im2col((None, *larger), clip.shape[1:4]):
-            return im2col.convolve_transposed(clip, kernel, self.strides, self.padding, larger)
+        if self._has_short_cuts(larger):
+            arguments = clip, kernel, self.strides, self.padding, larger
+            if im2col.is_faster(clip.shape[1:4]):
+                return im2col.convolve_transposed(*arguments)
+            if subpixel.is_faster(self.filters, self.strides):
+                return subpixel.convolve_transposed(*arguments)
         return ops.conv_transpose(
             clip,
             kernel,

@@ -7,11 +7,8 @@ multiplied as it is in memory, and the map is gathered into patches.
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import functools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -23,28 +20,10 @@ Triple = tuple[int, int, int]
 # deconv2 have at most 2×4×4. Measured on a CPU, with the numbers of channels in the paper.
 UP_TO_POSITIONS = 32
 
-_DISABLED: contextvars.ContextVar[bool] = contextvars.ContextVar("disabled", default=False)
-
-
-@contextlib.contextmanager
-def disabled() -> Iterator[None]:
-    """Within this context, layers called in this thread use plain convolutions.
-
-    For exporters whose runtime is faster with them. Compiled functions keep what they were traced
-    with.
-    """
-    token = _DISABLED.set(True)
-    try:
-        yield
-    finally:
-        _DISABLED.reset(token)
-
 
 def is_faster(smaller: tuple[int | None, ...]) -> bool:
     """Whether this is faster than a convolution, by T, H, W of the smaller map."""
-    if _DISABLED.get() or None in smaller:
-        return False
-    return math.prod(smaller) <= UP_TO_POSITIONS
+    return None not in smaller and math.prod(smaller) <= UP_TO_POSITIONS
 
 
 def convolve(clip: Any, kernel: Any, strides: Triple, padding: str, smaller: Triple) -> Any:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
 import tensorflow as tf
 
-from ssagan_tf.layers import Convolution, TransposedConvolution, im2col
+from ssagan_tf.layers import Convolution, TransposedConvolution, im2col, subpixel
+from ssagan_tf.layers.convolution import plain_convolutions
 from tests.exactness import assert_equal, assert_exact, draws, fill, value_and_gradients
 
 pytestmark = pytest.mark.numeric
@@ -16,24 +18,25 @@ CLIP = (2, 2, 4, 4)  # few enough positions for patches
 
 @pytest.fixture
 def used(monkeypatch) -> list[str]:
-    """Records the calls of `im2col`."""
+    """Records the calls of `im2col` and `subpixel`, by module."""
     calls: list[str] = []
-    for name in ("convolve", "convolve_transposed"):
-        original = getattr(im2col, name)
+    ways = (im2col, "convolve"), (im2col, "convolve_transposed"), (subpixel, "convolve_transposed")
+    for module, name in ways:
+        original = getattr(module, name)
 
-        def call(*args, name=name, original=original) -> tf.Tensor:
-            calls.append(name)
+        def call(*args, module=module, original=original) -> tf.Tensor:
+            calls.append(module.__name__.split(".")[-1])
             return original(*args)
 
-        monkeypatch.setattr(im2col, name, call)
+        monkeypatch.setattr(module, name, call)
     return calls
 
 
-def assert_equals_keras(kind: type, shape: tuple, **arguments) -> None:
+def assert_equals_keras(kind: type, shape: tuple, filters: int = 9, **arguments) -> None:
     """With the same weights, values and gradients equal those of Keras' layer."""
 
     def ways(dtype: str) -> tuple:
-        ours, theirs = (kind(9, **arguments, dtype=dtype) for kind in (kind, kind.__mro__[2]))
+        ours, theirs = (kind(filters, **arguments, dtype=dtype) for kind in (kind, kind.__mro__[2]))
         assert theirs.__class__.__module__.startswith("keras.")
         clip = draws(*shape, dtype=dtype)
         for layer in (ours, theirs):
@@ -68,6 +71,20 @@ def test_equals_keras(kind: type, with_patches: bool, arguments: dict, used, mon
     assert bool(used) == with_patches
 
 
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"kernel_size": (3, 4, 4), "strides": (1, 2, 2), "padding": "same"},
+        {"kernel_size": (2, 2, 3), "strides": (2, 3, 2), "padding": "valid"},
+    ],
+)
+def test_few_filters_equal_keras(plain: bool, arguments: dict, used) -> None:
+    with plain_convolutions() if plain else contextlib.nullcontext():
+        assert_equals_keras(TransposedConvolution, (2, 3, 4, 5, 5), filters=3, **arguments)
+    assert set(used) == (set() if plain else {"subpixel"})
+
+
 @every_layer
 @pytest.mark.parametrize("clip", [(1, 5, 7, 6, 5), (2, 1, 3, 5, 5)], ids=["large", "small"])
 @pytest.mark.parametrize(
@@ -90,8 +107,8 @@ def test_odd_sizes_equal_keras(kind: type, clip: tuple, arguments: dict) -> None
         (TransposedConvolution, {"strides": 2, "output_padding": 1}),
     ],
 )
-def test_im2col_is_not_used_where_unsupported(kind: type, arguments: dict, used) -> None:
-    assert_equals_keras(kind, (*CLIP, 6), kernel_size=3, padding="same", **arguments)
+def test_short_cuts_are_not_used_where_unsupported(kind: type, arguments: dict, used) -> None:
+    assert_equals_keras(kind, (*CLIP, 6), 3, kernel_size=3, padding="same", **arguments)
     assert not used
 
 

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from ssagan_tf.layers import im2col
+from ssagan_tf.layers import im2col, subpixel
 from tests.exactness import assert_equal, assert_exact, draws, value_and_gradients
 
 pytestmark = pytest.mark.numeric
@@ -20,8 +21,10 @@ every_kind = pytest.mark.parametrize(
         ((2, 4, 4), (2, 4, 4), (1, 1, 1), "valid"),
         ((5, 7, 6), (4, 4, 4), (2, 2, 2), "same"),
         ((5, 7, 8), (2, 3, 3), (2, 3, 2), "valid"),  # some positions are in no patch
+        ((7, 5, 9), (3, 2, 5), (2, 1, 3), "same"),
     ],
 )
+every_transposed = pytest.mark.parametrize("module", [im2col, subpixel])
 
 
 def size_after(larger: tuple, kernel_size: tuple, strides: tuple, padding: str) -> tuple:
@@ -73,8 +76,9 @@ def test_convolution(larger: tuple, kernel_size: tuple, strides: tuple, padding:
 
 
 @every_kind
+@every_transposed
 def test_transposed_convolution(
-    larger: tuple, kernel_size: tuple, strides: tuple, padding: str
+    larger: tuple, kernel_size: tuple, strides: tuple, padding: str, module: ModuleType
 ) -> None:
     smaller = size_after(larger, kernel_size, strides, padding)
 
@@ -84,7 +88,7 @@ def test_transposed_convolution(
             draws(*kernel_size, 5, 3, seed=1, dtype=dtype),
         ]
         fast = value_and_gradients(
-            lambda x, w: im2col.convolve_transposed(x, w, strides, padding, larger), arguments
+            lambda x, w: module.convolve_transposed(x, w, strides, padding, larger), arguments
         )
         if dtype == "float64":
             # The adjoint of the convolution: <conv(z), x> = <z, transposed(x)> for any z.
@@ -103,8 +107,8 @@ def test_transposed_convolution(
     assert_equal(ways)
 
 
-@pytest.mark.parametrize("transposed", [False, True])
-def test_second_derivative(transposed: bool) -> None:
+@pytest.mark.parametrize("transposed", [None, im2col, subpixel])
+def test_second_derivative(transposed: ModuleType | None) -> None:
     larger, smaller, strides = (2, 4, 4), (1, 2, 2), (2, 2, 2)
 
     def ways(dtype: str) -> tuple:
@@ -113,7 +117,7 @@ def test_second_derivative(transposed: bool) -> None:
 
         def ours(x: tf.Tensor) -> tf.Tensor:
             if transposed:
-                return im2col.convolve_transposed(x, kernel, strides, "same", larger)
+                return transposed.convolve_transposed(x, kernel, strides, "same", larger)
             return im2col.convolve(x, kernel, strides, "same", smaller)
 
         def native(x: tf.Tensor) -> tf.Tensor:
@@ -135,14 +139,15 @@ def test_second_derivative(transposed: bool) -> None:
     assert_equal(ways)
 
 
-def test_unknown_batch() -> None:
+@every_transposed
+def test_unknown_batch(module: ModuleType) -> None:
     kernel = draws(4, 4, 4, 3, 5)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, 2, 4, 4, 3), "float64")])
     def run(clip: tf.Tensor) -> tf.Tensor:
         rows = im2col.convolve(clip, kernel, (2, 2, 2), "same", (1, 2, 2))
         assert rows.shape.as_list() == [None, 1, 2, 2, 5]
-        return im2col.convolve_transposed(rows, kernel, (2, 2, 2), "same", (2, 4, 4))
+        return module.convolve_transposed(rows, kernel, (2, 2, 2), "same", (2, 4, 4))
 
     for batch in (1, 3):
         clip = draws(batch, 2, 4, 4, 3)
@@ -157,3 +162,9 @@ def test_is_faster() -> None:
     assert im2col.is_faster((2, 4, 4))
     assert not im2col.is_faster((4, 8, 8))
     assert not im2col.is_faster((None, 4, 4))
+
+
+def test_subpixel_is_faster() -> None:
+    assert subpixel.is_faster(3, (1, 2, 2))
+    assert not subpixel.is_faster(32, (2, 2, 2))
+    assert not subpixel.is_faster(3, (1, 1, 1))
