@@ -45,12 +45,10 @@ def prepare(case: Case) -> dict[str, Workload]:
 def _export(case: Case, file: Path) -> None:
     load_tensorflow()
     from benchmarks import tensorflow_workloads
-    from export import onnx_graph
     from export.options import OnnxOptions
     from export.to_onnx import convert
 
     usual = OnnxOptions()
     generator = tensorflow_workloads.generator(case)
     model = convert(generator, int(usual.opset), usual.attention_memory)
-    onnx_graph.drop_transposes(model)
     file.write_bytes(model.SerializeToString())

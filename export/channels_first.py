@@ -22,6 +22,8 @@ from ssagan_tf.layers.convolution import plain_convolutions
 from ssagan_tf.layers.static_clip import is_static, multiplicities
 
 PRECISE = "attention_weights"  # name scope of operations that must not be computed in float16
+_BLOCK = 512  # query positions
+_MANY = 4096  # positions of maps whose queries are worth cutting into blocks
 
 
 @contextlib.contextmanager
@@ -55,19 +57,36 @@ def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: 
     _, time, height, width, channels = clip.shape
     positions = height * width
     maps = tf.transpose(clip, (0, 4, 1, 2, 3))
-    query, key, value = (_project(maps, *weights) for weights in module.projections())
+    rows = _rows(positions, memory)
+    # In a product with thousands of columns, what a CPU computes next is far apart in memory, and
+    # falls into the same few lines of its cache. Blocks of queries as a batch axis prevent that.
+    blocks = positions // _BLOCK if positions >= _MANY and len(rows) == 1 else 1
+    of_query, *of_others = module.projections()
+    query = _project(_cut(maps, blocks), *of_query)
+    key, value = (_project(maps, *weights) for weights in of_others)
     if is_static(clip, frames):
         query *= multiplicities(time, frames)[:, None, None]
-    query, key, value = (
-        tf.reshape(x, (-1, x.shape[1] * time, positions)) for x in (query, key, value)
-    )
+    query = tf.reshape(query, (-1, blocks, query.shape[1] * time, positions // blocks))
+    key, value = (tf.reshape(x, (-1, 1, x.shape[1] * time, positions)) for x in (key, value))
     parts = [
-        tf.matmul(value, _weights(rows, key), transpose_b=True)
-        for rows in tf.split(query, _rows(positions, memory), axis=2)
+        tf.matmul(value, _weights(part, key), transpose_b=True)
+        for part in (tf.split(query, rows, axis=3) if len(rows) > 1 else [query])
     ]
-    attended = parts[0] if len(parts) == 1 else tf.concat(parts, axis=2)
+    attended = parts[0] if len(parts) == 1 else tf.concat(parts, axis=3)
+    if blocks > 1:
+        attended = tf.transpose(attended, (0, 2, 1, 3))
     attended = tf.reshape(attended, (-1, channels, time, height, width))
     return tf.transpose(attended, (0, 2, 3, 4, 1))
+
+
+def _cut(maps: Any, blocks: int) -> Any:
+    """Cuts `[B, C, T, H, W]` into blocks of positions, `[B * blocks, C, T, 1, H * W / blocks]`."""
+    if blocks == 1:
+        return maps
+    _, channels, time, height, width = maps.shape
+    size = height * width // blocks
+    cut = tf.transpose(tf.reshape(maps, (-1, channels, time, blocks, size)), (0, 3, 1, 2, 4))
+    return tf.reshape(cut, (-1, channels, time, 1, size))
 
 
 def _project(maps: Any, kernel: Any, bias: Any) -> Any:
@@ -78,7 +97,12 @@ def _project(maps: Any, kernel: Any, bias: Any) -> Any:
 
 
 def _weights(query: Any, key: Any) -> Any:
-    """Returns softmax(qᵀ k), `[B, rows, N]`, for q `[B, D, rows]` and k `[B, D, N]`."""
+    """Returns softmax(qᵀ k), `[B, blocks, rows, N]`.
+
+    Args:
+      query: `[B, blocks, D, rows]`.
+      key: `[B, 1, D, N]`.
+    """
     with tf.name_scope(PRECISE):
         return tf.nn.softmax(tf.matmul(query, key, transpose_a=True))
 

@@ -117,7 +117,6 @@ def _add_model(source: Source, folder: Path) -> dict[str, Any]:
         generator, source, "stretch", precision="float32", weights="float16", opset=_OPSET
     )
     model = convert(generator, _OPSET, _ATTENTION_MEMORY)
-    onnx_graph.drop_transposes(model)
     onnx_graph.store_in_float16(model)
     onnx_graph.shorten_names(model)
     add_metadata(model, described)

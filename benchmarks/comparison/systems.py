@@ -72,6 +72,7 @@ SYSTEMS: dict[str, System] = {
     # Published without a loss that compares whole clips.
     "vgan_short": System("VGAN, content weight 10", ("--network=vgan", "--lambda_con=10")),
     "rnngan": System("RNN-GAN", ("--network=rnngan",)),
+    "rnngan_short": System("RNN-GAN, content weight 10", ("--network=rnngan", "--lambda_con=10")),
 }
 
 

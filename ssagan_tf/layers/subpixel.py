@@ -54,8 +54,10 @@ def convolve_transposed(
         pads.append((count - 1 - first, end - inputs))
         computed.append(end - first)
         window.append(slice(cut - first * stride, cut - first * stride + outputs))
+    # With an axis more, as TensorFlow's optimizer fails at a padding before a convolution.
+    padded = ops.pad(ops.expand_dims(clip, 4), [(0, 0), *pads, (0, 0), (0, 0)])
     phases = ops.conv(
-        ops.pad(clip, [(0, 0), *pads, (0, 0)]),
+        ops.squeeze(padded, 4),
         _kernel_of_phases(kernel, strides, taps),
         padding="valid",
         data_format="channels_last",

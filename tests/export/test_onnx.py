@@ -16,9 +16,10 @@ from export.options import OnnxOptions
 from export.to_onnx import to_onnx
 from ssagan_tf import video
 from ssagan_tf.errors import DataError
+from ssagan_tf.layers import SpatialSelfAttention
 from ssagan_tf.options import OptionError
 from ssagan_tf.pixels import to_float, to_uint8
-from tests.exactness import assert_as_good, assert_rounded
+from tests.exactness import assert_as_good, assert_rounded, draws
 from tests.export.small_generators import Exports
 
 pytestmark = [pytest.mark.numeric, pytest.mark.slow]
@@ -53,6 +54,76 @@ def test_graph(exports: Exports) -> None:
     assert noted["value_range"] == [-1.0, 1.0]
     assert [network["network"] for network in noted["networks"]] == ["ssagan"]
     assert (noted["precision"], noted["frames"]) == ("float32", 32)
+
+
+@pytest.mark.parametrize("memory", [2048, 1])  # MiB: in blocks for speed; in parts that fit
+@pytest.mark.parametrize("frames", [3, 8])  # the latter: of a static clip
+def test_attention_in_blocks(memory: int, frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tf2onnx")
+    import onnxruntime
+    import tensorflow as tf
+    import tf2onnx
+
+    from export import channels_first
+
+    monkeypatch.setattr(channels_first, "_BLOCK", 64)
+    monkeypatch.setattr(channels_first, "_MANY", 256)
+    layer = SpatialSelfAttention(gate="none", ratio=0.5)
+    clip = draws(2, 3, 16, 16, 4, dtype="float32")
+    expected = layer(clip, frames=frames)
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((None, 3, 16, 16, 4))])
+    def run(clip):
+        return {"attended": layer(clip, frames=frames)}
+
+    with channels_first.channels_first_layers(memory):
+        model, _ = tf2onnx.convert.from_function(run, run.input_signature, opset=18)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    [attended] = session.run(None, {session.get_inputs()[0].name: clip.numpy()})
+    np.testing.assert_allclose(attended, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sides", "kernel", "strides", "pads", "replaced"),
+    [
+        ((9, 10, 9), (4, 4, 4), (2, 2, 2), (1, 1, 1, 1, 1, 1), True),
+        ((16, 9, 10), (3, 4, 6), (1, 2, 3), (1, 0, 2, 0, 1, 1), True),
+        ((8, 9), (6, 4), (3, 2), (0, 1, 2, 0), True),
+        ((8, 8), (5, 4), (2, 2), (1, 1, 1, 1), False),  # phases of different lengths
+        ((2, 2), (4, 4), (2, 2), (1, 1, 1, 1), False),  # mostly border
+        ((8, 8), (4, 4), (1, 1), (1, 1, 1, 1), False),
+    ],
+)
+def test_transposed_convolutions_become_convolutions(
+    sides, kernel, strides, pads, replaced: bool
+) -> None:
+    pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed")
+    import onnxruntime
+    from onnx import helper, numpy_helper
+
+    from export.transposed_convolutions import as_convolutions
+
+    weights = numpy_helper.from_array(draws(3, 5, *kernel, dtype="float32").numpy(), "weights")
+    node = helper.make_node(
+        "ConvTranspose", ["maps", "weights"], ["larger"], "node", strides=strides, pads=pads
+    )
+    maps, larger = (
+        helper.make_tensor_value_info(name, 1, ["N", channels, *axes])
+        for name, channels, axes in (("maps", 3, sides), ("larger", 5, [None] * len(sides)))
+    )
+    graph = helper.make_graph([node], "graph", [maps], [larger], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    values = draws(2, 3, *sides, seed=1, dtype="float32").numpy()
+
+    def run() -> np.ndarray:
+        return onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"maps": values})[
+            0
+        ]
+
+    expected = run()
+    as_convolutions(model)
+    assert (model.graph.node[0].op_type == "Conv") == replaced
+    np.testing.assert_allclose(run(), expected, rtol=0, atol=1e-4)
 
 
 def test_float16_is_half_the_size(exports: Exports) -> None:

@@ -135,3 +135,19 @@ def test_config(kind: type) -> None:
 def test_channels_first_is_refused(kind: type) -> None:
     with pytest.raises(ValueError, match="channels last"):
         kind(6, 4, data_format="channels_first")
+
+
+@pytest.mark.parametrize("filters", [3, 9])
+def test_the_graph_of_a_step_is_optimized(filters: int, capfd: pytest.CaptureFixture) -> None:
+    """Where one pass of TensorFlow's graph optimizer fails, it logs so, and the pass is skipped."""
+    layer = TransposedConvolution(filters, (3, 4, 4), strides=(1, 2, 2), padding="same")
+
+    @tf.function
+    def step(clip: tf.Tensor) -> list:
+        with tf.GradientTape() as tape:
+            tape.watch(clip)
+            loss = tf.reduce_sum(layer(clip) ** 2)
+        return tape.gradient(loss, [clip, *layer.trainable_variables])
+
+    step(tf.random.normal((1, 4, 16, 16, 8)))
+    assert "failed: INVALID_ARGUMENT" not in capfd.readouterr().err
