@@ -43,7 +43,7 @@ SYSTEMS: dict[str, System] = {
     "ssagan_short_without_attention": System(
         "… without SSA", (*SHORT, "--ssa_layers=none"), (1, 2, 3)
     ),
-    "ssagan_short_without_gamma": System("… without γ", (*SHORT, "--ssa_gate=none")),
+    "ssagan_short_without_gamma": System("… without gamma", (*SHORT, "--ssa_gate=none")),
     "ssagan_short_projected": System("… projected attention", (*SHORT, "--ssa_gate=projected")),
     "ssagan_stage2": System(
         "SSA-GAN (b)", ("--network=ssagan_stage2",), first_stage="mdgan_stage1"
