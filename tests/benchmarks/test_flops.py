@@ -13,6 +13,7 @@ from benchmarks import flops
 from benchmarks.cases import Case
 from benchmarks.cost import work
 from benchmarks.flops import EXACT, PLAIN, Algorithm, backward, forward
+from ssagan_tf.layers.convolution import plain_convolutions
 from ssagan_tf.options import ModelOptions
 
 pytestmark = pytest.mark.slow
@@ -84,9 +85,13 @@ def test_counts_are_those_of_our_graph(
 
     algorithm = dataclasses.replace(EXACT if static_clip else PLAIN, attention_memory=0)
     counts = flops.generator(options, algorithm)
-    assert in_graph(clip, 1, resolution, resolution, 3) == forward(counts)
-    # The gradient computes attention weights again where they are large, and q, k and v.
-    made = in_graph(gradients, 1, resolution, resolution, 3)
+    # The last deconvolution's short cut also computes a border, which is cut off.
+    used = in_graph(clip, 1, resolution, resolution, 3)
+    assert forward(counts) <= used <= 1.03 * forward(counts)
+    with plain_convolutions():
+        assert in_graph(clip, 1, resolution, resolution, 3) == forward(counts)
+        # The gradient computes attention weights again where they are large, and q, k and v.
+        made = in_graph(gradients, 1, resolution, resolution, 3)
     kept = flops.generator(options, dataclasses.replace(algorithm, attention_memory=None))
     assert forward(kept) + backward(kept) <= made
     assert made <= 1.02 * (forward(counts) + backward(counts))
