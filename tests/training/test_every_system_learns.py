@@ -25,6 +25,7 @@ _SHORT = ("--lambda_con=10", "--learning_rate=7e-4")
 OURS = {
     "mdgan_stage2": (*_SHORT, "--ranking=generator", "--lambda_rank=0.01"),
     "ssagan_stage2": (*_SHORT, "--discriminator_updates=1"),
+    "rnngan": ("--learning_rate=7e-4",),
 }
 
 
