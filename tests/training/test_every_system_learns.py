@@ -1,4 +1,4 @@
-"""Every system, trained for a minute or two, learns something: first stages as published."""
+"""Every system, trained for a minute or two with its published recipe, learns something."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ pytestmark = pytest.mark.long
 STEPS = dict.fromkeys(REGISTRY, 250) | {
     "mdgan_stage1": 400,
     "mdgan_stage2": 400,
-    "ssagan_stage2": 400,
     "rnngan": 450,
 }
-# As published, second stages don't learn in so short a training (docs/comparison.md): MD-GAN's
-# ranking loss and SSA-GAN's adversarial loss outweigh the content loss.
-_SHORT = ("--lambda_con=10", "--learning_rate=7e-4")
-OURS = {
-    "mdgan_stage2": (*_SHORT, "--ranking=generator", "--lambda_rank=0.01"),
-    "ssagan_stage2": (*_SHORT, "--discriminator_updates=1"),
-    "rnngan": ("--learning_rate=7e-4",),
-}
+# Second stages learn more slowly: SSA-GAN's falls by 14 % in these steps.
+FALL = dict.fromkeys(REGISTRY, 1 / 3) | {"ssagan_stage2": 0.1}
+# As published, MD-GAN's ranking loss reaches 50, where the content loss is 0.4, and hides it: the
+# latter falls from 0.394 to 0.387. Strict, so that a fix is noticed.
+NETWORKS = [
+    pytest.param(network, marks=pytest.mark.xfail(strict=True, reason="the ranking loss dominates"))
+    if network == "mdgan_stage2"
+    else network
+    for network in REGISTRY
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,6 @@ def train(network: str, runs: Path) -> list[float]:
     """Trains a run, or finds it finished; returns the content loss on test clips over time."""
     folder = runs / network
     arguments = [f"--network={network}", f"--steps={STEPS[network]}", f"--run_dir={folder}"]
-    arguments.extend(OURS.get(network, ()))
     if REGISTRY[network].takes_clip:
         train("mdgan_stage1", runs)
         arguments.append(f"--stage1={runs / 'mdgan_stage1'}")
@@ -53,7 +53,7 @@ def train(network: str, runs: Path) -> list[float]:
     return [line["test_content_loss"] for line in lines if "test_content_loss" in line]
 
 
-@pytest.mark.parametrize("network", REGISTRY)
+@pytest.mark.parametrize("network", NETWORKS)
 def test_content_loss_falls(network: str, runs: Path) -> None:
     first, last = train(network, runs)
-    assert last < 2 / 3 * first
+    assert last < (1 - FALL[network]) * first
