@@ -264,7 +264,7 @@ def _learning(quick: bool) -> Part:
         "learning",
         "What is learned in bfloat16",
         f"The demo (configs/demo.cfg) for {common['repetitions']:,} steps, in both precisions: "
-        "median seconds of a step, and the content loss on test clips at the end.",
+        "the content loss on test clips at the end. What a step takes is in the table above.",
         tuple(comparisons),
         rounds=1,
     )
