@@ -1,6 +1,6 @@
 """`python -m benchmarks.gpu`: our layers and networks on one GPU, compared with PyTorch.
 
-    python -m benchmarks.gpu [--only=PATTERN,…] [--seconds=N] [--output=FILE.json]
+    python -m benchmarks.gpu [--only=PATTERN,…] [--seconds=N] [--missing] [--output=FILE.json]
     python -m benchmarks.gpu --report=FILE.md --output=FILE.json
 
 Ours runs on Keras' JAX backend, compiled by XLA (TensorFlow is not needed); PyTorch runs eagerly,
@@ -32,8 +32,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import NAIVE, OURS, PLAIN_PATH, TORCH_FUSED, TORCH_NAIVE, Case
-from benchmarks.cases import Comparison, Part
+from benchmarks.cases import (
+    NAIVE,
+    OURS,
+    PLAIN_PATH,
+    TORCH_FUSED,
+    TORCH_NAIVE,
+    Case,
+    Comparison,
+    Part,
+)
 from benchmarks.environment import version
 from benchmarks.measure import MIB, one_line
 from benchmarks.workload import Workload
@@ -62,15 +70,19 @@ def parts(quick: bool = False) -> list[Part]:
             _attention("forward", "bf16", quick),
             _step("bf16", quick),
         ]
-    found = []
-    for precision in ("bf16", "float32", "tf32"):
-        found.append(_generator("gradients", precision))
-        found.append(_generator("forward", precision))
-        found.append(_attention("gradients", precision))
-        found.append(_attention("forward", precision))
-        if precision != "float32":  # TF32 is what one would train with
-            found.append(_step(precision))
-    return found
+    both = ("gradients", "forward")
+    # The most important first, as time may run out.
+    return [
+        *(_generator(mode, "bf16") for mode in both),
+        _attention("gradients", "bf16"),
+        *(_generator(mode, "float32") for mode in both),
+        _attention("gradients", "float32"),
+        _step("bf16"),
+        *(_attention("forward", precision) for precision in ("bf16", "float32")),
+        *(_generator(mode, "tf32") for mode in both),
+        *(_attention(mode, "tf32") for mode in both),
+        _step("tf32"),
+    ]
 
 
 def _attention(mode: str, precision: str, quick: bool = False) -> Part:
@@ -107,12 +119,11 @@ def _generator(mode: str, precision: str, quick: bool = False) -> Part:
     comparisons = []
     for batch in (1,) if quick or mode == "forward" else (4, 16):
         common = {"mode": mode, "batch": batch, **PRECISIONS[precision], **_size(quick)}
-        variants = {OURS: "static"}
-        variants |= {f"ours, {name}": name for name in WITHOUT[: 1 if batch == 16 else None]}
-        if batch < 16:
+        variants = {OURS: "static", f"ours, {WITHOUT[0]}": WITHOUT[0]}
+        if precision == "bf16" and batch < 16:  # one short cut at a time
+            variants |= {f"ours, {name}": name for name in WITHOUT[1:]}
+        if precision != "tf32" and batch < 16 and not quick:
             variants[PLAIN_PATH] = "plain"
-        if precision == "tf32" or quick:
-            variants = {name: variants[name] for name in (OURS, f"ours, {WITHOUT[0]}")}
         cases = [Case("generator", name, "jax", v, **common) for name, v in variants.items()]
         cases += [
             Case("generator", TORCH_NAIVE, "torch", "naive", **common),
@@ -166,6 +177,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu")
     parser.add_argument("--only", default="*", help="names of parts, such as generator-*,step-bf16")
     parser.add_argument("--seconds", type=float, default=280.0, help="starts no comparison later")
+    parser.add_argument("--missing", action="store_true", help="only what --output does not have")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="tiny sizes; on a CPU, too")
     parser.add_argument("--output", type=Path, default=Path("gpu.json"))
@@ -188,11 +200,14 @@ def main(arguments: list[str]) -> int:
             return 1
         for part in chosen:
             for comparison in part.comparisons:
+                label = comparison.label
+                if given.missing and label in {row["label"] for row in rows.get(part.name, [])}:
+                    continue
                 if time.perf_counter() - start > given.seconds:
-                    print(f"{part.name}, {comparison.label}: not measured, out of time", flush=True)
+                    print(f"{part.name}, {label}: not measured, out of time", flush=True)
                     continue
                 new = compare(comparison, workers, given.rounds, given.quick)
-                others = [r for r in rows.get(part.name, []) if r["label"] != comparison.label]
+                others = [row for row in rows.get(part.name, []) if row["label"] != label]
                 rows[part.name] = [*others, *new]
                 results = {
                     "environment": _environment(devices),
@@ -207,7 +222,7 @@ def main(arguments: list[str]) -> int:
                 with replacing_file(given.output) as file:
                     file.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
                 took = time.perf_counter() - start
-                print(f"[{took:.0f} s] {part.name}, {comparison.label}", flush=True)
+                print(f"[{took:.0f} s] {part.name}", flush=True)
                 for row in new:
                     print("   ", *_cells(row), sep="  ", flush=True)
     return 0
@@ -252,7 +267,7 @@ class Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=serve, args=(self._framework, other), daemon=True)
+        self._process = context.Process(target=serve, args=(self._framework, other))
         self._process.start()
         other.close()
 
@@ -283,7 +298,7 @@ class Worker:
 
 def serve(framework: str, connection: Connection) -> None:
     """Answers requests until the other side is closed."""
-    server = (_Jax if framework == "jax" else _Torch)()
+    server = {"jax": _Jax, "torch": _Torch}[framework]()
     with contextlib.suppress(EOFError):
         while True:
             name, *arguments = connection.recv()
@@ -384,8 +399,9 @@ class _Torch(_Server):
     def _prepared(self, case: Case) -> tuple[Workload, dict[str, Any]]:
         from benchmarks import torch_workloads
 
-        self.torch.backends.cuda.matmul.allow_tf32 = case.tf32
-        self.torch.backends.cudnn.allow_tf32 = case.tf32
+        allowed = case.tf32 or case.precision != "float32"
+        self.torch.backends.cuda.matmul.allow_tf32 = allowed
+        self.torch.backends.cudnn.allow_tf32 = allowed
         if self.cuda:
             self.before = self.cuda.memory_allocated()
         return torch_workloads.prepare(case)[case.implementation], {}
@@ -431,7 +447,7 @@ Written by `python -m benchmarks.gpu --output=benchmarks/gpu.json`, and then
 - **compilation**: seconds to trace and compile, once.
 - **difference**: the largest from a reference, as a share of the reference's largest value.
   Attention: NumPy in float64 (for N > 1024, of 64 rows of o or of the gradient of q, else all).
-  Generator: the plain path in float32 on the CPU.
+  Generator: PyTorch in float32 on the CPU, with the same weights.
 - float32 without TF32 is exact to float32 in both; "float32 with TF32 products" sets both
   frameworks to round the factors of products and convolutions to TF32.
 """
@@ -449,8 +465,8 @@ def markdown(results: dict[str, Any]) -> str:
     ]
     lines = [
         HEAD,
-        f"GPU: {devices['jax']['name']}, driver {environment['driver']}. Versions: {', '.join(named)}. "
-        f"{results['rounds']} rounds, {results['date']}.",
+        f"GPU: {devices['jax']['name']}, driver {environment['driver']}. "
+        f"Versions: {', '.join(named)}. {results['rounds']} rounds, {results['date']}.",
         "",
     ]
     names = ("", "", "ms", "ratio", "MiB", "compilation", "difference")

@@ -21,12 +21,14 @@ import numpy as np
 
 import ssagan_tf
 from benchmarks.cases import Case
+from benchmarks.reference_clip import reference_clip
 from benchmarks.workload import Workload
 from ssagan_tf import losses
 from ssagan_tf.layers import im2col, subpixel
 from ssagan_tf.layers.blocked_attention import spatial_attention, spatial_attention_naive
 from ssagan_tf.models import Network
 from ssagan_tf.options import FRAMES, ComputeOptions, ModelOptions, TrainOptions
+from ssagan_tf.torch_weights import to_state_dict
 
 GAMMA = 0.5  # as in tensorflow_workloads
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -130,23 +132,16 @@ def _generator(case: Case) -> CompiledWorkload:
     if case.mode == "gradients":
         return _compiled(case, jax.grad(loss, has_aux=True), *arguments)
     workload = _compiled(case, forward, *arguments)
-    reference = _clip_on_cpu(case.resolution, case.base_filters, case.batch)
+    reference = _reference_clip(case.resolution, case.base_filters, case.batch)
     return dataclasses.replace(workload, error=_difference(reference, np.asarray(workload.run())))
 
 
 @functools.lru_cache(maxsize=1)
-def _clip_on_cpu(resolution: int, base_filters: int, batch: int) -> np.ndarray:
-    """What a generator makes of its image, on the CPU, in float32, with all frames computed."""
+def _reference_clip(resolution: int, base_filters: int, batch: int) -> np.ndarray:
+    """What PyTorch makes of the same weights and image, on the CPU."""
     case = Case("generator", "", resolution=resolution, base_filters=base_filters, batch=batch)
     network, image = _generator_and_image(case)
-    arguments = jax.device_put((*_values(network), image), jax.devices("cpu")[0])
-
-    def forward(weights: Any, state: Any, image: Any) -> Any:
-        call = network.stateless_call
-        return call(weights, state, image, training=False, static_clip=False)[0]
-
-    with _settings("plain", tf32=False):
-        return np.asarray(jax.jit(forward)(*arguments))
+    return reference_clip(to_state_dict(network), np.asarray(image), base_filters)
 
 
 def _generator_and_image(case: Case) -> tuple[Network, Any]:
@@ -234,7 +229,7 @@ def _compiled(
     case: Case, function: Callable, *arguments: Any, donate_argnums: Any = ()
 ) -> CompiledWorkload:
     start = time.perf_counter()
-    with _settings(case.variant, case.tf32):
+    with _settings(case):
         compiled = jax.jit(function, donate_argnums=donate_argnums).lower(*arguments).compile()
     seconds = time.perf_counter() - start
     sizes = compiled.memory_analysis()
@@ -247,16 +242,17 @@ def _compiled(
 
 
 @contextlib.contextmanager
-def _settings(variant: str, tf32: bool) -> Iterator[None]:
+def _settings(case: Case) -> Iterator[None]:
     """The precision of products, and the short cuts of convolutions, for what is traced in it.
 
     `plain` and `no short cuts` have none; `no im2col` and `no subpixel` have the other one.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(jax.default_matmul_precision("default" if tf32 else "highest"))
+        exact = case.precision == "float32" and not case.tf32
+        stack.enter_context(jax.default_matmul_precision("highest" if exact else "default"))
         for name, short_cut in SHORT_CUTS.items():
-            if variant in ("plain", "no short cuts", f"no {name}"):
-                never = mock.patch.object(short_cut, "is_faster", lambda *_: False)
+            if case.variant in ("plain", "no short cuts", f"no {name}"):
+                never = mock.patch.object(short_cut, "is_faster", return_value=False)
                 stack.enter_context(never)
         yield
 
