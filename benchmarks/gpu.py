@@ -189,8 +189,6 @@ def main(arguments: list[str]) -> int:
     start = time.perf_counter()
     patterns = given.only.split(",")
     chosen = [p for p in parts(given.quick) if any(fnmatch.fnmatch(p.name, o) for o in patterns)]
-    kept = json.loads(given.output.read_text())["parts"] if given.output.exists() else []
-    rows = {part["name"]: part["rows"] for part in kept}
     with Worker("jax") as ours, Worker("torch") as theirs:
         workers = {"jax": ours, "torch": theirs}
         devices = {name: worker.ask("device") for name, worker in workers.items()}
@@ -198,6 +196,7 @@ def main(arguments: list[str]) -> int:
         if not given.quick and not all(each.get("gpu") for each in devices.values()):
             print("benchmarks.gpu: both frameworks need a GPU; --quick runs on a CPU")
             return 1
+        rows = _kept(given.output, devices)
         for part in chosen:
             for comparison in part.comparisons:
                 label = comparison.label
@@ -226,6 +225,17 @@ def main(arguments: list[str]) -> int:
                 for row in new:
                     print("   ", *_cells(row), sep="  ", flush=True)
     return 0
+
+
+def _kept(output: Path, devices: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a file by their part, unless they are of other devices."""
+    if not output.exists():
+        return {}
+    results = json.loads(output.read_text())
+    if results["environment"]["devices"] != devices:
+        print(f"{output} has results of other devices, which are dropped", flush=True)
+        return {}
+    return {part["name"]: part["rows"] for part in results["parts"]}
 
 
 def compare(
@@ -259,7 +269,7 @@ def compare(
 class Worker:
     """A process that measures with one framework. If it dies, it is started again."""
 
-    def __init__(self, framework: str, timeout: float = 240.0):
+    def __init__(self, framework: str, timeout: float = 150.0):
         self._framework = framework
         self._timeout = timeout
         self._start()
