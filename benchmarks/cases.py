@@ -34,6 +34,7 @@ class Case:
         or `fused` for PyTorch.
       mode: `forward`: inference. `gradients`: forward and backward pass in training mode.
       precision: `bfloat16` stands for mixed precision.
+      tf32: Whether float32 products may be rounded to TF32, on a GPU.
       batch: Clips per batch.
       resolution: Side of the network's frames in pixels.
       base_filters: The network's base filters.
@@ -54,10 +55,11 @@ class Case:
 
     work: Literal["matmul", "attention", "generator", "step", "training", "learning", "photo"]
     implementation: str
-    framework: Literal["tensorflow", "torch", "onnxruntime"] = "tensorflow"
+    framework: Literal["tensorflow", "jax", "torch", "onnxruntime"] = "tensorflow"
     variant: str = ""
     mode: Literal["forward", "gradients"] = "forward"
     precision: Precision = "float32"
+    tf32: bool = False
     batch: int = 1
     resolution: int = 128
     base_filters: int = 32

@@ -25,7 +25,7 @@ def environment() -> dict[str, Any]:
         "cores": cores(),
         "memory_gib": round(_memory() / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.python_version(), **{p: _version(p) for p in PACKAGES}},
+        "versions": {"python": platform.pythonversion(), **{p: version(p) for p in PACKAGES}},
     }
 
 
@@ -49,7 +49,8 @@ def _memory() -> int:
     return 0
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """The version of an installed package, or None."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(package)
     return None

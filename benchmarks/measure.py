@@ -64,7 +64,7 @@ def attempt(case: Case) -> dict[str, Any]:
         return measure(case)
     except Exception as error:
         traceback.print_exc()
-        return {"error": _one_line(error)}
+        return {"error": one_line(error)}
 
 
 def _framework(name: str) -> Any:
@@ -119,12 +119,15 @@ def _largest(whose: int) -> int:
     return resource.getrusage(whose).ru_maxrss * unit
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """An error as one line of a table."""
     lines = str(error).strip().splitlines()
     first_line = lines[0] if lines else type(error).__name__
     lowered = str(error).lower()
-    exhausted = isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError"
-    if exhausted or "can't allocate memory" in lowered or "oom when" in lowered:
+    exhausted = ("ResourceExhaustedError", "OutOfMemoryError")  # TensorFlow's, PyTorch's
+    exhausted = isinstance(error, MemoryError) or type(error).__name__ in exhausted
+    known = ("can't allocate memory", "oom when", "resource_exhausted")
+    if exhausted or any(words in lowered for words in known):
         return "out of memory"
     if isinstance(error, ImportError | DataError):
         return first_line

@@ -242,10 +242,10 @@ class Discriminator(nn.Module):
 
 
 def autocast(precision: str) -> contextlib.AbstractContextManager:
-    """Returns PyTorch's mixed precision on CPUs; for float32 a context that does nothing."""
+    """Returns mixed precision on the default device; for float32 a context that does nothing."""
     if precision == "float32":
         return contextlib.nullcontext()
-    return torch.autocast("cpu", dtype=torch.bfloat16)
+    return torch.autocast(torch.get_default_device().type, dtype=torch.bfloat16)
 
 
 def adam(network: nn.Module) -> torch.optim.Optimizer:
