@@ -25,7 +25,7 @@ def environment() -> dict[str, Any]:
         "cores": cores(),
         "memory_gib": round(_memory() / 2**30, 1),
         "system": f"{platform.system()} {platform.machine()}",
-        "versions": {"python": platform.pythonversion(), **{p: version(p) for p in PACKAGES}},
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in PACKAGES}},
     }
 
 

@@ -499,7 +499,7 @@ def _cells(row: dict[str, Any], first: dict[str, Any] | None = None) -> list[str
     if first and "seconds" in row and "seconds" in first:
         ratio = f"{row['seconds'] / first['seconds']:.2f}"
     milliseconds = (
-        row["error"].replace("|", "\\|") if "error" in row else shown("seconds", ".3g", 1e3)
+        row["error"].replace("|", "\\|") if "error" in row else shown("seconds", ",.2f", 1e3)
     )
     return [
         row["label"],

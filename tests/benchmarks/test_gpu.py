@@ -52,9 +52,9 @@ def test_runs_add_to_a_file_and_its_report(tmp_path: Path, monkeypatch, capsys) 
     assert gpu.main([f"--output={output}", f"--report={report}"]) == 0
     text = report.read_text()
     assert "GPU: a GPU" in text
-    assert "| batch 16 | ours | 250 | 1.00 | 100 | 1.0 |  |" in text
+    assert "| batch 16 | ours | 250.00 | 1.00 | 100 | 1.0 |  |" in text
     assert "| batch 16 | PyTorch, naive | out of memory |  |  |  |  |" in text
-    assert "| batch 16 | PyTorch, fused | 500 | 2.00 |  |  |  |" in text
+    assert "| batch 16 | PyTorch, fused | 500.00 | 2.00 |  |  |  |" in text
 
 
 def test_a_worker_that_dies_is_started_again(monkeypatch) -> None:
