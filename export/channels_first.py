@@ -1,8 +1,8 @@
 """Attention written for channels-first graphs, which ONNX convolutions need.
 
 The layers are channels last. This only matters for attention, which transposes its input between
-two convolutions. Here it is written so that it needs no transposes; those around it cancel out with
-the ones of the neighbouring convolutions.
+two convolutions. Here it is written so that only blocks of queries are transposed; the transposes
+around it cancel out with the ones of the neighbouring convolutions.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: 
       clip: `[B, T, H, W, C]`, or the slices of a static clip of `frames` frames.
       frames: As in `static_clip.py`.
       memory: Limit in MiB for the attention weights of 16 clips. If they need more, they are
-        computed in blocks of query rows.
+        computed in parts of the query rows.
 
     Returns:
       `o` in Eq. 2, with the shape of the clip.
@@ -60,6 +60,7 @@ def attend(module: SpatialSelfAttention, clip: Any, frames: int | None, memory: 
     rows = _rows(positions, memory)
     # In a product with thousands of columns, what a CPU computes next is far apart in memory, and
     # falls into the same few lines of its cache. Blocks of queries as a batch axis prevent that.
+    # Sides of maps are powers of two, so blocks divide the positions.
     blocks = positions // _BLOCK if positions >= _MANY and len(rows) == 1 else 1
     of_query, *of_others = module.projections()
     query = _project(_cut(maps, blocks), *of_query)
@@ -108,7 +109,7 @@ def _weights(query: Any, key: Any) -> Any:
 
 
 def _rows(positions: int, memory: int) -> list[int]:
-    """Returns the number of query rows in each block."""
+    """Returns the number of query rows in each part."""
     fitting = memory * 2**20 // (ASSUMED_BATCH * positions * 4)
     if positions <= fitting:
         return [positions]

@@ -1,4 +1,8 @@
-"""Transposed convolutions of an ONNX graph as convolutions, which ONNX Runtime computes faster."""
+"""Transposed convolutions of an ONNX graph as convolutions, which ONNX Runtime computes faster.
+
+As in `layers/subpixel.py`, but channels first, for all numbers of filters, and with an interleaving
+that ONNX Runtime does quickly.
+"""
 
 from __future__ import annotations
 

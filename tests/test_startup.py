@@ -79,6 +79,16 @@ def test_a_log_level_changes_messages_only(level: str | None) -> None:
     assert bool(done.stderr) == (level is not None)
 
 
+def test_garbage_collection_stays_off_if_it_was(monkeypatch) -> None:
+    switches = []
+    monkeypatch.setattr(startup.gc, "isenabled", lambda: False)
+    monkeypatch.setattr(startup.gc, "enable", lambda: switches.append("on"))
+    monkeypatch.setattr(startup.gc, "disable", lambda: switches.append("off"))
+    with startup._without_garbage_collection():
+        pass
+    assert "on" not in switches
+
+
 @pytest.mark.long
 def test_keras_json_does_not_affect_networks_and_files(tmp_path: Path) -> None:
     path = tmp_path / "described.json"

@@ -2,8 +2,8 @@
 
 With stride s, output s·j + p depends on the same inputs around j for all phases p < s. A plain
 convolution computes them as channels, with every s-th tap of the kernel for each phase; then they
-are interleaved (depth to space). It needs as many operations, and convolution libraries handle
-s³ times the filters better than three.
+are interleaved (depth to space). That needs about as many operations (more where s does not divide
+the kernel's size), and convolution libraries handle s³ times the filters better than three.
 """
 
 from __future__ import annotations

@@ -91,6 +91,18 @@ def test_stages_are_a_table_of_their_own(tmp_path: Path) -> None:
         assert line in lines
 
 
+@pytest.mark.parametrize("failing", [{1920}, {1920, 4000}])
+def test_sizes_that_fail_are_named_below_the_stages(failing: set[int], tmp_path: Path) -> None:
+    def fails(case: Case) -> dict[str, Any]:
+        return {"error": "out of memory"} if case.width in failing else pretend(case)
+
+    assert run.main(["--only=photo", f"--output={tmp_path}"], measure=fails) == 0
+    lines = (tmp_path / "RESULTS.md").read_text().splitlines()
+    assert "1920×1080: out of memory" in lines
+    assert ("4000×3000: out of memory" in lines) == (4000 in failing)
+    assert ("| seconds | 4000×3000 |" in lines) == (4000 not in failing)
+
+
 def test_what_is_learned_is_a_column(tmp_path: Path) -> None:
     assert run.main(["--only=learning", f"--output={tmp_path}"], measure=pretend) == 0
     lines = (tmp_path / "RESULTS.md").read_text().splitlines()

@@ -145,6 +145,20 @@ def test_unknown_motion_is_the_median_of_the_others(truths) -> None:
     assert np.abs(found[1].astype(int) - moved[1])[8:, :34].mean() > 5  # no other moves as it does
 
 
+def test_unknown_motion_takes_some_of_the_others(truths, monkeypatch) -> None:
+    monkeypatch.setattr(baselines, "OTHERS", 2)
+    speeds = (0.5,) * 6
+    clips = real(*speeds, synthetic_settings={"speeds": speeds})
+    baselines.unknown_motion(clips.clip(0), 0, clips)
+    assert [name for name, _ in truths] == ["clouds00000/0", "clouds00001/0", "clouds00003/0"]
+
+
+def test_unknown_motion_of_a_single_video_is_its_photo(truths) -> None:
+    clips = real(0.5, synthetic_settings={"speeds": (0.5,)})
+    [found] = made("unknown_motion", clips)
+    np.testing.assert_array_equal(found, np.broadcast_to(clips.clip(0)[0], found.shape))
+
+
 def test_the_truth_is_drawn_once(truths) -> None:
     clips = real(0.5, 0.5, synthetic_settings={"speeds": (0.5, 0.5)})
     assert clips.truth(1) is clips.truth(1)

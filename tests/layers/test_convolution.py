@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 from collections.abc import Callable
 
@@ -83,6 +84,23 @@ def test_few_filters_equal_keras(plain: bool, arguments: dict, used) -> None:
     with plain_convolutions() if plain else contextlib.nullcontext():
         assert_equals_keras(TransposedConvolution, (2, 3, 4, 5, 5), filters=3, **arguments)
     assert set(used) == (set() if plain else {"subpixel"})
+
+
+def test_plain_convolutions_nest_and_leave_other_threads_alone(used) -> None:
+    layer, clip = TransposedConvolution(3, 4, strides=2, padding="same"), draws(*CLIP, 6)
+
+    def calls() -> int:
+        before = len(used)
+        layer(clip)
+        return len(used) - before
+
+    with plain_convolutions():
+        with contextlib.suppress(KeyError), plain_convolutions():
+            raise KeyError
+        assert calls() == 0
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            assert pool.submit(calls).result() == 1
+    assert calls() == 1
 
 
 @every_layer
