@@ -1,4 +1,4 @@
-"""Every system, trained for a minute or two with its published recipe, learns something."""
+"""Every system, trained for some minutes with its published recipe, learns something."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.programs import run
 
 pytestmark = pytest.mark.long
 
-# One to two minutes each on two cores. A step of SSA-GAN has five discriminator updates.
+# One to five minutes each on two cores. A step of SSA-GAN has five discriminator updates.
 STEPS = dict.fromkeys(REGISTRY, 250) | {
     "mdgan_stage1": 400,
     "mdgan_stage2": 400,
-    "rnngan": 450,
+    "rnngan": 1500,  # unsteady: by 11 to 38 % in 450 steps, 31 to 46 % in 900, by seed and rounding
 }
 # Second stages learn more slowly: SSA-GAN's falls by 14 % in these steps.
 FALL = dict.fromkeys(REGISTRY, 1 / 3) | {"ssagan_stage2": 0.1}
@@ -67,7 +67,7 @@ def train(network: str, runs: Path, *settings: str) -> list[float]:
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_content_loss_falls(network: str, runs: Path) -> None:
-    first, last = train(network, runs)
+    first, *_, last = train(network, runs)
     assert last < (1 - FALL[network]) * first
 
 
@@ -75,5 +75,5 @@ def test_content_loss_falls(network: str, runs: Path) -> None:
 def test_content_loss_of_second_stages_falls_by_a_third_in_our_settings(
     network: str, settings: tuple[str, ...], runs: Path
 ) -> None:
-    first, last = train(network, runs, *settings)
+    first, *_, last = train(network, runs, *settings)
     assert last < first * 2 / 3
