@@ -18,7 +18,7 @@ Triple = tuple[int, int, int]
 # Measured on a CPU with AVX-512, forward, plain against this. 32×64×64×32, kernel 3×4×4, strides
 # 1, 2, 2: 3 filters 34 and 12 ms, 4 filters 35 and 13, 8 filters 36 and 21, 16 filters 36 and 40.
 # 16×32×32×32, kernel 4×4×4, strides 2: 3 filters 10 and 4 ms, 8 filters 7 and 5. The backward pass
-# is slower, by less than the forward pass is faster with 3 filters.
+# is slower, by less than the forward pass is faster with 3 filters. On a GPU see benchmarks/GPU.md.
 UP_TO_FILTERS = 4
 
 
