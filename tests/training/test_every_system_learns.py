@@ -18,7 +18,7 @@ STEPS = dict.fromkeys(REGISTRY, 250) | {
     "mdgan_stage2": 400,
     "rnngan": 1500,  # unsteady: by 11 to 38 % in 450 steps, 31 to 46 % in 900, by seed and rounding
 }
-# Second stages learn more slowly. SSA-GAN's loss goes up and down as published (0.40, 0.39, 0.32 and
+# Second stages learn more slowly. SSA-GAN's loss goes up and down as published (0.40, 0.39, 0.32,
 # 0.39 after 0, 100, 200 and 300 steps), so the lowest counts.
 FALL = dict.fromkeys(REGISTRY, 1 / 3) | {"ssagan_stage2": 0.1}
 UNSTEADY = ("ssagan_stage2",)
