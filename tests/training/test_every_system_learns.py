@@ -1,4 +1,4 @@
-"""Every system, trained for some minutes with its published recipe, learns something."""
+"""Every system, trained for some minutes, learns something: as published, or in our settings."""
 
 from __future__ import annotations
 
@@ -18,20 +18,23 @@ STEPS = dict.fromkeys(REGISTRY, 250) | {
     "mdgan_stage2": 400,
     "rnngan": 1500,  # unsteady: by 11 to 38 % in 450 steps, 31 to 46 % in 900, by seed and rounding
 }
-# Second stages learn more slowly. SSA-GAN's loss goes up and down as published (0.40, 0.39, 0.32,
-# 0.39 after 0, 100, 200 and 300 steps), so the lowest counts.
-FALL = dict.fromkeys(REGISTRY, 1 / 3) | {"ssagan_stage2": 0.1}
-UNSTEADY = ("ssagan_stage2",)
-# As published, MD-GAN's ranking loss reaches 50, where the content loss is 0.4, and hides it: the
-# latter falls from 0.394 to 0.387. Strict, so that a fix is noticed.
+FALL = 1 / 3
+# Second stages as published don't learn in so few steps. Strict, so that a change is noticed.
+NOT_YET = {
+    "ssagan_stage2": "the discriminator wins: 0.39 at first, then up and down from 0.38 to 0.44",
+    "mdgan_stage2": "the ranking loss reaches 50, where the content loss is 0.4, and hides it",
+}
 NETWORKS = [
-    pytest.param(network, marks=pytest.mark.xfail(strict=True, reason="the ranking loss dominates"))
-    if network == "mdgan_stage2"
+    pytest.param(
+        network,
+        marks=pytest.mark.xfail(strict=True, raises=AssertionError, reason=NOT_YET[network]),
+    )
+    if network in NOT_YET
     else network
     for network in REGISTRY
 ]
-# What second stages need to learn in so few steps: the content loss counts ten times, and what
-# hides it or takes its time counts less.
+# What they need for it: the content loss counts ten times, and what hides it or takes its time
+# counts less.
 OURS = {
     "ssagan_stage2": (
         "--lambda_con=10",
@@ -59,24 +62,24 @@ def train(network: str, runs: Path, *settings: str) -> list[float]:
     result = run(
         "train",
         *arguments,
-        *("--resolution=64", "--base_filters=4", "--batch_size=4", "--sample_every=50"),
+        *("--resolution=64", "--base_filters=4", "--batch_size=4", "--sample_every=1000"),
         *("--data=synthetic", "--synthetic_clips=80", "--checkpoint_every=1000"),
     )
-    assert result.returncode == 0, result.stderr
+    if result.returncode:  # not an assertion, which may be expected to fail
+        raise RuntimeError(result.stderr)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [line["test_content_loss"] for line in lines if "test_content_loss" in line]
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_content_loss_falls(network: str, runs: Path) -> None:
-    first, *later = train(network, runs)
-    reached = min(later) if network in UNSTEADY else later[-1]
-    assert reached < (1 - FALL[network]) * first
+def test_content_loss_falls_by_a_third(network: str, runs: Path) -> None:
+    first, *_, last = train(network, runs)
+    assert last < (1 - FALL) * first
 
 
 @pytest.mark.parametrize(("network", "settings"), OURS.items(), ids=OURS)
-def test_content_loss_of_second_stages_falls_by_a_third_in_our_settings(
+def test_it_does_in_second_stages_with_our_settings(
     network: str, settings: tuple[str, ...], runs: Path
 ) -> None:
     first, *_, last = train(network, runs, *settings)
-    assert last < first * 2 / 3
+    assert last < (1 - FALL) * first
