@@ -449,7 +449,7 @@ Written by `python -m benchmarks.gpu --output=benchmarks/gpu.json`, and then
 `python -m benchmarks.gpu --output=benchmarks/gpu.json --report=benchmarks/GPU.md`.
 
 - Ours runs on Keras' JAX backend, compiled by XLA; PyTorch eagerly, with cuDNN's benchmark mode.
-  The plain formula is ours, compiled by XLA as well.
+  "Plain formula" is attention as written in the paper, also on JAX.
 - **ms**: median over the rounds, in which the implementations take turns, without compilation.
 - **ratio**: to the first row of the comparison.
 - **MiB**: GPU memory of the weights, inputs, outputs and all between. Ours: as planned by XLA;
