@@ -54,27 +54,27 @@ def _minus_mean_d(logits: Any) -> Any:
 
 # To add one: an entry here, and its name among the choices of `adversarial` in options/training.py.
 ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
-    # -log D(G(x)): the same fixed point as Eq. 4, with a gradient that does not vanish while the
-    # discriminator wins (Goodfellow et al., 2014, Sec. 3).
-    "nonsaturating": AdversarialLoss(_minus_log_d, _minus_log_one_minus_d, generator=_minus_log_d),
-    # Eq. 4 and 6 to the letter: the generator minimises log(1 - D(G(x))).
+    # Eq. 4, 6 and 7: the generator minimises log(1 - D(G(x))).
     "minimax": AdversarialLoss(
         _minus_log_d,
         _minus_log_one_minus_d,
         generator=lambda logits: -_minus_log_one_minus_d(logits),
     ),
+    # -log D(G(x)): the same fixed point, with a gradient that does not vanish while the
+    # discriminator wins (Goodfellow et al., 2014, Sec. 3).
+    "nonsaturating": AdversarialLoss(_minus_log_d, _minus_log_one_minus_d, generator=_minus_log_d),
     # As in the released code, which keeps the sigmoid.
     "wasserstein": AdversarialLoss(_minus_mean_d, _mean_d, generator=_minus_mean_d),
 }
 
 
-def discriminator_loss(real_logits: Any, fake_logits: Any, kind: str = "nonsaturating") -> Any:
+def discriminator_loss(real_logits: Any, fake_logits: Any, kind: str = "minimax") -> Any:
     """What the discriminator minimises, on real and on generated clips.
 
     Args:
       real_logits: The logits of real clips, `[B, 1]`.
       fake_logits: The logits of generated clips, `[B, 1]`.
-      kind: A key of `ADVERSARIAL_LOSSES`. `"nonsaturating"` or `"minimax"`:
+      kind: A key of `ADVERSARIAL_LOSSES`. `"minimax"` or `"nonsaturating"`:
         -E[log D(Y)] - E[log(1 - D(G(x)))] (Eq. 4, 6). `"wasserstein"`: -E[D(Y)] + E[D(G(x))], with
         the sigmoid kept, as in the released code.
 
@@ -99,8 +99,8 @@ def generator_adversarial_loss(fake_logits: Any, kind: str) -> Any:
 
     Args:
       fake_logits: The logits of generated clips, `[B, 1]`.
-      kind: A key of `ADVERSARIAL_LOSSES`. `"nonsaturating"`: -E[log D(G(x))]. `"minimax"`:
-        E[log(1 - D(G(x)))]. `"wasserstein"`: -E[D(G(x))].
+      kind: A key of `ADVERSARIAL_LOSSES`. `"minimax"`: E[log(1 - D(G(x)))] (Eq. 4, 7).
+        `"nonsaturating"`: -E[log D(G(x))]. `"wasserstein"`: -E[D(G(x))].
 
     Raises:
       ValueError: `kind` is unknown.

@@ -168,6 +168,7 @@ def test_the_recipe_of_a_network_in_python() -> None:
     assert vgan.deviations("vgan") == ["lambda_con=1 (vgan's recipe: 0)"]
     assert vgan.deviations("ssagan") == [
         "discriminator_updates=1 (ssagan's recipe: 5)",
+        "adversarial=nonsaturating (ssagan's recipe: minimax)",
         "lambda_first_frame=10 (ssagan's recipe: 0)",
         "beta_2=0.999 (ssagan's recipe: 0.9)",
     ]

@@ -38,11 +38,11 @@ def test_a_run_is_read_as_it_was_written(begun) -> None:
 
 def test_the_head_of_flags_cfg_names_what_is_not_the_networks_recipe(begun) -> None:
     model, train, data = begun
-    changed = dataclasses.replace(train, lambda_con=10.0, adversarial="minimax")
+    changed = dataclasses.replace(train, lambda_con=10.0, adversarial="wasserstein")
     run_folder.write_settings(model, COMPUTE, changed, data)
     path = Path(train.run_dir) / "flags.cfg"
     assert [line for line in path.read_text().splitlines() if "recipe" in line] == [
-        "# adversarial=minimax (ssagan's recipe: nonsaturating)",
+        "# adversarial=wasserstein (ssagan's recipe: minimax)",
         "# lambda_con=10 (ssagan's recipe: 1)",
     ]
     assert run_folder.open_run(train.run_dir).train == changed
