@@ -292,7 +292,7 @@ def training_step(
     with autocast(precision):
         fake = generator(real[:, :, 0])
         logits = discriminator(fake)
-    loss = _log_loss(logits, 1.0) + functional.l1_loss(fake.to(real.dtype), real)
+    loss = functional.l1_loss(fake.to(real.dtype), real) - _log_loss(logits, 0.0)  # Eq. 4, 5, 7
     loss.backward()
     generator_optimizer.step()
     discriminator.requires_grad_(True)

@@ -119,7 +119,7 @@ def test_the_defaults_are_those_of_the_paper() -> None:
     assert (model.resolution, model.base_filters, model.ssa_gate) == (128, 32, "gamma")
     assert (train.batch_size, train.discriminator_updates) == (16, 5)
     assert (train.learning_rate, train.beta_1, train.beta_2) == (2e-4, 0.5, 0.9)
-    assert train.lambda_con == 1.0
+    assert (train.adversarial, train.lambda_con) == ("minimax", 1.0)
 
 
 def test_a_programs_own_setting_takes_precedence() -> None:

@@ -34,10 +34,10 @@ class System:
     first_stage: str = ""
 
 
-# Found to work in so short a training with the non-saturating loss, that of the other systems: the
+NONSATURATING = ("--adversarial=nonsaturating",)
+# Found to work in so short a training with the non-saturating loss, that of MD-GAN and VGAN: the
 # content loss, of which little is left beside an adversarial loss as large, counts ten times, and
 # the discriminator is updated once per step.
-NONSATURATING = ("--adversarial=nonsaturating",)
 SHORT = ("--network=ssagan", *NONSATURATING, "--discriminator_updates=1", "--lambda_con=10")
 SYSTEMS: dict[str, System] = {
     "ssagan": System("SSA-GAN (a), as published", ("--network=ssagan",)),

@@ -28,8 +28,8 @@ def _rising_numbers(values: tuple[str, ...]) -> str | None:
 
 # What differs from the defaults of TrainOptions, for every registered network. The publications of
 # the baselines state Adam's learning rate and β₁; β₂ is Adam's default. One update of each network
-# per step is published for VGAN only, and so is the adversarial loss. RNN-GAN has Eq. 4's, since
-# the non-saturating one outweighs its squared error (docs/design.md).
+# per step is published for VGAN only, and so is the adversarial loss. With Eq. 4's, RNN-GAN learns
+# faster (docs/design.md).
 _ALTERNATING = {"discriminator_updates": 1, "beta_2": 0.999}
 _NONSATURATING = {"adversarial": "nonsaturating"}
 RECIPES: dict[str, dict[str, Any]] = {
@@ -97,7 +97,7 @@ class TrainOptions(Section):
     adversarial: Literal["minimax", "nonsaturating", "wasserstein"] = setting(
         "minimax",
         "Adversarial loss. minimax: the generator minimises log(1 − D(G(x))), as in Eq. 4. "
-        "nonsaturating: −log D(G(x)) (mdgan, vgan). wasserstein: −D(G(x)), while the "
+        "nonsaturating: −log D(G(x)) (MD-GAN, VGAN). wasserstein: −D(G(x)), while the "
         "discriminator minimises D(G(x)) − D(Y), as in the released code.",
         in_recipe=True,
     )

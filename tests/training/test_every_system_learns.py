@@ -39,12 +39,7 @@ THAT_LEARN = {
         "--learning_rate=7e-4",
         "--steps=400",
     ),
-    "mdgan_stage2": (
-        NONSATURATING,
-        "--lambda_con=10",
-        "--ranking=generator",
-        "--lambda_rank=0.01",
-    ),
+    "mdgan_stage2": ("--lambda_con=10", "--ranking=generator", "--lambda_rank=0.01"),
     "rnngan": (NONSATURATING, "--steps=1500"),
 }
 
