@@ -153,6 +153,10 @@ def test_in_a_browser_and_by_a_program(
     page.get_by_text("Paint what moves").click()
     page.get_by_label("Brush").fill("25")
     canvas = page.locator("canvas[data-name=canvas]")
+    canvas.click()  # a tap paints a dot
+    opacity = "c => c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data[3]"
+    assert canvas.evaluate(opacity) == 255
+    page.locator("[data-name=clear]").click()
     box = canvas.bounding_box()
     page.mouse.move(box["x"] + 1, box["y"] + box["height"] / 4)
     page.mouse.down()

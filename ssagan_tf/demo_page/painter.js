@@ -29,9 +29,13 @@ function stroke(event) {
   const x = ((event.clientX - box.left) / box.width) * canvas.width;
   const y = ((event.clientY - box.top) / box.height) * canvas.height;
   context.globalCompositeOperation = erasing ? "destination-out" : "source-over";
-  context.strokeStyle = "white";
+  context.strokeStyle = context.fillStyle = "white";
   context.lineCap = context.lineJoin = "round";
   context.lineWidth = (at("size").value / 100) * Math.max(canvas.width, canvas.height);
+  // A line of length 0 has no caps in some browsers, and a tap should paint, too.
+  context.beginPath();
+  context.arc(x, y, context.lineWidth / 2, 0, 2 * Math.PI);
+  context.fill();
   context.beginPath();
   context.moveTo(...(last || [x, y]));
   context.lineTo(x, y);

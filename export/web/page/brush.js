@@ -204,9 +204,13 @@ function clamp(value, most) {
 }
 
 function draw(context, { moves, width }, points) {
-  context.strokeStyle = moves ? 'white' : 'black';
+  context.strokeStyle = context.fillStyle = moves ? 'white' : 'black';
   context.lineCap = context.lineJoin = 'round';
   context.lineWidth = width;
+  // A line of length 0 has no caps in some browsers, and a tap should paint, too.
+  context.beginPath();
+  context.arc(...points[0], width / 2, 0, 2 * Math.PI);
+  context.fill();
   context.beginPath();
   context.moveTo(...points[0]);
   for (const point of points) context.lineTo(...point);
