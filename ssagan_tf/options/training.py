@@ -37,12 +37,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "mdgan_stage1": {**_ALTERNATING, **_NONSATURATING},
     "mdgan_stage2": {**_ALTERNATING, **_NONSATURATING, "lambda_rank": 1.0},
     "ssagan_stage2": {},
-    "vgan": {
-        **_ALTERNATING,
-        **_NONSATURATING,
-        "lambda_con": 0.0,
-        "lambda_first_frame": 10.0,
-    },
+    "vgan": {**_ALTERNATING, **_NONSATURATING, "lambda_con": 0.0, "lambda_first_frame": 10.0},
     "rnngan": {**_ALTERNATING, "lambda_con": 0.0, "lambda_mse": 1.0, "lambda_adv": 0.2},
 }
 
