@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -151,8 +152,14 @@ class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspo
                 f"TransposedConvolution was built for {kernel.shape[-1]} channels. "
                 f"Received: {' + '.join(map(str, channels))}"
             )
-        if not self._keeps_static():
-            parts = [static_clip.expand(part, frames or part.shape[1]) for part in parts]
+        # Where slices save nothing, one convolution is faster than one for each part.
+        parts = [
+            part
+            if self._keeps_static()
+            and static_clip.shortens_transposed(part, frames, self.strides[0])
+            else static_clip.expand(part, frames or part.shape[1])
+            for part in parts
+        ]
         if not any(static_clip.is_static(part, frames) for part in parts):
             joined = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
             return self._add_bias_and_activate(self._convolve(joined, kernel))
@@ -166,7 +173,7 @@ class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspo
                 part,
                 frames,
                 self.strides[0],
-                lambda x, part_kernel=part_kernel: self._convolve(x, part_kernel),
+                functools.partial(self._convolve, kernel=part_kernel),
             )
         return self._add_bias_and_activate(outputs)
 

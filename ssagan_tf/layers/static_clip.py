@@ -69,6 +69,16 @@ def for_convolution(clip: Any, frames: int, stride: int) -> Any:
     return expand(clip, min(frames, stride * (2 * touched + 1)))
 
 
+def shortens_transposed(clip: Any, frames: int | None, stride: int) -> bool:
+    """Whether `transposed_convolution` computes fewer frames than there are."""
+    return is_static(clip, frames) and stride <= 2 and _shortest(clip, stride) < frames
+
+
+def _shortest(clip: Any, stride: int) -> int:
+    """Frames of the shortest clip whose transposed convolution has each distinct slice."""
+    return clip.shape[1] - 1 + (2 if stride == 2 else 3)
+
+
 def transposed_convolution(
     clip: Any, frames: int, stride: int, convolve: Callable[[Any], Any]
 ) -> Any:
@@ -83,8 +93,7 @@ def transposed_convolution(
     Returns:
       All `frames` · `stride` frames of the output.
     """
-    border = clip.shape[1] // 2
-    shortest = 2 * border + (2 if stride == 2 else 3)
-    if stride > 2 or shortest >= frames:
+    if not shortens_transposed(clip, frames, stride):
         return convolve(expand(clip, frames))
-    return expand(convolve(expand(clip, shortest)), frames * stride, period=stride)
+    shortest = expand(clip, _shortest(clip, stride))
+    return expand(convolve(shortest), frames * stride, period=stride)
