@@ -43,7 +43,7 @@ def convolve_transposed(
       `[B, *larger, filters]`.
     """
     filters = kernel.shape[3]
-    taps, pads, computed, window = [], [], [], [slice(None)]
+    taps, pads, computed, starts = [], [], [], []
     for size, stride, inputs, outputs in zip(
         kernel.shape[:3], strides, clip.shape[1:4], larger, strict=True
     ):
@@ -53,7 +53,7 @@ def convolve_transposed(
         taps.append(count)
         pads.append((count - 1 - first, end - inputs))
         computed.append(end - first)
-        window.append(slice(cut - first * stride, cut - first * stride + outputs))
+        starts.append(cut - first * stride)
     # With an axis more, as TensorFlow's optimizer fails at a padding before a convolution.
     padded = ops.pad(ops.expand_dims(clip, 4), [(0, 0), *pads, (0, 0), (0, 0)])
     phases = ops.conv(
@@ -62,7 +62,12 @@ def convolve_transposed(
         padding="valid",
         data_format="channels_last",
     )
-    return _interleave(phases, strides, computed, filters)[tuple(window)]
+    rows = _interleave(phases, strides, computed, filters)
+    # Cut by `slice` in rows of positions and filters: otherwise the gradient is slow in TensorFlow.
+    time, height, width = larger
+    starts = (0, *starts[:2], starts[2] * filters)
+    rows = ops.slice(rows, starts, (ops.shape(rows)[0], time, height, width * filters))
+    return ops.reshape(rows, (-1, *larger, filters))
 
 
 def _kernel_of_phases(kernel: Any, strides: Triple, taps: list[int]) -> Any:
@@ -78,8 +83,11 @@ def _kernel_of_phases(kernel: Any, strides: Triple, taps: list[int]) -> Any:
 
 
 def _interleave(phases: Any, strides: Triple, sizes: list[int], filters: int) -> Any:
-    """Depth to space: `[B, *sizes, phases · filters]` to `[B, *sizes · strides, filters]`."""
+    """Depth to space: `[B, *sizes, phases · filters]` to `[B, *sizes · strides, filters]`.
+
+    The last two axes of the result are one, W · filters.
+    """
     (t, h, w), (a, b, c) = sizes, strides
     phases = ops.reshape(phases, (-1, t, h, w, a, b, c * filters))
     phases = ops.transpose(phases, (0, 1, 4, 2, 5, 3, 6))
-    return ops.reshape(phases, (-1, t * a, h * b, w * c, filters))
+    return ops.reshape(phases, (-1, t * a, h * b, w * c * filters))
