@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from ssagan_tf.layers import replicas
@@ -64,17 +65,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def _clip_moments(inputs: Any, frames: int | None) -> tuple[Any, Any, Any]:
         """Mean, variance and number of clips, over all replicas.
 
-        Slices are combined to clips, and clips to replicas, by the law of total variance, which
-        unlike E[x²] - E[x]² does not cancel digits.
+        Replicas are combined by the law of total variance, which unlike E[x²] - E[x]² does not
+        cancel digits.
         """
-        if is_static(inputs, frames):
-            share = multiplicities(inputs.shape[1], frames)[:, None] / frames
-            share = ops.cast(share, inputs.dtype)
-            means, variances = _moments(inputs, axes=(0, 2, 3))
-            mean = ops.sum(share * means, axis=0)
-            variance = ops.sum(share * (variances + ops.square(means - mean)), axis=0)
-        else:
-            mean, variance = _moments(inputs, axes=tuple(range(len(inputs.shape) - 1)))
+        slices = inputs.shape[1] if is_static(inputs, frames) else None
+        counts = None if slices is None else multiplicities(slices, frames)
+        mean, variance = _moments(inputs, counts)
         clips = ops.shape(inputs)[0]
         if replicas.count() == 1:
             return mean, variance, clips
@@ -86,33 +82,44 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return overall, spread / total, sums[-1]
 
 
-def _moments(inputs: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
-    """Mean and variance over axes, with derivatives of any order; zeros for an empty batch.
+def _moments(inputs: Any, counts: np.ndarray | None) -> tuple[Any, Any]:
+    """Mean and variance per channel, with derivatives of any order; zeros for an empty batch.
 
     TensorFlow's `ops.moments` treats the mean in the variance as a constant. That does not change
     the first derivative, since the variance is minimal there, but it changes the second, which a
-    gradient penalty needs.
+    gradient penalty needs. Besides, the derivative here passes over memory twice, not six times.
+
+    Args:
+      inputs: `[B, ..., C]`.
+      counts: How often each index of axis 1 counts; None means once.
     """
-    mean = _mean(inputs, axes)
+    rank = len(inputs.shape)
+    axes = tuple(range(rank - 1))
+    weights = None
+    if counts is not None:
+        weights = ops.cast(counts / counts.mean(), inputs.dtype)
+        weights = ops.reshape(weights, (1, -1, *(1,) * (rank - 2)))
 
     @ops.custom_gradient
-    def variance_around(inputs, mean):
-        variance = _mean(ops.square(inputs - mean), axes)
+    def moments(inputs):
+        mean = _mean(inputs, axes, weights)
+        variance = _mean(ops.square(inputs - mean), axes, weights)
 
         def grad(*args, upstream=None):
-            upstream = args[-1] if upstream is None else upstream
-            shape, count = ops.shape(inputs), 1.0
-            for axis in axes:
-                count = count * ops.cast(shape[axis], inputs.dtype)
-            return 2.0 / count * upstream * (inputs - mean), ops.zeros_like(mean)
+            d_mean, d_variance = args if upstream is None else upstream
+            share = 1.0 if weights is None else weights
+            for size in ops.shape(inputs)[:-1]:
+                share = share / ops.cast(size, inputs.dtype)
+            slope = 2.0 * share * d_variance
+            return inputs * slope + (share * d_mean - slope * mean)
 
-        return variance, grad
+        return (mean, variance), grad
 
-    variance = variance_around(inputs, mean)
+    mean, variance = moments(inputs)
     return ops.squeeze(mean, axes), ops.squeeze(variance, axes)
 
 
-def _mean(inputs: Any, axes: tuple[int, ...]) -> Any:
+def _mean(inputs: Any, axes: tuple[int, ...], weights: Any) -> Any:
     """Mean over axes, which are kept with size 1; the first of them is the batch.
 
     One axis at a time, the last first: TensorFlow sums values one by one, and half a million
@@ -121,6 +128,8 @@ def _mean(inputs: Any, axes: tuple[int, ...]) -> Any:
     """
     batch, *others = axes
     for axis in reversed(others):
+        if axis == 1 and weights is not None:
+            inputs = inputs * weights
         inputs = ops.mean(inputs, axis=axis, keepdims=True)
     clips = ops.maximum(ops.cast(ops.shape(inputs)[batch], inputs.dtype), 1)
     return ops.sum(inputs, axis=batch, keepdims=True) / clips
