@@ -165,7 +165,10 @@ def _attended(rows: Any, features: Any, value: Any, masks: tuple[Any, ...]) -> A
 
 def _project(features: Any, kernel: Any, bias: Any) -> Any:
     """A 1×1×1 convolution: `[B, N, T, C]` -> rows `[B, N, T·C̄]`."""
-    return _rows(ops.matmul(features, kernel) + bias)
+    batch, positions, time, channels = ops.shape(features)
+    # As plain matrices, whose product TensorFlow fuses with the bias.
+    projected = ops.matmul(ops.reshape(features, (-1, channels)), kernel) + bias
+    return ops.reshape(projected, (batch, positions, time * kernel.shape[1]))
 
 
 def _project_gradient(features: Any, kernel: Any, upstream: Any) -> tuple[Any, Any, Any]:
@@ -379,27 +382,30 @@ def _attend_gradient(
 ) -> tuple[Any, Any, Any]:
     """Gradients with respect to q, k and v of a group, whose map is computed again if None."""
     query, key, value, *masks = parts
+    # Softmax: dS = A·(dA - Σ A·dA), where the sum over the N keys equals that of o·do over T·C.
+    total = ops.sum(upcast(attended) * upcast(upstream), axis=-1, keepdims=True)
+    total = ops.cast(total, query.dtype)
     if weights is not None:
-        return _block_gradient(query, key, value, attended, upstream, weights)
+        return _block_gradient(query, key, value, total, upstream, weights)
     if not blocks:
 
-        def block_gradient(query, attended, upstream):
+        def block_gradient(query, total, upstream):
             weights = _weights(query, key, *masks)
-            d_query, *sums = _block_gradient(query, key, value, attended, upstream, weights)
+            d_query, *sums = _block_gradient(query, key, value, total, upstream, weights)
             return d_query, sums
 
         d_query, sums = dynamic_blocks.map_blocks(
             block_gradient,
-            [query, attended, upstream],
+            [query, total, upstream],
             _fitting(query.dtype, memory),
             [key, value],
         )
         return (d_query, *sums)
     d_query, d_key, d_value, last = [], 0, 0, ()
     for rows in blocks:
-        block = after(query[:, rows], *last)
+        block = after(query[:, rows], *(last or [total]))
         d_block, d_block_key, d_block_value = _block_gradient(
-            block, key, value, attended[:, rows], upstream[:, rows], _weights(block, key, *masks)
+            block, key, value, total[:, rows], upstream[:, rows], _weights(block, key, *masks)
         )
         d_query.append(d_block)
         d_key, d_value = d_key + d_block_key, d_value + d_block_value
@@ -408,18 +414,14 @@ def _attend_gradient(
 
 
 def _block_gradient(
-    query: Any, key: Any, value: Any, attended: Any, upstream: Any, weights: Any
+    query: Any, key: Any, value: Any, total: Any, upstream: Any, weights: Any
 ) -> tuple[Any, Any, Any]:
-    """Gradients with respect to q, k and v of a block of query rows, given its map."""
-    # Softmax: dS = A·(dA - Σ A·dA), where the sum over the N keys equals that of o·do over T·C.
-    total = ops.sum(upcast(attended) * upcast(upstream), axis=-1, keepdims=True)
+    """Gradients with respect to q, k and v of a block of query rows, given its map and Σ A·dA."""
     # One product after the other: large ones slow each other down in parallel. A kept map does not
     # depend on the clip before, but the query does.
     d_value = _product(weights, after_if_possible(upstream, total, query), transpose="first")
     upstream = after_if_possible(upstream, d_value)
-    d_logits = weights * (
-        _product(upstream, value, transpose="second") - ops.cast(total, weights.dtype)
-    )
+    d_logits = weights * (_product(upstream, value, transpose="second") - total)
     d_query = _product(d_logits, key)
     d_key = _product(d_logits, after_if_possible(query, d_query), transpose="first")
     return d_query, d_key, d_value
