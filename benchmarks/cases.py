@@ -19,7 +19,8 @@ TORCH_FUSED = "PyTorch, fused"
 ONNX_RUNTIME = "ONNX Runtime"
 NAIVE = "plain formula"
 BLOCKED = "ours, in blocks"
-SMALL_BLOCKS = "ours, 96 MiB"
+LITTLE_MEMORY = 96  # MiB
+SMALL_BLOCKS = f"ours, {LITTLE_MEMORY} MiB"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,9 +168,8 @@ def _attention(quick: bool) -> Part:
                 memory = max(1, positions**2 * 4 // 2**20 // 4)
                 cases.append(Case("attention", BLOCKED, variant="blocked", memory=memory, **common))
             if positions == 16384:  # in blocks anyway; of 512 rows instead of 1,261
-                cases.append(
-                    Case("attention", SMALL_BLOCKS, variant="blocked", memory=96, **common)
-                )
+                small = {**common, "memory": LITTLE_MEMORY}
+                cases.append(Case("attention", SMALL_BLOCKS, variant="blocked", **small))
             if positions >= 4096 or quick:
                 cases.append(Case("attention", TORCH_FUSED, "torch", "fused", **common))
             label = f"N {positions}, T·C {frames * channels}, {_mode_name(mode)}"
@@ -179,8 +179,8 @@ def _attention(quick: bool) -> Part:
         "Spatial self-attention",
         "softmax(q kᵀ) v alone, batch 1, float32. Ours keeps the map where it fits 256 MiB, its "
         "default, which it does up to N = 8192; otherwise, and in the rows with a quarter of the "
-        "map's size or with 96 MiB, it works in blocks of query rows, which the backward pass "
-        "computes again: 7 products instead of 6.",
+        f"map's size or with {LITTLE_MEMORY} MiB, it works in blocks of query rows, which the "
+        "backward pass computes again: 7 products instead of 6.",
         tuple(comparisons),
         _rates("float32", quick, torch=False),
         rounds=1 if quick else 3,
