@@ -401,9 +401,10 @@ def _attend_gradient(
             [key, value],
         )
         return (d_query, *sums)
-    d_query, d_key, d_value, last = [], 0, 0, ()
+    # The first block waits for `total`, so that o can be freed.
+    d_query, d_key, d_value, last = [], 0, 0, (total,)
     for rows in blocks:
-        block = after(query[:, rows], *(last or [total]))
+        block = after(query[:, rows], *last)
         d_block, d_block_key, d_block_value = _block_gradient(
             block, key, value, total[:, rows], upstream[:, rows], _weights(block, key, *masks)
         )

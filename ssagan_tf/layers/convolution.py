@@ -128,7 +128,7 @@ class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspo
 
     Its input may be a list of clips, whose channels are concatenated. Called with `frames`, each of
     them may hold the slices of a static clip (`static_clip.py`), whose contribution is computed
-    from these slices; the output has all frames.
+    from these slices where that saves frames; the output has all frames.
     """
 
     _output_axis = -2
@@ -152,15 +152,10 @@ class TransposedConvolution(_ChannelsLastConvolution, keras.layers.Conv3DTranspo
                 f"TransposedConvolution was built for {kernel.shape[-1]} channels. "
                 f"Received: {' + '.join(map(str, channels))}"
             )
-        # Where slices save nothing, one convolution is faster than one for each part.
-        parts = [
-            part
-            if self._keeps_static()
-            and static_clip.shortens_transposed(part, frames, self.strides[0])
-            else static_clip.expand(part, frames or part.shape[1])
-            for part in parts
-        ]
-        if not any(static_clip.is_static(part, frames) for part in parts):
+        if not self._keeps_static() or not any(
+            static_clip.shortens_transposed(part, frames, self.strides[0]) for part in parts
+        ):
+            parts = [static_clip.expand(part, frames or part.shape[1]) for part in parts]
             joined = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
             return self._add_bias_and_activate(self._convolve(joined, kernel))
         # Convolution is linear: the sum over the parts.

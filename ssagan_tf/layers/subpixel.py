@@ -63,10 +63,11 @@ def convolve_transposed(
         data_format="channels_last",
     )
     rows = _interleave(phases, strides, computed, filters)
-    # Cut by `slice` in rows of positions and filters: otherwise the gradient is slow in TensorFlow.
+    # W and filters are one axis, and the cut is a `slice`: TensorFlow's gradient of an indexed cut
+    # with a short last axis is slow.
     time, height, width = larger
-    starts = (0, *starts[:2], starts[2] * filters)
-    rows = ops.slice(rows, starts, (ops.shape(rows)[0], time, height, width * filters))
+    first = (0, *starts[:2], starts[2] * filters)
+    rows = ops.slice(rows, first, (ops.shape(rows)[0], time, height, width * filters))
     return ops.reshape(rows, (-1, *larger, filters))
 
 
@@ -83,10 +84,7 @@ def _kernel_of_phases(kernel: Any, strides: Triple, taps: list[int]) -> Any:
 
 
 def _interleave(phases: Any, strides: Triple, sizes: list[int], filters: int) -> Any:
-    """Depth to space: `[B, *sizes, phases · filters]` to `[B, *sizes · strides, filters]`.
-
-    The last two axes of the result are one, W · filters.
-    """
+    """Depth to space: `[B, t, h, w, phases · filters]` to `[B, t·a, h·b, w·c·filters]`."""
     (t, h, w), (a, b, c) = sizes, strides
     phases = ops.reshape(phases, (-1, t, h, w, a, b, c * filters))
     phases = ops.transpose(phases, (0, 1, 4, 2, 5, 3, 6))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.numeric
 COMMON = """
 import numpy as np, keras
 import ssagan_tf
-from ssagan_tf.layers import SpatialSelfAttention
+from ssagan_tf.layers import BatchNormalization, SpatialSelfAttention
 from ssagan_tf.layers.blocked_attention import spatial_attention, spatial_attention_naive
 from ssagan_tf.layers.convolution import plain_convolutions
 from ssagan_tf.options import ModelOptions
@@ -47,6 +47,10 @@ GRADIENTS = {
     "jax": """
 import jax
 
+def derivatives(norm):
+    slope = jax.grad(lambda x: (norm(x) ** 3).sum())
+    return [slope(qkv[0]), jax.grad(lambda x: (slope(x) ** 2).sum())(qkv[0])]
+
 def gradients(attend):
     loss = lambda *qkv: (attend(*qkv) ** 2).sum()
     return jax.jit(jax.grad(loss, argnums=(0, 1, 2)))(*qkv)
@@ -78,6 +82,12 @@ assert jax.grad(lambda clip: layer(clip).sum())(clip[:0]).shape == (0, *clip.sha
     "torch": """
 import torch
 
+def derivatives(norm):
+    x = torch.tensor(qkv[0], requires_grad=True)
+    [slope] = torch.autograd.grad((norm(x) ** 3).sum(), x, create_graph=True)
+    (slope**2).sum().backward()
+    return [slope.detach(), x.grad]
+
 def gradients(attend):
     tensors = [torch.tensor(x, requires_grad=True) for x in qkv]
     attend(*tensors).pow(2).sum().backward()
@@ -85,6 +95,19 @@ def gradients(attend):
 """,
 }
 COMPARED = """
+layer = BatchNormalization()
+layer.build(qkv[0].shape)
+
+def by_formula(x):
+    centred = x - x.mean((0, 1, 2, 3))
+    return centred / ((centred**2).mean((0, 1, 2, 3)) + 1e-5) ** 0.5
+
+def ours(x):
+    return layer(x, training=True, update=False)
+
+for one, other in zip(derivatives(ours), derivatives(by_formula)):
+    np.testing.assert_allclose(one, other, atol=1e-4 * float(abs(other).max()))
+
 plain, *others = [gradients(attend) for attend in ways]
 for other in others:
     for one, another in zip(plain, other):
