@@ -42,8 +42,8 @@ class SpatialSelfAttention(keras.layers.Layer):
         initially zero.
       kernel_initializer: Initializer of the kernels of the three convolutions.
       memory: Limit in MiB for the attention maps of a batch. If they need more, they are
-        computed in blocks, and again in the gradient: as exact, and a fifth slower in training.
-        In a graph where H or W is unknown, the gradient always computes them again.
+        computed in blocks, and again in the gradient: as exact, and up to a third slower in
+        training. In a graph where H or W is unknown, the gradient always computes them again.
       bias_initializer: Initializer of the biases of the three convolutions.
       kernel_regularizer: Regularizer of these kernels and the kernel of the projected gate.
       bias_regularizer: Regularizer of these biases and the bias of the projected gate.

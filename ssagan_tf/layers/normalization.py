@@ -68,8 +68,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         Replicas are combined by the law of total variance, which unlike E[x²] - E[x]² does not
         cancel digits.
         """
-        slices = inputs.shape[1] if is_static(inputs, frames) else None
-        counts = None if slices is None else multiplicities(slices, frames)
+        static = is_static(inputs, frames)
+        counts = multiplicities(inputs.shape[1], frames) if static else None
         mean, variance = _moments(inputs, counts)
         clips = ops.shape(inputs)[0]
         if replicas.count() == 1:
@@ -87,7 +87,7 @@ def _moments(inputs: Any, counts: np.ndarray | None) -> tuple[Any, Any]:
 
     TensorFlow's `ops.moments` treats the mean in the variance as a constant. That does not change
     the first derivative, since the variance is minimal there, but it changes the second, which a
-    gradient penalty needs. Besides, the derivative here takes half as many passes over memory.
+    gradient penalty needs. Besides, the derivative here passes over memory less often.
 
     Args:
       inputs: `[B, ..., C]`.
